@@ -1,0 +1,232 @@
+"""What a connector implements. The engine owns order, guards, retry, journal and doubt; a connector
+reads, writes one batch, and finds rows again.
+
+Abilities are base classes of the session: `Readable`, `Writable`. The engine checks every answer and
+blames the connector by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.core.situation import Action
+
+
+class CreateSafety(StrEnum):
+    """How a create is made safe against being done twice."""
+
+    TRANSACTION = "transaction"  # written together with the ledger row, or not at all
+    KEY = "key"  # the system enforces an idempotency key
+    LOOKUP = "lookup"  # found by our reference before any repeat
+    NONE = "none"  # an unclear outcome waits for a person
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """A field of an object as discovery sees it. `type` is None when no type reads it without loss;
+    `refused` then says why and which type to declare."""
+
+    name: str
+    type: Type | None
+    native: str
+    nullable: bool = True
+    generated: bool = False  # given by the system: may be left out of a create
+    writable: bool = True
+    refused: str = ""
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    fields: tuple[str, ...]
+    object: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """An object of a system: table, file, model or endpoint."""
+
+    address: str
+    fields: tuple[FieldInfo, ...]
+    id: tuple[str, ...] = ()  # its own identifier (primary key)
+    keys: tuple[tuple[str, ...], ...] = ()  # other unique sets of fields
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    readable: bool = True
+    writable: bool = True
+    create_safety: CreateSafety = CreateSafety.TRANSACTION
+    batch_size: int | None = None  # rows per write; None: no limit of its own
+
+    def field(self, name: str) -> FieldInfo | None:
+        return next((f for f in self.fields if f.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """What to read: `fields` with their declared types; `since`: only rows whose `cursor` field is at or
+    after this canonical text. `query` is set instead of `object` where the source gives one."""
+
+    object: str
+    fields: tuple[Field, ...]
+    query: str = ""
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cursor: str = ""
+    since: str = ""
+
+
+class Reading(ABC):
+    """A read under way: iterate the record batches, then ask for the verdict.
+
+    A column arrives either in exactly the Arrow type of its declared type (`sdk.arrow.arrow_type`) or as
+    utf8 text; text is parsed by the engine, which holds a row whose value does not parse. Columns are named
+    after the fields (`Field.name`). A reading never raises away what it has: an error while iterating ends
+    the iteration with a `failed` verdict.
+    """
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema: ...
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
+
+    @property
+    @abstractmethod
+    def verdict(self) -> Verdict:
+        """How the read ended; `failed` when asked before the batches are exhausted."""
+
+
+class BatchReading(Reading):
+    """A `Reading` over an iterator of record batches: counts rows and turns errors into the verdict."""
+
+    def __init__(
+        self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], evidence: Mapping[str, Any] | None = None
+    ) -> None:
+        self._schema = schema
+        self._batches = batches
+        self._evidence = dict(evidence or {})
+        self._verdict = Verdict(ReadStatus.FAILED, "the read was not finished")
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        try:
+            for batch in self._batches:
+                rows += batch.num_rows
+                yield batch
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
+            self._verdict = Verdict(ReadStatus.FAILED, f"{type(error).__name__}: {error}", {"rows": rows})
+            return
+        self._verdict = Verdict(ReadStatus.COMPLETE, evidence={**self._evidence, "rows": rows})
+
+    @property
+    def verdict(self) -> Verdict:
+        return self._verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteBatch:
+    """Rows to write in one go: all with the same action and the same written fields.
+
+    Columns of `rows`, typed as declared: `ordinal` (int64, the engine's row number); `id.NAME` for every
+    id field (update, delete); `set.NAME` the values to write (create, update); `was.NAME` the values the row
+    must still have (update, delete): a row that has others is `stale` and stays as it is. A create is `stale`
+    when a row with equal values in one of the field sets `unless` exists.
+    """
+
+    object: str
+    action: Action  # create | update | delete
+    rows: pa.RecordBatch
+    run: str
+    number: int  # of the batch within the run
+    effects_digest: str
+    id: tuple[str, ...]
+    types: Mapping[str, Type]  # declared type of every field that occurs
+    unless: tuple[tuple[str, ...], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    ledger: bool = True
+
+    def columns(self, prefix: str) -> tuple[str, ...]:
+        """Names of the fields whose columns begin with *prefix* (`id`, `set` or `was`)."""
+        start = prefix + "."
+        return tuple(n.removeprefix(start) for n in self.rows.schema.names if n.startswith(start))
+
+
+class Session(ABC):
+    """An open connection to one system. Used from one thread at a time; the engine opens several."""
+
+    @abstractmethod
+    def check(self) -> Sequence[str]:
+        """Problems with connection, credentials or privileges; empty when all is well (`erpoa doctor`)."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Endpoint and tenant, stable and free of secrets: a plan made for one is refused at another."""
+
+    @abstractmethod
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        """All objects, or those of *names* that exist (an address with the target's `options` applied)."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Readable(Session):
+    @abstractmethod
+    def read(self, request: ReadRequest) -> Reading: ...
+
+
+class Writable(Readable):
+    @abstractmethod
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        """Write *batch*; yield `OUTCOMES`-shaped batches with exactly one row per ordinal.
+
+        Outcome `applied`, `rejected` (with the system's own words; the rest goes on) or `stale`; `id.NAME`
+        columns give a created row's own identifier. With `batch.ledger` the rows and the ledger row
+        `(run, number)` are committed in one transaction. Raises `sdk.errors.SystemFailure` when
+        the whole batch failed or its outcome is unknown (`InDoubt`).
+        """
+
+    @abstractmethod
+    def committed(self, run: str, number: int) -> bool | None:
+        """Whether the ledger has this batch; None when the system keeps no ledger (then rows are looked up)."""
+
+    @abstractmethod
+    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
+        """The rows whose fields *by* equal a row of *values* (columns named as *by*, typed as declared)."""
+
+
+class Connector(ABC):
+    """A kind of system. `config_schema` is a JSON Schema (2020-12) of `config:`; a property with
+    `"x-erpoa": {"secret": true}` must come from `secret()`; one with `"path": true` is a file, taken relative
+    to the project directory before it reaches `open`."""
+
+    name: ClassVar[str]
+    config_schema: ClassVar[Mapping[str, Any]]
+    abilities: ClassVar[tuple[type[Session], ...]] = (Readable,)
+    source_options: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
+    target_options: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
+    filter_schema: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
+    queries: ClassVar[bool] = False  # a source may give `query:` instead of `object:`
+
+    @abstractmethod
+    def open(self, config: Mapping[str, Any]) -> Session:
+        """Open a session. *config* is valid against `config_schema`; secrets are `Secret` values."""
+
+
+OUTCOMES = pa.schema(
+    [("ordinal", pa.int64()), ("outcome", pa.utf8()), ("error_class", pa.utf8()), ("error", pa.utf8())]
+)
+"""Columns of a write's answer; `id.NAME` columns follow for creates."""
