@@ -4,4 +4,85 @@ from __future__ import annotations
 
 from erpoa_cli.core.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "E0530",
+        "a connector broke its contract",
+        "A connector must answer every row of a batch with exactly one known outcome. This one did not, so nothing can be "
+        "said about the batch from its answer.",
+        "Report the connector's name and version to its author; `erpoa resume` looks the rows up and continues.",
+    ),
+    Code(
+        "E0531",
+        "the plan was made for other project files",
+        "Files that decide what is written changed after the plan was made; what was reviewed is no longer what the project says.",
+        "Run `erpoa plan` again and review the new plan.",
+    ),
+    Code(
+        "E0532",
+        "the plan is aimed at another system",
+        "A target system's identity (endpoint and tenant) differs from the one recorded in the plan.",
+        "Check the configuration of the system and the environment, then plan again.",
+    ),
+    Code(
+        "E0533",
+        "the plan has expired",
+        "Plans are valid for a limited time, because the world moves on.",
+        "Run `erpoa plan` again.",
+    ),
+    Code(
+        "E0534",
+        "the plan was applied already",
+        "A plan can be applied once.",
+        "Run `erpoa plan` to see what is left to do, or `erpoa resume` if that run did not finish.",
+    ),
+    Code(
+        "E0535",
+        "the plan is for another environment or project",
+        "Project name, environment or state lineage of the plan are not those of this directory.",
+        "Choose the environment with -e, or plan again here.",
+    ),
+    Code(
+        "E0536",
+        "the state moved on since the plan",
+        "Another run changed rows that this plan also changes.",
+        "Run `erpoa plan` again and review the new plan.",
+    ),
+    Code(
+        "E0537",
+        "the plan is not applyable",
+        "The plan has nothing to do, met errors while planning, or is blocked by a guard or rule.",
+        "Look at it with `erpoa show FILE`; mend the cause or waive the guard in a new plan.",
+    ),
+    Code(
+        "E0538",
+        "a run is unfinished",
+        "An earlier apply stopped before its end. Its rows must be settled first.",
+        "Run `erpoa resume`.",
+    ),
+    Code(
+        "E0539",
+        "there is no unfinished run",
+        "`erpoa resume` continues a run that was interrupted; every run of this state has ended.",
+        "Run `erpoa runs ls` to see the history.",
+    ),
+    Code(
+        "E0540",
+        "a system could not be written to",
+        "The system refused the connection or failed as a whole after several attempts. Rows written before are recorded; "
+        "the rest was not touched.",
+        "Mend the cause, then run `erpoa resume`.",
+    ),
+    Code(
+        "E0541",
+        "guards block the plan now",
+        "Guards are measured again with the current rules when a plan is applied; one of them is exceeded.",
+        "Plan again; review what the guard shows; waive it for that plan with a reason if it is right.",
+    ),
+    Code(
+        "E0542",
+        "the run cannot be rolled back",
+        "A rollback plan is made from an applied run's recorded before-values; this run has none.",
+        "Run `erpoa runs ls` to choose another run.",
+    ),
+)
