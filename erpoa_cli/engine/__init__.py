@@ -1,0 +1,1 @@
+"""Where sessions, staging, state and core meet: read, plan, apply, resume."""
