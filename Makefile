@@ -1,0 +1,52 @@
+# Everything runs in .venv/, which the first target that needs it creates.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST_ARGS ?=
+
+plugins := $(wildcard plugins/*/pyproject.toml)
+ready := .venv/.ready
+bin := .venv/bin
+
+.PHONY: demo test check format bench constraints clean
+
+demo: $(ready)
+	ERPOA=$(CURDIR)/$(bin)/erpoa sh project_template/demo.sh
+
+test: $(ready)
+	$(bin)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+check: $(ready)
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	@set -e; for plugin in $(plugins:/pyproject.toml=); do \
+		echo "$$plugin: mypy"; (cd $$plugin && $(CURDIR)/$(bin)/mypy --config-file $(CURDIR)/pyproject.toml erpoa_*); \
+	done
+	$(bin)/lint-imports --no-logo
+
+format: $(ready)
+	$(bin)/ruff check --fix-only
+	$(bin)/ruff format
+
+# One process: neighbours would be measured too.
+bench: $(ready)
+	$(bin)/pytest -m bench -s tests/bench $(PYTEST_ARGS)
+
+# After an upgrade in .venv: record what is installed now.
+constraints:
+	{ sed '/^[^#]/,$$d' constraints.txt; $(bin)/pip freeze --exclude-editable; } > .constraints.new
+	mv .constraints.new constraints.txt
+
+clean:
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is newer than what it was made from: a second run installs nothing.
+$(ready): pyproject.toml constraints.txt $(plugins)
+	@test -n "$(PYTHON)" || { echo "erpoa needs Python 3.11 or newer, with venv" >&2; exit 1; }
+	test -x $(bin)/python || $(PYTHON) -m venv .venv
+	$(bin)/pip install -q -c constraints.txt hatchling editables
+	$(bin)/pip install -q -c constraints.txt --no-build-isolation -e '.[dev]' \
+		$(foreach plugin,$(plugins:/pyproject.toml=),-e ./$(plugin))
+	touch $@

@@ -1,0 +1,1 @@
+"""The built-in connectors: files, SQLite and DuckDB, registered as plugins are."""

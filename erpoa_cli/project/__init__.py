@@ -1,0 +1,1 @@
+"""From the files of a project directory to core's values."""
