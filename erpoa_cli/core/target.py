@@ -181,7 +181,7 @@ class Target:
     on_new_field: ReportOrWrite = ReportOrWrite.WRITE
     on_stale: OnStale = OnStale.SKIP
     guards: Mapping[str, Limit] = field(default_factory=dict)
-    batch: int = 500
+    batch: int | None = None  # rows per write; None: as many as the object takes
     depends_on: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     schedule: str = ""

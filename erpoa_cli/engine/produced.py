@@ -21,9 +21,13 @@ ID = ""  # the field of a pending reference that means the row's own id
 class Produced:
     """Remembers outcomes of the targets that other rows of the plan refer to, and fills those rows in."""
 
-    def __init__(self, wanted: Iterable[str], keys: Mapping[str, Mapping[str, Type]]) -> None:
-        """*wanted*: targets that pending references name; *keys*: key columns and types per target."""
+    def __init__(
+        self, wanted: Iterable[str], keys: Mapping[str, Mapping[str, Type]], parents: Mapping[str, str]
+    ) -> None:
+        """*wanted*: targets whose outcomes other rows need; *keys*: key columns and types per target;
+        *parents*: the document's target per target of lines."""
         self._wanted = frozenset(wanted)
+        self._parents = parents
         self._keys = keys
         self._values: dict[tuple[str, RowKey, str], Any] = {}
         self._ids: dict[tuple[str, RowKey], dict[str, Any]] = {}
@@ -57,6 +61,7 @@ class Produced:
         with the reason."""
         problems: dict[int, tuple[Outcome, str]] = {}
         rows = self._with_ids(batch, problems) if batch.step > 1 else batch.rows
+        self._check_documents(batch, problems)
         for field in batch.fields:
             pending = f"p_{field}"
             if pending not in rows.schema.names or rows[pending].null_count == rows.num_rows:
@@ -73,6 +78,16 @@ class Produced:
         if problems:
             rows = rows.filter(pc.invert(pc.is_in(rows["ordinal"], pa.array(list(problems), pa.int64()))))
         return Batch(batch.target, batch.wave, batch.step, batch.action, batch.fields, rows), problems
+
+    def _check_documents(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
+        """Lines are not written when the write of their document failed."""
+        parent = self._parents.get(batch.target)
+        if parent is None or not any(target == parent for target, _ in self._failed):
+            return
+        length = len(self._keys[parent])
+        for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
+            if (parent, key[:length]) in self._failed:
+                problems[ordinal] = (Outcome.BLOCKED, f"its document in {parent} was not written")
 
     def _with_ids(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> pa.Table:
         """The rows of a second step with the ids that their creates were given in the first."""

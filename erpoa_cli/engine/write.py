@@ -19,6 +19,7 @@ from erpoa_cli.engine.batch import Batch
 from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, Transient
 
+_BULK = 50_000  # rows per transaction where neither target nor object says otherwise
 ATTEMPTS = 5
 _FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
 
@@ -37,6 +38,12 @@ class Desk:
     ledger: bool
     typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
     compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per write: what the target says, within what the object takes."""
+        limits = [n for n in (self.target.batch, self.info.batch_size) if n]
+        return min(limits, default=_BULK)
 
     @property
     def guarded(self) -> tuple[str, ...]:

@@ -1,0 +1,213 @@
+"""Executing a plan: the walk over its batches, journalled, and its end in the state."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
+from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.target import OnStale
+from erpoa_cli.engine.batch import Batch, batches
+from erpoa_cli.engine.produced import Produced, wanted_targets
+from erpoa_cli.engine.write import Desk, perform, request, settle
+from erpoa_cli.sdk.connector import OUTCOMES
+from erpoa_cli.sdk.errors import InDoubt, SystemFailure
+from erpoa_cli.state import Batch as Entry
+from erpoa_cli.state import Intent, Journal, PlanFile, RunStatus
+
+_UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outcome.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """`verify`: read every written row back; `stop`: set by Ctrl-C, honoured after the current batch."""
+
+    verify: bool = True
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: outcomes per target, what failed as a whole, and the exit code all of it amounts to."""
+
+    run: str
+    plan: PlanFile
+    status: RunStatus
+    serial: int
+    outcomes: Mapping[str, Mapping[Outcome, int]]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        happened = {outcome for counts in self.outcomes.values() for outcome, n in counts.items() if n}
+        codes = [Exit.SUCCESS]
+        if happened & _UNFINISHED or self.plan.members("held"):
+            codes.append(Exit.PARTIAL)
+        if self.plan.members("conflicts"):
+            codes.append(Exit.CONFLICTS)
+        if self.status is RunStatus.IN_DOUBT:
+            codes.append(Exit.IN_DOUBT)
+        elif self.diagnostics:
+            codes.append(Exit.FAILURE)
+        return worst(codes)
+
+
+class Walk:
+    """One pass over the batches of a plan, starting from what its journal already knows."""
+
+    def __init__(
+        self,
+        plan: PlanFile,
+        tables: Mapping[str, pa.Table],
+        desks: Mapping[str, Desk],
+        journal: Journal,
+        options: ApplyOptions,
+        listener: Listener = ignore,
+    ) -> None:
+        self._plan = plan
+        self._tables = tables
+        self._desks = desks
+        self._journal = journal
+        self._options = options
+        self._listener = listener
+        parents = {name: desk.target.lines.parent for name, desk in desks.items() if desk.target.lines}
+        keys = {name: plan.layout(name).key for name in desks}
+        self._produced = Produced({*wanted_targets(tables), *parents.values()}, keys, parents)
+        self._done: dict[str, list[int]] = {}
+        self._outcomes: dict[str, Counter[Outcome]] = {}
+        self._duplicates: list[Batch] = []
+        self._deleted = False
+        self._number = 0
+
+    def run(self) -> RunResult:
+        """Walk to the end, or to the first system that fails as a whole; close the run accordingly."""
+        status = RunStatus.APPLIED
+        problems: tuple[Diagnostic, ...] = ()
+        try:
+            self._remember()
+            finished = self._write_all()
+            if not finished:
+                status = RunStatus.INTERRUPTED
+        except InDoubt as error:
+            status, problems = RunStatus.IN_DOUBT, (_failed(error),)
+        except SystemFailure as error:
+            status, problems = RunStatus.INTERRUPTED, (_failed(error),)
+        if status is RunStatus.APPLIED and any(set(c) & _UNFINISHED for c in self._outcomes.values()):
+            status = RunStatus.PARTIAL
+        serial = self._journal.close(status)
+        return RunResult(self._journal.run, self._plan, status, serial, self._outcomes, problems)
+
+    def _remember(self) -> None:
+        """Take in what the journal holds; settle batches of which only the intent is known."""
+        for entry in self._journal.batches():
+            self._number = max(self._number, entry.intent.number + 1)
+            batch = self._batch_of(entry)
+            if entry.results is None:
+                self._settle(batch, entry.intent.number)
+            else:
+                self._take(batch, entry.results)
+
+    def _batch_of(self, entry: Entry) -> Batch:
+        intent = entry.intent
+        table = self._tables[intent.target]
+        rows = table.filter(pc.is_in(table["ordinal"], intent.ordinals)).sort_by("ordinal")
+        fields = tuple(rows["fields"][0].as_py() or ())
+        return Batch(intent.target, intent.wave, intent.step, intent.action, fields, rows)
+
+    def _settle(self, batch: Batch, number: int) -> None:
+        ready, problems = self._produced.fill(batch)
+        desk = self._desks[batch.target]
+        ask = request(desk, ready, self._journal.run, number, self._plan.header.effects_digest)
+        outcomes = settle(desk, ready, ask)
+        if outcomes is None:
+            outcomes = perform(desk, ready, ask, verify=self._options.verify)
+        self._record(batch, ready, number, outcomes, problems)
+
+    def _write_all(self) -> bool:
+        sizes = {name: desk.batch_size for name, desk in self._desks.items()}
+        for batch in batches(self._tables, sizes, self._done):
+            if self._options.stop.is_set():
+                return False
+            if not self._write(batch):
+                return False
+        if self._deleted:  # what was refused as a duplicate may fit now
+            for batch in self._duplicates:
+                self._write(batch)
+        return True
+
+    def _write(self, batch: Batch) -> bool:
+        """Write one batch; False when its target wants the run stopped at stale rows and it has some."""
+        desk, number = self._desks[batch.target], self._number
+        self._number += 1
+        self._listener(Started(f"write {batch.target}", desk.target.system, batch.rows.num_rows))
+        ready, problems = self._produced.fill(batch)
+        ordinals = batch.rows["ordinal"].combine_chunks()
+        self._journal.intend(Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step))
+        outcomes = None
+        if ready.rows.num_rows:
+            ask = request(desk, ready, self._journal.run, number, self._plan.header.effects_digest)
+            outcomes = perform(desk, ready, ask, verify=self._options.verify)
+        counts = self._record(batch, ready, number, outcomes, problems)
+        self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
+        return not (counts[Outcome.STALE] and desk.target.on_stale is OnStale.ABORT)
+
+    def _record(
+        self,
+        batch: Batch,
+        ready: Batch,
+        number: int,
+        outcomes: pa.Table | None,
+        problems: Mapping[int, tuple[Outcome, str]],
+    ) -> Counter[Outcome]:
+        """Journal the outcome of *batch*, of which *ready* was written; the values that were pending too."""
+        parts = []
+        if outcomes is not None:
+            parts.append(_with_resolved(ready, outcomes))
+        if problems:
+            rows = [
+                {"ordinal": ordinal, "outcome": outcome.value, "error_class": outcome.value, "error": words}
+                for ordinal, (outcome, words) in problems.items()
+            ]
+            parts.append(pa.Table.from_pylist(rows, OUTCOMES))
+        results = pa.concat_tables(parts, promote_options="default").sort_by("ordinal")
+        self._journal.record(number, results)
+        return self._take(batch, results)
+
+    def _take(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
+        self._produced.remember(batch, results)
+        self._done.setdefault(batch.target, []).extend(batch.ordinals)
+        self._deleted |= batch.action is Action.DELETE
+        if batch.action is Action.CREATE:
+            refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
+            if len(refused):
+                rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
+                self._duplicates.append(
+                    Batch(batch.target, batch.wave, batch.step, batch.action, batch.fields, rows)
+                )
+        counts = Counter({Outcome(c["values"]): c["counts"] for c in results["outcome"].value_counts().to_pylist()})
+        self._outcomes.setdefault(batch.target, Counter()).update(counts)
+        return counts
+
+
+def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:
+    """*outcomes* with the values that pending references were resolved to, as `d_*`."""
+    names = [f for f in ready.fields if f"p_{f}" in ready.rows.schema.names]
+    pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
+    if not pending:
+        return outcomes
+    return outcomes.join(ready.rows.select(["ordinal", *pending]), "ordinal").sort_by("ordinal")
+
+
+def _failed(error: SystemFailure) -> Diagnostic:
+    return Diagnostic(
+        "E0540",
+        f"the run stopped: {error}",
+        remedy="What was written is recorded. Mend the cause, then run `erpoa resume`.",
+    )

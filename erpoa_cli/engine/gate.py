@@ -1,0 +1,91 @@
+"""What must hold before a plan is applied: the right bytes, project, environment, systems and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.project import Project
+from erpoa_cli.state import PlanFile
+
+_POLICIES = "policies/"  # may change after the plan: the current rules count, see the guards
+
+
+def gate(plan: PlanFile, project: Project, identities: Mapping[str, str], now: datetime) -> None:
+    """Raise `Failure` with everything that forbids applying *plan*; *identities* are those of its target
+    systems now. That the plan was not used before and the state did not move on is the store's to say."""
+    stale = [
+        *_wrong_place(plan, project),
+        *_expired(plan, now),
+        *_changed_files(plan, project),
+        *_other_systems(plan, identities),
+    ]
+    if stale:
+        raise Failure(*stale, exit=Exit.STALE)
+    if plan.header.errored:
+        raise Failure(
+            Diagnostic("E0537", "the plan met errors while it was made", remedy="Mend them and plan again."),
+            exit=Exit.BLOCKED,
+        )
+    blocking = [g for g in plan.guards if g.blocks]
+    if blocking:
+        raise Failure(
+            *(
+                Diagnostic(
+                    "E0537",
+                    f"{g.guard} blocks {g.target or 'the plan'}: measured {g.measured}, limit {g.limit}",
+                    detail=g.message,
+                    remedy="Plan again with the cause mended, or with --waive and a --reason.",
+                )
+                for g in blocking
+            ),
+            exit=Exit.BLOCKED,
+        )
+
+
+def _wrong_place(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
+    for what, planned, here in (
+        ("project", plan.header.project, project.name),
+        ("environment", plan.header.environment, project.environment),
+    ):
+        if planned != here:
+            yield Diagnostic(
+                "E0535",
+                f"the plan is for {what} {planned!r}, this is {here!r}",
+                remedy="Choose the environment with -e, or plan again here.",
+            )
+
+
+def _expired(plan: PlanFile, now: datetime) -> Iterator[Diagnostic]:
+    if now >= plan.header.expires:
+        yield Diagnostic(
+            "E0533",
+            f"the plan expired at {plan.header.expires:%Y-%m-%d %H:%M:%S} UTC",
+            remedy="Run `erpoa plan` again.",
+        )
+
+
+def _changed_files(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
+    planned: Mapping[str, str] = plan.inputs["files"]
+    for file in sorted({*planned, *project.files}):
+        if not file.startswith(_POLICIES) and planned.get(file) != project.files.get(file):
+            how = "removed" if file not in project.files else "added" if file not in planned else "changed"
+            yield Diagnostic(
+                "E0531",
+                f"{file} was {how} after the plan was made",
+                remedy="Run `erpoa plan` again and review the new plan.",
+            )
+
+
+def _other_systems(plan: PlanFile, identities: Mapping[str, str]) -> Iterator[Diagnostic]:
+    told: set[str] = set()
+    for target in plan.targets.values():
+        system, planned = target["system"], target["identity"]
+        if system in identities and identities[system] != planned and system not in told:
+            told.add(system)
+            yield Diagnostic(
+                "E0532",
+                f"system {system} is now {identities[system]}; the plan was made for {planned}",
+                remedy="Check the system's configuration and the environment, then plan again.",
+            )
