@@ -1,0 +1,81 @@
+"""Tables brought into a layout's columns: casting, sealing, opening, list membership."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.canonical import key_text
+from erpoa_cli.core.schema import Type
+from erpoa_cli.state.layout import FieldLayout
+from erpoa_cli.state.seal import Sealer, require
+from erpoa_cli.state.texts import Array, Column, flat, texts
+
+_IMAGES = ("d", "a", "agreed", "seen", "s", "r")
+
+
+def conform(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """*batch* with exactly the columns of *schema*; those it lacks are NULL."""
+    columns = []
+    for field in schema:
+        position = batch.schema.get_field_index(field.name)
+        if position < 0:
+            columns.append(pa.nulls(batch.num_rows, field.type))
+        else:
+            columns.append(flat(batch.column(position)).cast(field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def seal_columns(
+    batch: pa.RecordBatch, target: str, fields: Mapping[str, FieldLayout], sealer: Sealer | None
+) -> pa.RecordBatch:
+    """*batch* with the values of sealed fields (columns `d_F a_F agreed_F seen_F s_F r_F`) sealed."""
+    for name, type_, position in _sealed(batch.schema, fields):
+        column = require(sealer).seal(batch.column(position), type_, f"{target}.{name}")
+        batch = batch.set_column(position, batch.schema.field(position).name, column)
+    return batch
+
+
+def open_columns(
+    batch: pa.RecordBatch, target: str, fields: Mapping[str, FieldLayout], sealer: Sealer
+) -> pa.RecordBatch:
+    """*batch* with the values of sealed fields opened."""
+    for name, type_, position in _sealed(batch.schema, fields):
+        column = sealer.open(batch.column(position), type_, f"{target}.{name}")
+        batch = batch.set_column(position, batch.schema.field(position).name, column)
+    return batch
+
+
+def _sealed(schema: pa.Schema, fields: Mapping[str, FieldLayout]) -> Iterable[tuple[str, Type, int]]:
+    for name, field in fields.items():
+        if field.sealed:
+            for image in _IMAGES:
+                position = schema.get_field_index(f"{image}_{name}")
+                if position >= 0:
+                    yield name, field.type, position
+
+
+def holds(lists: Column, word: str) -> Array:
+    """Per list of strings whether it holds *word*; NULL lists hold nothing."""
+    array = flat(lists)
+    rows = pc.list_parent_indices(array).filter(pc.equal(pc.list_flatten(array), word))
+    return pc.is_in(pa.array(range(len(array)), pa.int64()), rows.cast(pa.int64()))
+
+
+def match_keys(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> Array:
+    """One text per row, equal exactly where all key columns are equal (no key column is NULL)."""
+    columns = [texts(batch[f"k_{name}"], type_) for name, type_ in key.items()]
+    if len(columns) == 1:
+        return columns[0]
+    parts: list[Column | str] = []
+    for column in columns:  # lengths before the texts: no separator can be forged by a value
+        parts += [pc.binary_length(column).cast(pa.utf8()), ":", column]
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def key_texts(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> list[str]:
+    """Key JSON per row, as `core.canonical.key_text` writes it."""
+    columns = [texts(batch[f"k_{name}"], type_).to_pylist() for name, type_ in key.items()]
+    return [key_text(dict(zip(key, row, strict=True))) for row in zip(*columns, strict=True)]

@@ -1,0 +1,123 @@
+"""Whole columns as canonical text and back: `core.canonical`, columnar.
+
+Lists and structs become JSON whose leaves are canonical texts; what was text comes back exactly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.schema import Kind, Type
+from erpoa_cli.sdk.arrow import arrow_type
+
+Array: TypeAlias = "pa.Array[Any]"
+Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
+
+
+def flat(column: Column) -> Array:
+    """*column* as one array, extension types as their storage."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
+
+
+def texts(column: Column, type_: Type) -> Array:
+    """Canonical text per value; NULL stays NULL."""
+    array = flat(column).cast(arrow_type(type_))
+    match type_.kind:
+        case Kind.STRING | Kind.JSON:
+            return array
+        case Kind.INTEGER | Kind.BOOLEAN | Kind.DATE | Kind.TIME:
+            return array.cast(pa.utf8())
+        case Kind.DECIMAL:
+            return _decimal_texts(array, type_.scale)
+        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return pc.replace_substring(array.cast(pa.utf8()), " ", "T", max_replacements=1)
+        case Kind.BYTES:
+            return pa.array([v if v is None else v.hex() for v in array.to_pylist()], pa.utf8())
+        case Kind.LIST | Kind.STRUCT:
+            return pa.array([v if v is None else nested_text(v, type_) for v in array.to_pylist()], pa.utf8())
+
+
+def _decimal_texts(array: Array, scale: int) -> Array:
+    """Arrow writes small decimals with an exponent; their unscaled integers it writes plainly."""
+    whole = pa.Array.from_buffers(pa.decimal128(38, 0), len(array), array.buffers(), offset=array.offset)
+    digits = whole.cast(pa.utf8())
+    if not scale:
+        return digits
+    minus = pc.if_else(pc.starts_with(digits, "-"), "-", "")
+    padded = pc.ascii_lpad(pc.ascii_ltrim(digits, "-"), scale + 1, "0")
+    units = pc.utf8_slice_codeunits(padded, 0, -scale)
+    return pc.binary_join_element_wise(minus, units, ".", pc.utf8_slice_codeunits(padded, -scale), "")
+
+
+def values(column: Column, type_: Type) -> Array:
+    """The values that `texts` wrote, in the Arrow type of *type_*."""
+    array = flat(column)
+    match type_.kind:
+        case Kind.TIME | Kind.BYTES:
+            read = _LEAVES[type_.kind]
+            return pa.array([v if v is None else read(v) for v in array.to_pylist()], arrow_type(type_))
+        case Kind.LIST | Kind.STRUCT:
+            nested = [v if v is None else _nested_value(json.loads(v), type_) for v in array.to_pylist()]
+            return pa.array(nested, arrow_type(type_))
+        case _:
+            return array.cast(arrow_type(type_))
+
+
+def nested_text(value: Any, type_: Type) -> str:
+    """A list or struct as JSON: leaves canonical texts, members ordered by name."""
+    return json.dumps(
+        _nested_leaves(value, type_), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    )
+
+
+def _nested_leaves(value: Any, type_: Type) -> Any:
+    if value is None:
+        return None
+    match type_.kind:
+        case Kind.LIST:
+            assert type_.item is not None
+            return [_nested_leaves(item, type_.item) for item in value]
+        case Kind.STRUCT:
+            return {name: _nested_leaves(value[name], member) for name, member in type_.members}
+        case _:
+            return canonical(value, type_)
+
+
+def _nested_value(value: Any, type_: Type) -> Any:
+    if value is None:
+        return None
+    match type_.kind:
+        case Kind.LIST:
+            assert type_.item is not None
+            return [_nested_value(item, type_.item) for item in value]
+        case Kind.STRUCT:
+            return {name: _nested_value(value[name], member) for name, member in type_.members}
+        case _:
+            return _LEAVES[type_.kind](value)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+_LEAVES: dict[Kind, Callable[[str], Any]] = {
+    Kind.STRING: str,
+    Kind.JSON: str,
+    Kind.INTEGER: int,
+    Kind.DECIMAL: Decimal,
+    Kind.BOOLEAN: lambda text: text == "true",
+    Kind.DATE: date.fromisoformat,
+    Kind.TIME: time.fromisoformat,
+    Kind.TIMESTAMP: datetime.fromisoformat,
+    Kind.TIMESTAMPTZ: _instant,
+    Kind.BYTES: bytes.fromhex,
+}
