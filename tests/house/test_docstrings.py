@@ -14,10 +14,10 @@ from tests.house.sources import PACKAGE, modules
 def undocumented(tree: ast.Module) -> Iterator[str]:
     if not ast.get_docstring(tree):
         yield "1: module"
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            if len(node.body) > 1 and not ast.get_docstring(node):
-                yield f"{node.lineno}: {node.name}"
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    for function in functions:
+        if not function.name.startswith("_") and len(function.body) > 1 and not ast.get_docstring(function):
+            yield f"{function.lineno}: {function.name}"
 
 
 def test_public_functions_are_documented():
