@@ -1,0 +1,49 @@
+"""The archive: immutable files under the SHA-256 of their content, each kept once."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.state.durable import replacing
+
+
+class Archive:
+    """`.erpoa/archive/ab/cdef…`, mode 0600."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest[2:]
+
+    def add(self, source: Path) -> str:
+        """Keep a copy of *source*; its digest. On disk for good when this returns."""
+        with source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        place = self.path(digest)
+        if not place.exists():
+            with source.open("rb") as file, replacing(place) as copy:
+                shutil.copyfileobj(file, copy, 1 << 20)
+                copy.seek(0)
+                if hashlib.file_digest(copy, "sha256").hexdigest() != digest:
+                    raise Failure(Diagnostic("E0524", f"{source} changed while it was archived", remedy="try again"))
+        return digest
+
+    def get(self, digest: str) -> Path:
+        """The file with this digest; Failure E0524 when it is not there."""
+        place = self.path(digest)
+        if not place.exists():
+            raise Failure(
+                Diagnostic(
+                    "E0524",
+                    f"the archive lacks {digest[:12]}…",
+                    detail=f"Expected at {place}.",
+                    remedy="restore .erpoa/archive from a backup",
+                )
+            )
+        return place

@@ -1,0 +1,59 @@
+"""The audit trail: append-only records, each bound to the one before by its digest.
+
+A chain shows edits and gaps in the middle. It cannot show a cut tail or a rewrite from the first record on:
+compare `head` with a copy kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.state.control import Control, now
+from erpoa_cli.state.records import AuditRecord
+
+_START = "0" * 64
+_COLUMNS = "number, at, who, environment, command, event, plan, run, detail, previous, digest"
+
+
+def append(
+    control: Control, *, who: str, environment: str, command: str, event: str, plan: str, run: str, detail: str
+) -> AuditRecord:
+    """Add a record, inside the transaction of what it records: no audit, no write."""
+    last = control.row("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+    number, previous = (last["number"] + 1, last["digest"]) if last else (1, _START)
+    record = AuditRecord(number, now(), who, environment, command, event, plan, run, detail, previous, "")
+    record = replace(record, digest=_digest(record))
+    control.run(f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *astuple(record))
+    return record
+
+
+def records(control: Control) -> Iterator[AuditRecord]:
+    for row in control.rows(f"SELECT {_COLUMNS} FROM audit ORDER BY number"):
+        yield AuditRecord(*row)
+
+
+def verify(control: Control) -> AuditRecord | None:
+    """Check the whole chain and return its head; Failure E0525 (exit 1) names the first record that is wrong."""
+    previous, expected, record = _START, 1, None
+    for record in records(control):
+        if (record.number, record.previous, record.digest) != (expected, previous, _digest(record)):
+            raise Failure(
+                Diagnostic(
+                    "E0525",
+                    f"the audit trail was altered at record {expected}",
+                    detail=f"Found number {record.number} of {record.at}; records before it are intact.",
+                    remedy="compare with an exported copy; treat the store as tampered with",
+                ),
+                exit=Exit.FAILURE,
+            )
+        previous, expected = record.digest, expected + 1
+    return record
+
+
+def _digest(record: AuditRecord) -> str:
+    content = json.dumps(astuple(replace(record, digest="")), ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""The tables of the control store, in the SQL that SQLite and PostgreSQL share, and their migrations.
+
+Texts are UTF-8, instants ISO 8601 in UTC, keys key JSON, binary values BLOB here and BYTEA there.
+"""
+
+from __future__ import annotations
+
+FORMAT = 1
+
+_FIRST = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    # One row per environment: identity, number of closed runs and edits, and the clock of the journal.
+    """CREATE TABLE environments (
+        environment TEXT PRIMARY KEY, lineage TEXT NOT NULL, serial BIGINT NOT NULL, sequence BIGINT NOT NULL)""",
+    # The lock: the row stays when it is free (token NULL), because the fencing number must only grow.
+    """CREATE TABLE lease (
+        environment TEXT PRIMARY KEY, fencing BIGINT NOT NULL, token TEXT, who TEXT, host TEXT, pid BIGINT,
+        command TEXT, since TEXT, expires TEXT)""",
+    # `plan` is unique: that is what marks a plan as consumed. `sequence`: when its state-only rows took effect.
+    """CREATE TABLE runs (
+        environment TEXT NOT NULL, run TEXT NOT NULL, plan TEXT NOT NULL, blob TEXT NOT NULL, status TEXT NOT NULL,
+        who TEXT NOT NULL, command TEXT NOT NULL, opened TEXT NOT NULL, closed TEXT, serial BIGINT,
+        sequence BIGINT NOT NULL, PRIMARY KEY (environment, run), UNIQUE (environment, plan))""",
+    """CREATE TABLE intents (
+        environment TEXT NOT NULL, run TEXT NOT NULL, number BIGINT NOT NULL, target TEXT NOT NULL,
+        action TEXT NOT NULL, wave BIGINT NOT NULL, step BIGINT NOT NULL, ordinals BLOB NOT NULL, at TEXT NOT NULL,
+        PRIMARY KEY (environment, run, number))""",
+    # A batch may have several results: a doubt that was settled later. The last word on a row counts.
+    """CREATE TABLE results (
+        environment TEXT NOT NULL, sequence BIGINT NOT NULL, run TEXT NOT NULL, number BIGINT NOT NULL,
+        target TEXT NOT NULL, payload BLOB NOT NULL, at TEXT NOT NULL, PRIMARY KEY (environment, sequence))""",
+    "CREATE INDEX results_of_run ON results (environment, run, number)",
+    # The base image of a target: everything up to and including journal sequence `folded` is in it.
+    """CREATE TABLE images (
+        environment TEXT NOT NULL, target TEXT NOT NULL, digest TEXT NOT NULL, folded BIGINT NOT NULL,
+        live BIGINT NOT NULL, PRIMARY KEY (environment, target))""",
+    # Edits of the state by hand (forget, adopt, rekey): a plan made before may not touch these rows.
+    """CREATE TABLE edits (
+        environment TEXT NOT NULL, serial BIGINT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL,
+        PRIMARY KEY (environment, serial, target, key))""",
+    """CREATE TABLE rejected (
+        environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
+        error_class TEXT NOT NULL, reason TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL,
+        attempts BIGINT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
+    """CREATE TABLE protected (
+        environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, who TEXT NOT NULL, since TEXT NOT NULL,
+        reason TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
+    # What the last applied plan had read, as JSON of a read; the watermark is the source's bookmark.
+    """CREATE TABLE reads (
+        environment TEXT NOT NULL, relation TEXT NOT NULL, content TEXT NOT NULL, watermark TEXT NOT NULL,
+        run TEXT NOT NULL, PRIMARY KEY (environment, relation))""",
+    """CREATE TABLE audit (
+        number BIGINT PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, environment TEXT NOT NULL,
+        command TEXT NOT NULL, event TEXT NOT NULL, plan TEXT NOT NULL, run TEXT NOT NULL, detail TEXT NOT NULL,
+        previous TEXT NOT NULL, digest TEXT NOT NULL)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Statements that lead from format n to n + 1. Forward only: never edit one that was released."""
