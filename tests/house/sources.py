@@ -17,7 +17,8 @@ LAYERS = ("core", "sdk", "connectors", "state", "engine", "project", "render", "
 def committable() -> tuple[Path, ...]:
     """Every file that is or could be committed; what git ignores is nobody's business."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        # safe.directory: a checkout may belong to another user than the one who tests it.
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )  # fmt: skip
     paths = (ROOT / name for name in listed.stdout.split("\0") if name)
