@@ -19,6 +19,8 @@ from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.core.situation import Action
 
+_FAULTS_TOLD = 5
+
 
 class CreateSafety(StrEnum):
     """How a create is made safe against being done twice."""
@@ -106,14 +108,22 @@ class Reading(ABC):
 
 
 class BatchReading(Reading):
-    """A `Reading` over an iterator of record batches: counts rows and turns errors into the verdict."""
+    """A `Reading` over an iterator of record batches: counts rows and turns errors into the verdict.
+
+    *faults* is a list that the iterator may add to while it runs: rows it had to leave out, in words. A read
+    with faults is `partial`."""
 
     def __init__(
-        self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], evidence: Mapping[str, Any] | None = None
+        self,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        evidence: Mapping[str, Any] | None = None,
+        faults: Sequence[str] = (),
     ) -> None:
         self._schema = schema
         self._batches = batches
         self._evidence = dict(evidence or {})
+        self._faults = faults
         self._verdict = Verdict(ReadStatus.FAILED, "the read was not finished")
 
     @property
@@ -129,11 +139,31 @@ class BatchReading(Reading):
         except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
             self._verdict = Verdict(ReadStatus.FAILED, f"{type(error).__name__}: {error}", {"rows": rows})
             return
-        self._verdict = Verdict(ReadStatus.COMPLETE, evidence={**self._evidence, "rows": rows})
+        evidence = {**self._evidence, "rows": rows}
+        if self._faults:
+            evidence["left_out"] = len(self._faults)
+            self._verdict = Verdict(ReadStatus.PARTIAL, _told(self._faults), evidence)
+        else:
+            self._verdict = Verdict(ReadStatus.COMPLETE, evidence=evidence)
 
     @property
     def verdict(self) -> Verdict:
         return self._verdict
+
+
+def failed_reading(request: ReadRequest, error: Exception) -> Reading:
+    """The reading of a request that cannot even begin: no rows, and a verdict that says why."""
+
+    def nothing() -> Iterator[pa.RecordBatch]:
+        yield from ()
+        raise error
+
+    return BatchReading(pa.schema([(f.name, pa.utf8()) for f in request.fields]), nothing())
+
+
+def _told(faults: Sequence[str]) -> str:
+    rest = len(faults) - _FAULTS_TOLD
+    return "; ".join(faults[:_FAULTS_TOLD]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,16 @@
 """What a system can answer besides success, classed by what to do about it.
 
-    SystemFailure
-    ├── Transient        try again, later and spread out
-    │   └── Throttled    … not before `retry_after` seconds
-    ├── Denied           credentials or privileges: renew once, never retry a bad password
-    ├── Rejected         a business rule: the row is set aside, the rest goes on
-    │   ├── Duplicate    … it exists already
-    │   └── MasterMissing … something it refers to does not exist
-    ├── ContractBroken   the system answers in another shape than described
-    ├── Stale            the row moved since it was read
-    ├── InDoubt          the outcome is unknown: look it up, never repeat blindly
-    └── Fatal            nothing more can be done with this system now
+SystemFailure
+├── Transient        try again, later and spread out
+│   └── Throttled    … not before `retry_after` seconds
+├── Denied           credentials or privileges: renew once, never retry a bad password
+├── Rejected         a business rule: the row is set aside, the rest goes on
+│   ├── Duplicate    … it exists already
+│   └── MasterMissing … something it refers to does not exist
+├── ContractBroken   the system answers in another shape than described
+├── Stale            the row moved since it was read
+├── InDoubt          the outcome is unknown: look it up, never repeat blindly
+└── Fatal            nothing more can be done with this system now
 """
 
 from __future__ import annotations
