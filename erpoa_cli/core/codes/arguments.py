@@ -4,4 +4,67 @@ from __future__ import annotations
 
 from erpoa_cli.core.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "E0600",
+        "an unexpected failure",
+        "The program met something nobody foresaw. What had been written before is recorded in the journal.",
+        "The message names the log file with the details. If a run was under way, `erpoa resume` settles it. "
+        "Please report the log's last entry.",
+    ),
+    Code(
+        "E0601",
+        "the command line cannot be read",
+        "A command, option or argument is unknown, missing or has a value it cannot have.",
+        "`erpoa --help` lists the commands, `erpoa COMMAND --help` the options of one.",
+    ),
+    Code(
+        "E0602",
+        "an answer is needed and nobody can give it",
+        "The command wanted to ask, but there is no terminal (or --no-input was given). A question is then an error, "
+        "so that nothing hangs in a pipeline.",
+        "Give the answer as an option, for example `erpoa apply FILE --yes` for a plan that was reviewed.",
+    ),
+    Code(
+        "E0603",
+        "this format cannot show that",
+        "Not every answer exists in every format: JUnit and SARIF are for findings, Parquet needs a file to go to.",
+        "Choose another --format, or name a file with -o.",
+    ),
+    Code(
+        "E0604",
+        "there is already something there",
+        "A command that makes files never overwrites what is there.",
+        "Choose another directory, or move the files away first.",
+    ),
+    Code(
+        "E0605",
+        "no such thing in the project",
+        "The name is not one of the project's systems, sources, transforms, targets or runs.",
+        "`erpoa ls` lists what there is.",
+    ),
+    Code(
+        "E0606",
+        "not an address",
+        "An address names one row: `TARGET/column=value`, several key columns separated by commas.",
+        "Copy it from a plan: every listed row shows its address.",
+    ),
+    Code(
+        "E0607",
+        "a waiver cannot be read",
+        'A guard is passed by `--waive TARGET.GUARD=COUNT --reason "…"`, where COUNT is exactly what the guard measured.',
+        "Take the count from the guard's line in the plan, and say why.",
+    ),
+    Code(
+        "E0608",
+        "interrupted",
+        "The command was stopped from the keyboard or by a signal. The state is consistent; what was written is recorded.",
+        "If a run was under way, continue it with `erpoa resume`.",
+    ),
+    Code(
+        "E0609",
+        "no such code or kind",
+        "The catalogue has no entry of that name.",
+        "`docs/diagnostics.md` lists all codes, `erpoa schema print` all kinds.",
+    ),
+)

@@ -1,0 +1,197 @@
+"""How a command ends: its answer on stdout, diagnostics on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from erpoa_cli.cli.interrupt import Terminated
+from erpoa_cli.cli.log import MASKER, keep_traceback
+from erpoa_cli.cli.options import Format, Options, no_color
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.report import Answer, PlanReport
+
+if TYPE_CHECKING:
+    from erpoa_cli.render.layout import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a command hands back. `full`: the rendering leaves nothing out; `table`: rows for the Parquet
+    format (an Arrow table, opaque here)."""
+
+    report: PlanReport | Answer
+    exit: Exit = Exit.SUCCESS
+    full: bool = False
+    table: object = None
+
+
+def finish(options: Options, ending: Ending) -> int:
+    """Render the answer and tell the exit code."""
+    diagnostics = ending.report.diagnostics
+    tell(options, diagnostics)
+    content = rendered(options, ending)
+    if content is not None:
+        _put(options, content)
+    return int(ending.exit)
+
+
+def rendered(options: Options, ending: Ending) -> str | None:
+    """The answer in the asked format; None when it was written as lines on a terminal."""
+    report = ending.report
+    match options.format:
+        case Format.TEXT:
+            return _text(options, ending)
+        case Format.JSON | Format.NDJSON:
+            from erpoa_cli.render import json
+
+            content = json.document(options.command, int(ending.exit), report, report.diagnostics)
+            return json.text(content) if options.format is Format.JSON else json.ndjson(content)
+        case Format.MARKDOWN:
+            from erpoa_cli.render import markdown
+
+            return markdown.document(report, full=ending.full)
+        case Format.CSV:
+            from erpoa_cli.render import csv
+
+            return csv.document(report)
+        case Format.JUNIT | Format.SARIF:
+            from erpoa_cli.render import findings
+
+            return findings.document(options.format.value, options.command, report, report.diagnostics)
+        case Format.PARQUET:
+            return _parquet(options, ending)
+
+
+def _text(options: Options, ending: Ending) -> str | None:
+    from erpoa_cli.render import terminal
+
+    to_file = file_of(options) is not None
+    lines = text_lines(ending, 100 if to_file else width_of(sys.stdout))
+    if to_file or no_color(options, terminal=sys.stdout.isatty()):
+        return terminal.plain(lines)
+    terminal.write(lines, sys.stdout, color=True)
+    return None
+
+
+def text_lines(ending: Ending, cells: int) -> Iterable[Line]:
+    """The answer as lines of a terminal."""
+    from erpoa_cli.render import table, text
+
+    if isinstance(ending.report, PlanReport):
+        return text.plan(ending.report, cells, full=ending.full)
+    return table.answer(ending.report, cells)
+
+
+def _parquet(options: Options, ending: Ending) -> None:
+    from erpoa_cli.engine.export import write_parquet
+
+    path = file_of(options)
+    if ending.table is None or path is None:
+        raise unsupported(options, "Parquet is written by `show` and `query`, into the file that -o names.")
+    write_parquet(ending.table, path)
+
+
+def unsupported(options: Options, why: str) -> Failure:
+    return Failure(
+        Diagnostic("E0603", f"`erpoa {options.command}` cannot answer as {options.format}", remedy=why),
+        exit=Exit.INVALID,
+    )
+
+
+def file_of(options: Options) -> Path | None:
+    """The file that -o names for the rendering; for plan it names the plan file instead."""
+    return None if options.command in {"plan", "retry", "rollback", "drift"} else options.output
+
+
+def _put(options: Options, content: str) -> None:
+    content = MASKER.masked(content)
+    path = file_of(options)
+    if path is None:
+        sys.stdout.write(content)
+        sys.stdout.flush()
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
+
+
+def tell(options: Options, diagnostics: Sequence[Diagnostic]) -> None:
+    """Diagnostics on stderr; -q leaves only errors."""
+    from erpoa_cli.render import diagnostic, terminal
+
+    shown = [d for d in diagnostics if d.severity is Severity.ERROR or not options.quiet]
+    if not shown:
+        return
+    lines = list(diagnostic.lines([masked(d) for d in shown], width_of(sys.stderr)))
+    sys.stdout.flush()
+    terminal.write(lines, sys.stderr, color=not no_color(options, terminal=sys.stderr.isatty()))
+    sys.stderr.flush()
+
+
+def masked(given: Diagnostic) -> Diagnostic:
+    """*given* without secrets in any of its texts."""
+    texts = {n: MASKER.masked(getattr(given, n)) for n in ("summary", "detail", "remedy", "snippet")}
+    return Diagnostic(given.code, at=given.at, severity=given.severity, **texts)
+
+
+def stop(options: Options, error: BaseException) -> int:
+    """Words and exit code for an error that ends the program."""
+    diagnostics, code = _told(options, error)
+    try:
+        tell(options, diagnostics)
+        if options.format in {Format.JSON, Format.NDJSON}:
+            from erpoa_cli.render import json
+
+            content = json.document(options.command, code, None, [masked(d) for d in diagnostics])
+            _put(options, json.text(content) if options.format is Format.JSON else json.ndjson(content))
+    except BrokenPipeError:
+        _forget_stdout()
+    return code
+
+
+def _told(options: Options, error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
+    match error:
+        case Failure():
+            return error.diagnostics, int(error.exit)
+        case KeyboardInterrupt():
+            code = 143 if isinstance(error, Terminated) else 130
+            return (Diagnostic("E0608", "interrupted", remedy=INTERRUPTED),), code
+        case SystemExit():
+            return (), error.code if isinstance(error.code, int) else 1
+        case BrokenPipeError():
+            _forget_stdout()
+            return (), 1
+        case _:
+            return (_unexpected(options, error),), 1
+
+
+INTERRUPTED = "The state is consistent. If a run was under way, continue it with `erpoa resume`."
+
+
+def _unexpected(options: Options, error: BaseException) -> Diagnostic:
+    log = keep_traceback(options, error)
+    return Diagnostic(
+        "E0600",
+        f"unexpected failure: {type(error).__name__}: {error}",
+        remedy=f"Details are in {log}." if log else "Run it again with -vv to see where it happened.",
+    )
+
+
+def _forget_stdout() -> None:
+    """The reader went away: nothing more can be said there, and flushing at exit must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def width_of(stream: TextIO) -> int:
+    """Cells of the terminal that *stream* is, or 100."""
+    if os.environ.get("COLUMNS", "").isdigit():
+        return max(40, int(os.environ["COLUMNS"]))
+    try:
+        return max(40, os.get_terminal_size(stream.fileno()).columns)
+    except (OSError, ValueError):
+        return 100

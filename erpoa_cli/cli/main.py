@@ -1,0 +1,17 @@
+"""The console script: answers `--version` before anything heavy is imported, else hands over to `program`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        from erpoa_cli import __version__
+
+        print(f"erpoa {__version__}")
+        return
+    from erpoa_cli.cli.program import main
+
+    sys.exit(main(arguments))

@@ -1,0 +1,203 @@
+"""What commands open: the project, its binding, its state, its connections, and who is asking."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from erpoa_cli.cli.log import MASKER, set_up
+from erpoa_cli.cli.options import Options
+from erpoa_cli.core.address import Address, parse_address
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.report import PlanReport
+from erpoa_cli.core.secret import Secret
+
+if TYPE_CHECKING:
+    from erpoa_cli.core.project import Project
+    from erpoa_cli.engine.check import Bound
+    from erpoa_cli.state import Sealer, StateReader, StateWriter
+
+
+def root(options: Options) -> Path:
+    """The project directory: what -C names, or the nearest above that has an erpoa.yml."""
+    from erpoa_cli.project import find_root
+
+    return find_root(options.directory)
+
+
+def environment(options: Options) -> str | None:
+    """-e, else ERPOA_ENV; None is the project's first."""
+    return options.environment or os.environ.get("ERPOA_ENV") or None
+
+
+def project(options: Options) -> Project:
+    """The project, every file judged; `Failure` with all findings when one is an error."""
+    from erpoa_cli.project import load
+
+    set_up(options)
+    loaded = load(root(options), environment(options), dict(options.variables), getenv=os.environ.get)
+    learn_secrets(loaded)
+    return loaded
+
+
+def learn_secrets(loaded: Project) -> None:
+    """Let nothing this process prints hold one of the project's secrets."""
+    values: list[Any] = [loaded.key, *(system.config for system in loaded.systems.values())]
+    texts: list[str] = []
+    while values:
+        match values.pop():
+            case Secret() as secret:
+                texts.append(secret.reveal())
+            case Mapping() as mapping:
+                values.extend(mapping.values())
+            case list() | tuple() as items:
+                values.extend(items)
+            case _:
+                pass
+    MASKER.learn(texts)
+
+
+def bound(options: Options) -> Bound:
+    """The project bound to its connectors and to DuckDB: what every command needs that reads or writes."""
+    from erpoa_cli.core.graph import Graph
+    from erpoa_cli.engine.check import check
+
+    loaded = project(options)
+    return check(loaded, Graph(loaded))
+
+
+def targets(
+    loaded: Project, select: Sequence[str] | None, exclude: Sequence[str] | None
+) -> frozenset[str] | None:
+    """The targets that the selection names; None when nothing narrows it."""
+    if not select and not exclude:
+        return None
+    from erpoa_cli.core.graph import Graph
+
+    chosen = Graph(loaded).select(select or (), exclude or ())
+    names = frozenset(name.removeprefix("target:") for name in chosen if name.startswith("target:"))
+    if not names:
+        raise Failure(
+            Diagnostic(
+                "E0605", "the selection names no target", remedy="`erpoa ls -s …` shows what it selects."
+            ),
+            exit=Exit.INVALID,
+        )
+    return names
+
+
+@contextmanager
+def reading(loaded: Project) -> Iterator[StateReader]:
+    """The state, for reading."""
+    from erpoa_cli.state import open_reader
+
+    state = open_reader(Path(loaded.root), loaded.environment, loaded.state)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+@contextmanager
+def writing(options: Options, loaded: Project) -> Iterator[StateWriter]:
+    """The state, locked for writing; a lock that another holds ends in exit 7."""
+    from erpoa_cli.state import open_writer
+
+    state = open_writer(Path(loaded.root), loaded.environment, loaded.state, command=options.command)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def sealer(loaded: Project) -> Sealer | None:
+    """What opens sealed values; None when the project has no key."""
+    from erpoa_cli.state import load_sealer
+
+    return load_sealer(Path(loaded.root), loaded.key)
+
+
+def address(text: str) -> Address:
+    """The address that *text* spells."""
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise Failure(
+            Diagnostic(
+                "E0606", str(error), remedy="Copy it from a plan: every listed row shows its address."
+            ),
+            exit=Exit.INVALID,
+        ) from None
+
+
+def plan_report(
+    loaded: Project,
+    path: Path,
+    *,
+    full: bool = False,
+    limit: int = 20,
+    addresses: Sequence[Address] = (),
+    diagnostics: Sequence[Diagnostic] = (),
+) -> PlanReport:
+    """The plan file at *path* as a report; sensitive values opened only as far as `reveal` needs them."""
+    from erpoa_cli.engine.report import report
+    from erpoa_cli.state import PlanFile
+
+    told = report(
+        PlanFile.open(path), limit=None if full else limit, addresses=addresses, sealer=sealer(loaded)
+    )
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
+
+
+def run_report(
+    loaded: Project, run: str, *, full: bool = False, limit: int = 20, diagnostics: Sequence[Diagnostic] = ()
+) -> PlanReport:
+    """What became of every change of the plan that *run* applied."""
+    from erpoa_cli.engine.report import run_report as told
+
+    with reading(loaded) as state:
+        report = told(state, run, limit=None if full else limit, sealer=sealer(loaded))
+    return replace(report, diagnostics=tuple(diagnostics))
+
+
+def author() -> str:
+    """Who is asking: ERPOA_AUTHOR (pipelines), else git's e-mail, else the login name."""
+    if name := os.environ.get("ERPOA_AUTHOR"):
+        return name
+    if mail := _git(Path.cwd(), "config", "user.email"):
+        return mail
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def commit(directory: Path) -> tuple[str, bool]:
+    """(commit, whether files under *directory* differ from it); empty outside git."""
+    head = _git(directory, "rev-parse", "HEAD")
+    return (head, bool(_git(directory, "status", "--porcelain", "--", "."))) if head else ("", False)
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    """What git answers; empty when it is missing or refuses. Hooks and prompts stay off."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), "-c", "core.fsmonitor=false", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            env=environment,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,40 @@
+"""`erpoa show`: a plan or a run, in any format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.options import Format, Options, application, command
+from erpoa_cli.cli.plan import LIMIT, Full, Limit
+
+app = application()
+
+
+@command(app)
+def show(
+    options: Options,
+    file: Annotated[Path, typer.Argument(help="A plan file.", metavar="FILE")],
+    address: Annotated[
+        list[str] | None, typer.Option("--address", metavar="ADDRESS", help="Only this row; repeatable.")
+    ] = None,
+    full: Full = False,
+    limit: Limit = LIMIT,
+) -> Ending:
+    """Show a plan file: what was reviewed, row by row.
+
+    Needs no connection. With --format parquet -o FILE all rows of the plan as a table."""
+    project = opened.project(options)
+    addresses = [opened.address(text) for text in address or ()]
+    report = opened.plan_report(project, file, full=full or bool(addresses), limit=limit, addresses=addresses)
+    table = None
+    if options.format is Format.PARQUET:
+        from erpoa_cli.engine.export import plan_rows
+        from erpoa_cli.state import PlanFile
+
+        table = plan_rows(PlanFile.open(file))
+    return Ending(report, full=full or bool(addresses), table=table)
