@@ -1,1 +1,17 @@
-"""From the files of a project directory to core's values."""
+"""From the files of a project directory to core's values.
+
+    root = find_root(Path.cwd())
+    project = load(root, environment="prod", variables={"company": "02"})
+
+The walk: `locate` (which files) → `parse` (YAML with positions) → `template` (Jinja2) → `validate` (JSON
+Schema) → `build` (one module per noun) → `semantics` (what holds between the nouns) → `core.project.Project`.
+"""
+
+from __future__ import annotations
+
+from erpoa_cli.project.load import load, load_findings
+from erpoa_cli.project.locate import find_root
+from erpoa_cli.project.published import SCHEMA_KINDS, schema
+from erpoa_cli.project.scaffold import scaffold
+
+__all__ = ["SCHEMA_KINDS", "find_root", "load", "load_findings", "scaffold", "schema"]
