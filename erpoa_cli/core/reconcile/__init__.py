@@ -1,0 +1,12 @@
+"""The diff as SQL text: desired, actual and base relations in, the noteworthy rows out.
+
+    shape      the columns of one target's relations
+    compare    when two values of a field are the same
+    desired    the relation a target is fed from → `desired."T"`
+    recognise  which row of theirs is which row of ours
+    judge      what the three values of a field mean
+    rows       situations and actions of rows → `diff."T"`
+    order      waves, pending references that lead nowhere
+
+Everything here is text in, text out; `engine.diff` runs it in DuckDB.
+"""

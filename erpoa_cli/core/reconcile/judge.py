@@ -1,0 +1,146 @@
+"""What desired, actual, agreed and seen say about one field: the verdict as a SQL expression.
+
+same      nothing to do
+settle    both sides hold the same: base follows
+accept    theirs is taken as it is: base follows
+write     we changed it (or nobody knew it before)
+fill      first contact, and their side is empty
+revert    they changed a field whose master we are, and that is undone
+drift     they changed it; only reported
+conflict  both changed it; only reported
+"""
+
+from __future__ import annotations
+
+from erpoa_cli.core.reconcile.compare import empty, equal
+from erpoa_cli.core.reconcile.shape import Shape, column, type_of, value_sql
+from erpoa_cli.core.schema import literal
+from erpoa_cli.core.target import (
+    OnDrift,
+    Ownership,
+    Reference,
+    ReportOrWrite,
+    Result,
+    Target,
+    TargetField,
+)
+
+WRITTEN = ("write", "fill", "revert")
+SETTLED = ("settle", "accept")
+
+
+def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
+    """The extras as fields of ours, so that one rule judges everything."""
+    some = shape.fields[0]
+    return tuple(
+        TargetField(name=name, value=some.value, at=some.at, type=type_)
+        for name, type_ in shape.extras.items()
+    )
+
+
+def confirmed(shape: Shape, field: TargetField) -> str:
+    """The verdict of a field of a row that both sides have and we know."""
+    if field not in shape.compared:
+        return "'same'"
+    return _judge(shape.target, field, new=_new_field(shape.target, field))
+
+
+def found(shape: Shape, field: TargetField) -> str:
+    """The verdict of a field of a row of theirs that is met for the first time."""
+    if field not in shape.compared:
+        return "'same'"
+    d, a = column("d_", field.name), column("a_", field.name)
+    report = "'drift'" if shape.target.on_first_contact is ReportOrWrite.REPORT else "'write'"
+    differs = _unknown_shared(shape.target, field) if field.ownership is Ownership.SHARED else report
+    wanted = f"NOT {empty(field, d)}"
+    if isinstance(field.value, Reference | Result):
+        pending = column("p_", field.name)
+        return f"""CASE WHEN list_contains(waiting, {literal(field.name)}) THEN 'same'
+            WHEN {pending} IS NULL AND {equal(field, d, a)} THEN 'settle'
+            WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN 'fill' ELSE {differs} END"""
+    return f"""CASE WHEN {equal(field, d, a)} THEN 'settle'
+        WHEN {empty(field, a)} AND {wanted} THEN 'fill' ELSE {differs} END"""
+
+
+def restored(shape: Shape, field: TargetField) -> str:
+    """The verdict of an extra field of a confirmed row: ours only while it bears our deactivation."""
+    return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape.target, field, new=literal('same'))} ELSE 'same' END"
+
+
+def ours_inactive(shape: Shape, field: TargetField) -> str:
+    """We set this field when the row's source was gone, and `restore` says what it was."""
+    if field.name not in shape.deactivate or field.name not in shape.target.restore:
+        return "false"
+    wanted = value_sql(shape.deactivate[field.name], type_of(field))
+    return f"coalesce(list_contains(known, {literal(field.name)}) AND {column('agreed_', field.name)} IS NOT DISTINCT FROM {wanted}, false)"
+
+
+def deactivated(shape: Shape, field: TargetField) -> str:
+    """The verdict of a field of `deactivate` of a row that is gone from the source."""
+    d, a = column("d_", field.name), column("a_", field.name)
+    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
+    ours = f"({known} AND {d} IS NOT DISTINCT FROM {agreed})"
+    return f"""CASE WHEN {d} IS NOT DISTINCT FROM {a}
+            THEN CASE WHEN {ours} AND {a} IS NOT DISTINCT FROM {seen} THEN 'same' ELSE 'settle' END
+        WHEN NOT {ours} THEN 'write'
+        WHEN {a} IS NOT DISTINCT FROM {seen} THEN 'same' ELSE {_drift(shape.target)} END"""
+
+
+def _judge(target: Target, field: TargetField, *, new: str) -> str:
+    d, a = column("d_", field.name), column("a_", field.name)
+    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
+    ours, theirs = equal(field, d, agreed), equal(field, a, seen)
+    same = equal(field, d, a)
+    waits = "false"
+    if isinstance(field.value, Reference | Result):
+        # A pending value is none that anybody knew before: it differs from everything.
+        pending = f"{column('p_', field.name)} IS NOT NULL"
+        ours, same = f"(NOT {pending} AND {ours})", f"(NOT {pending} AND {same})"
+        waits = f"list_contains(waiting, {literal(field.name)})"
+    shared = field.ownership is Ownership.SHARED
+    return f"""CASE WHEN {waits} THEN 'same'
+        WHEN {same} THEN CASE WHEN {known} AND {ours} AND {theirs} THEN 'same' ELSE 'settle' END
+        WHEN NOT {known} THEN {new}
+        WHEN {ours} AND {theirs} THEN 'same'
+        WHEN {theirs} THEN 'write'
+        WHEN {ours} THEN {literal("same") if shared else _drift(target)}
+        ELSE {_conflict(target, field)} END"""
+
+
+def _new_field(target: Target, field: TargetField) -> str:
+    if field.ownership is Ownership.SHARED:
+        # Their value that ours lacks is theirs to bring: the opposite target carries it.
+        d, a = column("d_", field.name), column("a_", field.name)
+        return (
+            f"CASE WHEN {empty(field, a)} THEN 'write' WHEN {empty(field, d)} THEN 'same' "
+            f"ELSE {_unknown_shared(target, field)} END"
+        )
+    return "'write'" if target.on_new_field is ReportOrWrite.WRITE else "'drift'"
+
+
+def _unknown_shared(target: Target, field: TargetField) -> str:
+    """A shared field that nobody knew before and whose sides differ: two opposite targets that both wrote
+    would swap the values, so only `on_conflict` decides."""
+    return _conflict(target, field)
+
+
+def _drift(target: Target) -> str:
+    match target.on_drift:
+        case OnDrift.REPORT:
+            return "'drift'"
+        case OnDrift.REVERT:
+            return "'revert'"
+        case OnDrift.ACCEPT:
+            return "'accept'"
+
+
+def _conflict(target: Target, field: TargetField) -> str:
+    """`write` and `accept` decide fields of ours; for shared fields a system is named, and its value wins."""
+    choice = target.on_conflict
+    if field.ownership is Ownership.SHARED:
+        if choice in ("report", "write", "accept"):
+            return "'conflict'"
+        return "'accept'" if choice == target.system else "'write'"
+    return {"write": "'write'", "accept": "'accept'"}.get(choice, "'conflict'")

@@ -1,0 +1,211 @@
+"""Order over the noteworthy rows: pending values that nothing gives, second steps, waves.
+
+The statements change `diff."T"` in place; `engine.diff` runs them over all targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
+from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.target import Reference, Result, TargetField
+
+_PLANNED = "kind IS NULL AND action IN ('create', 'update')"
+_REMOVAL = "kind IS NULL AND action IN ('delete', 'deactivate')"
+
+
+def creating(shape: Shape) -> str:
+    """The statement that fills `T/creating`: key texts of the rows this plan creates."""
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "creating")} AS
+        SELECT {key_text_sql(shape, "")} AS key_text FROM {table("diff", shape.name)}
+        WHERE kind IS NULL AND action = 'create'"""
+
+
+def _points_to(field: TargetField) -> str:
+    assert isinstance(field.value, Reference | Result)
+    return field.value.target
+
+
+def _dangles(field: TargetField) -> str:
+    pointer = f"json_extract_string({column('p_', field.name)}, '$[1]')"
+    return (
+        f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {column('p_', field.name)} IS NOT NULL "
+        f"AND {pointer} NOT IN (SELECT key_text FROM {work(_points_to(field), 'creating')})"
+    )
+
+
+def settle_pending(shape: Shape) -> Iterator[str]:
+    """Updates that return the number of changed rows: a reference to a row that this plan does not create
+    holds its row; a deferred one and a result are left out and wait for the next plan."""
+    for field in shape.pending:
+        value = field.value
+        if isinstance(value, Reference) and not value.defer:
+            reason = f"concat({literal(f'{field.name}: waits for {value.target} ')}, json_extract_string({column('p_', field.name)}, '$[1]'), ', which is not written')"
+            yield f"""UPDATE {table("diff", shape.name)} SET kind = 'held', code = 'E0409', reason = {reason}, links = false
+                WHERE {_dangles(field)}"""
+            continue
+        name = literal(field.name)
+        yield f"""UPDATE {table("diff", shape.name)} SET
+                fields = list_filter(fields, lambda x: x <> {name}), waiting = list_append(waiting, {name})
+            WHERE {_dangles(field)}"""
+
+
+def waiting_rows(shape: Shape) -> str:
+    """Updates of which nothing is left are withheld: they say what they wait for."""
+    return f"""UPDATE {table("diff", shape.name)} SET kind = 'withheld', code = 'E0425',
+            reason = concat('waits for values of this plan: ', array_to_string(waiting, ', '))
+        WHERE {_PLANNED} AND action = 'update' AND len(fields) = 0"""
+
+
+def second_steps(shape: Shape) -> Iterator[str]:
+    """Deferred references are written by an update after all creates: a row of its own, unless nothing else
+    of the row is written."""
+    deferred = [f for f in shape.pending if isinstance(f.value, Reference) and f.value.defer]
+    if not deferred:
+        return
+    diff = table("diff", shape.name)
+    names = listed(
+        f"CASE WHEN {column('p_', f.name)} IS NOT NULL AND list_contains(fields, {literal(f.name)}) THEN {literal(f.name)} END"
+        for f in deferred
+    )
+    second = f"list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
+    split = work(shape.name, "split")
+    yield f"""CREATE OR REPLACE TABLE {split} AS
+        SELECT ordinal, {second} AS second, len({second}) = len(fields) AND action = 'update' AS whole FROM {diff}
+        WHERE {_PLANNED} AND len({second}) > 0"""
+    yield f"""INSERT INTO {diff}
+        SELECT d.* REPLACE (
+            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
+            'update' AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
+            true AS links)
+        FROM {diff} d JOIN {split} s USING (ordinal) WHERE NOT s.whole"""
+    yield f"""UPDATE {diff} SET fields = list_filter(fields, lambda x: NOT list_contains(s.second, x))
+        FROM {split} s WHERE {diff}.ordinal = s.ordinal AND NOT s.whole"""
+    yield f"UPDATE {diff} SET step = 2 FROM {split} s WHERE {diff}.ordinal = s.ordinal AND s.whole"
+
+
+def _tree_fields(shape: Shape) -> list[TargetField]:
+    return [
+        f
+        for f in shape.fields
+        if isinstance(f.value, Reference) and f.value.target == shape.name and not f.value.defer
+    ]
+
+
+def depths(shape: Shape) -> Iterator[str]:
+    """Fill `T/depth` (ordinal, depth): how many rows of the same tree must be written before; rows of a circle
+    get no depth."""
+    trees = _tree_fields(shape)
+    if not trees:
+        return
+    waits = listed(
+        (
+            f"SELECT ordinal, {key_text_sql(shape, '')} AS own, "
+            f"json_extract_string({column('p_', f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
+            f"WHERE {_PLANNED} AND step = 1 AND list_contains(fields, {literal(f.name)})"
+            for f in trees
+        ),
+        " UNION ALL ",
+    )
+    yield f"""CREATE OR REPLACE TABLE {work(shape.name, "depth")} AS
+        WITH RECURSIVE waits AS MATERIALIZED ({waits}),
+        free AS (SELECT ordinal, {key_text_sql(shape, "")} AS own FROM {table("diff", shape.name)}
+            WHERE {_PLANNED} AND step = 1
+            AND ordinal NOT IN (SELECT ordinal FROM waits WHERE parent IS NOT NULL)),
+        walk AS (SELECT ordinal, own, 0 AS depth FROM free
+            UNION SELECT w.ordinal, w.own, walk.depth + 1 FROM waits w JOIN walk ON w.parent = walk.own)
+        SELECT ordinal, max(depth) AS depth FROM walk GROUP BY ordinal"""
+
+
+def hold_circles(shape: Shape) -> Iterator[str]:
+    """Rows of a tree that wait for each other in a circle are held."""
+    if _tree_fields(shape):
+        yield f"""UPDATE {table("diff", shape.name)} SET kind = 'held', code = 'E0411', links = false,
+                reason = 'its parents form a circle'
+            WHERE {_PLANNED} AND step = 1 AND ordinal NOT IN (SELECT ordinal FROM {work(shape.name, "depth")})"""
+
+
+def deepest(shape: Shape) -> str:
+    """The query for the greatest depth of a row to write; NULL when there is none."""
+    if _tree_fields(shape):
+        return f"SELECT max(depth) FROM {work(shape.name, 'depth')}"
+    return f"SELECT CASE WHEN count(*) > 0 THEN 0 END FROM {table('diff', shape.name)} WHERE {_PLANNED} AND step = 1"
+
+
+def number_writes(shape: Shape, first: int) -> str:
+    """Give creates and updates of the first step their wave, counted from *first*."""
+    diff = table("diff", shape.name)
+    if _tree_fields(shape):
+        return f"""UPDATE {diff} SET wave = {first} + w.depth FROM {work(shape.name, "depth")} w
+            WHERE w.ordinal = {diff}.ordinal"""
+    return f"UPDATE {diff} SET wave = {first} WHERE {_PLANNED} AND step = 1"
+
+
+def number_second_steps(shape: Shape, wave: int) -> str:
+    return f"UPDATE {table('diff', shape.name)} SET wave = {wave} WHERE {_PLANNED} AND step = 2"
+
+
+def removal_depths(shape: Shape) -> str:
+    """Fill `T/height` (ordinal, height): how many rows of the same tree must be removed before."""
+    trees = _tree_fields(shape)
+    own = next(iter(shape.id), "")
+    edges = [
+        f"SELECT p.ordinal AS parent, c.ordinal AS child FROM {table('diff', shape.name)} c "
+        f"JOIN {table('diff', shape.name)} p ON c.{column('a_', f.name)} = p.{column('id_', own)} "
+        f"AND p.ordinal <> c.ordinal WHERE c.{_REMOVAL.replace(' AND ', ' AND c.')} AND p.{_REMOVAL.replace(' AND ', ' AND p.')}"
+        for f in trees
+        if own
+    ] or ["SELECT 0 AS parent, 0 AS child LIMIT 0"]
+    # A row climbs over its children; a circle in their data would climb for ever, so the walk is bounded.
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "height")} AS
+        WITH RECURSIVE edge AS MATERIALIZED ({" UNION ALL ".join(edges)}),
+        walk AS (SELECT ordinal, 0 AS height FROM {table("diff", shape.name)} WHERE {_REMOVAL}
+            UNION SELECT e.parent, walk.height + 1 FROM edge e JOIN walk ON e.child = walk.ordinal
+            WHERE walk.height < 1000)
+        SELECT ordinal, max(height) AS height FROM walk GROUP BY ordinal"""
+
+
+def highest(shape: Shape) -> str:
+    return f"SELECT max(height) FROM {work(shape.name, 'height')}"
+
+
+def number_removals(shape: Shape, first: int) -> str:
+    """Give removals their wave, counted from *first*, children before parents."""
+    diff = table("diff", shape.name)
+    return f"""UPDATE {diff} SET wave = {first} + h.height FROM {work(shape.name, "height")} h
+        WHERE h.ordinal = {diff}.ordinal"""
+
+
+def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:
+    """A document and its lines are held together: with *document* a line's problem holds the document; a
+    document's problem always holds its lines."""
+    keys = tuple(shape.key)[: shape.document]
+    same = listed((f"{column('k_', k, 'l')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    lines, documents = table("desired", shape.name), table("desired", parent.name)
+    every = listed(column("k_", k) for k in shape.key)
+    unnamed = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    if document:
+        yield f"""UPDATE {documents} AS p SET problem_code = 'E0412', problem = l.problem
+            FROM (SELECT {listed(column("k_", k) for k in keys)}, concat('a line of it is held: ', min(problem)) AS problem
+                FROM (SELECT {every}, CASE WHEN {unnamed} THEN 'its key is empty' WHEN count(*) > 1
+                    THEN concat('the key of a line is repeated: ', {key_text_sql(shape, "")}) ELSE min(problem) END AS problem
+                    FROM {lines} GROUP BY {every})
+                WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) l
+            WHERE p.problem IS NULL AND {same}"""
+    yield f"""UPDATE {lines} AS l SET problem_code = 'E0413', problem = concat('its document is held: ', p.problem)
+        FROM (SELECT {listed(column("k_", k) for k in keys)}, min(problem) AS problem FROM {documents}
+            WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) p
+        WHERE l.problem IS NULL AND {same}"""
+
+
+def referenced(shape: Shape, other: Shape, field: TargetField) -> str:
+    """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
+    them by *field*: number of deletes."""
+    own = next(iter(other.id))
+    ids = listed((f"d.{column('id_', i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    leaves = f"(d.action = 'delete' OR list_contains(d.fields, {literal(field.name)}))"
+    return f"""SELECT count(DISTINCT g.ordinal) FROM {table("diff", other.name)} g
+        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{column("id_", own)}
+        WHERE g.kind IS NULL AND g.action = 'delete'
+        AND NOT EXISTS (SELECT 1 FROM {table("diff", shape.name)} d WHERE d.kind IS NULL AND {ids} AND {leaves})"""

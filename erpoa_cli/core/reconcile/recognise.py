@@ -1,0 +1,167 @@
+"""Which row of theirs is which row of ours: links by id, else the declared `match` sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erpoa_cli.core.reconcile.compare import normal
+from erpoa_cli.core.reconcile.shape import (
+    Shape,
+    column,
+    key_text_sql,
+    listed,
+    names_sql,
+    same_key,
+    table,
+    value_sql,
+    work,
+)
+from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.target import Column, TargetField
+
+
+def match_sets(shape: Shape) -> tuple[tuple[TargetField, ...], ...]:
+    """The field sets that recognise a row; by default the fields that carry the key."""
+    late = {f.name for f in shape.late}
+    sets = shape.target.match
+    if not sets:
+        carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
+        sets = (tuple(carried[k] for k in shape.key),) if set(shape.key) <= set(carried) else ()
+    usable = (tuple(shape.target.field(name) for name in names) for names in sets)
+    return tuple(fields for fields in usable if fields and not late & {f.name for f in fields})
+
+
+def recognise(shape: Shape) -> Iterator[str]:
+    """The statements that fill `T/again`, `T/link` and `T/match`.
+
+    * `again`: identifiers that their system returned more than once;
+    * `link`: one row per linked key: `b_row` (NULL when a sibling's link), key, id, generation, `a_row` (NULL
+      when no such row is there), the hash of `agreed`, whether actual equals `seen`, whether the row must be
+      judged in any case;
+    * `match`: per key that no link answers: `a_row` and how many rows were hit (`hits`) and how many of ours
+      hit that row (`claims`). Keys may be NULL here: what they hit is claimed all the same.
+    """
+    yield _again(shape)
+    yield _link(shape)
+    yield _match(shape)
+
+
+def row_hash(shape: Shape, prefix: str) -> str:
+    """A hash over the compared fields: equal hashes of equal types mean equal values (docs/adr/0004)."""
+    parts = [column(prefix, f.name) for f in shape.compared] or ["0"]
+    return f"hash({listed(parts)})"
+
+
+def _again(shape: Shape) -> str:
+    ids = listed(map(identifier, shape.id)) or "1"
+    counted = f"SELECT {ids} FROM {table('actual', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
+    if not shape.id:
+        counted = f"SELECT 1 AS nothing FROM {table('actual', shape.name)} LIMIT 0"
+    return f"CREATE OR REPLACE TABLE {work(shape.name, 'again')} AS {counted}"
+
+
+def _link(shape: Shape) -> str:
+    keys = listed(column("k_", k) for k in shape.key)
+    ids = listed(column("id_", i) for i in shape.id)
+    own = f"""
+        SELECT rowid AS b_row, {keys}, {ids + "," if ids else ""} generation, {_judge_anyway(shape)} AS special,
+            {row_hash(shape, "agreed_")} AS agreed_hash, {row_hash(shape, "seen_")} AS seen_hash
+        FROM {table("base", shape.name)}"""
+    branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
+    same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
+    once = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    a_ids = listed(identifier(i) for i in shape.id)
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
+    WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
+    a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, "")} AS actual_hash
+        FROM {table("actual", shape.name)} o
+        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once}))
+    SELECT b.* EXCLUDE (seen_hash), a.a_row, a.actual_hash = b.seen_hash AS a_same,
+        EXISTS (SELECT 1 FROM {work(shape.name, "again")} a WHERE {same_id}) AS again
+    FROM b LEFT JOIN a ON {same_id}"""
+
+
+def _judge_anyway(shape: Shape) -> str:
+    """Base rows that no hash can clear: a field without base, or deactivated by us through an extra field."""
+    known = [f.name for f in shape.compared]
+    usual = names_sql(sorted(f.name for f in shape.fields))  # one comparison instead of a search per field
+    unknown = f"CASE WHEN known = {usual} THEN false ELSE NOT list_has_all(known, {names_sql(known)}) END"
+    marks = [
+        f"{column('agreed_', x)} IS NOT DISTINCT FROM {value_sql(shape.deactivate[x], type_)}"
+        for x, type_ in shape.extras.items()
+        if x in shape.deactivate
+    ]
+    return f"({listed([unknown, *marks], ' OR ')})"
+
+
+def _sibling(shape: Shape, name: str) -> str:
+    keys = listed(column("k_", k, "s") for k in shape.key)
+    ids = listed(column("id_", i, "s") for i in shape.id)
+    return f"""
+        SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special,
+            CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
+        FROM {table("base", name)} s
+        WHERE {listed((column("id_", i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
+            AND NOT EXISTS (SELECT 1 FROM {table("base", shape.name)} b
+                WHERE {same_key(shape, "s", "b")})"""
+
+
+def _match(shape: Shape) -> str:
+    keys = listed(column("k_", k) for k in shape.key)
+    ours = f"""
+        SELECT d.rowid AS d_row, d.* FROM {table("desired", shape.name)} d
+        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
+            WHERE (l.a_row IS NOT NULL OR l.again) AND {same_key(shape, "l", "d")})"""
+    once = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    theirs = f"""
+        SELECT o.rowid AS a_row, o.* FROM {table("actual", shape.name)} o
+        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = o.rowid)
+            AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once})"""
+    steps: list[str] = []
+    for number, fields in enumerate(match_sets(shape)):
+        on = listed(
+            (
+                f"{normal(f, column('d_', f.name, 'u'))} = {normal(f, 't.' + identifier(f.name))}"
+                for f in fields
+            ),
+            " AND ",
+        )
+        earlier = [f"u.d_row NOT IN (SELECT d_row FROM hit{n})" for n in range(number)]
+        steps.append(
+            f"hit{number} AS (SELECT {listed(column('k_', k, 'u') for k in shape.key)}, u.d_row, t.a_row "
+            f"FROM ours u JOIN theirs t ON {on} WHERE {listed(earlier, ' AND ') or 'true'})"
+        )
+    if not steps:
+        nothing = f"SELECT {keys}, 0 AS d_row, 0 AS a_row FROM {table('desired', shape.name)} LIMIT 0"
+        steps = [f"hit0 AS ({nothing})"]
+    hits = " UNION ALL ".join(f"SELECT * FROM hit{n}" for n in range(len(steps)))
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "match")} AS
+    WITH ours AS MATERIALIZED ({ours}), theirs AS MATERIALIZED ({theirs}), {", ".join(steps)}
+    SELECT {keys}, a_row, count(*) OVER (PARTITION BY d_row) AS hits, count(*) OVER (PARTITION BY a_row) AS claims
+    FROM ({hits})"""
+
+
+def identities(shape: Shape, *, actual_complete: bool) -> str:
+    """The statement that fills `T/ids`, by which other targets' references are resolved: key, `id`,
+    `a_row`, `pending` (wanted, but not there yet) and the key's JSON text. One row per key."""
+    keys = listed(column("k_", k) for k in shape.key)
+    own = next(iter(shape.id), None)
+    present = "a_row IS NOT NULL" if actual_complete else "true"
+    linked_id = column("id_", own) if own else "CAST(NULL AS VARCHAR)"
+    found_id = f"a.{identifier(own)}" if own else "CAST(NULL AS VARCHAR)"
+    complete = listed((f"{column('k_', k)} IS NOT NULL" for k in shape.key), " AND ")
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "ids")} AS
+    WITH known AS (
+        SELECT {keys}, {linked_id} AS id, a_row FROM {work(shape.name, "link")} WHERE {present} AND NOT again
+        UNION ALL
+        SELECT {listed(column("k_", k, "m") for k in shape.key)}, {found_id}, m.a_row
+        FROM {work(shape.name, "match")} m JOIN {table("actual", shape.name)} a ON a.rowid = m.a_row
+        WHERE m.hits = 1 AND m.claims = 1),
+    wanted AS (SELECT DISTINCT {keys} FROM {table("desired", shape.name)} d WHERE {complete}
+        AND NOT EXISTS (SELECT 1 FROM known k WHERE {same_key(shape, "k", "d")})),
+    every AS (SELECT *, false AS pending FROM known WHERE {complete}
+        UNION ALL BY NAME SELECT *, true AS pending FROM wanted)
+    SELECT *, {key_text_sql(shape, "")} AS key_text FROM every"""

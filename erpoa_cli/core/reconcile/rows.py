@@ -1,0 +1,399 @@
+"""Situations and actions of rows: the statements that fill `diff."T"`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from erpoa_cli.core.reconcile import judge
+from erpoa_cli.core.reconcile.recognise import row_hash
+from erpoa_cli.core.reconcile.shape import (
+    Shape,
+    column,
+    listed,
+    names_sql,
+    same_key,
+    table,
+    value_sql,
+    work,
+)
+from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.target import Column, Mode, OnSourceGone, OnVanished, Owns, TargetField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
+
+    `first`: no plan of this target was applied yet; `edited`: project files behind the target changed since."""
+
+    desired: str = ""
+    actual: str = ""
+    first: bool = False
+    edited: bool = False
+
+
+def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
+    """The statements that fill `diff."T"` from `desired`, `actual`, `base` and what `recognise` found."""
+    yield _twin(shape)
+    yield _proof(shape, evidence)
+    yield _near(shape, evidence)
+    yield _wide(shape, evidence)
+    yield _verdict(shape, evidence)
+    yield _final(shape, evidence)
+
+
+def foreign_count(shape: Shape) -> str:
+    """The query for the number of rows of theirs that are none of ours."""
+    return f"""SELECT count(*) FROM {table("actual", shape.name)} a
+        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)"""
+
+
+def _twin(shape: Shape) -> str:
+    """Keys of desired that are repeated or not whole, with the first row that has each."""
+    keys = listed(column("k_", k) for k in shape.key)
+    null = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "twin")} AS
+        SELECT {keys}, min(rowid) AS first_row, count(*) AS copies, {null} AS unnamed
+        FROM {table("desired", shape.name)} GROUP BY {keys} HAVING count(*) > 1 OR {null}"""
+
+
+def _proof(shape: Shape, evidence: Evidence) -> str:
+    """Why a row that is missing from desired may exist all the same; NULL when its absence is proven.
+
+    `unplaced`: the same for a row of theirs that nothing recognises, while one of ours that is held may be it."""
+    unlinked = f"""NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
+            WHERE l.a_row IS NOT NULL AND {same_key(shape, "l", "d")})
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE {same_key(shape, "m", "d")})"""
+    null = listed((f"{column('k_', k, 'd')} IS NULL" for k in shape.key), " OR ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "proof")} AS
+        SELECT CASE WHEN {literal(evidence.desired)} <> '' THEN {literal(evidence.desired)}
+            WHEN NOT EXISTS (SELECT 1 FROM {table("desired", shape.name)}) THEN 'no row is wanted at all'
+            WHEN EXISTS (SELECT 1 FROM {work(shape.name, "twin")} WHERE unnamed)
+                THEN 'a row with an empty key column may be this row' END AS unproven,
+        CASE WHEN EXISTS (SELECT 1 FROM {table("desired", shape.name)} d
+                WHERE (d.problem IS NOT NULL OR {null}) AND {unlinked})
+            THEN 'a held row of ours may be this row' END AS unplaced"""
+
+
+def _near(shape: Shape, evidence: Evidence) -> str:
+    """The narrow join: row numbers of everything that hashes cannot clear."""
+    keys = listed(column("k_", k) for k in shape.key)
+    match_keys = listed(column("k_", k, "m") for k in shape.key)
+    pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
+    waiting = ["len(waiting) > 0"] if shape.pending else []
+    special = listed(["problem IS NOT NULL", *pending, *waiting], " OR ")
+    twins = listed(
+        (f"{column('k_', k, 't')} IS NOT DISTINCT FROM {column('k_', k, 'd')}" for k in shape.key), " AND "
+    )
+    kept = "false" if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
+    WITH d AS (SELECT rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash, {special} AS special
+        FROM {table("desired", shape.name)} d
+        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "twin")} t WHERE {twins} AND t.first_row <> d.rowid)),
+    joined AS (SELECT d.d_row, {listed(column("k_", k, "d") + " AS " + column("k_", k) for k in shape.key)},
+            l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
+        FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
+        WHERE NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)
+            AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
+    hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
+        FROM {work(shape.name, "match")} m GROUP BY {match_keys})
+    SELECT joined.d_row, joined.b_row, joined.linked, joined.again, coalesce(joined.a_row, hit.m_row) AS a_row,
+        joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
+        coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims, t.copies, t.unnamed
+    FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
+        LEFT JOIN {work(shape.name, "twin")} t ON t.first_row = joined.d_row
+    {_foreign(shape, evidence)}"""
+
+
+def _foreign(shape: Shape, evidence: Evidence) -> str:
+    """Rows of theirs that nothing of ours recognises: ours to remove only where the target owns all."""
+    target = shape.target
+    if target.owns is not Owns.ALL or evidence.first or target.on_source_gone is OnSourceGone.KEEP:
+        return ""
+    return f"""UNION ALL BY NAME
+    SELECT a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
+    FROM {table("actual", shape.name)} a
+    WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r
+            WHERE {listed((f"r.{identifier(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"})"""
+
+
+def _wide(shape: Shape, evidence: Evidence) -> str:
+    """The rows to judge, with all their values and their situation."""
+    carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
+    keys = [
+        f"coalesce({column('k_', k, 'd')}, {column('k_', k, 'b')}"
+        + (f", TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb})" if k in carried else "")
+        + f") AS {column('k_', k)}"
+        for k, t in shape.key.items()
+    ]
+    ids = [f"coalesce(a.{identifier(i)}, {column('id_', i, 'b')}) AS {column('id_', i)}" for i in shape.id]
+    moved = (
+        listed(
+            (f"a.{identifier(i)} IS DISTINCT FROM {column('id_', i, 'b')}" for i in shape.id),
+            " OR ",
+        )
+        or "false"
+    )
+    gone_keys = listed((f"{column('k_', k, 'g')} = {column('k_', k, 'd')}" for k in shape.key), " AND ")
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "wide")} AS
+    SELECT {listed([*keys, *ids])}, n.d_row, n.b_row, n.a_row, n.copies, n.unnamed, n.again, n.hits, n.claims,
+        n.matched AND b.rowid IS NOT NULL AND ({moved}) AS moved, n.linked,
+        coalesce(b.generation, g.generation, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
+        {listed(_values(shape))},
+        {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
+    FROM {work(shape.name, "near")} n CROSS JOIN {work(shape.name, "proof")} proof
+        LEFT JOIN {table("desired", shape.name)} d ON d.rowid = n.d_row
+        LEFT JOIN {table("actual", shape.name)} a ON a.rowid = n.a_row
+        LEFT JOIN {table("base", shape.name)} b ON b.rowid = n.b_row
+        LEFT JOIN {work(shape.name, "gone")} g ON {gone_keys}{_parent_join(shape)}"""
+
+
+def _parent_columns(shape: Shape) -> str:
+    """Of the document that a line belongs to: whether it stays, and what becomes of it."""
+    if shape.target.lines is None:
+        return ""
+    return ", parent.here AS parent_here, parent.action AS parent_action, parent.kind AS parent_kind"
+
+
+def _parent_join(shape: Shape) -> str:
+    lines = shape.target.lines
+    if lines is None:
+        return ""
+    keys = tuple(shape.key)[: shape.document]
+    text = listed(column("k_", k) for k in keys)
+    on = listed((f"{column('k_', k, 'parent')} = {column('k_', k, 'b')}" for k in keys), " AND ")
+    return f""" LEFT JOIN (
+        SELECT {text}, bool_or(here) AS here, any_value(action) AS action, any_value(kind) AS kind
+        FROM (SELECT {text}, true AS here, NULL AS action, NULL AS kind FROM {table("desired", lines.parent)}
+            UNION ALL BY NAME
+            SELECT {text}, false AS here, action, kind FROM {table("diff", lines.parent)})
+        GROUP BY {text}) parent ON {on}"""
+
+
+def _values(shape: Shape) -> Iterator[str]:
+    fields = {f.name: f for f in shape.fields}
+    for name in shape.columns:
+        yield _desired_value(shape, fields.get(name), name)
+        yield f"a.{identifier(name)} AS {column('a_', name)}"
+        yield f"b.{column('agreed_', name)}"
+        yield f"b.{column('seen_', name)}"
+    for field in shape.pending:
+        yield f"d.{column('p_', field.name)}"
+
+
+def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
+    """What is wanted of a field: of a row that is gone from the source, what `deactivate` says."""
+    type_ = shape.columns[name]
+    here = f"d.{column('d_', name)}" if field else f"CAST(NULL AS {type_.duckdb})"
+    if field is None and name in shape.target.restore:
+        here = value_sql(shape.target.restore[name], type_)
+    if name not in shape.deactivate:
+        return f"{here} AS {column('d_', name)}"
+    off = value_sql(shape.deactivate[name], type_)
+    return f"CASE WHEN d.rowid IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
+
+
+def _situation(evidence: Evidence) -> str:
+    unseen = "true" if evidence.actual else "false"
+    return f"""CASE
+        WHEN n.d_row IS NOT NULL AND (n.again OR n.hits > 1 OR n.claims > 1) THEN 'ambiguous'
+        WHEN n.d_row IS NOT NULL AND n.a_row IS NOT NULL AND n.linked THEN 'confirmed'
+        WHEN n.d_row IS NOT NULL AND n.a_row IS NOT NULL THEN 'found'
+        WHEN n.d_row IS NOT NULL AND {unseen} THEN 'not_observed'
+        WHEN n.d_row IS NOT NULL AND n.b_row IS NOT NULL THEN 'vanished'
+        WHEN n.d_row IS NOT NULL THEN 'absent'
+        WHEN proof.unproven IS NOT NULL OR (n.a_row IS NULL AND {unseen}) THEN 'not_observed'
+        WHEN n.b_row IS NULL AND proof.unplaced IS NOT NULL THEN 'not_observed'
+        WHEN n.b_row IS NULL THEN 'foreign'
+        WHEN n.a_row IS NULL THEN 'both_gone' ELSE 'source_gone' END"""
+
+
+def _verdict(shape: Shape, evidence: Evidence) -> str:
+    """Adds `v_<field>`, the verdict per field, and `kind`, `code`, `reason` of rows that cannot be judged."""
+    verdicts = [
+        f"""CASE WHEN kind IS NOT NULL THEN 'same'
+            WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+            WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
+            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
+        for f in shape.fields
+    ] + [
+        f"""CASE WHEN kind IS NOT NULL THEN 'same' WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
+        for f in judge.extra_fields(shape)
+    ]
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "verdict")} AS
+    SELECT *, {listed(verdicts)}
+    FROM (SELECT * EXCLUDE (problem, problem_code), {_held(shape, evidence)} FROM {work(shape.name, "wide")})"""
+
+
+def _gone_verdict(shape: Shape, field: TargetField) -> str:
+    return judge.deactivated(shape, field) if field.name in shape.deactivate else "'same'"
+
+
+def _held(shape: Shape, evidence: Evidence) -> str:
+    """`kind`, `code` and `reason` of rows that are held for what their data are."""
+    update_only = "true" if shape.target.mode is Mode.UPDATE_ONLY else "false"
+    recreates = "true" if shape.target.on_vanished is OnVanished.RECREATE else "false"
+    unnameable = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    cases = [
+        (
+            "unnamed AND d_row IS NOT NULL",
+            "held",
+            "E0401",
+            "concat('a key column is empty (', copies, CASE copies WHEN 1 THEN ' row)' ELSE ' rows)' END)",
+        ),
+        ("copies > 1", "held", "E0402", "concat(copies, ' rows have this key')"),
+        ("problem IS NOT NULL", "held", "", "problem"),
+        (
+            "situation = 'ambiguous' AND again",
+            "held",
+            "E0408",
+            "'their system returned the linked identifier more than once'",
+        ),
+        ("situation = 'ambiguous' AND hits > 1", "held", "E0403", "concat(hits, ' of their rows match')"),
+        (
+            "situation = 'ambiguous'",
+            "held",
+            "E0404",
+            "concat(claims, ' of our rows match the same row of theirs')",
+        ),
+        (
+            f"{update_only} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
+            "held",
+            "E0407",
+            "'the row does not exist there, and this target never creates'",
+        ),
+        ("situation = 'not_observed' AND d_row IS NOT NULL", "withheld", "E0421", literal(evidence.actual)),
+        (
+            f"situation = 'foreign' AND ({unnameable})",
+            "withheld",
+            "E0426",
+            "'their row has no key by which it can be named'",
+        ),
+    ]
+
+    def chosen(position: int) -> str:
+        answers = []
+        for condition, *rest in cases:
+            answer = rest[position]
+            if position == 1:
+                answer = literal(answer) if answer else "problem_code"
+            answers.append(f"WHEN {condition} THEN {literal(answer) if position == 0 else answer}")
+        return f"CASE {listed(answers, ' ')} END"
+
+    return f"{chosen(0)} AS kind, {chosen(1)} AS code, {chosen(2)} AS reason"
+
+
+def _among(shape: Shape, verdicts: Iterable[str]) -> str:
+    """The names of the fields whose verdict is one of *verdicts*, as a VARCHAR[]."""
+    wanted = listed(map(literal, verdicts))
+    parts = (
+        f"CASE WHEN {column('v_', name)} IN ({wanted}) THEN {literal(name)} END" for name in shape.columns
+    )
+    return f"list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
+
+
+def _final(shape: Shape, evidence: Evidence) -> str:
+    """The noteworthy rows with their action."""
+    keys = [column("k_", k) for k in shape.key]
+    ids = [column("id_", i) for i in shape.id]
+    values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
+    pending = [column("p_", f.name) for f in shape.pending]
+    generation = (
+        "CASE WHEN action = 'create' THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
+    )
+    order = listed([f"{k} NULLS FIRST" for k in keys] + ids)
+    return f"""
+    CREATE OR REPLACE TABLE {table("diff", shape.name)} AS
+    WITH listed AS (SELECT * , {_created(shape)} AS created,
+            {_among(shape, judge.WRITTEN)} AS written,
+            CASE WHEN situation = 'not_observed' THEN [] ELSE {_among(shape, ["drift"])} END AS drifted,
+            {_among(shape, ["conflict"])} AS conflicted, {_among(shape, judge.SETTLED)} AS settled,
+            {_among(shape, ["accept"])} AS accepted, {_among(shape, ["revert"])} AS reverted
+        FROM {work(shape.name, "verdict")}),
+    acting AS (SELECT * REPLACE (
+            CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
+        FROM (SELECT *, {_action(shape)} AS action FROM listed)),
+    whole AS (SELECT * EXCLUDE (kind, code, reason, settled, waiting),
+            {_withheld(shape, evidence)},
+            CASE WHEN situation IN ('confirmed', 'found', 'source_gone') THEN settled ELSE [] END AS settled,
+            CASE WHEN action = 'create' THEN created WHEN action IN ('update', 'deactivate') THEN written
+                ELSE [] END AS fields,
+            coalesce(waiting, []) AS waiting,
+            action IS NOT NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
+                AND NOT (situation = 'found' AND len(drifted) + len(conflicted) > 0) AS links
+        FROM acting)
+    SELECT row_number() OVER (ORDER BY {order}) - 1 AS ordinal, {listed(keys + ids)},
+        {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
+        fields, drifted, conflicted, settled, waiting, links, kind, code, reason, {listed(values + pending)}
+    FROM whole
+    WHERE action IS NOT NULL OR kind IS NOT NULL OR len(drifted) + len(conflicted) > 0 OR situation = 'vanished'"""
+
+
+def _created(shape: Shape) -> str:
+    """The fields a create writes: all but those whose value waits for several rows of this plan."""
+    every = names_sql(f.name for f in shape.fields)
+    if not shape.pending:
+        return every
+    return f"CASE WHEN coalesce(len(waiting), 0) = 0 THEN {every} ELSE list_filter({every}, lambda x: NOT list_contains(waiting, x)) END"
+
+
+def _action(shape: Shape) -> str:
+    vanished = {
+        OnVanished.REPORT: "CAST(NULL AS VARCHAR)",
+        OnVanished.RECREATE: "'create'",
+        OnVanished.FORGET: "'forget'",
+    }[shape.target.on_vanished]
+    inactive = "CASE WHEN len(written) > 0 THEN 'deactivate' WHEN b_row IS NULL THEN NULL WHEN len(accepted) > 0 THEN 'accept' WHEN len(settled) > 0 THEN 'converge' END"
+    gone = {
+        OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
+        OnSourceGone.DELETE: "'delete'",
+        OnSourceGone.DEACTIVATE: inactive,
+    }[shape.target.on_source_gone]
+    return f"""CASE WHEN kind = 'held' THEN NULL
+        WHEN situation = 'absent' THEN 'create'
+        WHEN situation = 'vanished' THEN {vanished}
+        WHEN situation = 'both_gone' THEN 'forget'
+        WHEN situation = 'not_observed' AND d_row IS NOT NULL AND b_row IS NULL THEN 'create'
+        WHEN d_row IS NULL AND a_row IS NOT NULL THEN {_follow(shape, gone)}
+        WHEN situation IN ('confirmed', 'found') AND len(written) > 0 THEN 'update'
+        WHEN situation = 'found' AND len(drifted) + len(conflicted) = 0 THEN 'adopt'
+        WHEN situation = 'found' THEN NULL
+        WHEN situation = 'confirmed' AND (moved OR b_row IS NULL) THEN 'adopt'
+        WHEN situation = 'confirmed' AND len(accepted) > 0 THEN 'accept'
+        WHEN situation = 'confirmed' AND len(settled) > 0 THEN 'converge' END"""
+
+
+def _follow(shape: Shape, gone: str) -> str:
+    """A line is removed for being missing only while its document stays; else it goes with the document."""
+    if shape.target.lines is None:
+        return gone
+    return f"CASE WHEN parent_here THEN {gone} WHEN parent_action = 'delete' THEN 'delete' END"
+
+
+def _withheld(shape: Shape, evidence: Evidence) -> str:
+    """Removals that the reads do not prove are withheld, and lines with their document."""
+    unproven = "kind IS NULL AND situation = 'not_observed' AND action IN ('delete', 'deactivate')"
+    reason = f"coalesce(doubt, {literal(evidence.actual)})"
+    if shape.target.lines is not None:
+        unproven = f"({unproven}) OR (kind IS NULL AND action = 'delete' AND parent_kind = 'withheld')"
+        reason = f"coalesce(doubt, {literal(evidence.actual)}, 'its document is withheld')"
+    return f"""CASE WHEN {unproven} THEN 'withheld' ELSE kind END AS kind,
+        CASE WHEN {unproven} THEN 'E0420' ELSE code END AS code,
+        CASE WHEN {unproven} THEN {reason} ELSE reason END AS reason"""
+
+
+def _cause(evidence: Evidence) -> str:
+    ours = literal("project" if evidence.edited else "data")
+    return f"""CASE WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
+        WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
+        WHEN action = 'update' AND len(reverted) = len(written) THEN 'drift'
+        WHEN action IS NULL AND len(drifted) > 0 THEN 'drift'
+        ELSE {ours} END"""

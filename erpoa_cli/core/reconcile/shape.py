@@ -1,0 +1,124 @@
+"""The columns of one target's relations, and the names under which the diff keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.schema import Type, identifier, literal
+from erpoa_cli.core.target import Mode, OnSourceGone, Ownership, Reference, Result, Target, TargetField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One target with everything the diff must know about its columns.
+
+    `key` and `id` carry the declared types; `extras` are the fields of `deactivate` and `restore` that are no
+    target fields; `siblings` are targets that keep the same object and have the same key columns; `document`
+    says how many key columns of a line are those of its document."""
+
+    target: Target
+    key: Mapping[str, Type]
+    id: Mapping[str, Type]
+    extras: Mapping[str, Type]
+    siblings: tuple[str, ...] = ()
+    document: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def fields(self) -> tuple[TargetField, ...]:
+        return self.target.fields
+
+    @property
+    def columns(self) -> dict[str, Type]:
+        """Every field the diff carries values of: target fields, then extras."""
+        return {f.name: type_of(f) for f in self.fields} | dict(self.extras)
+
+    @property
+    def compared(self) -> tuple[TargetField, ...]:
+        """The fields whose later values matter: not theirs, not `ignore`, not after `create_only`."""
+        if self.target.mode is Mode.CREATE_ONLY:
+            return ()
+        return tuple(f for f in self.fields if f.ownership is not Ownership.THEIRS and not ignored(f))
+
+    @property
+    def pending(self) -> tuple[TargetField, ...]:
+        """The fields whose value may only be known after a wave."""
+        return tuple(f for f in self.fields if isinstance(f.value, Reference | Result))
+
+    @property
+    def late(self) -> tuple[TargetField, ...]:
+        """The references that are resolved when all targets' rows are known: deferred ones and trees."""
+        return tuple(
+            f
+            for f in self.fields
+            if isinstance(f.value, Reference) and (f.value.defer or f.value.target == self.name)
+        )
+
+    @property
+    def deactivate(self) -> dict[str, Any]:
+        deactivates = self.target.on_source_gone is OnSourceGone.DEACTIVATE
+        return dict(self.target.deactivate) if deactivates else {}
+
+
+def type_of(field: TargetField) -> Type:
+    """The bound type of *field*; a target reaches the diff only after binding."""
+    if field.type is None:
+        raise ValueError(f"field {field.name} has no type yet")
+    return field.type
+
+
+def ignored(field: TargetField) -> bool:
+    return any(step.kind == "ignore" for step in field.compare)
+
+
+def table(schema: str, name: str) -> str:
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def work(target: str, part: str) -> str:
+    """A table the diff of *target* needs on its way; `/` cannot occur in a target's name."""
+    return table("diff", f"{target}/{part}")
+
+
+def column(prefix: str, name: str, alias: str = "") -> str:
+    quoted = identifier(prefix + name)
+    return f"{alias}.{quoted}" if alias else quoted
+
+
+def listed(parts: Iterable[str], joiner: str = ", ") -> str:
+    return joiner.join(parts)
+
+
+def same_key(shape: Shape, left: str, right: str) -> str:
+    """Equal keys of two aliases; NULL keys equal nothing."""
+    return listed((f"{column('k_', k, left)} = {column('k_', k, right)}" for k in shape.key), " AND ")
+
+
+def key_text_sql(shape: Shape, prefix: str) -> str:
+    """The key JSON text of a row whose key columns begin with *prefix* (an alias and dot, or nothing)."""
+    parts = (
+        f"{literal(k)}, {canonical_sql(prefix + column('k_', k), type_)}" for k, type_ in shape.key.items()
+    )
+    return f"CAST(json_object({listed(parts)}) AS VARCHAR)"
+
+
+def value_sql(value: Any, type_: Type) -> str:
+    """A value of a project file as a constant of *type_*."""
+    match value:
+        case None:
+            return f"CAST(NULL AS {type_.duckdb})"
+        case bool():
+            return f"CAST({str(value).lower()} AS {type_.duckdb})"
+        case _:
+            return f"CAST({literal(str(value))} AS {type_.duckdb})"
+
+
+def names_sql(names: Iterable[str]) -> str:
+    """A VARCHAR[] constant."""
+    return f"CAST([{listed(literal(n) for n in names)}] AS VARCHAR[])"

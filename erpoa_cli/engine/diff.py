@@ -1,0 +1,160 @@
+"""Runs the diff of all targets of a plan over what is staged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from erpoa_cli.core.reconcile import desired as build
+from erpoa_cli.core.reconcile import order
+from erpoa_cli.core.reconcile.recognise import identities, recognise
+from erpoa_cli.core.reconcile.rows import Evidence, diff, foreign_count
+from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.target import OnLineProblem, Reference, Result
+
+Execute = Callable[[str], object]
+Scalar = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One target to compare: its columns, what feeds it, what its reads prove."""
+
+    shape: Shape
+    feed: build.Feed
+    evidence: Evidence
+
+    @property
+    def name(self) -> str:
+        return self.shape.name
+
+
+class Differ:
+    """Compares targets in the order given: a target stands after those its references point to, except
+    deferred ones. Needs `actual."T"`, `base."T"`, `diff."T/gone"` (keys that died, with their generation) and
+    the relations they are fed from; leaves `desired."T"` and `diff."T"`."""
+
+    def __init__(self, tasks: Sequence[Task], execute: Execute, scalar: Scalar) -> None:
+        self._tasks = {task.name: task for task in tasks}
+        self._execute = execute
+        self._scalar = scalar
+
+    def run(self) -> None:
+        self.recognise()
+        self.propagate()
+        for task in self._tasks.values():
+            self._all(diff(task.shape, task.evidence))
+        self.arrange()
+
+    def recognise(self) -> None:
+        """Desired rows with their references resolved, and which row of theirs each one is."""
+        others = {
+            name: build.Other(shape=task.shape, complete=not task.evidence.actual)
+            for name, task in self._tasks.items()
+        }
+        pointed = self._pointed()
+        for name, task in self._tasks.items():
+            self._execute(build.desired(task.shape, task.feed, others, late=not task.shape.late))
+            self._all(recognise(task.shape))
+            if name in pointed:
+                self._execute(identities(task.shape, actual_complete=not task.evidence.actual))
+        for task in self._tasks.values():
+            if task.shape.late:
+                self._execute(build.desired(task.shape, task.feed, others, late=True))
+
+    def propagate(self) -> None:
+        """What is wrong with a line holds its document, and the other way round."""
+        lines = [t for t in self._tasks.values() if t.shape.target.lines is not None]
+        for task in reversed(lines):
+            spec = task.shape.target.lines
+            assert spec is not None
+            parent = self._tasks[spec.parent].shape
+            document = spec.on_problem is OnLineProblem.HOLD_DOCUMENT
+            self._all(order.hold_lines(task.shape, parent, document=document))
+
+    def arrange(self) -> None:
+        """Hold what waits for rows that are not written, split off second steps, number the waves."""
+        self.settle()
+        shapes = [task.shape for task in self._tasks.values()]
+        for shape in shapes:
+            self._all(order.second_steps(shape))
+            self._all(order.depths(shape))
+        wave = 1
+        for shape in shapes:
+            deepest = self._scalar(order.deepest(shape))
+            if isinstance(deepest, int):
+                self._execute(order.number_writes(shape, wave))
+                wave += deepest + 1
+        later = [self._scalar(order.number_second_steps(shape, wave)) for shape in shapes]
+        wave += any(later)
+        for shape in reversed(shapes):
+            self._execute(order.removal_depths(shape))
+            highest = self._scalar(order.highest(shape))
+            if isinstance(highest, int):
+                self._execute(order.number_removals(shape, wave))
+                wave += highest + 1
+
+    def settle(self) -> None:
+        """Repeat until nothing changes: what is held here may be awaited there."""
+        shapes = [task.shape for task in self._tasks.values()]
+        changed = True
+        while changed:
+            changed = False
+            for shape in shapes:
+                self._execute(order.creating(shape))
+            for shape in shapes:
+                self._all(order.depths(shape))
+                for statement in (*order.settle_pending(shape), *order.hold_circles(shape)):
+                    changed = bool(self._scalar(statement)) or changed
+        for shape in shapes:
+            self._execute(order.waiting_rows(shape))
+
+    def foreign(self, name: str) -> int:
+        count = self._scalar(foreign_count(self._tasks[name].shape))
+        assert isinstance(count, int)
+        return count
+
+    def referenced(self, name: str) -> int:
+        """How many rows that this plan deletes from *name* are still referred to by rows that stay."""
+        total = 0
+        for task in self._tasks.values():
+            for field in task.shape.fields:
+                if isinstance(field.value, Reference) and field.value.target == name:
+                    count = self._scalar(order.referenced(task.shape, self._tasks[name].shape, field))
+                    assert isinstance(count, int)
+                    total += count
+        return total
+
+    def clean(self) -> None:
+        """Drop what was only needed on the way."""
+        parts = [
+            "again",
+            "link",
+            "match",
+            "ids",
+            "twin",
+            "proof",
+            "near",
+            "wide",
+            "verdict",
+            "creating",
+            "depth",
+            "height",
+            "split",
+            "gone",
+        ]
+        for name in self._tasks:
+            for part in parts:
+                self._execute(f"DROP TABLE IF EXISTS {work(name, part)}")
+
+    def _pointed(self) -> frozenset[str]:
+        return frozenset(
+            field.value.target
+            for task in self._tasks.values()
+            for field in task.shape.fields
+            if isinstance(field.value, Reference | Result)
+        )
+
+    def _all(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._execute(statement)
