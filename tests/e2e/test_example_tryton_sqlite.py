@@ -284,8 +284,8 @@ def planned(site: Site) -> None:
     assert not [name for name in found if name.startswith("erp_")], "the ERP has nothing to learn yet"
     assert [held["address"] for held in report["held"]] == ["oa_suppliers/code=000019"]
     text = site.expect("erpoa show first.erpoaplan --full")
-    assert "91310000MA1K000019" not in text
-    assert "0019" in text
+    assert "91330100MA2A00009E" not in text
+    assert "009E" in text
 
 
 def applied(site: Site) -> None:
