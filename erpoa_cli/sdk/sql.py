@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.situation import Outcome
@@ -54,15 +55,18 @@ class Outcomes:
         return [at for at, outcome in enumerate(self._outcome) if outcome == Outcome.APPLIED.value]
 
     def record_batch(self, ids: Mapping[str, pa.Array] | None = None) -> pa.RecordBatch:
-        """The answer in the shape of `OUTCOMES`; *ids* (one value per row) become the `id.NAME` columns."""
+        """The answer in the shape of `OUTCOMES`; *ids* (one value per row) become the `id.NAME` columns, NULL
+        for rows that were not applied."""
+        applied = pa.array([outcome == Outcome.APPLIED.value for outcome in self._outcome])
         columns = [
             pa.array(values, field.type)
             for field, values in zip(
                 OUTCOMES, (self._ordinals, self._outcome, self._class, self._error), strict=True
             )
         ]
+        given = [pc.if_else(applied, values, None) for values in (ids or {}).values()]
         names = [*OUTCOMES.names, *(f"id.{name}" for name in ids or ())]
-        return pa.RecordBatch.from_arrays([*columns, *(ids or {}).values()], names=names)
+        return pa.RecordBatch.from_arrays([*columns, *given], names=names)
 
 
 class SqlSession(Writable):
@@ -80,6 +84,9 @@ class SqlSession(Writable):
     def begin(self) -> None:
         """Begin a transaction that may write; fails early when another writer is at work."""
 
+    def commit(self) -> None:
+        self.execute("COMMIT")
+
     @abstractmethod
     def failure(self, error: Exception) -> SystemFailure:
         """What *error* of the driver means. A `Rejected` is about one row; all else is about the whole batch."""
@@ -94,7 +101,7 @@ class SqlSession(Writable):
     def ledger_ddl(self) -> str:
         return (
             f"CREATE TABLE IF NOT EXISTS {self.quote(LEDGER)} (run_id VARCHAR(64) NOT NULL, batch BIGINT NOT NULL, "
-            "effects_digest VARCHAR(80) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+            f"effects_digest VARCHAR(80) NOT NULL, {self.quote('at')} TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
             "PRIMARY KEY (run_id, batch))"
         )
 
@@ -104,7 +111,7 @@ class SqlSession(Writable):
                 self.execute(self.ledger_ddl())
         with self.transaction():
             if batch.ledger:
-                self._enter_ledger(batch)
+                self.enter_ledger(batch)
             answer = self.write_rows(batch)
         yield answer
 
@@ -118,7 +125,7 @@ class SqlSession(Writable):
     @abstractmethod
     def has_ledger(self) -> bool: ...
 
-    def _enter_ledger(self, batch: WriteBatch) -> None:
+    def enter_ledger(self, batch: WriteBatch) -> None:
         sql = f"INSERT INTO {self.quote(LEDGER)} (run_id, batch, effects_digest) VALUES (?, ?, ?)"
         try:
             self.execute(sql, (batch.run, batch.number, batch.effects_digest))
@@ -142,7 +149,7 @@ class SqlSession(Writable):
             self.begin()
             try:
                 yield
-                self.execute("COMMIT")
+                self.commit()
             except BaseException:
                 self.undo()
                 raise

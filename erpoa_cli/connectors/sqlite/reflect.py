@@ -83,8 +83,8 @@ def reflect(db: sqlite3.Connection, name: str) -> Table | None:
     rowid = _rowid(db, name, key, columns)
     samples = _samples(db, name, [_str(c[0]) for c in columns])
     fields, stores = [], {}
-    for column, native, not_null, default, pk, hidden in columns:
-        label, native = _str(column), _str(native)
+    for column, declaration, not_null, default, pk, hidden in columns:
+        label, native = _str(column), _str(declaration)
         kind = affinity(native, strict=strict)
         sure = label == rowid or (strict and kind is Affinity.INTEGER)
         store = Store(kind, sure, kind is Affinity.NUMERIC and _holds_blobs(db, name, label))

@@ -1,0 +1,291 @@
+"""An open DuckDB file: Arrow in, Arrow out, batches as set-based statements.
+
+DuckDB ends a whole transaction at the first refused row, so a batch with bad rows is written again without them:
+halved down to the row at fault, all within what becomes one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from erpoa_cli.connectors.duckdb import columns as col
+from erpoa_cli.connectors.duckdb.reflect import address, find_table, table_names
+from erpoa_cli.connectors.duckdb.select import Selection
+from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.situation import Action
+from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
+from erpoa_cli.sdk.errors import (
+    ContractBroken,
+    Denied,
+    Duplicate,
+    Fatal,
+    MasterMissing,
+    Rejected,
+    SystemFailure,
+    Transient,
+)
+from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields, place_by_halves
+
+_ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
+_SAFE = {
+    "enable_external_access": "false",  # a query of the project reads this database and nothing else
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to the existing file *path* in UTC. Raises `SystemFailure`; never creates a file."""
+    if not path.is_file():
+        raise Fatal(f"there is no file {path}")
+    try:
+        db = duckdb.connect(str(path), read_only=read_only, config=dict(_SAFE))
+        db.execute("SET TimeZone = 'UTC'")
+    except duckdb.Error as error:
+        raise failure(error) from error
+    return db
+
+
+def failure(error: Exception) -> SystemFailure:
+    """What *error* of the driver means."""
+    words = str(error)
+    match error:
+        case duckdb.ConstraintException() if "foreign key" in words.lower():
+            return MasterMissing(words)
+        case duckdb.ConstraintException() if "uplicate key" in words:
+            return Duplicate(words)
+        case duckdb.ConstraintException() | duckdb.ConversionException() | duckdb.OutOfRangeException():
+            return Rejected(words)
+        case duckdb.TransactionException():
+            return Transient(words)
+        case duckdb.IOException() if "lock" in words:
+            return Transient(words)
+        case duckdb.PermissionException():
+            return Denied(words)
+        case duckdb.CatalogException() | duckdb.BinderException() | duckdb.ParserException():
+            return ContractBroken(words)
+        case duckdb.InvalidInputException() if "read-only" in words:
+            return Denied(words)
+        case _:
+            return Fatal(words)
+
+
+class DuckdbSession(SqlSession):
+    """One DuckDB file."""
+
+    driver_errors = (duckdb.Error,)
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._db = connect(path, read_only=read_only)
+
+    # -- what there is --
+
+    def check(self) -> Sequence[str]:
+        try:
+            with self.guarded():
+                self._db.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
+        except SystemFailure as error:
+            return [f"{self._path}: {error}"]
+        if not self._read_only and not os.access(self._path, os.W_OK):
+            return [f"{self._path} cannot be written; set read_only: true if it is only read"]
+        return []
+
+    def identity(self) -> str:
+        """The real path of the file: a copy elsewhere is another database (as with SQLite)."""
+        return f"duckdb:{os.path.realpath(self._path)}"
+
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        with self.guarded():
+            known = {address(*found): found for found in table_names(self._db)}
+            wanted = list(known) if names is None else [name for name in names if name in known]
+            return [find_table(self._db, name, read_only=self._read_only).info for name in wanted]
+
+    def close(self) -> None:
+        self._db.close()
+
+    # -- reading --
+
+    def read(self, request: ReadRequest) -> Reading:
+        return self._reading(request)
+
+    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
+        return self._reading(request, (tuple(by), values))
+
+    def _reading(
+        self, request: ReadRequest, sought: tuple[tuple[str, ...], pa.Table] | None = None
+    ) -> Reading:
+        try:
+            return Selection(self._db.cursor(), request, sought).reading()
+        except (SystemFailure, duckdb.Error) as error:
+            return failed_reading(request, error)
+
+    # -- writing --
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self._db.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._db.execute(sql, list(parameters)).fetchall()
+
+    def begin(self) -> None:
+        self._db.execute("BEGIN TRANSACTION")
+
+    def commit(self) -> None:
+        try:
+            self._db.execute("COMMIT")
+        except duckdb.ConstraintException as error:  # another transaction committed the same key meanwhile
+            raise Transient(str(error)) from error
+
+    def failure(self, error: Exception) -> SystemFailure:
+        return failure(error)
+
+    def has_ledger(self) -> bool:
+        return bool(
+            self.rows(
+                "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = ?", (LEDGER,)
+            )
+        )
+
+    def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
+        table = find_table(self._db, batch.object, read_only=self._read_only)
+        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
+        if problem := missing_fields(table.info, tuple(names)):
+            raise ContractBroken(problem)
+        outcomes = Outcomes(batch.rows)
+        rows, generated = self._numbered(table, batch)
+        self._set_aside(table, batch, rows, outcomes)
+        positions = outcomes.applied()
+        self._place(table, batch, rows.take(pa.array(positions, pa.int64())), positions, outcomes)
+        given = [n for n in table.info.id if n in batch.columns("set") and n not in generated]
+        ids = {n: rows[f"set.{n}"] for n in (*given, *generated)} if batch.action is Action.CREATE else {}
+        return outcomes.record_batch(ids)
+
+    def _numbered(self, table: col.Table, batch: WriteBatch) -> tuple[pa.RecordBatch, list[str]]:
+        """The rows, with the identifiers that the table's defaults give to created ones, and their names."""
+        if batch.action is not Action.CREATE:
+            return batch.rows, []
+        missing = [n for n in table.info.id if n not in batch.columns("set") and n in table.defaults]
+        if not missing:
+            return batch.rows, []
+        given = ", ".join(f"{table.defaults[n]} AS {identifier('set.' + n)}" for n in missing)
+        with self._registered(batch.rows):
+            found = self._db.execute(f"SELECT *, {given} FROM {_ROWS}").to_arrow_table()
+        return found.combine_chunks().to_batches()[0], missing
+
+    def _set_aside(
+        self, table: col.Table, batch: WriteBatch, rows: pa.RecordBatch, outcomes: Outcomes
+    ) -> None:
+        """Rows that a column would change (rejected), and rows that are not as planned (stale)."""
+        size = rows.num_rows
+        with self._registered(rows.append_column("pos", pa.array(range(size), pa.int64()))):
+            for name in batch.columns("set"):
+                native, type_ = table.natives[name], batch.types[name]
+                if not col.is_exact(native, type_):
+                    test = col.survives(f"r.{identifier('set.' + name)}", native, type_)
+                    for (at,) in self.rows(f"SELECT pos FROM {_ROWS} r WHERE NOT {test}"):
+                        outcomes.reject(
+                            at, Rejected(f"{name}: a column of type {native} would change the value")
+                        )
+            if batch.action is Action.CREATE:
+                for at in self._taken(table, batch):
+                    outcomes.stale(at, "a row with this key exists already")
+                return
+            sql = f"SELECT r.pos FROM {table.name} t JOIN {_ROWS} r ON {self._as_planned(table, batch)}"
+            as_planned = {at for (at,) in self.rows(sql)}
+            for at in set(outcomes.applied()) - as_planned:
+                outcomes.stale(at, "the row is gone or has other values than when it was planned")
+
+    def _taken(self, table: col.Table, batch: WriteBatch) -> Iterator[int]:
+        for fields in batch.unless:
+            pairs = [
+                (f"t.{identifier(n)}", table.natives[n], batch.types[n], f"r.{identifier('set.' + n)}")
+                for n in fields
+            ]
+            on = " AND ".join(f"{col.same(*pair)} AND {pair[3]} IS NOT NULL" for pair in pairs)
+            yield from (
+                at for (at,) in self.rows(f"SELECT DISTINCT r.pos FROM {_ROWS} r JOIN {table.name} t ON {on}")
+            )
+            values = ", ".join(f"r.{identifier('set.' + n)}" for n in fields)
+            whole = " AND ".join(f"r.{identifier('set.' + n)} IS NOT NULL" for n in fields)
+            again = f"SELECT r.pos FROM {_ROWS} r WHERE {whole} QUALIFY row_number() OVER (PARTITION BY {values} ORDER BY r.pos) > 1"
+            yield from (at for (at,) in self.rows(again))
+
+    def _as_planned(self, table: col.Table, batch: WriteBatch) -> str:
+        tests = [(n, f"r.{identifier('id.' + n)}") for n in batch.id]
+        tests += [(n, f"r.{identifier('was.' + n)}") for n in batch.columns("was")]
+        return " AND ".join(
+            col.same(f"t.{identifier(n)}", table.natives[n], batch.types[n], value) for n, value in tests
+        )
+
+    def _place(
+        self,
+        table: col.Table,
+        batch: WriteBatch,
+        rows: pa.RecordBatch,
+        positions: Sequence[int],
+        outcomes: Outcomes,
+    ) -> None:
+        sql = self._statement(table, batch, rows)
+
+        def place(part: pa.RecordBatch) -> None:
+            with self._registered(part):
+                written = self._db.execute(sql).fetchone()
+            if written is None or written[0] != part.num_rows:
+                raise Transient(f"{batch.object}: {written} of {part.num_rows} rows were written")
+
+        def undo_to(done: Sequence[pa.RecordBatch]) -> None:
+            self._db.execute("ROLLBACK")
+            self._db.execute("BEGIN TRANSACTION")
+            if batch.ledger:
+                self.enter_ledger(batch)
+            for part in done:
+                place(part)
+
+        def refused(at: int, error: Exception) -> None:
+            why = failure(error)
+            if not isinstance(why, Rejected):
+                raise why from error
+            outcomes.reject(positions[at], why)
+
+        place_by_halves(rows, place, undo_to, refused, self.driver_errors)
+
+    def _statement(self, table: col.Table, batch: WriteBatch, rows: pa.RecordBatch) -> str:
+        names = [n.removeprefix("set.") for n in rows.schema.names if n.startswith("set.")]
+        values = [
+            col.to_native(f"r.{identifier('set.' + n)}", table.natives[n], batch.types[n])
+            if n in batch.types
+            else f"r.{identifier('set.' + n)}"
+            for n in names
+        ]
+        if batch.action is Action.CREATE:
+            into = f"({', '.join(map(identifier, names))})" if names else ""
+            return f"INSERT INTO {table.name} {into} SELECT {', '.join(values) or 'DEFAULT'} FROM {_ROWS} r"
+        where = self._as_planned(table, batch)
+        if batch.action is Action.DELETE:
+            return f"DELETE FROM {table.name} AS t USING {_ROWS} r WHERE {where}"
+        assign = ", ".join(f"{identifier(n)} = {v}" for n, v in zip(names, values, strict=True))
+        return f"UPDATE {table.name} AS t SET {assign} FROM {_ROWS} r WHERE {where}"
+
+    def _registered(self, rows: pa.RecordBatch) -> _Registered:
+        return _Registered(self._db, rows)
+
+
+class _Registered:
+    """Makes *rows* visible to statements for as long as the block lasts."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch) -> None:
+        self._db, self._rows = db, rows
+
+    def __enter__(self) -> None:
+        self._db.register(_ROWS, pa.Table.from_batches([self._rows]))
+
+    def __exit__(self, *_: object) -> None:
+        self._db.unregister(_ROWS)
