@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.state.durable import replacing
+from erpoa_cli.state.durable import file_digest, replacing
 
 
 class Archive:
@@ -24,14 +23,15 @@ class Archive:
     def add(self, source: Path) -> str:
         """Keep a copy of *source*; its digest. On disk for good when this returns."""
         with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_digest(file)
         place = self.path(digest)
         if not place.exists():
             with source.open("rb") as file, replacing(place) as copy:
                 shutil.copyfileobj(file, copy, 1 << 20)
-                copy.seek(0)
-                if hashlib.file_digest(copy, "sha256").hexdigest() != digest:
-                    raise Failure(Diagnostic("E0524", f"{source} changed while it was archived", remedy="try again"))
+                if file_digest(copy) != digest:
+                    raise Failure(
+                        Diagnostic("E0524", f"{source} changed while it was archived", remedy="try again")
+                    )
         return digest
 
     def get(self, digest: str) -> Path:

@@ -20,7 +20,15 @@ _COLUMNS = "number, at, who, environment, command, event, plan, run, detail, pre
 
 
 def append(
-    control: Control, *, who: str, environment: str, command: str, event: str, plan: str, run: str, detail: str
+    control: Control,
+    *,
+    who: str,
+    environment: str,
+    command: str,
+    event: str,
+    plan: str,
+    run: str,
+    detail: str,
 ) -> AuditRecord:
     """Add a record, inside the transaction of what it records: no audit, no write."""
     last = control.row("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")

@@ -24,7 +24,7 @@ Row = sqlite3.Row
 
 
 def now() -> str:
-    """This instant as the store writes instants."""
+    """The present instant as the store writes instants."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

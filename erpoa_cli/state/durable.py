@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 PRIVATE = 0o600
 
@@ -48,3 +50,20 @@ def write_private(path: Path, content: bytes) -> None:
     """Replace *path* by *content*, atomically and durably."""
     with replacing(path) as file:
         file.write(content)
+
+
+def file_digest(file: BinaryIO) -> str:
+    """SHA-256 (hex) of the whole content of *file*."""
+    file.flush()
+    file.seek(0)
+    sha256 = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        sha256.update(piece)
+    return sha256.hexdigest()
+
+
+def file_name(name: str) -> str:
+    """*name* (of an environment, target or source) as one path segment that cannot leave its directory."""
+    return (
+        quote(name, safe=" +,()[]{}@") if set(name) & set('/\\:*?"<>|%\0') or name.startswith(".") else name
+    )

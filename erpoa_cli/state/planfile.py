@@ -285,7 +285,12 @@ def _directory(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
             for info in infos:
                 name = info.filename
                 known = name in (_HEADER, *_JSON_MEMBERS) or _NAME.fullmatch(name)
-                if not known or name in where or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+                if (
+                    not known
+                    or name in where
+                    or info.compress_type != zipfile.ZIP_STORED
+                    or info.flag_bits & 1
+                ):
                     raise _altered(path, f"{name!r} is not a member of a plan")
                 if name.endswith(".json") and info.file_size > MAX_JSON:
                     raise _too_large(path, f"{name} has {info.file_size:,} bytes")
@@ -301,7 +306,12 @@ def _directory(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
 def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
     file.seek(info.header_offset + 26)  # lengths of name and extra field in the local header
     lengths = file.read(4)
-    return info.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+    return (
+        info.header_offset
+        + 30
+        + int.from_bytes(lengths[:2], "little")
+        + int.from_bytes(lengths[2:], "little")
+    )
 
 
 def _piece(file: BinaryIO, where: tuple[int, int]) -> bytes:

@@ -128,7 +128,7 @@ class AuditRecord:
     """One link of the audit chain: `digest` covers all the rest, `previous` the record before."""
 
     number: int
-    at: datetime
+    at: str  # ISO 8601 in UTC, as it is hashed
     who: str
     environment: str
     command: str

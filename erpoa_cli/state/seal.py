@@ -73,7 +73,10 @@ class Sealer:
         start = context.encode() + b"\0"
         digest, key = hmac.digest, self._mac_key
         return pa.array(
-            [None if t is None else digest(key, start + t.encode(), "sha256") for t in texts(column, type_).to_pylist()],
+            [
+                None if t is None else digest(key, start + t.encode(), "sha256")
+                for t in texts(column, type_).to_pylist()
+            ],
             pa.binary(),
         )
 

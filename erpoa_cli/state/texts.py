@@ -73,10 +73,13 @@ def values(column: Column, type_: Type) -> Array:
 
 
 def nested_text(value: Any, type_: Type) -> str:
-    """A list or struct as JSON: leaves canonical texts, members ordered by name."""
-    return json.dumps(
-        _nested_leaves(value, type_), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    """A list or struct as JSON: leaves canonical texts, members in the order of RFC 8785."""
+    return json.dumps(_nested_leaves(value, type_), ensure_ascii=False, separators=(",", ":"))
+
+
+def utf16(name: str) -> bytes:
+    """The sort key of member names in RFC 8785: UTF-16 code units."""
+    return name.encode("utf-16-be")
 
 
 def _nested_leaves(value: Any, type_: Type) -> Any:
@@ -87,7 +90,8 @@ def _nested_leaves(value: Any, type_: Type) -> Any:
             assert type_.item is not None
             return [_nested_leaves(item, type_.item) for item in value]
         case Kind.STRUCT:
-            return {name: _nested_leaves(value[name], member) for name, member in type_.members}
+            members = sorted(type_.members, key=lambda member: utf16(member[0]))
+            return {name: _nested_leaves(value[name], member) for name, member in members}
         case _:
             return canonical(value, type_)
 

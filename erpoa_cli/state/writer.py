@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import json
+import secrets
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from erpoa_cli.core.project import Project
+from erpoa_cli.state import audit, closing, edits
+from erpoa_cli.state.control import Control, now
+from erpoa_cli.state.image import refit
 from erpoa_cli.state.journal import Journal
+from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.lock import Lock, whoami
+from erpoa_cli.state.moved import check_consumed, check_state
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.reader import StateReader
+from erpoa_cli.state.records import RunStatus
 from erpoa_cli.state.seal import Sealer
 
 
@@ -17,39 +27,232 @@ class StateWriter(StateReader):
     """Reads like a `StateReader` (the present, not the moment of opening) and writes under the lock.
 
     Every write checks the fencing number of the lock: a writer that lost its lock (it slept too long and
-    another took over) is refused with E0520, exit 7.
+    another took over) is refused with E0521, exit 7.
     """
+
+    def __init__(
+        self, root: Path, environment: str, control: Control, command: str, lease: timedelta
+    ) -> None:
+        """Use `erpoa_cli.state.open_writer`."""
+        super().__init__(root, environment, control)
+        self._command = command
+        self._who = whoami()
+        self._lock = Lock(control, environment, command, lease)
+        with self._writing():
+            control.run(
+                """INSERT INTO environments (environment, lineage, serial, sequence) VALUES (?, ?, 0, 0)
+                   ON CONFLICT (environment) DO NOTHING""",
+                environment,
+                str(uuid.uuid4()),
+            )
 
     def open_run(self, plan: PlanFile, sealer: Sealer | None = None) -> Journal:
         """Archive the plan, mark it consumed and open its run, in one transaction.
 
-        Refused with exit 6: a plan applied before (E0510); made from another state (E0511); a state that
-        moved on since and touched rows of the plan (E0512)."""
-        raise NotImplementedError
+        Refused with exit 6: a plan applied before (E0534); made from another state (E0535); a state that
+        moved on since and touched rows of the plan (E0536)."""
+        blob = self._archive.add(plan.path)
+        kept = PlanFile.open(self._archive.get(blob))
+        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        with self._writing():
+            check_consumed(self, plan.header.id)
+            check_state(self, kept)
+            self._control.run(
+                "UPDATE environments SET sequence = sequence + 1 WHERE environment = ?", self.environment
+            )
+            self._control.run(
+                """INSERT INTO runs (environment, run, plan, blob, status, who, command, opened, sequence)
+                   SELECT environment, ?, ?, ?, ?, ?, ?, ?, sequence FROM environments WHERE environment = ?""",
+                run,
+                kept.header.id,
+                blob,
+                RunStatus.RUNNING.value,
+                self._who,
+                self._command,
+                now(),
+                self.environment,
+            )
+            self._note(
+                "run opened", plan=kept.header.id, run=run, detail={"digest": kept.header.effects_digest}
+            )
+        return self._journal(run, kept, sealer)
 
     def resume(self, run: str, sealer: Sealer | None = None) -> Journal:
-        """The journal of a run that was not finished, or that has rows in doubt."""
-        raise NotImplementedError
+        """The journal of a run, to be continued, settled or given up; KeyError when there is no such run."""
+        plan = self.plan(run)
+        with self._writing():
+            self._control.run(
+                "UPDATE runs SET status = ? WHERE environment = ? AND run = ?",
+                RunStatus.RUNNING.value,
+                self.environment,
+                run,
+            )
+            self._note("run resumed", plan=plan.header.id, run=run)
+        return self._journal(run, plan, sealer)
 
-    def protect(self, target: str, key: str, reason: str = "") -> None: ...
+    def _journal(self, run: str, plan: PlanFile, sealer: Sealer | None) -> Journal:
+        return Journal(
+            run,
+            plan,
+            self.environment,
+            self._control,
+            self._writing,
+            lambda: list(self.batches(run, sealer)),
+            lambda status: self._close_run(run, plan, status, sealer),
+            sealer,
+        )
+
+    def _close_run(self, run: str, plan: PlanFile, status: RunStatus, sealer: Sealer | None) -> int:
+        targets = sorted({*plan.members("changes"), *plan.members("state")})
+        folded = [image for target in targets if (image := self._base.fold(target, sealer))]
+        with self._writing():
+            serial = self._advance()
+            sequence = self._sequence()
+            for image in folded:
+                self._base.point(image, sequence)
+            closing.remember_rejections(self._control, self.environment, run, plan, sealer)
+            if status in (RunStatus.APPLIED, RunStatus.PARTIAL):
+                closing.remember_reads(self._control, self.environment, run, plan)
+            self._control.run(
+                "UPDATE runs SET status = ?, closed = ?, serial = ? WHERE environment = ? AND run = ?",
+                status.value,
+                now(),
+                serial,
+                self.environment,
+                run,
+            )
+            self._note(f"run {status.value}", plan=plan.header.id, run=run, detail={"serial": serial})
+        for image in folded:
+            self._base.prune(image.target)
+        return serial
+
+    def protect(self, target: str, key: str, reason: str = "") -> None:
+        """Never delete this row (key JSON)."""
+        with self._writing():
+            self._control.run(
+                """INSERT INTO protected (environment, target, key, who, since, reason) VALUES (?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (environment, target, key) DO UPDATE
+                   SET who = excluded.who, since = excluded.since, reason = excluded.reason""",
+                self.environment,
+                target,
+                key,
+                self._who,
+                now(),
+                reason,
+            )
+            self._note("protect", detail={"target": target, "key": key, "reason": reason})
 
     def unprotect(self, target: str, key: str) -> bool:
-        raise NotImplementedError
+        """Lift the protection of a row; whether it had one."""
+        with self._writing():
+            changed = self._control.run(
+                "DELETE FROM protected WHERE environment = ? AND target = ? AND key = ?",
+                self.environment,
+                target,
+                key,
+            )
+            self._note("unprotect", detail={"target": target, "key": key})
+        return changed > 0
 
     def retry(self, target: str | None = None) -> int:
         """Forget recorded rejections, so that the next plan includes those rows; how many."""
-        raise NotImplementedError
+        with self._writing():
+            where = "WHERE environment = ?" + (" AND target = ?" if target else "")
+            values = (self.environment, target) if target else (self.environment,)
+            changed = self._control.run(f"DELETE FROM rejected {where}", *values)
+            self._note("retry", detail={"target": target or "", "rows": changed})
+        return changed
 
-    def forget(self, target: str, key: str) -> bool:
-        """Remove a row from the base (it stays in their system); whether it was there."""
-        raise NotImplementedError
+    def forget(self, target: str, key: str | None = None, sealer: Sealer | None = None) -> int:
+        """Remove a row (key JSON), or all rows of a target, from the base; they stay in their system and are
+        recognised anew by the next plan. How many there were."""
+        layout, batches = self._base.at_rest(target, sealer)
+        if layout is None:
+            return 0
+        if key is None:
+            rows = sum(batch.num_rows for batch in batches)
+            with self._writing():
+                self._base.drop(target)
+                self._edited("forget", target, "*", {"rows": rows})
+            return rows
+        found = self._edit("forget", target, [key], edits.forget(batches, layout, key))
+        return int(found)
 
-    def adopt(self, target: str, key: str, id: Mapping[str, str]) -> None:
-        """Link a key (JSON) to their row's own id (canonical texts); no field has a base yet."""
-        raise NotImplementedError
+    def adopt(self, layout: Layout, key: str, id: Mapping[str, str], sealer: Sealer | None = None) -> None:
+        """Link a key (JSON) to their row's own id (field → canonical text); no field has a base yet."""
+        stored, batches = self._base.at_rest(layout.target, sealer)
+        rows = refit(batches, stored, layout, sealer) if stored else batches
+        self._edit("adopt", layout.target, [key], edits.adopt(rows, layout, key, id))
 
-    def rekey(self, target: str, old: str, new: str) -> bool:
-        """Give a managed row another key (JSON texts); whether the old one was there."""
-        raise NotImplementedError
+    def rekey(self, target: str, old: str, new: str, sealer: Sealer | None = None) -> bool:
+        """Give a managed row another key (JSON texts); whether the old one was there and the new one was not."""
+        layout, batches = self._base.at_rest(target, sealer)
+        return layout is not None and self._edit(
+            "rekey", target, [old, new], edits.rekey(batches, layout, old, new)
+        )
 
-    def record_audit(self, event: str, *, plan: str = "", run: str = "", detail: str = "{}") -> None: ...
+    def _edit(self, event: str, target: str, keys: list[str], edit: edits.Edit) -> bool:
+        """Write the edited image and point to it; False (and nothing changed) when the edit did not apply."""
+        folded = self._base.write(edit.layout, edit.rows)
+        if not edit.applied():
+            return False
+        with self._writing():
+            self._base.point(folded, self._sequence())
+            for key in keys:
+                self._edited(event, target, key, {})
+        self._base.prune(target)
+        return True
+
+    def _edited(self, event: str, target: str, key: str, detail: Mapping[str, object]) -> None:
+        self._control.run(
+            "INSERT INTO edits (environment, serial, target, key) VALUES (?, ?, ?, ?)",
+            self.environment,
+            self._advance(),
+            target,
+            key,
+        )
+        self._note(event, detail={"target": target, "key": key, **detail})
+
+    def record_audit(
+        self, event: str, *, plan: str = "", run: str = "", detail: Mapping[str, object]
+    ) -> None:
+        """Add a record to the audit trail."""
+        with self._writing():
+            self._note(event, plan=plan, run=run, detail=detail)
+
+    def _note(
+        self, event: str, *, plan: str = "", run: str = "", detail: Mapping[str, object] | None = None
+    ) -> None:
+        audit.append(
+            self._control,
+            who=self._who,
+            environment=self.environment,
+            command=self._command,
+            event=event,
+            plan=plan,
+            run=run,
+            detail=json.dumps(detail or {}, ensure_ascii=False, sort_keys=True),
+        )
+
+    def _advance(self) -> int:
+        """Inside a transaction: the next serial."""
+        self._control.run(
+            "UPDATE environments SET serial = serial + 1 WHERE environment = ?", self.environment
+        )
+        return self.serial
+
+    def _sequence(self) -> int:
+        row = self._row("SELECT sequence FROM environments WHERE environment = ?")
+        return int(row["sequence"]) if row else 0
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that begins by checking that the lock is still ours."""
+        with self._control.transaction():
+            self._lock.check()
+            yield
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._lock.release()
+        super().close()

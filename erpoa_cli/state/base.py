@@ -1,0 +1,203 @@
+"""The base of every target as it is now: its image, overlaid with what the journal has that is not folded yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.state.archive import Archive
+from erpoa_cli.state.columns import conform, open_columns
+from erpoa_cli.state.control import Control
+from erpoa_cli.state.durable import file_name
+from erpoa_cli.state.entries import read_payload
+from erpoa_cli.state.fold import applied, last_words, overlay, patches
+from erpoa_cli.state.image import Images, refit, rest_schema, without_macs
+from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.planfile import PlanFile
+from erpoa_cli.state.seal import Sealer, require
+from erpoa_cli.state.texts import Array
+
+Rows = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A new image that is written but not yet pointed to."""
+
+    target: str
+    digest: str
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a run did to one target that its image does not know. `opened`: state-only rows too; `results`:
+    journal sequence and payload."""
+
+    plan: PlanFile
+    opened: bool
+    results: list[tuple[int, bytes]]
+
+    def concerns(self, target: str) -> bool:
+        return bool(self.results) or (self.opened and target in self.plan.members("state"))
+
+
+class Base:
+    """Bases of one environment. Reading never writes; `fold` writes images nobody knows of until the control
+    store points to them."""
+
+    def __init__(self, root: Path, environment: str, control: Control, archive: Archive) -> None:
+        self._environment = environment
+        self._control = control
+        self._archive = archive
+        self._images = Images(root / ".erpoa" / "base" / file_name(environment))
+        self._plans: dict[str, PlanFile] = {}
+
+    def rows(self, layout: Layout, sealer: Sealer | None) -> pa.RecordBatchReader:
+        """Live rows in `layout.base_schema()`, opened."""
+        schema = layout.base_schema()
+        batches = (_presented(batch, layout, sealer, schema) for batch in self._wanted(layout, sealer))
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
+    def generations(self, layout: Layout, sealer: Sealer | None) -> pa.Table:
+        """Keys and generations of dead rows."""
+        columns = [*(f"k_{name}" for name in layout.key), "generation"]
+        schema = pa.schema([rest_schema(layout).field(name) for name in columns])
+        dead = [batch.filter(batch["dead"]).select(columns) for batch in self._wanted(layout, sealer)]
+        return pa.Table.from_batches([conform(batch, schema) for batch in dead], schema)
+
+    def layouts(self) -> dict[str, Layout]:
+        """Layout of every target that has an image."""
+        rows = self._control.rows(
+            "SELECT target, digest FROM images WHERE environment = ?", self._environment
+        )
+        return {row["target"]: self._images.read(row["target"], row["digest"])[0] for row in rows}
+
+    def at_rest(self, target: str, sealer: Sealer | None) -> tuple[Layout | None, Rows]:
+        """Layout and rows at rest, live and dead; no layout when nothing was ever applied."""
+        pointer = self._control.row(
+            "SELECT digest, folded FROM images WHERE environment = ? AND target = ?",
+            self._environment,
+            target,
+        )
+        layout: Layout | None = None
+        batches: Rows = iter(())
+        if pointer:
+            layout, batches = self._images.read(target, pointer["digest"])
+        for news in self._unfolded(target, pointer["folded"] if pointer else 0):
+            planned = news.plan.layout(target)
+            batches = refit(batches, layout, planned, sealer) if layout else batches
+            layout = planned
+            for patch in _patches(news, target, sealer):
+                batches = overlay(batches, layout, patch)
+        return layout, batches
+
+    def fold(self, target: str, sealer: Sealer | None) -> Folded | None:
+        """Write the present base of *target* as a new image; None when it never had a row."""
+        layout, batches = self.at_rest(target, sealer)
+        return self.write(layout, batches) if layout else None
+
+    def write(self, layout: Layout, batches: Rows) -> Folded:
+        """Write *batches* (at rest) as a new image."""
+        digest, live = self._images.write(layout, batches)
+        return Folded(layout.target, digest, live)
+
+    def point(self, folded: Folded, sequence: int) -> None:
+        """Inside a transaction: make *folded* the image of its target, up to journal *sequence*."""
+        self._control.run(
+            """INSERT INTO images (environment, target, digest, folded, live) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT (environment, target) DO UPDATE
+               SET digest = excluded.digest, folded = excluded.folded, live = excluded.live""",
+            self._environment,
+            folded.target,
+            folded.digest,
+            sequence,
+            folded.live,
+        )
+
+    def prune(self, target: str) -> None:
+        """Remove images of *target* that nobody needs any more."""
+        self._images.prune(target)
+
+    def drop(self, target: str) -> None:
+        """Inside a transaction: forget that *target* ever had a base."""
+        self._control.run(
+            "DELETE FROM images WHERE environment = ? AND target = ?", self._environment, target
+        )
+
+    def _wanted(self, layout: Layout, sealer: Sealer | None) -> Rows:
+        stored, batches = self.at_rest(layout.target, sealer)
+        return refit(batches, stored, layout, sealer) if stored else iter(())
+
+    def _unfolded(self, target: str, folded: int) -> list[_News]:
+        """What runs did to *target* after journal sequence *folded*, in order."""
+        found = {
+            row["run"]: _News(self._plan(row["run"]), opened=True, results=[])
+            for row in self._control.rows(
+                "SELECT run FROM runs WHERE environment = ? AND sequence > ? ORDER BY sequence",
+                self._environment,
+                folded,
+            )
+        }
+        for row in self._control.rows(
+            """SELECT run, sequence, payload FROM results
+               WHERE environment = ? AND target = ? AND sequence > ? ORDER BY sequence""",
+            self._environment,
+            target,
+            folded,
+        ):
+            if row["run"] not in found:
+                found[row["run"]] = _News(self._plan(row["run"]), opened=False, results=[])
+            found[row["run"]].results.append((row["sequence"], row["payload"]))
+        return [news for news in found.values() if news.concerns(target)]
+
+    def _plan(self, run: str) -> PlanFile:
+        if run not in self._plans:
+            row = self._control.row(
+                "SELECT blob FROM runs WHERE environment = ? AND run = ?", self._environment, run
+            )
+            assert row is not None
+            self._plans[run] = PlanFile.open(self._archive.get(row["blob"]))
+        return self._plans[run]
+
+
+def _patches(news: _News, target: str, sealer: Sealer | None) -> Rows:
+    layout = news.plan.layout(target)
+    if news.opened:
+        yield from patches(layout, news.plan.table("state", target), None, sealer)
+    if news.results:
+        words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
+        yield from patches(layout, *applied(news.plan.table("changes", target), words), sealer)
+
+
+def _presented(
+    batch: pa.RecordBatch, layout: Layout, sealer: Sealer | None, schema: pa.Schema
+) -> pa.RecordBatch:
+    """Live rows of a batch at rest as planning sees them."""
+    live = batch.filter(pc.invert(batch["dead"]))
+    columns = {name: live[name] for name in live.schema.names if not name.startswith("known_")}
+    columns["known"] = _known(live, sorted(layout.fields))
+    for name in layout.sealed_fields:
+        for image in (f"agreed_{name}", f"seen_{name}"):
+            columns[image] = without_macs(columns[image])
+    shown = pa.RecordBatch.from_pydict(columns)
+    if layout.sealed_fields:
+        shown = open_columns(shown, layout.target, layout.fields, require(sealer))
+    return conform(shown, schema)
+
+
+def _known(batch: pa.RecordBatch, names: list[str]) -> Array:
+    """The list of known fields per row, each distinct list built once."""
+    if not names:
+        return pa.repeat(pa.scalar([], pa.list_(pa.utf8())), batch.num_rows)
+    bits = [pc.if_else(batch[f"known_{name}"], "1", "0") for name in names]
+    codes = pc.binary_join_element_wise(*bits, "").dictionary_encode()
+    lists = [
+        [name for name, bit in zip(names, code, strict=True) if bit == "1"]
+        for code in codes.dictionary.to_pylist()
+    ]
+    return pa.array(lists, pa.list_(pa.utf8())).take(codes.indices)

@@ -1,0 +1,103 @@
+"""What the end of a run leaves behind: rejections, reads and bookmarks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.situation import Outcome
+from erpoa_cli.state import planjson
+from erpoa_cli.state.columns import key_texts
+from erpoa_cli.state.control import Control, now
+from erpoa_cli.state.digest import desired_digests
+from erpoa_cli.state.entries import read_payload
+from erpoa_cli.state.fold import last_words
+from erpoa_cli.state.planfile import PlanFile
+from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.texts import flat
+
+
+def remember_rejections(
+    control: Control, environment: str, run: str, plan: PlanFile, sealer: Sealer | None
+) -> None:
+    """Add rows that were rejected, drop those that were applied. Attempts are counted while the desired row
+    stays the same; closing a run again does not count again."""
+    at = now()
+    for target, results in _results(control, environment, run):
+        layout = plan.layout(target)
+        rejected = results.filter(pc.equal(results["outcome"], Outcome.REJECTED.value))
+        held = control.row(
+            "SELECT COUNT(*) AS n FROM rejected WHERE environment = ? AND target = ?", environment, target
+        )
+        if not rejected.num_rows and not (held and held["n"]):
+            continue
+        changes = plan.table("changes", target, sealer)
+        written = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
+        gone = changes.take(pc.index_in(written["ordinal"], value_set=flat(changes["ordinal"])))
+        control.run_many(
+            "DELETE FROM rejected WHERE environment = ? AND target = ? AND key = ?",
+            [(environment, target, key) for key in key_texts(gone, layout.key)],
+        )
+        rows = changes.take(pc.index_in(rejected["ordinal"], value_set=flat(changes["ordinal"])))
+        facts = zip(
+            key_texts(rows, layout.key),
+            desired_digests(layout, rows, sealer),
+            _words(rejected, "error_class"),
+            _words(rejected, "error"),
+            strict=True,
+        )
+        control.run_many(
+            """INSERT INTO rejected
+               (environment, target, key, digest, error_class, reason, first_seen, last_seen, attempts, run)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+               ON CONFLICT (environment, target, key) DO UPDATE SET
+               first_seen = CASE WHEN rejected.digest = excluded.digest THEN rejected.first_seen ELSE excluded.first_seen END,
+               attempts = CASE WHEN rejected.digest <> excluded.digest THEN 1
+                               WHEN rejected.run = excluded.run THEN rejected.attempts
+                               ELSE rejected.attempts + 1 END,
+               digest = excluded.digest, error_class = excluded.error_class, reason = excluded.reason,
+               last_seen = excluded.last_seen, run = excluded.run""",
+            [(environment, target, *fact, at, at, run) for fact in facts],
+        )
+
+
+def remember_reads(control: Control, environment: str, run: str, plan: PlanFile) -> None:
+    """The plan's reads become those of the last applied plan; bookmarks move to their watermarks."""
+    entries = {entry["relation"]: entry for entry in planjson.reads_to_json(plan.reads, plan.header)["reads"]}
+    control.run_many(
+        """INSERT INTO reads (environment, relation, content, watermark, run) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (environment, relation) DO UPDATE
+           SET content = excluded.content, run = excluded.run,
+           watermark = CASE WHEN excluded.watermark = '' THEN reads.watermark ELSE excluded.watermark END""",
+        [
+            (environment, relation, json.dumps(entry, ensure_ascii=False), _watermark(entry["evidence"]), run)
+            for relation, entry in entries.items()
+        ],
+    )
+
+
+def _watermark(evidence: dict[str, object]) -> str:
+    watermark = evidence.get("watermark")
+    return "" if watermark is None else str(watermark)
+
+
+def _results(control: Control, environment: str, run: str) -> Iterator[tuple[str, pa.Table]]:
+    """Per target what was recorded last of every row of the run."""
+    payloads: dict[str, list[tuple[int, pa.Table]]] = {}
+    for row in control.rows(
+        "SELECT target, sequence, payload FROM results WHERE environment = ? AND run = ? ORDER BY sequence",
+        environment,
+        run,
+    ):
+        payloads.setdefault(row["target"], []).append((row["sequence"], read_payload(row["payload"])))
+    for target, recorded in payloads.items():
+        yield target, last_words(recorded)
+
+
+def _words(table: pa.Table, name: str) -> list[str]:
+    if name not in table.schema.names:
+        return [""] * table.num_rows
+    return [word or "" for word in table[name].to_pylist()]

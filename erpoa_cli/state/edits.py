@@ -1,0 +1,109 @@
+"""Edits of a base by hand: forget, adopt and rekey single rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.schema import STRING, Type
+from erpoa_cli.state.columns import conform, match_keys
+from erpoa_cli.state.fold import overlay
+from erpoa_cli.state.image import rest_schema
+from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.texts import Array, values
+
+Rows = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`rows` (at rest) as edited; `applied` tells, once they were read to the end, whether the edit found its row."""
+
+    layout: Layout
+    rows: Rows
+    applied: Callable[[], bool]
+
+
+def forget(rows: Rows, layout: Layout, key: str) -> Edit:
+    """The row becomes a tombstone."""
+    patch = _patch(layout, key, {}, links=False)
+    watch = _Watch(layout, patch)
+    return Edit(layout, overlay(watch.over(rows), layout, patch), watch.live)
+
+
+def adopt(rows: Rows, layout: Layout, key: str, id: Mapping[str, str]) -> Edit:
+    """The key is linked to the row with this id; no field is known."""
+    patch = _patch(layout, key, id, links=True)
+    return Edit(layout, overlay(rows, layout, patch), lambda: True)
+
+
+def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:
+    """The row *old* gets the key *new*, which must not be in use."""
+    before, after = _patch(layout, old, {}, links=True), _patch(layout, new, {}, links=True)
+    found, taken = _Watch(layout, before), _Watch(layout, after)
+
+    def renamed(batches: Rows) -> Rows:
+        for batch in batches:
+            here = pc.is_in(match_keys(batch, layout.key), match_keys(before, layout.key))
+            columns = {name: batch[name] for name in batch.schema.names}
+            for name in (f"k_{name}" for name in layout.key):
+                columns[name] = pc.if_else(here, after[name][0], batch[name])
+            yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
+
+    def without_tombstone(batches: Rows) -> Rows:
+        for batch in batches:
+            same = pc.is_in(match_keys(batch, layout.key), match_keys(after, layout.key))
+            yield batch.filter(pc.invert(pc.and_(same, batch["dead"])))
+
+    watched = renamed(without_tombstone(taken.over(found.over(rows))))
+    return Edit(layout, watched, lambda: found.live() and not taken.live())
+
+
+class _Watch:
+    """Lets rows pass and remembers whether a live one had the key of *patch*."""
+
+    def __init__(self, layout: Layout, patch: pa.RecordBatch) -> None:
+        self._layout = layout
+        self._keys = match_keys(patch, layout.key)
+        self._live = False
+
+    def over(self, batches: Rows) -> Rows:
+        for batch in batches:
+            same = pc.is_in(match_keys(batch, self._layout.key), self._keys)
+            self._live |= bool(pc.any(pc.and_(same, pc.invert(batch["dead"]))).as_py())
+            yield batch
+
+    def live(self) -> bool:
+        return self._live
+
+
+def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> pa.RecordBatch:
+    parts = json.loads(key)
+    if set(parts) != set(layout.key):
+        raise ValueError(f"the key of {layout.target} is ({', '.join(layout.key)})")
+    columns: dict[str, Array] = {}
+    for name, type_ in layout.key.items():
+        columns[f"k_{name}"] = _value(parts[name], type_)
+    for name, type_ in layout.id.items():
+        columns[f"id_{name}"] = _value(id.get(name), type_)
+    columns |= {
+        "generation": pa.nulls(1, pa.int64()),
+        "create": pa.array([False]),
+        "links": pa.array([links]),
+    }
+    rest = rest_schema(layout)
+    for name in layout.fields:
+        columns[f"known_{name}"] = pa.array([False])
+        columns |= {
+            image: pa.nulls(1, rest.field(image).type) for image in (f"agreed_{name}", f"seen_{name}")
+        }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _value(text: str | None, type_: Type) -> Array:
+    plain = pa.array([text], pa.utf8())
+    return plain if type_ == STRING else values(plain, type_)

@@ -1,0 +1,92 @@
+"""Whether a plan still fits the state: not consumed, same lineage, and none of its rows touched since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.state.columns import key_texts
+from erpoa_cli.state.planfile import PlanFile
+
+if TYPE_CHECKING:
+    from erpoa_cli.state.reader import StateReader
+
+_EXAMPLES = 3
+_ALL = "*"
+
+
+def check_consumed(state: StateReader, plan: str) -> None:
+    """Refuse a plan that was applied before (E0534)."""
+    run = state.consumed_by(plan)
+    if run is not None:
+        raise Failure(
+            Diagnostic(
+                "E0534",
+                "the plan was applied already",
+                detail=f"By {run.who} at {run.opened:%Y-%m-%d %H:%M:%S} UTC, run {run.id} ({run.status}).",
+                remedy="plan again; `erpoa resume` continues a run that did not finish",
+            ),
+            exit=Exit.STALE,
+        )
+
+
+def check_state(state: StateReader, plan: PlanFile) -> None:
+    """Refuse a plan of another lineage (E0535), or whose rows were touched since it was made (E0536)."""
+    if plan.header.lineage not in ("", state.lineage):
+        raise Failure(
+            Diagnostic(
+                "E0535",
+                "the plan was made from another state",
+                detail=f"It knows lineage {plan.header.lineage}; this environment has {state.lineage}.",
+                remedy="choose the environment with -e, or plan again here",
+            ),
+            exit=Exit.STALE,
+        )
+    if plan.header.serial == state.serial:
+        return
+    touched = _touched(state, plan.header.serial)
+    both = [
+        f"{target} {key}" for target, keys in _rows(plan) for key in keys if _met(touched.get(target), key)
+    ]
+    if both:
+        raise Failure(
+            Diagnostic(
+                "E0536",
+                "the state moved on since the plan was made",
+                detail=f"{len(both):,} of its rows were written or edited meanwhile, e.g. {'; '.join(both[:_EXAMPLES])}.",
+                remedy="plan again",
+            ),
+            exit=Exit.STALE,
+        )
+
+
+def _met(keys: set[str] | None, key: str) -> bool:
+    return keys is not None and (key in keys or _ALL in keys)
+
+
+def _rows(plan: PlanFile) -> Iterator[tuple[str, list[str]]]:
+    for member in ("changes", "state"):
+        for target in plan.members(member):
+            yield target, key_texts(plan.table(member, target), plan.layout(target).key)
+
+
+def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:
+    """Target → keys that runs wrote (or tried to) or that were edited after *serial*."""
+    found: dict[str, set[str]] = {}
+    for target, key in state.edits_since(serial):
+        found.setdefault(target, set()).add(key)
+    for run in state.runs():
+        if run.serial is None or run.serial > serial:
+            plan = state.plan(run.id)
+            for target in plan.members("state"):
+                keys = key_texts(plan.table("state", target), plan.layout(target).key)
+                found.setdefault(target, set()).update(keys)
+            for batch in state.batches(run.id):
+                changes = plan.table("changes", batch.intent.target)
+                rows = changes.filter(pc.is_in(changes["ordinal"], batch.intent.ordinals))
+                keys = key_texts(rows, plan.layout(batch.intent.target).key)
+                found.setdefault(batch.intent.target, set()).update(keys)
+    return found
