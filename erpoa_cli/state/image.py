@@ -64,7 +64,7 @@ class Images:
     def write(self, layout: Layout, batches: Iterable[pa.RecordBatch]) -> tuple[str, int]:
         """Keep a new image; its digest and number of live rows. On disk for good when this returns."""
         schema, live = rest_schema(layout), 0
-        made = self._path(layout.target, "new")
+        made = self._path(layout.target, "new").with_suffix("")
         with replacing(made) as file:
             with pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 for batch in batches:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from erpoa_cli.core.plan import Verdict
-from erpoa_cli.core.schema import Field
-from erpoa_cli.state.seal import Sealer
+from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.core.schema import Field, parse_type
+from erpoa_cli.sdk.arrow import arrow_type
+from erpoa_cli.state.columns import conform
+from erpoa_cli.state.durable import file_digest, file_name, replacing, write_private
+from erpoa_cli.state.planjson import dumps
+from erpoa_cli.state.seal import Sealer, require
+
+_BATCH = 1 << 16  # rows
+_GRACE = 2  # files kept per source: a plan that began just now still finds its own
+_LATEST = "latest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +42,31 @@ class SnapshotInfo:
 
 
 class Snapshots:
-    """The snapshots of one environment, `.erpoa/snapshots/ENVIRONMENT/SOURCE/`."""
+    """The snapshots of one environment, `.erpoa/snapshots/ENVIRONMENT/SOURCE/`, files of mode 0600.
 
-    def __init__(self, root: Path, environment: str, sealer: Sealer | None = None) -> None: ...
+    Plans may write at the same time: each writes a file of its own, and the last one to finish is the latest."""
+
+    def __init__(self, root: Path, environment: str, sealer: Sealer | None = None) -> None:
+        self._root = root / ".erpoa" / "snapshots" / file_name(environment)
+        self._sealer = sealer
 
     def latest(self, source: str) -> SnapshotInfo | None:
-        raise NotImplementedError
+        """The last snapshot of *source*; None when there is none, or it cannot be read (it is a cache)."""
+        directory = self._directory(source)
+        try:
+            content = json.loads((directory / _LATEST).read_bytes())
+            info = _info(source, content)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return info if (directory / info.file).exists() else None
 
     def read(self, info: SnapshotInfo) -> pa.RecordBatchReader:
         """The rows, sealed columns opened, columns named and typed as when it was written."""
-        raise NotImplementedError
+        schema = pa.schema([(name, arrow_type(parse_type(text))) for name, text in info.fields.items()])
+        file = pq.ParquetFile(self._directory(info.source) / info.file)
+        return pa.RecordBatchReader.from_batches(
+            schema, self._opened(file.iter_batches(_BATCH), info, schema)
+        )
 
     def write(
         self,
@@ -52,5 +79,96 @@ class Snapshots:
         full_at: datetime | None,
         watermark: str = "",
     ) -> SnapshotInfo:
-        """Write a new snapshot (batches with exactly the columns of *fields*), make it the latest, prune."""
-        raise NotImplementedError
+        """Write a new snapshot (batches with the columns of *fields*), make it the latest, prune."""
+        directory = self._directory(source)
+        sealed = tuple(field.name for field in fields if field.sensitivity.sealed)
+        digest, rows = self._store(directory, source, fields, batches)
+        info = SnapshotInfo(
+            source=source,
+            taken=taken,
+            full_at=full_at,
+            verdict=verdict,
+            watermark=watermark,
+            rows=rows,
+            fields={field.name: str(field.type) for field in fields},
+            sealed=sealed,
+            file=f"{digest}.parquet",
+        )
+        write_private(directory / _LATEST, _content(info))
+        self._prune(directory)
+        return info
+
+    def _store(
+        self, directory: Path, source: str, fields: tuple[Field, ...], batches: Iterable[pa.RecordBatch]
+    ) -> tuple[str, int]:
+        plain = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
+        kept = pa.schema(
+            [(f.name, pa.binary() if f.sensitivity.sealed else arrow_type(f.type)) for f in fields]
+        )
+        made, rows = directory / f"new-{secrets.token_hex(8)}", 0
+        with replacing(made) as file:
+            with pq.ParquetWriter(file, kept, compression="zstd") as writer:
+                for batch in batches:
+                    rows += batch.num_rows
+                    writer.write_batch(conform(self._sealed(conform(batch, plain), source, fields), kept))
+            digest = file_digest(file)
+        made.replace(directory / f"{digest}.parquet")
+        return digest, rows
+
+    def _sealed(self, batch: pa.RecordBatch, source: str, fields: tuple[Field, ...]) -> pa.RecordBatch:
+        for position, field in enumerate(fields):
+            if field.sensitivity.sealed:
+                column = require(self._sealer).seal(batch[field.name], field.type, f"{source}.{field.name}")
+                batch = batch.set_column(position, field.name, column)
+        return batch
+
+    def _opened(
+        self, batches: Iterable[pa.RecordBatch], info: SnapshotInfo, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for name in info.sealed:
+                type_ = parse_type(info.fields[name])
+                column = require(self._sealer).open(batch[name], type_, f"{info.source}.{name}")
+                batch = batch.set_column(batch.schema.get_field_index(name), name, column)  # noqa: PLW2901
+            yield conform(batch, schema)
+
+    def _directory(self, source: str) -> Path:
+        return self._root / file_name(source)
+
+    def _prune(self, directory: Path) -> None:
+        files = sorted(directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+        for path in files[:-_GRACE]:
+            path.unlink(missing_ok=True)
+
+
+def _content(info: SnapshotInfo) -> bytes:
+    return dumps(
+        {
+            "taken": info.taken,
+            "full_at": info.full_at,
+            "status": info.verdict.status.value,
+            "reason": info.verdict.reason,
+            "evidence": dict(info.verdict.evidence),
+            "watermark": info.watermark,
+            "rows": info.rows,
+            "fields": list(info.fields.items()),
+            "sealed": info.sealed,
+            "file": info.file,
+        }
+    )
+
+
+def _info(source: str, values: Mapping[str, Any]) -> SnapshotInfo:
+    verdict = Verdict(ReadStatus(values["status"]), values["reason"], values["evidence"])
+    full_at = values["full_at"]
+    return SnapshotInfo(
+        source=source,
+        taken=datetime.fromisoformat(values["taken"]),
+        full_at=None if full_at is None else datetime.fromisoformat(full_at),
+        verdict=verdict,
+        watermark=values["watermark"],
+        rows=values["rows"],
+        fields=dict(values["fields"]),
+        sealed=tuple(values["sealed"]),
+        file=values["file"],
+    )
