@@ -1,0 +1,227 @@
+"""Installed connectors, and open sessions to the systems of a project."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.project import Project, System
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.connector import Connector, Session
+from erpoa_cli.sdk.errors import Denied, SystemFailure
+
+GROUP = "erpoa.connectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Connectors by name, those that could not be loaded with the reason, and (distribution, version) of each."""
+
+    connectors: Mapping[str, type[Connector]]
+    broken: Mapping[str, str]
+    versions: Mapping[str, tuple[str, str]]
+
+
+def installed() -> Mapping[str, type[Connector]]:
+    """Every connector that can be loaded, by name."""
+    return discovered().connectors
+
+
+@cache
+def discovered() -> Installed:
+    """What the entry points of `erpoa.connectors` offer; a broken plugin is named and leaves the others alone."""
+    found: dict[str, type[Connector]] = {}
+    broken: dict[str, str] = {}
+    versions: dict[str, tuple[str, str]] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        versions[entry.name] = (entry.dist.name, entry.dist.version) if entry.dist else (entry.value, "")
+        try:
+            found[entry.name] = _load(entry)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises while it loads is its own fault
+            broken[entry.name] = f"{entry.value}: {type(error).__name__}: {error}"
+    return Installed(found, broken, versions)
+
+
+def _load(entry: EntryPoint) -> type[Connector]:
+    connector = entry.load()
+    if not (isinstance(connector, type) and issubclass(connector, Connector)):
+        raise TypeError("it is no erpoa_cli.sdk.connector.Connector")
+    if connector.name != entry.name:
+        raise ValueError(f"it calls itself {connector.name!r}")
+    return connector
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The sessions of one system: idle ones, and room for as many as the system allows at once."""
+
+    room: threading.Semaphore
+    idle: list[Session] = field(default_factory=list)
+
+
+class Connections:
+    """Sessions to the systems of a project, opened when first needed, closed together.
+
+    Reading leases sessions from any thread, at most `limits.concurrency` of a system at once; writing keeps
+    the one of `session`. The two do not happen in the same command at the same time."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._guard = threading.Lock()
+        self._pools = {
+            name: _Pool(threading.Semaphore(max(1, system.limits.concurrency)))
+            for name, system in project.systems.items()
+        }
+        self._kept: dict[str, Session] = {}
+
+    def connector(self, system: str) -> Connector:
+        """The connector of *system*; `Failure` E0310 when it is not installed or does not load."""
+        declared = self._project.systems[system]
+        there = discovered()
+        if declared.plugin not in there.connectors:
+            raise Failure(missing_connector(declared, there))
+        return there.connectors[declared.plugin]()
+
+    def plugin(self, system: str) -> tuple[str, str]:
+        """Name of the connector of *system*, and the version of the distribution it comes from."""
+        name = self._project.systems[system].plugin
+        return name, discovered().versions.get(name, ("", ""))[1]
+
+    def session(self, system: str) -> Session:
+        """The session to *system* that stays open until `close`; for one thread."""
+        if system not in self._kept:
+            self._kept[system] = self._open(system)
+        return self._kept[system]
+
+    @contextmanager
+    def lease(self, system: str) -> Iterator[Session]:
+        """A session to *system* for the caller alone; waits while as many as allowed are in use.
+
+        `Failure` E0311 names the system when it cannot be opened. After an error the session is closed, for
+        nobody knows what state it is in."""
+        pool = self._pools[system]
+        with pool.room:
+            with self._guard:
+                idle = pool.idle.pop() if pool.idle else None
+            session = idle or self._open(system)
+            try:
+                yield session
+            except BaseException:
+                session.close()
+                raise
+            with self._guard:
+                pool.idle.append(session)
+
+    def _open(self, system: str) -> Session:
+        declared = self._project.systems[system]
+        connector = self.connector(system)
+        try:
+            return connector.open(resolved(declared, connector, Path(self._project.root)))
+        except Failure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a driver's error ends this command with the system's name
+            raise Failure(not_open(declared, error)) from None
+
+    def close(self) -> None:
+        """Close every session; errors of a session that is being closed help nobody."""
+        sessions = [*self._kept.values(), *(s for pool in self._pools.values() for s in pool.idle)]
+        self._kept.clear()
+        for pool in self._pools.values():
+            pool.idle.clear()
+        for session in sessions:
+            try:
+                session.close()
+            except Exception:  # noqa: BLE001, S112 - see above
+                continue
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def resolved(system: System, connector: Connector, root: Path) -> dict[str, Any]:
+    """The config of *system* with its paths made absolute: a relative one is taken from the project's directory
+    and must stay inside it (`Failure` E0312); one that is written absolute, or from ~, is taken as it is."""
+    config = dict(system.config)
+    for name, schema in connector.config_schema.get("properties", {}).items():
+        if schema.get("x-erpoa", {}).get("path") and isinstance(config.get(name), str):
+            config[name] = str(_inside(system, name, Path(config[name]), root))
+    return config
+
+
+def _inside(system: System, name: str, declared: Path, root: Path) -> Path:
+    path = declared.expanduser()
+    if path.is_absolute():
+        return path
+    found = (root / path).resolve()
+    if not found.is_relative_to(root.resolve()):
+        raise Failure(
+            Diagnostic(
+                "E0312",
+                f"system {system.name}: {name} {str(declared)!r} leads out of the project",
+                remedy="Keep the file inside the project directory, or write its absolute path.",
+                at=system.at,
+            )
+        )
+    return root / path
+
+
+def missing_connector(system: System, there: Installed) -> Diagnostic:
+    """The finding that the connector of *system* cannot be used."""
+    if system.plugin in there.broken:
+        return Diagnostic(
+            "E0310",
+            f"connector {system.plugin!r} of system {system.name} is installed but does not load",
+            detail=there.broken[system.plugin],
+            remedy="Reinstall the distribution that provides it, or report this to its author.",
+            at=system.at,
+        )
+    return Diagnostic(
+        "E0310",
+        f"connector {system.plugin!r} of system {system.name} is not installed",
+        detail=f"Installed: {', '.join(there.connectors) or 'none'}.",
+        remedy="Install the distribution that provides it, or correct the name.",
+        at=system.at,
+    )
+
+
+def not_open(system: System, error: Exception) -> Diagnostic:
+    """The finding that *system* cannot be opened; secrets of its config are taken out of the driver's words."""
+    words = redacted(str(error), system.config)
+    refused = isinstance(error, Denied)
+    kind = "" if isinstance(error, SystemFailure) else f"{type(error).__name__}: "
+    return Diagnostic(
+        "E0311",
+        f"system {system.name} {'refuses us' if refused else 'cannot be opened'}: {kind}{words}",
+        remedy="Check its config and credentials; `erpoa doctor` tells more.",
+        at=system.at,
+    )
+
+
+def redacted(text: str, config: Any) -> str:
+    """*text* without the secrets that *config* holds."""
+    match config:
+        case Secret():
+            secret = config.reveal()
+            return text.replace(secret, "***") if secret else text
+        case Mapping():
+            for item in config.values():
+                text = redacted(text, item)
+        case list() | tuple():
+            for item in config:
+                text = redacted(text, item)
+        case _:
+            pass
+    return text

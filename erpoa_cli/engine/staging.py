@@ -1,0 +1,226 @@
+"""The staging area: one in-memory DuckDB per run, private, encrypted where it spills, and locked before project
+SQL runs in it. Results leave through Arrow only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.schema import Field, identifier, literal
+
+SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
+_BATCH = 1 << 16  # rows per record batch that leaves
+_SETTINGS = (
+    "SET TimeZone = 'UTC'",
+    "SET Calendar = 'gregorian'",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_community_extensions = false",
+    "SET python_enable_replacements = false",
+    "SET preserve_insertion_order = false",
+    "SET default_null_order = 'nulls_first'",
+)
+_LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
+_POSITION = re.compile(r"\n\nLINE (\d+): (.*)\n( *)\^", re.DOTALL)
+_CLASS = re.compile(r"^([A-Z][A-Za-z ]*Error): ")
+
+
+class SqlProblem(Exception):
+    """DuckDB refused a statement. `kind` is its class of error (`Binder Error`), `line` and `column` count from 1
+    within the statement (0: not told), `hint` is its suggestion where it made one."""
+
+    def __init__(self, text: str) -> None:
+        head = _CLASS.match(text)
+        self.kind = head.group(1) if head else ""
+        said = text[head.end() :] if head else text
+        place = _POSITION.search(said)
+        self.line = int(place.group(1)) if place else 0
+        self.caret = len(place.group(3)) - len(f"LINE {place.group(1)}: ") if place else 0
+        self.excerpt = place.group(2) if place else ""
+        said = said[: place.start()] if place else said
+        self.summary, _, self.hint = said.strip().partition("\n")
+        self.hint = self.hint.strip()
+        super().__init__(self.summary)
+
+
+class TimedOut(SqlProblem):
+    """A statement ran longer than it may."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn DuckDB's errors into `SqlProblem`."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise SqlProblem(f"{type(error).__name__}: {error}" if ": " not in str(error) else str(error)) from None
+
+
+class Staging:
+    """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`.
+
+    The directory *root*/.erpoa/tmp takes what does not fit into *memory* (DuckDB's words: "4GB"); directories
+    that dead processes left there are removed."""
+
+    def __init__(
+        self, root: Path, *, as_of: datetime, memory: str | None = None, threads: int | None = None
+    ) -> None:
+        self._spill = _private_directory(root / ".erpoa" / "tmp")
+        self._db = duckdb.connect(":memory:")
+        self._lock = threading.Lock()
+        self.locked = False
+        self.as_of = as_of
+        for statement in (*_SETTINGS, f"SET temp_directory = {literal(str(self._spill))}"):
+            self._db.execute(statement)
+        self._db.execute("SET temp_file_encryption = true")
+        if memory:
+            self._db.execute(f"SET memory_limit = {literal(memory)}")
+        if threads:
+            self._db.execute(f"SET threads = {int(threads)}")
+        for schema in SCHEMAS:
+            self._db.execute(f"CREATE SCHEMA {identifier(schema)}")
+        self._db.execute(f"SET VARIABLE as_of = TIMESTAMPTZ {literal(as_of.isoformat())}")
+        self._db.create_function(
+            "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+        )
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement whose rows nobody wants."""
+        with self._lock, told():
+            self._db.execute(sql, list(parameters) or None)
+
+    def sql(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The rows of one query."""
+        with self._lock, told():
+            return self._db.execute(sql, list(parameters) or None).to_arrow_table()
+
+    def reader(self, sql: str) -> pa.RecordBatchReader:
+        """The rows of one query, as a stream; independent of what is executed meanwhile."""
+        with told():
+            return self._db.cursor().execute(sql).to_arrow_reader(_BATCH)
+
+    def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, as a Python value; None when there is none."""
+        table = self.sql(sql, parameters)
+        return table.column(0)[0].as_py() if table.num_rows else None
+
+    def create(self, schema: str, name: str, fields: Iterable[Field]) -> None:
+        """An empty relation with exactly *fields*."""
+        columns = ", ".join(f"{identifier(f.name)} {f.type.duckdb}" for f in fields)
+        self.execute(f"CREATE OR REPLACE TABLE {relation(schema, name)} ({columns})")
+
+    def insert(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
+        """Append to a relation what *select* makes of *reader* (Arrow data, named `incoming`). Thread-safe."""
+        self._fed(f"INSERT INTO {relation(schema, name)} BY NAME {select}", {"incoming": reader})
+
+    def make(self, schema: str, name: str, reader: Any, select: str) -> None:
+        """Create a relation as what *select* makes of *reader* (Arrow data, named `incoming`). Thread-safe."""
+        self._fed(f"CREATE OR REPLACE TABLE {relation(schema, name)} AS {select}", {"incoming": reader})
+
+    def compare(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """The rows of a query over Arrow *tables*, by the names they are given."""
+        with self._feeding(tables) as cursor, told():
+            return cursor.execute(sql).to_arrow_table()
+
+    def _fed(self, sql: str, tables: Mapping[str, Any]) -> None:
+        with self._feeding(tables) as cursor, told():
+            cursor.execute(sql)
+
+    @contextmanager
+    def _feeding(self, tables: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own that sees *tables* as temporary views."""
+        with self._lock:
+            cursor = self._db.cursor()
+        try:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            yield cursor
+        finally:
+            cursor.close()
+
+    def lock(self) -> None:
+        """From now on nothing reaches out: no file, URL, ATTACH, COPY, extension or setting. Arrow data can still
+        be registered and relations can still spill."""
+        if not self.locked:
+            for statement in _LOCKS:
+                self._db.execute(statement)
+            self.locked = True
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Statements within are interrupted after *seconds*, with `TimedOut`."""
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._db.interrupt()
+
+        timer = threading.Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except SqlProblem as problem:
+            if late.is_set():
+                raise TimedOut(f"Timeout Error: it ran longer than {seconds:g} seconds") from None
+            raise problem
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        self._db.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def relation(schema: str, name: str) -> str:
+    """A relation of the staging area as SQL names it."""
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def _nfkc(column: Any) -> Any:
+    return pc.utf8_normalize(column, form="NFKC")
+
+
+def _private_directory(parent: Path) -> Path:
+    """A new directory only we can read, named after this process; those of dead processes are removed."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not _alive(left.name.partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    made = parent / f"{os.getpid()}-{secrets.token_hex(8)}"
+    made.mkdir(mode=0o700)
+    return made
+
+
+def _alive(pid: str) -> bool:
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
