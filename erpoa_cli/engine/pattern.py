@@ -173,9 +173,10 @@ def _replaced(before: str, after: str) -> str:
     least = f"least(length({before}), length({after}))"
     head = f"len(list_filter(range(1, {least} + 1), lambda i: left({before}, i) = left({after}, i)))"
     tail = f"len(list_filter(range(1, {least} - h + 1), lambda i: right({before}, i) = right({after}, i)))"
+    longest = f"greatest(length({before}), length({after}))"
     middle = "substr({0}, h + 1, length({0}) - h - t)"
     return f"""CASE WHEN length({before}) <= {_SHIFTED} AND length({after}) <= {_SHIFTED} THEN (
-        SELECT CASE WHEN h + t = 0 THEN NULL
+        SELECT CASE WHEN h + t = 0 OR {longest} - h - t > {_LONGEST} THEN NULL
             WHEN h + t = length({before}) THEN '"' || {middle.format(after)} || '" inserted'
             WHEN h + t = length({after}) THEN '"' || {middle.format(before)} || '" taken out'
             ELSE '"' || {middle.format(before)} || '" replaced by "' || {middle.format(after)} || '"' END

@@ -57,7 +57,7 @@ def change_lines(
 
 def _paragraph(change: Change) -> Iterator[Piece]:
     """The values of a created row, or those a deleted row has, one after the other."""
-    known = {name: value for name, value in change.address.key}
+    known = dict(change.address.key)
     separator = "  "
     for name, field in change.fields.items():
         before, after = sides(field, change.wave - 1)
@@ -193,7 +193,7 @@ def _cut(pieces: Line, full: bool) -> Line:
 
 
 def pattern_lines(
-    pattern: Pattern, examples: Sequence[Change], cells: int, *, indent: int = 2, names: int = 0
+    pattern: Pattern, examples: Sequence[Change], cells: int, *, indent: int = 2
 ) -> Iterator[Line]:
     """Many changes told as one, with examples that show it."""
     word = pattern.action.value

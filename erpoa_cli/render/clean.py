@@ -15,8 +15,8 @@ _MOST_MARKS = 3  # combining marks in a row that writing systems need; more only
 
 
 def terminal(text: str) -> str:
-    """*text* on one line with every control, bidirectional, invisible or unassigned character spelled out
-    (`\\e`, `\\u202e`) and backslashes doubled, so that nothing is hidden and nothing is ambiguous."""
+    r"""*text* on one line with every control, bidirectional, invisible or unassigned character spelled out
+    (`\e`, `\u202e`) and backslashes doubled, so that nothing is hidden and nothing is ambiguous."""
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     parts: list[str] = []
@@ -26,7 +26,12 @@ def terminal(text: str) -> str:
         marks = marks + 1 if category in {"Mn", "Me"} else 0
         if char in _NAMED:
             parts.append(_NAMED[char])
-        elif (category in _UNSEEN and not _joins(text, index)) or marks > _MOST_MARKS or char == "\u3000" or (category == "Zs" and char != " "):
+        elif (
+            (category in _UNSEEN and not _joins(text, index))
+            or marks > _MOST_MARKS
+            or char == "\u3000"
+            or (category == "Zs" and char != " ")
+        ):
             parts.append(_escape(char))
         else:
             parts.append(char)

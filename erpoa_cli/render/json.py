@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic
@@ -52,7 +53,7 @@ def value(given: Any) -> Any:
         case int():
             return given if abs(given) < 2**53 else str(given)
         case float():
-            return given if given == given and abs(given) != float("inf") else str(given)
+            return given if isfinite(given) else str(given)
         case Mapping():
             return {str(name): value(item) for name, item in given.items()}
         case list() | tuple() | set() | frozenset():

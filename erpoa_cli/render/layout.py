@@ -84,7 +84,7 @@ def wrapped(pieces: Sequence[Piece], cells: int, indent: int) -> Iterator[Line]:
                 current.append(Piece(text, piece.style))
                 room -= width(text)
                 break
-            head, tail = _break(text, room)
+            head, tail = _break(text, room, cells - indent)
             if head:
                 current.append(Piece(head, piece.style))
             yield tuple(current)
@@ -93,15 +93,16 @@ def wrapped(pieces: Sequence[Piece], cells: int, indent: int) -> Iterator[Line]:
     yield tuple(current)
 
 
-def _break(text: str, room: int) -> tuple[str, str]:
-    """(what goes on this line, what on the next): at a space if there is one, else within a long word only
-    when the line is nearly empty otherwise."""
-    if room <= 0:
-        return "", text
-    head, tail = cut(text, room)
-    if width(head) > room:
+def _break(text: str, room: int, most: int) -> tuple[str, str]:
+    """(what goes on this line, what on the next): at a space if there is one; within a word only when the word
+    is longer than *most*, the room of a whole line."""
+    head, tail = cut(text, room) if room > 0 else ("", text)
+    if not head or width(head) > room:
         return "", text
     space = head.rfind(" ")
     if tail.startswith(" "):
         return head, tail
-    return (head[:space], text[space:]) if space > 0 else (head, tail)
+    if space > 0:
+        return head[:space], text[space:]
+    word = text.partition(" ")[0]
+    return ("", text) if room < most and width(word) <= most else (head, tail)

@@ -144,7 +144,7 @@ def _numbers(report: PlanReport) -> str:
     return f"{text} → {done}" if done else text
 
 
-def closing(report: PlanReport, cells: int) -> Iterator[Line]:
+def closing(report: PlanReport) -> Iterator[Line]:
     """The summary in one line (it is not wrapped: a log shows it whole)."""
     words, style = verdict(report)
     if report.run:
@@ -153,7 +153,7 @@ def closing(report: PlanReport, cells: int) -> Iterator[Line]:
         )
         return
     pieces = [Piece("Plan: ", "title"), Piece(_numbers(report)), Piece(" · "), Piece(words, style)]
-    if report.header.applyable:
+    if style == "good" and report.header.applyable:
         pieces.append(Piece(f" until {instant(report.header.expires)}", "note"))
         if report.file:
             pieces.append(Piece(f" · erpoa apply {clean.terminal(report.file)}", "note"))

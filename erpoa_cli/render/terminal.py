@@ -55,8 +55,8 @@ def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
     if not color:
         stream.write(plain(lines))
         return
-    from rich.console import Console
-    from rich.text import Text
+    from rich.console import Console  # noqa: PLC0415 - plain output does not load rich
+    from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
     for pieces in lines:

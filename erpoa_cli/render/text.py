@@ -30,7 +30,7 @@ def plan(report: PlanReport, cells: int = 100, *, full: bool = False) -> Iterato
         yield from _target(target, nested, report, cells, full=full)
     yield from _uncompared(report, cells)
     yield ()
-    yield from closing(report, cells)
+    yield from closing(report)
 
 
 def _target(
@@ -91,11 +91,8 @@ def _rows(target: TargetReport, lines: Sequence[TargetReport], cells: int, *, fu
         yield from _nested(below.pop(_key(row.address), ()), row.address, cells, full=full)
     for key, rows in below.items():
         document = Address(target.target, key)
-        yield line(
-            Piece("    "),
-            Piece(key_of(document), "key"),
-            Piece("  (the document itself is unchanged)", "note"),
-        )
+        unchanged = Piece("  (the document itself is unchanged)", "note")
+        yield from wrapped([Piece("    "), Piece(key_of(document), "key"), unchanged], cells, 6)
         yield from _nested(rows, document, cells, full=full)
 
 
@@ -143,9 +140,8 @@ def _uncompared(report: PlanReport, cells: int) -> Iterator[Line]:
     silent: Mapping[str, Mapping[str, str]] = {t.target: t.uncompared for t in report.targets if t.uncompared}
     if silent:
         yield ()
-        yield line(
-            Piece("Not compared", "title"), Piece(" (a difference in these fields is not shown)", "note")
-        )
+        explained = Piece(" (a difference in these fields is not shown)", "note")
+        yield from wrapped([Piece("Not compared", "title"), explained], cells, 2)
     for target, fields in silent.items():
         told = ", ".join(f"{clean.terminal(name)} ({clean.terminal(why)})" for name, why in fields.items())
         yield from wrapped([Piece(f"  {clean.terminal(target)}: "), Piece(told, "note")], cells, 4)

@@ -1,0 +1,314 @@
+"""A plan file, or the run that applied it, as the values that renderers read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.address import Address
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
+from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
+from erpoa_cli.core.situation import Action, Cause, Outcome, Situation
+from erpoa_cli.core.target import Ownership
+from erpoa_cli.engine.pattern import Ask, fold
+from erpoa_cli.engine.staging import Staging
+from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
+
+_ASIDE = {"held": "held", "withheld": "withheld", "drift": "drift", "conflicts": "conflict"}  # member: kind
+_EXAMPLES = 3  # of a group of new rows
+
+Outcomes = Mapping[int, tuple[Outcome, str]]
+"""By ordinal: what became of the row, and their system's words."""
+
+
+def report(
+    plan: PlanFile,
+    root: Path,
+    *,
+    limit: int | None = 20,
+    addresses: Sequence[Address] = (),
+    sealer: Sealer | None = None,
+) -> PlanReport:
+    """*plan*, of the project at *root*, with at most *limit* rows per target listed singly (None: all, and nothing folded), or only the rows
+    of *addresses*. Values of sensitive fields leave here only where `reveal` shows a part of them."""
+    return _report(plan, root, {}, limit, addresses, sealer)
+
+
+def run_report(
+    state: StateReader, run: str, *, limit: int | None = 20, sealer: Sealer | None = None
+) -> PlanReport:
+    """The plan that *run* applied, with what became of its changes: those that were not applied come first."""
+    outcomes: dict[str, dict[int, tuple[Outcome, str]]] = {}
+    for batch in state.batches(run):
+        told = outcomes.setdefault(batch.intent.target, {})
+        if batch.results is None:
+            told |= dict.fromkeys(batch.intent.ordinals.to_pylist(), (Outcome.IN_DOUBT, ""))
+            continue
+        names = [n for n in ("ordinal", "outcome", "error") if n in batch.results.schema.names]
+        for row in batch.results.select(names).to_pylist():
+            told[row["ordinal"]] = (Outcome(row["outcome"]), row.get("error") or "")
+    found = state.run(run)
+    status = found.status.value if found else ""
+    told_report = _report(state.plan(run), state.root, outcomes, limit, (), sealer)
+    return PlanReport(
+        header=told_report.header,
+        targets=told_report.targets,
+        reads=told_report.reads,
+        guards=told_report.guards,
+        run=RunSummary(run, status),
+    )
+
+
+def _report(
+    plan: PlanFile,
+    root: Path,
+    outcomes: Mapping[str, Outcomes],
+    limit: int | None,
+    addresses: Sequence[Address],
+    sealer: Sealer | None,
+) -> PlanReport:
+    with Staging(root, as_of=plan.header.as_of) as staging:
+        teller = _Teller(plan, outcomes, limit, frozenset(addresses), sealer, staging.compare)
+        names = dict.fromkeys([*plan.targets, *plan.header.counts])
+        targets = tuple(teller.target(name) for name in names)
+    return PlanReport(header=plan.header, targets=targets, reads=plan.reads, guards=plan.guards)
+
+
+class _Teller:
+    """Turns one target's tables into a `TargetReport`."""
+
+    def __init__(
+        self,
+        plan: PlanFile,
+        outcomes: Mapping[str, Outcomes],
+        limit: int | None,
+        addresses: frozenset[Address],
+        sealer: Sealer | None,
+        ask: Ask,
+    ) -> None:
+        self._plan = plan
+        self._outcomes = outcomes
+        self._limit = limit
+        self._addresses = addresses
+        self._sealer = sealer
+        self._ask = ask
+
+    def target(self, name: str) -> TargetReport:
+        about = self._plan.targets.get(name, {})
+        tables = {
+            member: t for member in ("changes", *_ASIDE) if (t := self._table(member, name)) is not None
+        }
+        if not tables:
+            layout = None
+            changes: pa.Table | None = None
+        else:
+            layout = self._plan.layout(name)
+            changes = tables.get("changes")
+        listed, patterns, unlisted = self._changes(name, layout, changes)
+        aside: list[SetAside] = []
+        unlisted_aside = 0
+        for member, kind in _ASIDE.items():
+            if (table := tables.get(member)) is not None and layout is not None:
+                rows = list(
+                    self._set_aside(layout, self._opened(member, name, layout, self._cut(table)), kind)
+                )
+                aside += rows
+                unlisted_aside += table.num_rows - len(rows)
+        return TargetReport(
+            target=name,
+            system=str(about.get("system", layout.system if layout else "")),
+            object=str(about.get("object", layout.object if layout else "")),
+            parent=str(about.get("parent") or ""),
+            counts=self._plan.header.counts.get(name, {}),
+            aside={kind: tables[member].num_rows for member, kind in _ASIDE.items() if member in tables},
+            outcomes=_counted(self._outcomes.get(name, {})),
+            causes=_causes(changes),
+            patterns=patterns,
+            changes=listed,
+            set_aside=tuple(aside),
+            unlisted=unlisted,
+            unlisted_aside=unlisted_aside,
+            uncompared=_uncompared(about, layout),
+        )
+
+    def _table(self, member: str, name: str) -> pa.Table | None:
+        if name not in self._plan.members(member):
+            return None
+        table = self._plan.table(member, name)
+        if not self._addresses:
+            return table
+        layout = self._plan.layout(name)
+        wanted = [a for a in self._addresses if a.target == name]
+        keep = [index for index, row in enumerate(_keys(table, layout)) if Address.of(name, row) in wanted]
+        return table.take(pa.array(keep, pa.int64()))
+
+    def _cut(self, table: pa.Table) -> pa.Table:
+        return table if self._limit is None else table.slice(0, self._limit)
+
+    def _opened(self, member: str, name: str, layout: Layout, table: pa.Table) -> pa.Table:
+        """*table* with the values of fields that `reveal` shows a part of opened, all other sealed ones replaced
+        by whether they are there."""
+        shown = [f for f in layout.sealed_fields if layout.fields[f].reveal]
+        opened = self._plan.table(member, name, self._sealer) if shown and self._sealer else None
+        if opened is not None:
+            opened = opened.filter(pc.is_in(opened["ordinal"], table["ordinal"].combine_chunks()))
+        for field in layout.sealed_fields:
+            for column in (f"{image}_{field}" for image in ("d", "a", "agreed", "seen")):
+                if column not in table.schema.names:
+                    continue
+                values = opened[column] if opened is not None and field in shown else _masked(table[column])
+                table = table.set_column(table.schema.get_field_index(column), column, values)
+        return table
+
+    def _changes(
+        self, name: str, layout: Layout | None, changes: pa.Table | None
+    ) -> tuple[tuple[Change, ...], tuple[Pattern, ...], int]:
+        """(rows listed singly and examples, patterns, how many rows neither tells)."""
+        if changes is None or layout is None or not changes.num_rows:
+            return (), (), 0
+        if self._limit is None or changes.num_rows <= self._limit:
+            return tuple(self._rows(name, layout, changes)), (), 0
+        folded = fold(changes, layout, self._ask)
+        single = self._single(name, changes, folded.outliers)
+        raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit)]
+        examples = [ordinal for pattern in raw for ordinal in pattern["examples"]]
+        ordinals = pa.array([*single[: self._limit], *examples], pa.int64())
+        rows = changes.filter(pc.is_in(changes["ordinal"], ordinals))
+        listed = {change.ordinal: change for change in self._rows(name, layout, rows)}
+        patterns = tuple(_pattern(name, pattern, listed) for pattern in raw)
+        return tuple(listed.values()), patterns, max(0, len(single) - self._limit)
+
+    def _single(self, name: str, changes: pa.Table, outliers: pa.Table) -> list[int]:
+        """Ordinals to tell one by one: what was not applied, then deletes, then outliers and single creates."""
+        outcomes = self._outcomes.get(name, {})
+        failed = [ordinal for ordinal, (outcome, _) in outcomes.items() if outcome is not Outcome.APPLIED]
+        by_action = {
+            action: _ordinals(changes, action) for action in (Action.DELETE, Action.MOVE, Action.CREATE)
+        }
+        if self._limit is not None and len(by_action[Action.CREATE]) > self._limit:
+            by_action[Action.CREATE] = []
+        told = [ordinal for ordinals in by_action.values() for ordinal in ordinals]
+        return list(dict.fromkeys([*failed, *told, *outliers["ordinal"].to_pylist()]))
+
+    def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
+        outcomes = self._outcomes.get(name, {})
+        opened = self._opened("changes", name, layout, table)
+        for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
+            outcome, error = outcomes.get(row["ordinal"], (None, ""))
+            action = Action(row["action"])
+            names = layout.fields if action is Action.DELETE else row["fields"] or ()
+            yield Change(
+                address=Address.of(name, key),
+                action=action,
+                situation=Situation(row["situation"]),
+                cause=Cause(row["cause"]),
+                fields={field: _field(row, field, layout) for field in names if field in layout.fields},
+                ordinal=row["ordinal"],
+                wave=row["wave"] or 0,
+                step=row["step"] or 1,
+                reason=row["reason"] or "",
+                outcome=outcome,
+                error=error,
+            )
+
+    def _set_aside(self, layout: Layout, table: pa.Table, kind: str) -> Iterator[SetAside]:
+        for key, row in zip(_keys(table, layout), table.to_pylist(), strict=True):
+            told = {"drift": row["drifted"], "conflict": row["conflicted"]}.get(kind, row["fields"]) or ()
+            yield SetAside(
+                address=Address.of(layout.target, key),
+                kind=kind,
+                code=row["code"] or "",
+                reason=row["reason"] or "",
+                wanted=Action(row["action"]) if row["action"] else None,
+                fields={field: _field(row, field, layout) for field in told if field in layout.fields},
+            )
+
+
+def _keys(table: pa.Table, layout: Layout) -> Iterator[dict[str, str]]:
+    columns = {
+        name: [canonical(value, type_) or "" for value in table[f"k_{name}"].to_pylist()]
+        for name, type_ in layout.key.items()
+    }
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+
+
+def _field(row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
+    field = layout.fields[name]
+    pending = row.get(f"p_{name}")
+    target, key, what = json.loads(pending) if pending else ("", "", "")
+    return FieldChange(
+        before=row.get(f"a_{name}"),
+        after=row.get(f"d_{name}"),
+        agreed=row.get(f"agreed_{name}"),
+        seen=row.get(f"seen_{name}"),
+        pending=(target, key, what) if pending else None,
+        sensitive=field.sealed,
+        reveal=field.reveal,
+    )
+
+
+def _masked(column: pa.ChunkedArray) -> pa.Array:
+    """Instead of sealed bytes a text that says only that there is a value."""
+    return pa.array(["(sealed)" if there else None for there in pc.is_valid(column).to_pylist()], pa.utf8())
+
+
+def _ordinals(changes: pa.Table, action: Action) -> list[int]:
+    found: list[int] = changes.filter(pc.equal(changes["action"], action.value))["ordinal"].to_pylist()
+    return found
+
+
+def _news(changes: pa.Table, limit: int) -> Iterator[dict[str, Any]]:
+    """Creates beyond the limit, folded by their cause."""
+    created = changes.filter(pc.equal(changes["action"], Action.CREATE.value))
+    if created.num_rows <= limit:
+        return
+    for cause, number in sorted(_causes(created).items()):
+        rows = created.filter(pc.equal(created["cause"], cause))["ordinal"]
+        yield {
+            "action": Action.CREATE.value,
+            "cause": cause,
+            "field": "",
+            "what": "new rows",
+            "rows": number,
+            "examples": rows.slice(0, _EXAMPLES).to_pylist(),
+        }
+
+
+def _pattern(target: str, raw: Mapping[str, Any], listed: Mapping[int, Change]) -> Pattern:
+    return Pattern(
+        target=target,
+        action=Action(raw["action"]),
+        field=raw["field"],
+        what=raw["what"],
+        rows=raw["rows"],
+        cause=Cause(raw["cause"]),
+        examples=tuple(listed[ordinal].address for ordinal in raw["examples"]),
+    )
+
+
+def _causes(changes: pa.Table | None) -> dict[str, int]:
+    if changes is None:
+        return {}
+    return {c["values"]: c["counts"] for c in changes["cause"].value_counts().to_pylist()}
+
+
+def _counted(outcomes: Outcomes) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for outcome, _ in outcomes.values():
+        counts[outcome.value] = counts.get(outcome.value, 0) + 1
+    return counts
+
+
+def _uncompared(about: Mapping[str, Any], layout: Layout | None) -> dict[str, str]:
+    """Fields whose difference is not looked at, as the plan recorded them, with the reason."""
+    recorded = about.get("uncompared")
+    if recorded is not None:
+        return dict(recorded)
+    fields = layout.fields if layout else {}
+    return {n: "mastered there" for n, f in fields.items() if f.ownership is Ownership.THEIRS}
