@@ -18,6 +18,7 @@ import pyarrow as pa
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.core.situation import Action
+from erpoa_cli.sdk.errors import SystemFailure
 
 _FAULTS_TOLD = 5
 
@@ -137,7 +138,8 @@ class BatchReading(Reading):
                 rows += batch.num_rows
                 yield batch
         except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
-            self._verdict = Verdict(ReadStatus.FAILED, f"{type(error).__name__}: {error}", {"rows": rows})
+            words = str(error) if isinstance(error, SystemFailure) else f"{type(error).__name__}: {error}"
+            self._verdict = Verdict(ReadStatus.FAILED, words, {"rows": rows})
             return
         evidence = {**self._evidence, "rows": rows}
         if self._faults:

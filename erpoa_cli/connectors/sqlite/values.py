@@ -7,11 +7,9 @@ refused before it is written; what was stored that way is read as text that no d
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -21,6 +19,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type
+from erpoa_cli.sdk.meaning import Unparsed, meaning
 
 Stored = int | float | str | bytes | None
 
@@ -200,53 +199,33 @@ def _float_text(value: float) -> str:
 
 # -- comparing ----------------------------------------------------------------------------------------------
 
-_TRUE, _FALSE = frozenset({"1", "true", "t"}), frozenset({"0", "false", "f"})
-
 
 def value_of(stored: Stored, type_: Type) -> Any:
-    """What *stored* means as *type_*: values are equal when their meanings are. What does not parse stays text."""
-    if stored is None or type_.kind is Kind.BYTES:
-        return stored
-    try:
-        return _meaning(stored, type_)
-    except (ValueError, InvalidOperation):
-        return ("unparsed", stored)
-
-
-def _meaning(stored: Stored, type_: Type) -> Any:
+    """What *stored* means as *type_* (`sdk.meaning`): values are equal when their meanings are."""
     match type_.kind:
+        case Kind.BYTES:
+            return stored
         case Kind.INTEGER:
-            return int(_integer_text(stored) or "")
+            text = _integer_text(stored)
         case Kind.DECIMAL:
-            return Decimal(_decimal_text(stored) or "")
+            text = _decimal_text(stored)
         case Kind.BOOLEAN:
-            text = (_boolean_text(stored) or "").lower()
-            return True if text in _TRUE else False if text in _FALSE else ("unparsed", text)
-        case Kind.DATE:
-            return date.fromisoformat(_text(stored) or "")
-        case Kind.TIME:
-            return time.fromisoformat(_text(stored) or "")
-        case Kind.TIMESTAMP:
-            return datetime.fromisoformat(_text(stored) or "")
-        case Kind.TIMESTAMPTZ:
-            moment = datetime.fromisoformat(_text(stored) or "")
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        case Kind.LIST | Kind.STRUCT:
-            return json.loads(_text(stored) or "")
+            text = _boolean_text(stored)
         case _:
-            return _text(stored)
+            text = _text(stored)
+    return meaning(text, type_)
 
 
 def canonical_of(stored: Stored, type_: Type) -> str | None:
     """The canonical text of what *stored* means; the stored text itself, marked, when it does not parse."""
     value = value_of(stored, type_)
-    return f"\0{value[1]!r}" if isinstance(value, tuple) else canonical(value, type_)
+    return f"\0{value.text}" if isinstance(value, Unparsed) else canonical(value, type_)
 
 
 def reached(stored: Stored, watermark: str, type_: Type) -> bool:
     """Whether *stored* is at or after the canonical text *watermark*; what has no value or does not parse is."""
     value, mark = value_of(stored, type_), value_of(watermark, type_)
-    return value is None or isinstance(value, tuple) or value >= mark
+    return value is None or isinstance(value, Unparsed) or value >= mark
 
 
 # -- to the store -------------------------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""The connector for files in a directory: CSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from erpoa_cli.connectors.files.session import FilesSession
+from erpoa_cli.sdk.connector import Connector, Session, Writable
+
+_FORMAT: Mapping[str, Any] = {
+    "format": {"enum": ["csv", "jsonl", "parquet"], "description": "default: by the file's suffix"},
+    "encoding": {
+        "enum": ["utf-8", "gb18030"],
+        "description": "of a CSV file; default utf-8, with or without BOM",
+    },
+    "delimiter": {
+        "type": "string",
+        "pattern": '^[^"\\r\\n\\u0000]$',
+        "description": "of a CSV file; default ,",
+    },
+    "null": {
+        "type": "string",
+        "pattern": '^[^"\\r\\n\\u0000]*$',
+        "description": "the unquoted text that is NULL in a CSV file; default: nothing between two delimiters",
+    },
+}
+
+
+class FilesConnector(Connector):
+    """A directory of files. An object is a file's path in it; a path with `*` or `?` is all files it matches, to
+    be read as one. Rows are identified by `id` (per file) when they are to be changed or deleted."""
+
+    name: ClassVar[str] = "files"
+    config_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "required": ["path"],
+        "additionalProperties": False,
+        "properties": {
+            "path": {
+                "type": "string",
+                "minLength": 1,
+                "x-erpoa": {"path": True},
+                "description": "the directory",
+            },
+            **_FORMAT,
+            "files": {
+                "type": "object",
+                "description": "what differs for one file (or pattern)",
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        **_FORMAT,
+                        "id": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "minItems": 1,
+                            "description": "the fields that identify a row",
+                        },
+                    },
+                },
+            },
+        },
+    }
+    abilities: ClassVar[tuple[type[Session], ...]] = (Writable,)
+
+    def open(self, config: Mapping[str, Any]) -> FilesSession:
+        return FilesSession(Path(config["path"]), config)

@@ -1,0 +1,184 @@
+"""CSV (RFC 4180) in UTF-8 or GB18030. NULL is the unquoted null text (by default nothing), `""` is the empty string."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.schema import STRING, Field, Type
+from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.errors import ContractBroken
+from erpoa_cli.sdk.meaning import meaning
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    bom: bool
+    newline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited(Layout):
+    """A CSV dialect; the quote is always `"`."""
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    null: str = ""
+
+    def fields(self, content: bytes) -> list[FieldInfo]:
+        text = self._text(content)
+        names = self._header(text)
+        rows = self._table(text, names, [])
+        return [
+            FieldInfo(name=name, type=STRING, native="text", sample=_sample(rows[name])) for name in names
+        ]
+
+    def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:  # noqa: ARG002 - all is text
+        return pa.schema([(f.name, pa.utf8()) for f in fields])
+
+    def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
+        text = self._text(content)
+        names = self._header(text)
+        absent = [f.source for f in fields if f.source not in names]
+        if absent:
+            raise ContractBroken(
+                f"there is no column {', '.join(map(repr, absent))}; the header has {', '.join(names)}"
+            )
+        table = self._table(text, names, faults)
+        yield from (
+            table.select([f.source for f in fields]).rename_columns([f.name for f in fields]).to_batches()
+        )
+
+    def load(self, content: bytes) -> Sheet:
+        text = self._text(content)
+        names = self._header(text)
+        faults: list[str] = []
+        table = self._table(text, names, faults)
+        if faults:
+            raise ContractBroken(f"the file has malformed rows, so it cannot be written again: {faults[0]}")
+        first = re.search("\r\n|\n|\r", text)
+        shape = _Shape(content.startswith(codecs.BOM_UTF8), first[0] if first else "\n")
+        return Sheet({name: table[name].to_pylist() for name in names}, table.num_rows, shape)
+
+    def save(self, sheet: Sheet, stream: BinaryIO) -> None:
+        shape: _Shape = sheet.shape
+        if shape.bom:
+            stream.write(codecs.BOM_UTF8)
+        header = self._joined([pa.array([name]) for name in sheet.columns], shape.newline)
+        rows = self._joined([pa.array(values, pa.utf8()) for values in sheet.columns.values()], shape.newline)
+        stream.writelines(text.encode(self.encoding) for text in (*header.to_pylist(), *rows.to_pylist()))
+
+    def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:  # noqa: ARG002 - all is text
+        return canonical(value, type_)
+
+    def means(self, kept: Any, type_: Type) -> Any:
+        return meaning(kept, type_)
+
+    def _text(self, content: bytes) -> str:
+        """The decoded content without BOM; refuses bytes of another encoding and an unclosed quote, with the line."""
+        body = content.removeprefix(codecs.BOM_UTF8) if self.encoding == "utf-8" else content
+        try:
+            text = body.decode(self.encoding)
+        except UnicodeDecodeError as error:
+            line = body.count(b"\n", 0, error.start) + 1
+            raise ContractBroken(f"line {line}: bytes that are not {self.encoding}") from error
+        if not text.strip("\r\n"):
+            raise ContractBroken("the file is empty: a CSV file begins with the names of its columns")
+        if text.count('"') % 2:
+            raise ContractBroken(self._unclosed(text))
+        return text
+
+    def _unclosed(self, text: str) -> str:
+        reader = self._reader(text)
+        start = 1
+        try:
+            for _ in reader:
+                start = reader.line_num + 1
+        except csv.Error:
+            return f"line {start}: a quote is opened and not closed before the end of the file"
+        return "a quotation mark is left over"
+
+    def _reader(self, text: str) -> Any:
+        csv.field_size_limit(2**31 - 1)
+        return csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
+
+    def _header(self, text: str) -> list[str]:
+        names: list[str] = next(self._reader(text), [])
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice or "" in names:
+            raise ContractBroken(
+                f"line 1: {'a column has no name' if '' in names else f'column {twice[0]!r} occurs twice'}"
+            )
+        return names
+
+    def _table(self, text: str, names: Sequence[str], faults: list[str]) -> pa.Table:
+        wrong: list[int] = []
+        if not text.endswith(("\n", "\r")):
+            text += "\n"
+
+        def skip(row: Any) -> str:
+            wrong.append(row.number)
+            return "skip"
+
+        table = arrow_csv.read_csv(
+            io.BytesIO(text.encode()),
+            read_options=arrow_csv.ReadOptions(use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=self.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,  # of one column, an empty line is a row: NULL
+                invalid_row_handler=skip,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[self.null],
+                column_types=dict.fromkeys(names, pa.utf8()),
+            ),
+        )
+        if wrong:
+            self._tell(text, len(names), faults)
+        return table
+
+    def _tell(self, text: str, width: int, faults: list[str]) -> None:
+        """Name the lines of rows with another number of fields; the last row of the file being short means that
+        the file was cut off."""
+        reader = self._reader(text)
+        start, short_at = 1, 0
+        for row in reader:
+            if row and len(row) != width:
+                faults.append(f"line {start}: {len(row)} fields instead of {width}")
+                short_at = start if len(row) < width else 0
+            elif row:
+                short_at = 0
+            start = reader.line_num + 1
+        if short_at:
+            raise ContractBroken(f"line {short_at}: the file ends within a row")
+
+    def _joined(self, columns: Sequence[pa.Array], newline: str) -> pa.Array:
+        """The lines of a file, quoted where needed: the empty string always, so that it is not NULL."""
+        special = f'[{re.escape(self.delimiter)}"\r\n]|^$|^\\s|\\s$'
+        cells = []
+        for column in columns:
+            quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
+            needed = pc.match_substring_regex(column, special)
+            if self.null:
+                needed = pc.or_(needed, pc.equal(column, self.null))
+            cells.append(pc.fill_null(pc.if_else(needed, quoted, column), self.null))
+        line = pc.binary_join_element_wise(*cells, self.delimiter)
+        return pc.binary_join_element_wise(line, newline, "")
+
+
+def _sample(column: pa.ChunkedArray) -> str:
+    return next((value for value in column.slice(0, 5).to_pylist() if value), "")

@@ -1,0 +1,61 @@
+"""What a file format must offer to be read, changed in memory and written again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar
+
+import pyarrow as pa
+
+from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.sdk.connector import FieldInfo
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The rows of a file, column by column, and what the format needs to write it again as it was."""
+
+    columns: dict[str, list[Any]]
+    rows: int
+    shape: Any = None
+
+    def kept(self, positions: Sequence[int]) -> Sheet:
+        columns = {name: [values[at] for at in positions] for name, values in self.columns.items()}
+        return Sheet(columns, len(positions), self.shape)
+
+
+class Layout(ABC):
+    """A file format. Content that is cut short or undecodable raises `ContractBroken` saying the line; single
+    malformed rows are told to *faults* and left out."""
+
+    blank: ClassVar[Any] = None  # what a created row has where nothing is given
+
+    @abstractmethod
+    def fields(self, content: bytes) -> list[FieldInfo]: ...
+
+    @abstractmethod
+    def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:
+        """The Arrow types in which `read` delivers *fields*."""
+
+    @abstractmethod
+    def read(
+        self, content: bytes, fields: Sequence[Field], faults: list[str]
+    ) -> Iterator[pa.RecordBatch]: ...
+
+    @abstractmethod
+    def load(self, content: bytes) -> Sheet:
+        """All rows, to be changed; raises `ContractBroken` when a row is malformed: what cannot be read cannot be
+        written again."""
+
+    @abstractmethod
+    def save(self, sheet: Sheet, stream: BinaryIO) -> None: ...
+
+    @abstractmethod
+    def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:
+        """*value* of *type_* as *column* keeps it; raises ValueError with words when it would be changed."""
+
+    @abstractmethod
+    def means(self, kept: Any, type_: Type) -> Any:
+        """What a kept value means as *type_* (`sdk.meaning`)."""

@@ -1,0 +1,184 @@
+"""Parquet: typed columns, delivered exactly or as text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.schema import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    STRING,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Field,
+    Kind,
+    Type,
+    decimal,
+)
+from erpoa_cli.sdk.arrow import arrow_type
+from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.errors import ContractBroken
+from erpoa_cli.sdk.meaning import meaning
+
+_FLOAT_DIGITS = 15
+
+
+def declared(type_: pa.DataType) -> Type | None:
+    """The type that holds every value of an Arrow type; None when there is none."""
+    if pa.types.is_dictionary(type_):
+        return declared(type_.value_type)
+    if pa.types.is_uint64(type_):
+        return decimal(20, 0)
+    if pa.types.is_timestamp(type_):
+        return None if type_.unit == "ns" else TIMESTAMPTZ if type_.tz else TIMESTAMP
+    if pa.types.is_time(type_):
+        return None if type_.unit == "ns" else Type(Kind.TIME)
+    if pa.types.is_decimal(type_):
+        return decimal(type_.precision, type_.scale) if 0 <= type_.scale <= type_.precision <= 38 else None
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        item = declared(type_.value_type)
+        return None if item is None else Type(Kind.LIST, item=item)
+    if pa.types.is_struct(type_):
+        members = [(f.name, declared(f.type)) for f in type_]
+        known = tuple((name, member) for name, member in members if member is not None)
+        return Type(Kind.STRUCT, members=known) if len(known) == len(members) else None
+    for test, found in _SIMPLE:
+        if test(type_):
+            return found
+    return None
+
+
+_SIMPLE = (
+    (pa.types.is_boolean, BOOLEAN),
+    (pa.types.is_integer, INTEGER),
+    (pa.types.is_date32, DATE),
+    (pa.types.is_string, STRING),
+    (pa.types.is_large_string, STRING),
+    (pa.types.is_binary, Type(Kind.BYTES)),
+    (pa.types.is_large_binary, Type(Kind.BYTES)),
+)
+
+
+def _delivered(native: pa.DataType, type_: Type) -> pa.DataType:
+    if declared(native) == type_ or (type_.kind is Kind.JSON and declared(native) == STRING):
+        return arrow_type(type_)
+    return pa.utf8()
+
+
+class Parquet(Layout):
+    """Apache Parquet."""
+
+    def fields(self, content: bytes) -> list[FieldInfo]:
+        table = self._table(content)
+        return [_described(table.schema.field(name), table[name]) for name in table.schema.names]
+
+    def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:
+        schema = self._file(content).schema_arrow
+        absent = [f.source for f in fields if f.source not in schema.names]
+        if absent:
+            raise ContractBroken(
+                f"there is no column {', '.join(map(repr, absent))}; there are {', '.join(schema.names)}"
+            )
+        return pa.schema([(f.name, _delivered(schema.field(f.source).type, f.type)) for f in fields])
+
+    def read(
+        self,
+        content: bytes,
+        fields: Sequence[Field],
+        faults: list[str],  # noqa: ARG002 - rows of a Parquet file are all there or none is
+    ) -> Iterator[pa.RecordBatch]:
+        schema = self.schema(fields, content)
+        try:
+            for batch in self._file(content).iter_batches(
+                columns=list(dict.fromkeys(f.source for f in fields))
+            ):
+                columns = [_cast(batch[f.source], schema.field(f.name).type) for f in fields]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        except (pa.ArrowException, OSError) as error:
+            raise ContractBroken(f"the file is damaged: {error}") from error
+
+    def load(self, content: bytes) -> Sheet:
+        table = self._table(content)
+        return Sheet(
+            {name: table[name].to_pylist() for name in table.schema.names}, table.num_rows, table.schema
+        )
+
+    def save(self, sheet: Sheet, stream: BinaryIO) -> None:
+        schema: pa.Schema = sheet.shape
+        columns = [pa.array(sheet.columns[f.name], f.type) for f in schema]
+        parquet.write_table(pa.Table.from_arrays(columns, schema=schema), stream)
+
+    def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:
+        native = sheet.shape.field(column).type
+        if value is None or declared(native) == type_:
+            return value
+        if declared(native) == STRING:
+            return canonical(value, type_)
+        try:
+            kept = pa.array([value], arrow_type(type_)).cast(native)
+            back = kept.cast(arrow_type(type_))
+        except pa.ArrowException as error:
+            raise ValueError(f"a column of type {native} cannot keep it: {error}") from error
+        if back[0].as_py() != value:
+            raise ValueError(f"a column of type {native} would change the value")
+        return kept[0].as_py()
+
+    def means(self, kept: Any, type_: Type) -> Any:
+        if isinstance(kept, str):
+            return meaning(kept, type_)
+        return kept
+
+    def _file(self, content: bytes) -> parquet.ParquetFile:
+        try:
+            return parquet.ParquetFile(io.BytesIO(content))
+        except (pa.ArrowException, OSError) as error:
+            raise ContractBroken(f"not a whole Parquet file: {error}") from error
+
+    def _table(self, content: bytes) -> pa.Table:
+        try:
+            return self._file(content).read()
+        except (pa.ArrowException, OSError) as error:
+            raise ContractBroken(f"the file is damaged: {error}") from error
+
+
+def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
+    if column.type == to:
+        return column
+    if pa.types.is_floating(column.type) and pa.types.is_string(to):
+        return _float_texts(column)
+    return column.cast(to)
+
+
+def _float_texts(column: pa.Array) -> pa.Array:
+    """Floats by their shortest digits; those that 15 digits do not say become words that no type parses."""
+    texts = column.cast(pa.float64()).cast(pa.utf8())
+    digits = pc.utf8_length(pc.replace_substring_regex(texts, r"^-?0*\.?0*|\.|e.*$", ""))
+    words = pc.binary_join_element_wise(texts, "(a floating-point number, not an exact decimal)", " ")
+    return pc.if_else(pc.greater(digits, _FLOAT_DIGITS), words, texts)
+
+
+def _described(field: pa.Field, column: pa.ChunkedArray) -> FieldInfo:
+    type_ = declared(field.type)
+    refused = ""
+    if pa.types.is_floating(field.type):
+        refused = f"is a floating-point number: declare {decimal(_FLOAT_DIGITS, 6)}; values that need more than {_FLOAT_DIGITS} digits are held"
+    elif type_ is None:
+        refused = f"type {field.type} has no exact equal here: declare string"
+    sample = next((str(value) for value in column.slice(0, 5).to_pylist() if value not in (None, "")), "")
+    return FieldInfo(
+        name=field.name,
+        type=type_,
+        native=str(field.type),
+        nullable=field.nullable,
+        refused=refused,
+        sample=sample,
+    )

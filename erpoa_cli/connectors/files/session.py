@@ -1,0 +1,191 @@
+"""An open directory of files: reading them, and writing one by replacing it as a whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from erpoa_cli.connectors.files import place
+from erpoa_cli.connectors.files.change import changed
+from erpoa_cli.connectors.files.delimited import Delimited
+from erpoa_cli.connectors.files.jsonlines import JsonLines
+from erpoa_cli.connectors.files.layout import Layout
+from erpoa_cli.connectors.files.parquet import Parquet
+from erpoa_cli.sdk.connector import (
+    BatchReading,
+    CreateSafety,
+    ObjectInfo,
+    Reading,
+    ReadRequest,
+    Writable,
+    WriteBatch,
+    failed_reading,
+)
+from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, SystemFailure
+from erpoa_cli.sdk.meaning import meaning
+
+_BATCH = 1_000_000  # rows per write: each write makes the file anew
+
+
+class FilesSession(Writable):
+    """One directory."""
+
+    def __init__(self, root: Path, config: Mapping[str, Any]) -> None:
+        self._root = root
+        self._config = config
+
+    def check(self) -> Sequence[str]:
+        if not self._root.is_dir():
+            return [f"there is no directory {self._root}"]
+        if not os.access(self._root, os.R_OK | os.X_OK):
+            return [f"the directory {self._root} cannot be read"]
+        return []
+
+    def identity(self) -> str:
+        """The real path of the directory."""
+        return f"files:{os.path.realpath(self._root)}"
+
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        if problems := self.check():
+            raise Fatal(problems[0])
+        found = []
+        for name in place.addresses(self._root) if names is None else names:
+            try:
+                paths = place.located(self._root, name)
+            except Fatal:
+                continue
+            found.append(self._described(name, paths))
+        return found
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _described(self, name: str, paths: Sequence[Path]) -> ObjectInfo:
+        layout = self._layout(name)
+        try:
+            fields = tuple(layout.fields(paths[0].read_bytes()))
+        except (SystemFailure, OSError):  # reading it will say why
+            return ObjectInfo(address=name, fields=(), readable=False, writable=False)
+        identifier = tuple(self._special(name).get("id", ()))
+        alone = not place.is_pattern(name)
+        return ObjectInfo(
+            address=name,
+            fields=fields,
+            id=identifier,
+            writable=alone and os.access(paths[0], os.W_OK) and os.access(paths[0].parent, os.W_OK),
+            create_safety=CreateSafety.LOOKUP,
+            batch_size=_BATCH,
+        )
+
+    def _special(self, name: str) -> Mapping[str, Any]:
+        special: Mapping[str, Any] = self._config.get("files", {}).get(name, {})
+        return special
+
+    def _layout(self, name: str) -> Layout:
+        options = {**self._config, **self._special(name)}
+        kind = options.get("format") or place.SUFFIXES.get(Path(name).suffix.lower())
+        match kind:
+            case "csv":
+                return Delimited(
+                    encoding=options.get("encoding", "utf-8"),
+                    delimiter=options.get("delimiter", ","),
+                    null=options.get("null", ""),
+                )
+            case "jsonl":
+                return JsonLines()
+            case "parquet":
+                return Parquet()
+            case _:
+                raise ContractBroken(f"{name}: say its format: csv, jsonl or parquet")
+
+    # -- reading --
+
+    def read(self, request: ReadRequest) -> Reading:
+        try:
+            layout = self._layout(request.object)
+            contents = [(p.name, p.read_bytes()) for p in place.located(self._root, request.object)]
+            schema = layout.schema(request.fields, contents[0][1])
+        except (SystemFailure, OSError) as error:
+            return failed_reading(request, error)
+        faults: list[str] = []
+        evidence = {"files": len(contents), "digest": place.digest(b"".join(c for _, c in contents))}
+        return BatchReading(schema, _batches(layout, request, contents, schema, faults), evidence, faults)
+
+    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
+        types = {f.name: f.type for f in request.fields}
+        wanted = {
+            tuple(_meant(value, types[n]) for n, value in zip(by, row, strict=True))
+            for row in zip(*(values[n].to_pylist() for n in by), strict=True)
+        }
+        whole = self.read(request)
+
+        def matching() -> Iterator[pa.RecordBatch]:
+            for batch in whole:
+                columns = [[_meant(value, types[n]) for value in batch[n].to_pylist()] for n in by]
+                yield batch.filter(
+                    pa.array([row in wanted for row in zip(*columns, strict=True)], pa.bool_())
+                )
+            if whole.verdict.reason:
+                raise ContractBroken(whole.verdict.reason)
+
+        return BatchReading(whole.schema, matching())
+
+    # -- writing --
+
+    def committed(self, run: str, number: int) -> bool | None:  # noqa: ARG002 - the answer is always the same
+        """Files keep no ledger: the rows themselves tell."""
+        return None
+
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        if place.is_pattern(batch.object):
+            raise Denied(f"{batch.object!r} is a pattern; only a single file can be written")
+        layout = self._layout(batch.object)
+        path = place.located(self._root, batch.object)[0]
+        try:
+            content = path.read_bytes()
+            sheet, answer = changed(layout, layout.load(content), batch)
+            if sheet is not None:
+                place.replace(path, place.digest(content), lambda stream: layout.save(sheet, stream))
+        except PermissionError as error:
+            raise Denied(f"{batch.object}: {error.strerror}") from error
+        except OSError as error:
+            raise Fatal(f"{batch.object}: {error.strerror or error}") from error
+        yield answer
+
+
+def _meant(value: Any, type_: Any) -> Any:
+    found = meaning(value, type_) if isinstance(value, str) else value
+    return repr(found) if isinstance(found, list | dict) else found
+
+
+def _batches(
+    layout: Layout,
+    request: ReadRequest,
+    contents: Sequence[tuple[str, bytes]],
+    schema: pa.Schema,
+    faults: list[str],
+) -> Iterator[pa.RecordBatch]:
+    for name, content in contents:
+        here: list[str] = []
+        try:
+            if layout.schema(request.fields, content) != schema:
+                raise ContractBroken("its columns have other types than those of the first file")
+            for batch in layout.read(content, request.fields, here):
+                yield _since(batch, request)
+        except SystemFailure as error:
+            raise type(error)(f"{name}: {error}") from error
+        faults += [f"{name}, {fault}" for fault in here]
+
+
+def _since(batch: pa.RecordBatch, request: ReadRequest) -> pa.RecordBatch:
+    """The rows at or after the watermark; one without a readable value must not be missed."""
+    if not request.since:
+        return batch
+    type_ = next(f.type for f in request.fields if f.name == request.cursor)
+    mark = meaning(request.since, type_)
+    values = [_meant(value, type_) for value in batch[request.cursor].to_pylist()]
+    return batch.filter(pa.array([not isinstance(v, type(mark)) or v >= mark for v in values], pa.bool_()))
