@@ -13,6 +13,7 @@ from erpoa_cli.state.layout import FieldLayout
 from erpoa_cli.state.seal import Sealer, require
 from erpoa_cli.state.texts import Array, Column, flat, texts
 
+_SEPARATOR = "\x1f"  # between names of fields, none of which has control characters
 _IMAGES = ("d", "a", "agreed", "seen", "s", "r")
 
 
@@ -57,11 +58,25 @@ def _sealed(schema: pa.Schema, fields: Mapping[str, FieldLayout]) -> Iterable[tu
                     yield name, field.type, position
 
 
-def holds(lists: Column, word: str) -> Array:
-    """Per list of strings whether it holds *word*; NULL lists hold nothing."""
-    array = flat(lists)
-    rows = pc.list_parent_indices(array).filter(pc.equal(pc.list_flatten(array), word))
-    return pc.is_in(pa.array(range(len(array)), pa.int64()), rows.cast(pa.int64()))
+class Members:
+    """Which names the lists of a column hold. Few distinct lists occur in many rows: each is looked at once."""
+
+    __slots__ = ("_lists", "_rows")
+
+    def __init__(self, lists: Column) -> None:
+        codes = pc.fill_null(pc.binary_join(flat(lists), _SEPARATOR), "").dictionary_encode()
+        self._lists = [frozenset(code.split(_SEPARATOR)) for code in codes.dictionary.to_pylist()]
+        self._rows = codes.indices
+
+    def hold(self, name: str) -> Array:
+        """Per row whether its list holds *name*; a NULL list holds nothing."""
+        return pa.array([name in names for names in self._lists], pa.bool_()).take(self._rows)
+
+    def anywhere(self, name: str) -> bool:
+        return any(name in names for names in self._lists)
+
+    def everywhere(self, name: str) -> bool:
+        return all(name in names for names in self._lists)
 
 
 def match_keys(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> Array:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Outcome
-from erpoa_cli.state.columns import conform, holds, match_keys
+from erpoa_cli.state.columns import Members, conform, match_keys
 from erpoa_cli.state.image import rest_schema, with_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.seal import Sealer, require
@@ -78,8 +78,11 @@ def _patch(layout: Layout, rows: pa.Table, results: pa.Table | None, sealer: Sea
     columns["generation"] = flat(rows["generation"])
     columns["create"] = pc.equal(action, Action.CREATE.value)
     columns["links"] = pc.coalesce(flat(rows["links"]), pc.invert(removing))
+    members = {name: Members(rows[name]) for name in ("fields", "settled")}
+    if "deviated" in told:
+        members["deviated"] = Members(told["deviated"])
     for name, field in layout.fields.items():
-        written, agreed, seen = _images(rows, told, columns["create"], name)
+        written, agreed, seen = _images(rows, told, members, columns["create"], name)
         for image, value in (("agreed", agreed), ("seen", seen)):
             place = f"{layout.target}.{name}"
             kept = with_macs(value, field.type, place, require(sealer)) if field.sealed else value
@@ -88,9 +91,11 @@ def _patch(layout: Layout, rows: pa.Table, results: pa.Table | None, sealer: Sea
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _images(rows: pa.Table, told: dict[str, Array], create: Array, name: str) -> tuple[Array, Array, Array]:
+def _images(
+    rows: pa.Table, told: dict[str, Array], members: dict[str, Members], create: Array, name: str
+) -> tuple[Array, Array, Array]:
     """Of one field: where the base follows, and its two new images."""
-    written, settled = holds(rows["fields"], name), holds(rows["settled"], name)
+    written, settled = members["fields"].hold(name), members["settled"].hold(name)
     desired, actual = flat(rows[f"d_{name}"]), flat(rows[f"a_{name}"])
     agreed = desired
     if f"d_{name}" in told and f"p_{name}" in rows.schema.names:
@@ -102,7 +107,7 @@ def _images(rows: pa.Table, told: dict[str, Array], create: Array, name: str) ->
             pc.or_(checked, create), agreed, actual
         )  # unchecked: what they had before stays seen
         if f"s_{name}" in told:
-            seen = pc.if_else(holds(told["deviated"], name), told[f"s_{name}"], seen)
+            seen = pc.if_else(members["deviated"].hold(name), told[f"s_{name}"], seen)
     return pc.or_(written, settled), pc.if_else(written, agreed, desired), pc.if_else(written, seen, actual)
 
 

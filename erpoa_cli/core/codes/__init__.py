@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from erpoa_cli.core.codes import applying, arguments, planning, project, reading
+from erpoa_cli.core.codes import applying, arguments, planning, project, reading, state
 from erpoa_cli.core.codes.code import Code
 
 CATALOGUE: dict[str, Code] = {
     code.id: code
-    for code in (*project.CODES, *reading.CODES, *planning.CODES, *applying.CODES, *arguments.CODES)
+    for code in (
+        *project.CODES,
+        *reading.CODES,
+        *planning.CODES,
+        *applying.CODES,
+        *state.CODES,
+        *arguments.CODES,
+    )
 }
 
 __all__ = ["CATALOGUE", "Code"]
