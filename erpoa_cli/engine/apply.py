@@ -6,21 +6,38 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batch import Batch, batches
+from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.desk import desks
+from erpoa_cli.engine.gate import gate
 from erpoa_cli.engine.produced import Produced, wanted_targets
+from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.write import Desk, perform, request, settle
 from erpoa_cli.sdk.connector import OUTCOMES
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
 from erpoa_cli.state import Batch as Entry
-from erpoa_cli.state import Intent, Journal, PlanFile, RunStatus
+from erpoa_cli.state import (
+    Intent,
+    Journal,
+    PlanFile,
+    RunStatus,
+    Sealer,
+    StateReader,
+    StateWriter,
+    load_sealer,
+)
+from erpoa_cli.state.records import RESUMABLE
 
 _UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outcome.WAITING})
 
@@ -57,6 +74,57 @@ class RunResult:
         elif self.diagnostics:
             codes.append(Exit.FAILURE)
         return worst(codes)
+
+
+def apply(
+    plan: PlanFile,
+    bound: Bound,
+    connections: Connections,
+    store: StateWriter,
+    options: ApplyOptions,
+    listener: Listener = ignore,
+) -> RunResult:
+    """Execute *plan* under the lock that *store* is, after everything it rests on was checked again.
+
+    Raises `Failure` before anything is written when the plan may not be applied; afterwards a run always
+    ends in a `RunResult`."""
+    unfinished(store)
+    project = bound.project
+    gate(plan, project, connections, datetime.now(UTC))
+    sealer = load_sealer(Path(project.root), project.key)
+    return walk(plan, bound, connections, store.open_run(plan, sealer), sealer, options, listener)
+
+
+def walk(
+    plan: PlanFile,
+    bound: Bound,
+    connections: Connections,
+    journal: Journal,
+    sealer: Sealer | None,
+    options: ApplyOptions,
+    listener: Listener,
+) -> RunResult:
+    """Walk the batches of *plan* from where its journal stands to the end."""
+    tables = {name: plan.table("changes", name, sealer) for name in plan.members("changes")}
+    with (
+        Staging(Path(bound.project.root), as_of=plan.header.as_of) as staging,
+        desks(plan, bound.targets, bound.project, connections, staging) as opened,
+    ):
+        return Walk(plan, tables, opened, journal, options, listener).run()
+
+
+def unfinished(store: StateReader) -> None:
+    """Refuse to start while an earlier run has to be resumed."""
+    for run in store.runs():
+        if run.status in RESUMABLE:
+            raise Failure(
+                Diagnostic(
+                    "E0538",
+                    f"run {run.id} of {run.opened:%Y-%m-%d %H:%M} UTC did not finish ({run.status.value})",
+                    remedy="Run `erpoa resume` first.",
+                ),
+                exit=Exit.IN_DOUBT,
+            )
 
 
 class Walk:
@@ -191,7 +259,9 @@ class Walk:
                 self._duplicates.append(
                     Batch(batch.target, batch.wave, batch.step, batch.action, batch.fields, rows)
                 )
-        counts = Counter({Outcome(c["values"]): c["counts"] for c in results["outcome"].value_counts().to_pylist()})
+        counts = Counter(
+            {Outcome(c["values"]): c["counts"] for c in results["outcome"].value_counts().to_pylist()}
+        )
         self._outcomes.setdefault(batch.target, Counter()).update(counts)
         return counts
 

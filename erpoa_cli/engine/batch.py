@@ -66,7 +66,9 @@ def _places(table: pa.Table, rank: int, done: Sequence[int]) -> Iterator[tuple[_
     if len(done):
         slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array(done, pa.int64()))))
     slim = slim.sort_by("ordinal")
-    groups = slim.group_by(["wave", "step", "action", "label"], use_threads=False).aggregate([("row", "list")])
+    groups = slim.group_by(["wave", "step", "action", "label"], use_threads=False).aggregate(
+        [("row", "list")]
+    )
     for group in groups.to_pylist():
         place = _Place(group["wave"], rank, group["step"], group["action"], group["label"] or "")
         yield place, pa.array(group["row_list"], pa.int64())

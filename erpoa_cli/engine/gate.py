@@ -7,19 +7,20 @@ from datetime import datetime
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
+from erpoa_cli.engine.connect import Connections
 from erpoa_cli.state import PlanFile
 
 _POLICIES = "policies/"  # may change after the plan: the current rules count, see the guards
 
 
-def gate(plan: PlanFile, project: Project, identities: Mapping[str, str], now: datetime) -> None:
-    """Raise `Failure` with everything that forbids applying *plan*; *identities* are those of its target
-    systems now. That the plan was not used before and the state did not move on is the store's to say."""
+def gate(plan: PlanFile, project: Project, connections: Connections, now: datetime) -> None:
+    """Raise `Failure` with everything that forbids applying *plan*. That it was not used before and that the
+    state did not move on is the store's to say."""
     stale = [
         *_wrong_place(plan, project),
         *_expired(plan, now),
         *_changed_files(plan, project),
-        *_other_systems(plan, identities),
+        *_other_systems(plan, project, connections),
     ]
     if stale:
         raise Failure(*stale, exit=Exit.STALE)
@@ -42,6 +43,12 @@ def gate(plan: PlanFile, project: Project, identities: Mapping[str, str], now: d
             ),
             exit=Exit.BLOCKED,
         )
+
+
+def same_systems(plan: PlanFile, project: Project, connections: Connections) -> None:
+    """Raise `Failure` when a target system of *plan* is not the one it was made for."""
+    if others := list(_other_systems(plan, project, connections)):
+        raise Failure(*others, exit=Exit.STALE)
 
 
 def _wrong_place(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
@@ -78,14 +85,15 @@ def _changed_files(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
             )
 
 
-def _other_systems(plan: PlanFile, identities: Mapping[str, str]) -> Iterator[Diagnostic]:
-    told: set[str] = set()
-    for target in plan.targets.values():
-        system, planned = target["system"], target["identity"]
-        if system in identities and identities[system] != planned and system not in told:
-            told.add(system)
+def _other_systems(plan: PlanFile, project: Project, connections: Connections) -> Iterator[Diagnostic]:
+    planned = {target["system"]: target["identity"] for target in plan.targets.values()}
+    for system in sorted(planned.keys() & project.systems.keys()):
+        with connections.lease(system) as session:
+            now = session.identity()
+        if now != planned[system]:
             yield Diagnostic(
                 "E0532",
-                f"system {system} is now {identities[system]}; the plan was made for {planned}",
+                f"system {system} is now {now}; the plan was made for {planned[system]}",
                 remedy="Check the system's configuration and the environment, then plan again.",
+                at=project.systems[system].at,
             )

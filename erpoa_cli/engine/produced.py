@@ -97,7 +97,9 @@ class Produced:
             if name.startswith("id_"):
                 given = rows[name].to_pylist()
                 field = name.removeprefix("id_")
-                values = [v if v is not None else (i or {}).get(field) for v, i in zip(given, own, strict=True)]
+                values = [
+                    v if v is not None else (i or {}).get(field) for v, i in zip(given, own, strict=True)
+                ]
                 for ordinal, value in zip(batch.ordinals, values, strict=True):
                     if value is None:
                         problems.setdefault(ordinal, (Outcome.BLOCKED, "the row itself was not written"))

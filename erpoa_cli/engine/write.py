@@ -99,7 +99,9 @@ def perform(
             pause(wait)
             continue
         outcomes = checked(desk, ask, answers)
-        return read_back(desk, batch, outcomes) if verify or _needs_reading(desk, batch, outcomes) else outcomes
+        return (
+            read_back(desk, batch, outcomes) if verify or _needs_reading(desk, batch, outcomes) else outcomes
+        )
     raise AssertionError("unreachable")
 
 
@@ -131,7 +133,9 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
     lost = pc.or_(
         pc.greater(pc.list_value_length(outcomes["deviated"]), 0), pc.equal(outcomes["outcome"], "rejected")
     )
-    return _with_outcome(outcomes, lost, Outcome.REJECTED, "not written; the system's reason was lost with the answer")
+    return _with_outcome(
+        outcomes, lost, Outcome.REJECTED, "not written; the system's reason was lost with the answer"
+    )
 
 
 def _broken(desk: Desk, what: str) -> Failure:
@@ -156,7 +160,9 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
         raise _broken(desk, f"unknown outcomes {sorted(map(str, unknown))}")
     if table.schema.names[:4] != OUTCOMES.names:
         raise _broken(desk, f"columns {table.schema.names[:4]} instead of {OUTCOMES.names}")
-    table = table.rename_columns([n.replace("id.", "id_", 1) if n.startswith("id.") else n for n in table.schema.names])
+    table = table.rename_columns(
+        [n.replace("id.", "id_", 1) if n.startswith("id.") else n for n in table.schema.names]
+    )
     if ask.action is not Action.CREATE:
         table = table.select(OUTCOMES.names)
         ids = {f"id_{n}": ask.rows[f"id.{n}"] for n in ask.id}
@@ -217,7 +223,8 @@ def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str]) -> str:
     """SQL over asked (ordinal, *by*), wanted (ordinal, d_*) and found rows."""
     on = " AND ".join(f"f.{identifier(n)} = q.{identifier(n)}" for n in by)
     differs = ", ".join(
-        f"CASE WHEN f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)} THEN {literal(n)} END" for n in fields
+        f"CASE WHEN f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)} THEN {literal(n)} END"
+        for n in fields
     )
     columns = [
         "q.ordinal",

@@ -44,7 +44,11 @@ def test_every_row_once_in_the_order_it_must_be_written(
     tables: Mapping[str, list[dict[str, object]]], size: int, done: set[int]
 ) -> None:
     made = list(
-        batches({t: _table(rows) for t, rows in tables.items()}, dict.fromkeys(tables, size), dict.fromkeys(tables, sorted(done)))
+        batches(
+            {t: _table(rows) for t, rows in tables.items()},
+            dict.fromkeys(tables, size),
+            dict.fromkeys(tables, sorted(done)),
+        )
     )
     written = [(b.target, o) for b in made for o in b.ordinals]
     expected = {(t, i) for t, rows in tables.items() for i in range(len(rows)) if i not in done}

@@ -31,19 +31,26 @@ def test_a_pending_id_is_filled_in_or_the_row_says_why_not() -> None:
         d_dept=pa.nulls(4, pa.int64()).to_pylist(),
         p_dept=[f'["部门","{{\\"code\\":\\"{code}\\"}}",""]' for code in ("A,1", "B", "C")] + [None],
     )
-    rows = Batch("people", 1, 1, Action.CREATE, ("dept",), rows.rows.set_column(2, "d_dept", pa.nulls(4, pa.int64())))
+    rows = Batch(
+        "people", 1, 1, Action.CREATE, ("dept",), rows.rows.set_column(2, "d_dept", pa.nulls(4, pa.int64()))
+    )
     ready, problems = produced.fill(rows)
     assert ready.rows.select(["ordinal", "d_dept"]).to_pylist() == [
         {"ordinal": 0, "d_dept": 7},
         {"ordinal": 3, "d_dept": None},
     ]
-    assert {ordinal: outcome for ordinal, (outcome, _) in problems.items()} == {1: Outcome.BLOCKED, 2: Outcome.WAITING}
+    assert {ordinal: outcome for ordinal, (outcome, _) in problems.items()} == {
+        1: Outcome.BLOCKED,
+        2: Outcome.WAITING,
+    }
     assert wanted_targets({"people": rows.rows.append_column("step", pa.array([1] * 4))}) == {"部门"}
 
 
 def test_a_returned_number_is_filled_in() -> None:
     produced = Produced({"people"}, KEYS, {})
-    produced.remember(_batch("people", k_no=[1], d_x=["y"]), _outcomes(["applied"], r_number=["PO-0001"], id_id=[3]))
+    produced.remember(
+        _batch("people", k_no=[1], d_x=["y"]), _outcomes(["applied"], r_number=["PO-0001"], id_id=[3])
+    )
     rows = _batch("部门", k_code=["A"], d_number=["?"], p_number=['["people","{\\"no\\":\\"1\\"}","number"]'])
     ready, problems = produced.fill(rows)
     assert (ready.rows["d_number"].to_pylist(), problems) == (["PO-0001"], {})
@@ -51,9 +58,13 @@ def test_a_returned_number_is_filled_in() -> None:
 
 def test_a_second_step_takes_the_id_of_the_first() -> None:
     produced = Produced({"people"}, KEYS, {})
-    produced.remember(_batch("people", k_no=[1, 2], d_x=["a", "b"]), _outcomes(["applied", "stale"], id_id=[30, None]))
+    produced.remember(
+        _batch("people", k_no=[1, 2], d_x=["a", "b"]), _outcomes(["applied", "stale"], id_id=[30, None])
+    )
     second = _batch("people", 2, k_no=[1, 2], id_id=[None, None], d_boss=["p", "q"])
-    second = Batch("people", 5, 2, Action.UPDATE, ("boss",), second.rows.set_column(2, "id_id", pa.nulls(2, pa.int64())))
+    second = Batch(
+        "people", 5, 2, Action.UPDATE, ("boss",), second.rows.set_column(2, "id_id", pa.nulls(2, pa.int64()))
+    )
     ready, problems = produced.fill(second)
     assert ready.rows.select(["ordinal", "id_id"]).to_pylist() == [{"ordinal": 0, "id_id": 30}]
     assert problems[1][0] is Outcome.BLOCKED
@@ -61,7 +72,11 @@ def test_a_second_step_takes_the_id_of_the_first() -> None:
 
 def test_lines_are_blocked_with_their_document() -> None:
     produced = Produced({"people"}, KEYS, {"people.lines": "people"})
-    produced.remember(_batch("people", k_no=[1, 2], d_x=["a", "b"]), _outcomes(["stale", "applied"], id_id=[None, 4]))
-    ready, problems = produced.fill(_batch("people.lines", k_no=[1, 1, 2], k_line=[1, 2, 1], d_qty=["1", "2", "3"]))
+    produced.remember(
+        _batch("people", k_no=[1, 2], d_x=["a", "b"]), _outcomes(["stale", "applied"], id_id=[None, 4])
+    )
+    ready, problems = produced.fill(
+        _batch("people.lines", k_no=[1, 1, 2], k_line=[1, 2, 1], d_qty=["1", "2", "3"])
+    )
     assert ready.rows["ordinal"].to_pylist() == [2]
     assert set(problems) == {0, 1}

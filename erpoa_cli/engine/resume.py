@@ -1,0 +1,42 @@
+"""Continuing a run that did not finish: the same walk, with the journal's memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.engine.apply import ApplyOptions, RunResult, walk
+from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.gate import same_systems
+from erpoa_cli.state import StateReader, StateWriter, load_sealer
+from erpoa_cli.state.records import RESUMABLE
+
+
+def resume(
+    run: str | None,
+    bound: Bound,
+    connections: Connections,
+    store: StateWriter,
+    options: ApplyOptions,
+    listener: Listener = ignore,
+) -> RunResult:
+    """Finish *run* (None: the one that did not finish). Batches whose outcome is unknown are looked up first.
+
+    The plan was checked when the run began and its first writes are done: its age and its guards no longer
+    matter, but the systems must still be the same ones."""
+    name = run or _unfinished(store)
+    plan = store.plan(name)
+    same_systems(plan, bound.project, connections)
+    sealer = load_sealer(Path(bound.project.root), bound.project.key)
+    return walk(plan, bound, connections, store.resume(name, sealer), sealer, options, listener)
+
+
+def _unfinished(store: StateReader) -> str:
+    for run in store.runs():
+        if run.status in RESUMABLE:
+            return run.id
+    raise Failure(
+        Diagnostic("E0539", "there is no unfinished run", remedy="See `erpoa runs ls`."), exit=Exit.INVALID
+    )
