@@ -13,10 +13,11 @@ from erpoa_cli.core.reconcile.shape import (
     names_sql,
     same_key,
     table,
+    type_of,
     value_sql,
     work,
 )
-from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.schema import Kind, identifier
 from erpoa_cli.core.target import Column, TargetField
 
 
@@ -48,7 +49,12 @@ def recognise(shape: Shape) -> Iterator[str]:
 
 def row_hash(shape: Shape, prefix: str) -> str:
     """A hash over the compared fields: equal hashes of equal types mean equal values (docs/adr/0004)."""
-    parts = [column(prefix, f.name) for f in shape.compared] or ["0"]
+    parts = ["0"]
+    for field in shape.compared:
+        value = column(prefix, field.name)
+        parts.append(value)
+        if type_of(field).kind in (Kind.LIST, Kind.STRUCT):
+            parts.append(f"CAST({value} AS VARCHAR)")  # DuckDB hashes NULL and an empty list alike
     return f"hash({listed(parts)})"
 
 

@@ -79,7 +79,7 @@ def _proof(shape: Shape, evidence: Evidence) -> str:
 
 def _near(shape: Shape, evidence: Evidence) -> str:
     """The narrow join: row numbers of everything that hashes cannot clear."""
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(column("k_", k, "d") for k in shape.key)
     match_keys = listed(column("k_", k, "m") for k in shape.key)
     pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
     waiting = ["len(waiting) > 0"] if shape.pending else []
@@ -90,10 +90,11 @@ def _near(shape: Shape, evidence: Evidence) -> str:
     kept = "false" if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
-    WITH d AS (SELECT rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash, {special} AS special
-        FROM {table("desired", shape.name)} d
-        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "twin")} t WHERE {twins} AND t.first_row <> d.rowid)),
-    joined AS (SELECT d.d_row, {listed(column("k_", k, "d") + " AS " + column("k_", k) for k in shape.key)},
+    WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash,
+            {special} OR t.first_row IS NOT NULL AS special, t.copies, t.unnamed
+        FROM {table("desired", shape.name)} d LEFT JOIN {work(shape.name, "twin")} t ON {twins}
+        WHERE t.first_row IS NULL OR t.first_row = d.rowid),
+    joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed(column("k_", k, "d") + " AS " + column("k_", k) for k in shape.key)},
             l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
         WHERE NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)
@@ -102,9 +103,8 @@ def _near(shape: Shape, evidence: Evidence) -> str:
         FROM {work(shape.name, "match")} m GROUP BY {match_keys})
     SELECT joined.d_row, joined.b_row, joined.linked, joined.again, coalesce(joined.a_row, hit.m_row) AS a_row,
         joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
-        coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims, t.copies, t.unnamed
+        coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims, joined.copies, joined.unnamed
     FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
-        LEFT JOIN {work(shape.name, "twin")} t ON t.first_row = joined.d_row
     {_foreign(shape, evidence)}"""
 
 
@@ -217,13 +217,13 @@ def _situation(evidence: Evidence) -> str:
 def _verdict(shape: Shape, evidence: Evidence) -> str:
     """Adds `v_<field>`, the verdict per field, and `kind`, `code`, `reason` of rows that cannot be judged."""
     verdicts = [
-        f"""CASE WHEN kind IS NOT NULL THEN 'same'
+        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN 'same'
             WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
             WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
         for f in shape.fields
     ] + [
-        f"""CASE WHEN kind IS NOT NULL THEN 'same' WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN 'same' WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
         for f in judge.extra_fields(shape)
     ]
@@ -326,13 +326,14 @@ def _final(shape: Shape, evidence: Evidence) -> str:
             CASE WHEN situation IN ('confirmed', 'found', 'source_gone') THEN settled ELSE [] END AS settled,
             CASE WHEN action = 'create' THEN created WHEN action IN ('update', 'deactivate') THEN written
                 ELSE [] END AS fields,
-            coalesce(waiting, []) AS waiting,
-            action IS NOT NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
-                AND NOT (situation = 'found' AND len(drifted) + len(conflicted) > 0) AS links
+            coalesce(waiting, []) AS waiting
         FROM acting)
     SELECT row_number() OVER (ORDER BY {order}) - 1 AS ordinal, {listed(keys + ids)},
         {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
-        fields, drifted, conflicted, settled, waiting, links, kind, code, reason, {listed(values + pending)}
+        fields, drifted, conflicted, settled, waiting,
+        coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
+            AND NOT (situation = 'found' AND len(drifted) + len(conflicted) > 0), false) AS links,
+        kind, code, reason, {listed(values + pending)}
     FROM whole
     WHERE action IS NOT NULL OR kind IS NOT NULL OR len(drifted) + len(conflicted) > 0 OR situation = 'vanished'"""
 
@@ -392,8 +393,8 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
 
 def _cause(evidence: Evidence) -> str:
     ours = literal("project" if evidence.edited else "data")
-    return f"""CASE WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
-        WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
+    return f"""CASE WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
+        WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
         WHEN action = 'update' AND len(reverted) = len(written) THEN 'drift'
         WHEN action IS NULL AND len(drifted) > 0 THEN 'drift'
         ELSE {ours} END"""
