@@ -53,6 +53,12 @@ class FilesConnector(Connector):
                     "additionalProperties": False,
                     "properties": {
                         **_FORMAT,
+                        "fields": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "minItems": 1,
+                            "description": "the fields of a JSON lines file; default: those that occur in it",
+                        },
                         "id": {
                             "type": "array",
                             "items": {"type": "string"},

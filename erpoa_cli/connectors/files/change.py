@@ -37,10 +37,8 @@ class _Change:
         self._outcomes = Outcomes(batch.rows)
         names = dict.fromkeys((*batch.id, *batch.columns("set"), *batch.columns("was")))
         absent = [n for n in names if n not in sheet.columns]
-        if absent and sheet.rows + len(sheet.columns):
+        if absent:
             raise ContractBroken(f"{batch.object} has no field {', '.join(map(repr, absent))}")
-        for name in absent:  # an empty file without header: its first rows say what fields it has
-            sheet.columns[name] = []
 
     def created(self) -> tuple[Sheet | None, pa.RecordBatch]:
         batch, sheet = self._batch, self._sheet

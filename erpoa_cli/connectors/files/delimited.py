@@ -125,7 +125,7 @@ class Delimited(Layout):
     def _table(self, text: str, names: Sequence[str], faults: list[str]) -> pa.Table:
         wrong: list[int] = []
         if not text.endswith(("\n", "\r")):
-            text += "\n"
+            text = self._without_last(text, faults)
 
         def skip(row: Any) -> str:
             wrong.append(row.number)
@@ -150,6 +150,19 @@ class Delimited(Layout):
         if wrong:
             self._tell(text, len(names), faults)
         return table
+
+    def _without_last(self, text: str, faults: list[str]) -> str:
+        """*text* without its last row, which has no line end: nobody can tell whether it is whole."""
+        reader = self._reader(text)
+        start, last = 1, 1
+        for _ in reader:
+            start, last = reader.line_num + 1, start
+        if last == 1:
+            return text + "\n"  # a header alone
+        faults.append(
+            f"line {last} does not end with a line break: the file may be cut off, the row is left out"
+        )
+        return "".join(text.splitlines(keepends=True)[: last - 1])
 
     def _tell(self, text: str, width: int, faults: list[str]) -> None:
         """Name the lines of rows with another number of fields; the last row of the file being short means that

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
@@ -61,11 +62,12 @@ def written(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
-def text_of(value: Any) -> str | None:
-    """A JSON value as text: strings as they are, null and a missing key as None, all else as JSON."""
+def text_of(value: Any, type_: Type = STRING) -> str | None:
+    """A JSON value as text: strings as they are (but where JSON is declared), null and a missing key as None, all
+    else as JSON."""
     if value is None or value is MISSING:
         return None
-    return str(value) if isinstance(value, str) else written(value)
+    return str(value) if isinstance(value, str) and type_.kind is not Kind.JSON else written(value)
 
 
 def lookup(row: dict[str, Any], path: str) -> Any:
@@ -78,13 +80,16 @@ def lookup(row: dict[str, Any], path: str) -> Any:
     return value
 
 
+@dataclass(frozen=True, slots=True)
 class JsonLines(Layout):
-    """JSON lines."""
+    """JSON lines, whose objects have the *declared* fields; when none are declared, those that occur."""
 
-    blank = MISSING
+    declared: tuple[str, ...] = ()
+    blank: ClassVar[Any] = MISSING
 
     def fields(self, content: bytes) -> list[FieldInfo]:
         seen: dict[str, list[Any]] = {}
+        seen.update((name, []) for name in self.declared)
         for place, row in enumerate(self._rows(content, [])):
             if place == _LOOK_AT:
                 break
@@ -98,20 +103,27 @@ class JsonLines(Layout):
     def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
         schema = self.schema(fields, content)
         rows: list[dict[str, Any]] = []
+        unseen = {f.source for f in fields}
+        empty = True
         for row in self._rows(content, faults):
             rows.append(row)
+            unseen -= {path for path in unseen if path in row or path.partition(".")[0] in row}
+            empty = False
             if len(rows) == _ROWS:
                 yield _batch(schema, fields, rows)
                 rows = []
         if rows:
             yield _batch(schema, fields, rows)
+        unknown = sorted(path for path in unseen if path.partition(".")[0] not in self.declared)
+        if unknown and (self.declared or not empty):
+            raise ContractBroken(f"no line has a field {', '.join(map(repr, unknown))}")
 
     def load(self, content: bytes) -> Sheet:
         faults: list[str] = []
         rows = list(self._rows(content, faults))
         if faults:
             raise ContractBroken(f"the file has malformed lines, so it cannot be written again: {faults[0]}")
-        names = dict.fromkeys(name for row in rows for name in row)
+        names = dict.fromkeys((*self.declared, *(name for row in rows for name in row)))
         columns = {name: [row.get(name, MISSING) for row in rows] for name in names}
         return Sheet(columns, len(rows))
 
@@ -133,7 +145,7 @@ class JsonLines(Layout):
                 return text
 
     def means(self, kept: Any, type_: Type) -> Any:
-        return meaning(text_of(kept), type_)
+        return meaning(text_of(kept, type_), type_)
 
     def _rows(self, content: bytes, faults: list[str]) -> Iterator[dict[str, Any]]:
         lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
@@ -158,14 +170,14 @@ def _words(error: Exception) -> str:
 
 
 def _batch(schema: pa.Schema, fields: Sequence[Field], rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
-    columns = [pa.array([text_of(lookup(row, f.source)) for row in rows], pa.utf8()) for f in fields]
+    columns = [pa.array([text_of(lookup(row, f.source), f.type) for row in rows], pa.utf8()) for f in fields]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _described(name: str, values: Sequence[Any]) -> FieldInfo:
     kinds = {_kind(value) for value in values if value is not None}
     sample = next((text for value in values if (text := text_of(value))), "")
-    native = " or ".join(sorted(kinds)) or "null"
+    native = " or ".join(sorted(kinds)) or "nothing"
     type_: Type | None = None
     refused = f"holds {native}: declare the type its values have, e.g. string"
     match sorted(kinds):

@@ -108,9 +108,14 @@ class Parquet(Layout):
 
     def load(self, content: bytes) -> Sheet:
         table = self._table(content)
-        return Sheet(
-            {name: table[name].to_pylist() for name in table.schema.names}, table.num_rows, table.schema
-        )
+        # what Python cannot hold exactly (nanoseconds) stays Arrow's and is written again as it was
+        columns = {
+            f.name: list(table[f.name].combine_chunks())
+            if declared(f.type) is None
+            else table[f.name].to_pylist()
+            for f in table.schema
+        }
+        return Sheet(columns, table.num_rows, table.schema)
 
     def save(self, sheet: Sheet, stream: BinaryIO) -> None:
         schema: pa.Schema = sheet.shape
@@ -119,6 +124,8 @@ class Parquet(Layout):
 
     def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:
         native = sheet.shape.field(column).type
+        if declared(native) is None:
+            raise ValueError(f"a column of type {native} cannot be written")
         if value is None or declared(native) == type_:
             return value
         if declared(native) == STRING:
@@ -173,12 +180,19 @@ def _described(field: pa.Field, column: pa.ChunkedArray) -> FieldInfo:
         refused = f"is a floating-point number: declare {decimal(_FLOAT_DIGITS, 6)}; values that need more than {_FLOAT_DIGITS} digits are held"
     elif type_ is None:
         refused = f"type {field.type} has no exact equal here: declare string"
-    sample = next((str(value) for value in column.slice(0, 5).to_pylist() if value not in (None, "")), "")
     return FieldInfo(
         name=field.name,
         type=type_,
         native=str(field.type),
         nullable=field.nullable,
         refused=refused,
-        sample=sample,
+        sample=_sample(column),
     )
+
+
+def _sample(column: pa.ChunkedArray) -> str:
+    try:
+        texts = column.slice(0, 5).cast(pa.utf8()).to_pylist()
+    except pa.ArrowException:  # nested values and bytes have no text
+        return ""
+    return next((text for text in texts if text), "")

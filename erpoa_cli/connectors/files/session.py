@@ -96,7 +96,7 @@ class FilesSession(Writable):
                     null=options.get("null", ""),
                 )
             case "jsonl":
-                return JsonLines()
+                return JsonLines(declared=tuple(options.get("fields", ())))
             case "parquet":
                 return Parquet()
             case _:

@@ -44,6 +44,7 @@ _OTHERS = {
     "BINARY": Type(Kind.BYTES),
 }
 _SCALED = re.compile(r"^(.*?)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)\s*(.*)$", re.DOTALL)
+_INTEGER = re.compile(r"^(UNSIGNED )?(BIG |TINY|SMALL|MEDIUM|BIG)?INT(EGER)?\d*( UNSIGNED)?$")
 _LOOK_AT = 1000  # decimals looked at to say which type to declare
 
 
@@ -142,7 +143,7 @@ def _type(
     if scaled and store.affinity is Affinity.NUMERIC:
         return _decimal(int(scaled[2]), int(scaled[3] or 0), store)
     match store.affinity:
-        case Affinity.INTEGER:
+        case Affinity.INTEGER if _INTEGER.match(name):
             return INTEGER, ""
         case Affinity.TEXT:
             return STRING, ""

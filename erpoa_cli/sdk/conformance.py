@@ -1,0 +1,480 @@
+"""The suite that every connector must pass.
+
+For plugin authors: subclass `Conformance` in a pytest module, name the connector, and say how to make an empty
+object with given fields. Every test states the promise of `sdk.connector` that it checks.
+
+    class TestMine(Conformance):
+        connector = MyConnector
+
+        def make(self, folder, fields):
+            ...                     # an empty object with these fields; the first, `code`, identifies a row
+            return config, address
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.core.schema import STRING, TIMESTAMP, Field, Kind, Type, decimal
+from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.sdk.arrow import arrow_type
+from erpoa_cli.sdk.connector import (
+    Connector,
+    CreateSafety,
+    Reading,
+    ReadRequest,
+    Session,
+    Writable,
+    WriteBatch,
+)
+from erpoa_cli.sdk.errors import InDoubt, SystemFailure
+from erpoa_cli.sdk.hostile import TEXTS, VALUES
+from erpoa_cli.sdk.meaning import meaning
+
+CODE = Field("code", STRING)
+NAME = Field("name", STRING)
+AMOUNT = Field("amount", decimal(18, 4))
+AT = Field("at", TIMESTAMP)
+THING = (CODE, NAME, AMOUNT, AT)
+RUN = "run-1"
+_AMOUNT = meaning("1234567890.1201", AMOUNT.type)  # close to those of `thing`, not equal
+_AT = meaning("2024-02-29T12:00:00.000002", TIMESTAMP)
+
+Row = Mapping[str, Any]
+Config = Mapping[str, Any]
+
+
+class Conformance(ABC):
+    """What a connector promises, as tests. Hooks with a default may be overridden."""
+
+    connector: ClassVar[type[Connector]]
+
+    @abstractmethod
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[Config, str]:
+        """An empty object with *fields* in a new system under *folder*: its config and the object's address. The
+        first field is called `code` and identifies a row; where the system can, it refuses a row whose `name`
+        is `refused`."""
+
+    refuses_rows: ClassVar[bool] = True  # whether `make` gives an object that refuses such a row
+
+    @abstractmethod
+    def elsewhere(self, config: Config, folder: Path) -> Config:
+        """The config of another place of the same kind, an exact copy of the first."""
+
+    @abstractmethod
+    def damage(self, config: Config, object: str) -> None:
+        """Make the object such that reading it whole is not possible any more."""
+
+    @abstractmethod
+    def lossy(self, folder: Path) -> tuple[Config, str, Sequence[str]] | None:
+        """An object and its fields that no declared type reads without loss; None when the system has none."""
+
+    # -- what every value goes through --
+
+    def test_every_value_comes_back(self, tmp_path: Path) -> None:
+        for place, (type_, values) in enumerate(VALUES.items()):
+            folder = tmp_path / str(place)
+            folder.mkdir()
+            fields = (CODE, Field("value", type_))
+            rows = [{"code": f"{at:03}", "value": value} for at, value in enumerate((*values, None))]
+            with self.opened(folder, fields) as (session, object_):
+                outcomes = self.create(session, object_, fields, rows)
+                assert [o["outcome"] for o in outcomes] == ["applied"] * len(rows), (str(type_), outcomes)
+                found = {row["code"]: row["value"] for row in self.rows(session, object_, fields)}
+                for row in rows:
+                    back, sent = found[row["code"]], comparable(row["value"], type_)
+                    assert back == sent, f"{type_}: {sent!r:.100} came back as {back!r:.100}"
+
+    def test_hostile_texts_are_only_data(self, tmp_path: Path) -> None:
+        rows = [{"code": text, "name": text} for text in TEXTS if text]
+        with self.opened(tmp_path, (CODE, NAME)) as (session, object_):
+            self.create(session, object_, (CODE, NAME), rows, unless=(("code",),))
+            for row in rows:
+                found = self.found(session, object_, (CODE, NAME), ("code",), [(row["code"],)])
+                assert found == [row], f"{row['code']!r:.60} found {found!r:.200}"
+
+    # -- outcomes --
+
+    def test_each_row_has_its_own_outcome(self, tmp_path: Path) -> None:
+        rows = [thing(f"C{at}", "refused" if at in (3, 7) else f"名称{at}") for at in range(10)]
+        with self.opened(tmp_path, THING) as (session, object_):
+            outcomes = self.create(session, object_, THING, rows)
+            assert sorted(o["ordinal"] for o in outcomes) == list(range(10)), "one outcome per row"
+            refused = {o["ordinal"] for o in outcomes if o["outcome"] == Outcome.REJECTED}
+            assert refused == ({3, 7} if self.refuses_rows else set()), outcomes
+            assert all(o["error"] and o["error_class"] for o in outcomes if o["outcome"] == Outcome.REJECTED)
+            assert len(self.rows(session, object_, THING)) == 10 - len(refused), "the rest goes on"
+
+    def test_a_create_gives_the_row_s_own_identifier(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            outcomes = self.create(session, object_, THING, [thing("C1"), thing("C2")])
+            assert [o["id.code"] for o in sorted(outcomes, key=lambda o: o["ordinal"])] == ["C1", "C2"]
+
+    def test_an_update_writes_only_what_is_as_planned(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(
+                session, object_, THING, [thing("C1", "old"), thing("C2", "moved"), thing("C3", None)]
+            )
+            before = [thing("C1", "old"), thing("C2", "old"), thing("C3", ""), thing("C4", "old")]
+            after = [{"name": f"new {row['code']}"} for row in before]
+            outcomes = self.change(session, object_, Action.UPDATE, before, after)
+            assert [o["outcome"] for o in outcomes] == ["applied", "stale", "stale", "stale"], outcomes
+            names = {row["code"]: row["name"] for row in self.rows(session, object_, THING)}
+            assert names == {"C1": "new C1", "C2": "moved", "C3": None}, names
+
+    def test_a_precondition_is_exact(self, tmp_path: Path) -> None:
+        near: Sequence[Row] = (
+            {"name": "OLD"},
+            {"name": "old "},
+            {"name": None},
+            {"amount": _AMOUNT},
+            {"at": _AT},
+        )
+        for place, moved in enumerate(near):
+            folder = tmp_path / str(place)
+            folder.mkdir()
+            with self.opened(folder, THING) as (session, object_):
+                row = thing("C1", "old")
+                self.create(session, object_, THING, [{**row, **moved}])
+                for action in (Action.UPDATE, Action.DELETE):
+                    outcomes = self.change(session, object_, action, [row], [{"name": "lost"}])
+                    assert outcomes[0]["outcome"] == Outcome.STALE, f"{moved} was overwritten"
+
+    def test_null_to_value_and_back(self, tmp_path: Path) -> None:
+        empty = {"code": "C1", "name": None, "amount": None, "at": None}
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, [empty])
+            full = thing("C1", "")
+            assert self.change(session, object_, Action.UPDATE, [empty], [full])[0]["outcome"] == "applied"
+            assert self.rows(session, object_, THING) == [full]
+            assert self.change(session, object_, Action.UPDATE, [full], [empty])[0]["outcome"] == "applied"
+            assert self.rows(session, object_, THING) == [empty]
+
+    def test_a_delete_takes_its_row_only(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, [thing("C1"), thing("C2"), thing("C3", "moved")])
+            outcomes = self.change(session, object_, Action.DELETE, [thing("C1"), thing("C3")])
+            assert [o["outcome"] for o in outcomes] == ["applied", "stale"], outcomes
+            assert sorted(row["code"] for row in self.rows(session, object_, THING)) == ["C2", "C3"]
+
+    def test_a_create_is_stale_when_the_row_exists(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, [thing("C1", "theirs")])
+            outcomes = self.create(
+                session, object_, THING, [thing("C1", "ours"), thing("C2")], unless=(("code",),), number=2
+            )
+            assert [o["outcome"] for o in outcomes] == ["stale", "applied"], outcomes
+            names = {row["code"]: row["name"] for row in self.rows(session, object_, THING)}
+            assert names["C1"] == "theirs", names
+
+    # -- the ledger --
+
+    def test_a_batch_is_committed_with_its_ledger_row(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            transactional = session.objects([object_])[0].create_safety is CreateSafety.TRANSACTION
+            assert session.committed(RUN, 1) is (False if transactional else None)
+            self.create(session, object_, THING, [thing("C1")])
+            assert session.committed(RUN, 1) is (True if transactional else None)
+            assert session.committed(RUN, 2) is (False if transactional else None)
+            assert session.committed("another", 1) is (False if transactional else None)
+            if transactional:
+                assert _raised(lambda: self.create(session, object_, THING, [thing("C9")]), InDoubt), (
+                    "written twice"
+                )
+                assert [row["code"] for row in self.rows(session, object_, THING)] == ["C1"]
+
+    def test_the_ledger_is_no_object_and_can_be_forbidden(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            before = {info.address for info in session.objects()}
+            self.create(session, object_, THING, [thing("C1")], ledger=False)
+            assert not session.committed(RUN, 1)
+            self.create(session, object_, THING, [thing("C2")])
+            assert {info.address for info in session.objects()} == before
+
+    def test_a_batch_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            wrong = (*THING, Field("no_such_field", STRING))
+            rows = [{**thing("C1"), "no_such_field": "x"}]
+            assert _raised(lambda: self.create(session, object_, wrong, rows), SystemFailure), (
+                "an unknown field was written"
+            )
+            assert not session.committed(RUN, 1)
+            assert self.rows(session, object_, THING) == []
+            assert self.create(session, object_, THING, [thing("C1")])[0]["outcome"] == "applied", (
+                "the session is usable"
+            )
+
+    # -- reading --
+
+    def test_find_gives_the_rows_asked_for(self, tmp_path: Path) -> None:
+        rows = [thing(f"C{at}", f"名{at % 3}") for at in range(30)]
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, rows)
+            found = self.found(session, object_, THING, ("code",), [("C1",), ("C29",), ("c1",), ("no",)])
+            assert sorted(row["code"] for row in found) == ["C1", "C29"], found
+            found = self.found(session, object_, THING, ("name", "amount"), [("名1", rows[0]["amount"])])
+            assert len(found) == 10, found
+            found = self.found(session, object_, THING, ("at",), [(rows[0]["at"],)])
+            assert len(found) == 30, "every row once"
+            assert self.found(session, object_, THING, ("code",), []) == []
+
+    def test_since_gives_later_rows_and_those_without_a_stamp(self, tmp_path: Path) -> None:
+        rows = [
+            {**thing(f"C{at}"), "at": meaning(f"2024-01-0{at}T00:00:00", TIMESTAMP)} for at in range(1, 5)
+        ]
+        rows.append({**thing("C9"), "at": None})
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, rows)
+            asked = ReadRequest(object=object_, fields=THING, cursor="at", since="2024-01-03T00:00:00.000000")
+            reading = session.read(asked)
+            table = pa.Table.from_batches(list(reading), reading.schema)
+            assert sorted(table["code"].to_pylist()) == ["C3", "C4", "C9"]
+
+    def test_a_read_tells_how_it_ended(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, [thing("C1"), thing("C2")])
+            reading = session.read(ReadRequest(object=object_, fields=THING))
+            assert _ended(reading) == "failed", "not finished yet"
+            list(reading)
+            assert _ended(reading) == "complete"
+            assert reading.verdict.evidence["rows"] == 2
+
+    def test_what_cannot_be_read_is_never_no_rows(self, tmp_path: Path) -> None:
+        config, object_ = self.make(tmp_path, THING)
+        with self.session(config) as session:
+            self.create(session, object_, THING, [thing("C1"), thing("C2")])
+            for asked in (
+                ReadRequest(object="no_such_object", fields=THING),
+                ReadRequest(object=object_, fields=(CODE, Field("no_such_field", STRING))),
+            ):
+                assert _status(session, asked) is ReadStatus.FAILED, asked
+        self.damage(config, object_)
+        assert self._ending(config, object_) != "complete", "a damaged object was read as complete"
+
+    def test_fields_are_named_after_the_declaration(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            self.create(session, object_, THING, [thing("C1", "x")])
+            renamed = (Field("number", STRING, path="code"), Field("code", STRING, path="name"))
+            reading = session.read(ReadRequest(object=object_, fields=renamed))
+            assert pa.Table.from_batches(list(reading), reading.schema).to_pylist() == [
+                {"number": "C1", "code": "x"}
+            ]
+
+    # -- what there is --
+
+    def test_objects_are_described(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path, THING) as (session, object_):
+            assert object_ in {info.address for info in session.objects()}
+            assert session.objects(["no_such_object"]) == []
+            info = session.objects([object_])[0]
+            assert [f.name for f in info.fields] == [f.name for f in THING]
+            assert info.id == ("code",)
+            assert session.check() == []
+
+    def test_lossy_columns_are_refused(self, tmp_path: Path) -> None:
+        case = self.lossy(tmp_path)
+        if case is None:
+            return
+        config, object_, names = case
+        with self.session(config) as session:
+            info = session.objects([object_])[0]
+            for name in names:
+                field = info.field(name)
+                assert field is not None
+                assert field.type is None, f"{name} ({field.native}) was given the type {field.type}"
+                assert "declare" in field.refused, (
+                    f"{name}: {field.refused!r} does not say which type to declare"
+                )
+
+    def test_identity_tells_places_apart(self, tmp_path: Path) -> None:
+        here, there = tmp_path / "here", tmp_path / "there"
+        here.mkdir()
+        there.mkdir()
+        config, _ = self.make(here, THING)
+        other = self.elsewhere(config, there)
+        with self.session(config) as one, self.session(config) as again:
+            assert one.identity() == again.identity()
+            first = one.identity()
+        with self.session(other) as session:
+            assert session.identity() != first
+
+    def test_config_is_described(self) -> None:
+        schema = json.loads(json.dumps(self.connector.config_schema))
+        assert schema["type"] == "object"
+        assert schema["additionalProperties"] is False
+        assert set(schema.get("required", ())) <= set(schema["properties"])
+        for name in ("source_options", "target_options", "filter_schema"):
+            assert json.loads(json.dumps(getattr(self.connector, name)))["type"] == "object"
+        assert issubclass(self.connector, Connector)
+        assert all(issubclass(ability, Session) for ability in self.connector.abilities)
+
+    # -- tools --
+
+    @contextmanager
+    def session(self, config: Config) -> Iterator[Writable]:
+        session = self.connector().open(config)
+        assert isinstance(session, Writable)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def opened(self, folder: Path, fields: Sequence[Field]) -> Iterator[tuple[Writable, str]]:
+        config, object_ = self.make(folder, fields)
+        with self.session(config) as session:
+            yield session, object_
+
+    def create(
+        self,
+        session: Writable,
+        object_: str,
+        fields: Sequence[Field],
+        rows: Sequence[Row],
+        *,
+        unless: tuple[tuple[str, ...], ...] = (),
+        number: int = 1,
+        ledger: bool = True,
+    ) -> list[dict[str, Any]]:
+        columns = {
+            f"set.{f.name}": pa.array([row[f.name] for row in rows], arrow_type(f.type)) for f in fields
+        }
+        return self._write(session, object_, Action.CREATE, fields, columns, unless, number, ledger)
+
+    def change(
+        self,
+        session: Writable,
+        object_: str,
+        action: Action,
+        before: Sequence[Row],
+        after: Sequence[Row] = (),
+    ) -> list[dict[str, Any]]:
+        """Update or delete rows of `THING`: all their values before are the precondition."""
+        columns = {"id.code": pa.array([row["code"] for row in before], pa.utf8())}
+        if action is Action.UPDATE:
+            written = [f for f in THING if f.name in after[0]]
+            columns |= {
+                f"set.{f.name}": pa.array([row[f.name] for row in after], arrow_type(f.type)) for f in written
+            }
+        columns |= {
+            f"was.{f.name}": pa.array([row[f.name] for row in before], arrow_type(f.type))
+            for f in THING
+            if f is not CODE
+        }
+        self._number = getattr(self, "_number", 100) + 1
+        return self._write(session, object_, action, THING, columns, (), self._number, True)
+
+    def _write(
+        self,
+        session: Writable,
+        object_: str,
+        action: Action,
+        fields: Sequence[Field],
+        columns: Mapping[str, pa.Array],
+        unless: tuple[tuple[str, ...], ...],
+        number: int,
+        ledger: bool,
+    ) -> list[dict[str, Any]]:
+        size = len(next(iter(columns.values())))
+        batch = WriteBatch(
+            object=object_,
+            action=action,
+            rows=pa.RecordBatch.from_pydict({"ordinal": pa.array(range(size), pa.int64()), **columns}),
+            run=RUN,
+            number=number,
+            effects_digest="sha256:0",
+            id=("code",),
+            types={f.name: f.type for f in fields},
+            unless=unless,
+            ledger=ledger,
+        )
+        answers = [row for answer in session.write(batch) for row in answer.to_pylist()]
+        return sorted(answers, key=lambda row: row["ordinal"])
+
+    def _ending(self, config: Config, object_: str) -> str:
+        try:
+            with self.session(config) as session:
+                return _status(session, ReadRequest(object=object_, fields=THING)).value
+        except SystemFailure:
+            return "refused"
+
+    def rows(self, session: Writable, object_: str, fields: Sequence[Field]) -> list[dict[str, Any]]:
+        """Every row, values as their declared type means them, ordered by code."""
+        reading = session.read(ReadRequest(object=object_, fields=tuple(fields)))
+        table = pa.Table.from_batches(list(reading), reading.schema)
+        assert reading.verdict.status is ReadStatus.COMPLETE, reading.verdict
+        return sorted(typed(table, fields), key=lambda row: str(row["code"]))
+
+    def found(
+        self,
+        session: Writable,
+        object_: str,
+        fields: Sequence[Field],
+        by: Sequence[str],
+        values: Sequence[Sequence[Any]],
+    ) -> list[dict[str, Any]]:
+        types = {f.name: arrow_type(f.type) for f in fields}
+        asked = pa.table({n: pa.array([row[at] for row in values], types[n]) for at, n in enumerate(by)})
+        reading = session.find(ReadRequest(object=object_, fields=tuple(fields)), by, asked)
+        table = pa.Table.from_batches(list(reading), reading.schema)
+        assert reading.verdict.status is ReadStatus.COMPLETE, reading.verdict
+        return typed(table, fields)
+
+
+def thing(code: str, name: str | None = "same") -> dict[str, Any]:
+    """A row of `THING`."""
+    return {
+        "code": code,
+        "name": name,
+        "amount": meaning("1234567890.1200", AMOUNT.type),
+        "at": meaning("2024-02-29T12:00:00.000001", TIMESTAMP),
+    }
+
+
+def typed(table: pa.Table, fields: Sequence[Field]) -> list[dict[str, Any]]:
+    """The rows of a reading as comparable values. A column must have the declared type or be text."""
+    columns: dict[str, list[Any]] = {}
+    for field in fields:
+        column = table[field.name]
+        assert column.type in (arrow_type(field.type), pa.utf8()), f"{field.name} arrived as {column.type}"
+        columns[field.name] = [
+            comparable(value, field.type, arrived=column.type) for value in column.to_pylist()
+        ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def comparable(value: Any, type_: Type, *, arrived: pa.DataType | None = None) -> Any:
+    """*value* such that equal values are equal: JSON and lists by content and digits, all else as it is."""
+    if value is None:
+        return None
+    if type_.kind is Kind.JSON:
+        return json.loads(value, parse_float=str, parse_int=str)
+    if arrived == pa.utf8() and type_.kind is not Kind.STRING:
+        return meaning(value, type_)
+    return value
+
+
+def _status(session: Writable, asked: ReadRequest) -> ReadStatus:
+    reading = session.read(asked)
+    list(reading)
+    return reading.verdict.status
+
+
+def _ended(reading: Reading) -> str:
+    return reading.verdict.status.value
+
+
+def _raised(call: Any, error: type[Exception]) -> bool:
+    try:
+        call()
+    except error:
+        return True
+    return False

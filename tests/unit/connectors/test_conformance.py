@@ -1,0 +1,156 @@
+"""The built-in connectors pass the suite that plugins must pass."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+
+from erpoa_cli.connectors.duckdb import DuckdbConnector
+from erpoa_cli.connectors.files import FilesConnector
+from erpoa_cli.connectors.sqlite import SqliteConnector
+from erpoa_cli.core.schema import Field, Kind, identifier
+from erpoa_cli.sdk.arrow import arrow_schema
+from erpoa_cli.sdk.conformance import Conformance
+
+_SQLITE = {
+    Kind.INTEGER: "BIGINT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.BYTES: "BLOB",
+    Kind.TIMESTAMP: "TIMESTAMP",
+    Kind.DATE: "DATE",
+}
+
+
+def columns(fields: Sequence[Field], types: Mapping[str, str]) -> str:
+    checks = " CHECK (name <> 'refused')" if any(f.name == "name" for f in fields) else ""
+    lines = [f"{identifier(f.name)} {types[f.name]}" for f in fields]
+    return ", ".join([lines[0] + " PRIMARY KEY", *lines[1:]]) + ("," + checks if checks else "")
+
+
+class TestSqlite(Conformance):
+    connector = SqliteConnector
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        types = {f.name: _SQLITE.get(f.type.kind, "TEXT") for f in fields}
+        db = sqlite3.connect(folder / "here.db")
+        db.execute(f"CREATE TABLE thing ({columns(fields, types)})")
+        db.close()
+        return {"path": str(folder / "here.db")}, "thing"
+
+    def elsewhere(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        return {"path": str(shutil.copy(config["path"], folder))}
+
+    def damage(self, config: Mapping[str, Any], object: str) -> None:
+        db = sqlite3.connect(config["path"])
+        db.execute(f"UPDATE {object} SET name = CAST(x'61ff62' AS TEXT)")
+        db.commit()
+        db.close()
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        db = sqlite3.connect(folder / "here.db")
+        db.execute(
+            "CREATE TABLE lossy (a REAL, b NUMERIC, c DECIMAL(18,2), d, e INTERVAL, f DOUBLE PRECISION, g FLOAT)"
+        )
+        db.close()
+        return {"path": str(folder / "here.db")}, "lossy", list("abcdefg")
+
+
+class TestDuckdb(Conformance):
+    connector = DuckdbConnector
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        with duckdb.connect(str(folder / "here.duckdb")) as db:
+            db.execute(f"CREATE TABLE thing ({columns(fields, {f.name: f.type.duckdb for f in fields})})")
+        return {"path": str(folder / "here.duckdb")}, "thing"
+
+    def elsewhere(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        return {"path": str(shutil.copy(config["path"], folder))}
+
+    def damage(self, config: Mapping[str, Any], object: str) -> None:
+        Path(config["path"]).write_bytes(b"no database")
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        with duckdb.connect(str(folder / "here.duckdb")) as db:
+            db.execute(
+                "CREATE TABLE lossy (a DOUBLE, b FLOAT, c TIMESTAMP_NS, d INTERVAL, e TIMETZ, f BIT, g MAP(INT, INT))"
+            )
+        return {"path": str(folder / "here.duckdb")}, "lossy", list("abcdefg")
+
+
+class Files(Conformance):
+    """What the file formats have in common."""
+
+    connector = FilesConnector
+    refuses_rows = False
+    file = ""
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def config(self, folder: Path) -> dict[str, Any]:
+        return {"path": str(folder), "files": {self.file: {"id": ["code"], **self.options}}}
+
+    def elsewhere(self, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        shutil.copytree(config["path"], folder, dirs_exist_ok=True)
+        return {**config, "path": str(folder)}
+
+    def damage(self, config: Mapping[str, Any], object: str) -> None:
+        path = Path(config["path"]) / object
+        path.write_bytes(path.read_bytes()[:-12])
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]] | None:
+        return None  # text keeps everything
+
+
+class TestCsv(Files):
+    file = "thing.csv"
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        (folder / self.file).write_text(",".join(f.name for f in fields) + "\n")
+        return self.config(folder), self.file
+
+
+class TestGb18030(Files):
+    file = "物料.csv"
+    options: ClassVar[Mapping[str, Any]] = {"encoding": "gb18030", "delimiter": "|", "null": "\\N"}
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        (folder / self.file).write_text("|".join(f.name for f in fields) + "\r\n", newline="")
+        return self.config(folder), self.file
+
+
+class TestParquet(Files):
+    file = "thing.parquet"
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        parquet.write_table(arrow_schema(tuple(fields)).empty_table(), folder / self.file)
+        return self.config(folder), self.file
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        table = pa.table(
+            {
+                "a": pa.array([0.1]),
+                "b": pa.array([1], pa.timestamp("ns")),
+                "c": pa.array([1], pa.duration("s")),
+            }
+        )
+        parquet.write_table(table, folder / self.file)
+        return self.config(folder), self.file, ["a", "b", "c"]
+
+
+class TestJsonLines(Files):
+    file = "thing.jsonl"
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        (folder / self.file).write_text("")
+        special = {"id": ["code"], "fields": [f.name for f in fields]}
+        return {"path": str(folder), "files": {self.file: special}}, self.file
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        (folder / self.file).write_text('{"a": 1.5, "b": 1}\n{"b": "x"}\n')
+        return self.config(folder), self.file, ["a", "b"]
