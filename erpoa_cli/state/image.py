@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.state.columns import conform
+from erpoa_cli.state.columns import PARQUET, conform
 from erpoa_cli.state.durable import file_digest, file_name, replacing
 from erpoa_cli.state.layout import METADATA_KEY, FieldLayout, Layout
 from erpoa_cli.state.seal import MAC_BYTES, Sealer, require
@@ -66,7 +66,7 @@ class Images:
         schema, live = rest_schema(layout), 0
         made = self._path(layout.target, "new").with_suffix("")
         with replacing(made) as file:
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            with pq.ParquetWriter(file, schema, **PARQUET) as writer:
                 for batch in batches:
                     live += batch.num_rows - (pc.sum(batch["dead"]).as_py() or 0)
                     writer.write_batch(batch)

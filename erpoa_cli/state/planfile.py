@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.state import planjson
-from erpoa_cli.state.columns import conform, open_columns, seal_columns
+from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
 from erpoa_cli.state.durable import replacing
 from erpoa_cli.state.layout import METADATA_KEY, Layout
 from erpoa_cli.state.seal import Sealer
@@ -142,7 +143,7 @@ def _store_rows(
     schema = layout.plan_schema(sealed=True)
     with archive.open(_info(name), "w", force_zip64=True) as member:
         out = _Hashing(member)
-        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(out, schema, **PARQUET) as writer:
             for batch in batches:
                 plain = conform(batch, layout.plan_schema())
                 writer.write_batch(conform(seal_columns(plain, layout.target, layout.fields, sealer), schema))
@@ -232,7 +233,7 @@ class PlanFile:
         if name not in self._where:
             return self.layout(target).plan_schema(sealed=sealer is None).empty_table()
         parquet = self._parquet(name)
-        table = parquet.read().sort_by("ordinal")
+        table = _by_ordinal(parquet.read())
         layout = _layout(parquet.schema_arrow)
         if sealer is None or not layout.sealed_fields:
             return table
@@ -317,6 +318,14 @@ def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
 def _piece(file: BinaryIO, where: tuple[int, int]) -> bytes:
     file.seek(where[0])
     return file.read(where[1])
+
+
+def _by_ordinal(table: pa.Table) -> pa.Table:
+    """*table* in the order of its ordinals; as a rule it was written so."""
+    ordinals = table["ordinal"].combine_chunks()
+    if len(ordinals) < 2 or pc.all(pc.less_equal(ordinals[:-1], ordinals[1:])).as_py():
+        return table
+    return table.take(pc.sort_indices(ordinals))
 
 
 def _layout(schema: pa.Schema) -> Layout:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.state.columns import conform
+from erpoa_cli.state.columns import PARQUET, conform
 from erpoa_cli.state.durable import file_digest, file_name, replacing, write_private
 from erpoa_cli.state.planjson import dumps
 from erpoa_cli.state.seal import Sealer, require
@@ -107,7 +107,7 @@ class Snapshots:
         )
         made, rows = directory / f"new-{secrets.token_hex(8)}", 0
         with replacing(made) as file:
-            with pq.ParquetWriter(file, kept, compression="zstd") as writer:
+            with pq.ParquetWriter(file, kept, **PARQUET) as writer:
                 for batch in batches:
                     rows += batch.num_rows
                     writer.write_batch(conform(self._sealed(conform(batch, plain), source, fields), kept))
