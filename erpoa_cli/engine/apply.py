@@ -272,7 +272,10 @@ def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:
     pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
     if not pending:
         return outcomes
-    return outcomes.join(ready.rows.select(["ordinal", *pending]), "ordinal").sort_by("ordinal")
+    rows = ready.rows.take(pc.index_in(outcomes["ordinal"], ready.rows["ordinal"].combine_chunks()))
+    for name in pending:
+        outcomes = outcomes.append_column(name, rows[name])
+    return outcomes
 
 
 def _failed(error: SystemFailure) -> Diagnostic:

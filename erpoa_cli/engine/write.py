@@ -120,7 +120,8 @@ def settle(desk: Desk, batch: Batch, ask: WriteBatch) -> pa.Table | None:
 
 def looked_up(desk: Desk, batch: Batch) -> pa.Table:
     """The outcomes of *batch* as the rows in the system show them: a row that has the values it was to get
-    is applied; one that has not was not written, and the reason is lost."""
+    is applied; of any other nobody can say more than that it is not as planned, so it is stale and the next
+    plan compares it anew."""
     fill: dict[str, pa.Array] = {
         "ordinal": batch.rows["ordinal"].combine_chunks(),
         "outcome": pa.array([Outcome.APPLIED.value] * batch.rows.num_rows),
@@ -130,11 +131,11 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
     if batch.action is not Action.CREATE:
         fill |= {f"id_{n}": batch.rows[f"id_{n}"].combine_chunks() for n in desk.id_types}
     outcomes = read_back(desk, batch, pa.table(fill))
-    lost = pc.or_(
+    lost = pc.or_kleene(
         pc.greater(pc.list_value_length(outcomes["deviated"]), 0), pc.equal(outcomes["outcome"], "rejected")
     )
     return _with_outcome(
-        outcomes, lost, Outcome.REJECTED, "not written; the system's reason was lost with the answer"
+        outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
     )
 
 
@@ -185,6 +186,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], applied["ordinal"].combine_chunks()))
     ids = [f"id_{name}" for name in desk.id_types]
     known = all(name in applied.schema.names and not applied[name].null_count for name in ids)
+    told = outcomes if known else outcomes.drop_columns([n for n in outcomes.schema.names if n in ids])
     if known:
         by = tuple(desk.id_types)
         values = applied.select(["ordinal", *ids]).rename_columns(["ordinal", *by])
@@ -192,16 +194,17 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
         by = desk.target.match[0]
         values = rows.select(["ordinal", *(f"d_{n}" for n in by)]).rename_columns(["ordinal", *by])
     fields = () if batch.action is Action.DELETE else batch.fields
-    found = _found(desk, fields, by, values.select(list(by)))
-    wanted = rows.select(["ordinal", *(f"d_{name}" for name in fields)])
-    seen = desk.compare(_comparison(desk, fields, by), {"asked": values, "wanted": wanted, "found": found})
+    tables = {
+        "told": told,
+        "asked": values,
+        "wanted": rows.select(["ordinal", *(f"d_{name}" for name in fields)]),
+        "found": _found(desk, fields, by, values.select(list(by))),
+    }
     gone = batch.action is Action.DELETE
-    missing = pc.equal(seen["found"], gone)
-    told = outcomes.drop_columns([n for n in outcomes.schema.names if n.startswith("id_")])
-    table = told.join(seen.drop_columns(["found"]), "ordinal").sort_by("ordinal")
-    wrong = pc.is_in(table["ordinal"], seen.filter(missing)["ordinal"].combine_chunks())
+    table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
     words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
-    return _with_outcome(table, wrong, Outcome.REJECTED, words)
+    wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
+    return _with_outcome(table.drop_columns(["here"]), wrong, Outcome.REJECTED, words)
 
 
 def _found(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
@@ -219,30 +222,30 @@ def _found(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Tabl
     return table
 
 
-def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str]) -> str:
-    """SQL over asked (ordinal, *by*), wanted (ordinal, d_*) and found rows."""
+def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
+    """SQL over told (outcomes), asked (ordinal, *by*), wanted (ordinal, d_*) and found rows, whose *ids* are news."""
     on = " AND ".join(f"f.{identifier(n)} = q.{identifier(n)}" for n in by)
     differs = ", ".join(
         f"CASE WHEN f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)} THEN {literal(n)} END"
         for n in fields
     )
     columns = [
-        "q.ordinal",
-        "f.here IS NOT NULL AS found",
-        *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in desk.id_types),
-        f"CASE WHEN f.here THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) ELSE [] END AS deviated",
+        "t.*",
+        "f.here IS NOT NULL AS here",
+        *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
+        f"CASE WHEN f.here THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) END AS deviated",
         *(f"f.{identifier(n)} AS {identifier('s_' + n)}" for n in fields),
         *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
     ]
     return (
-        f"SELECT {', '.join(columns)} FROM asked q JOIN wanted w USING (ordinal) "
-        f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} "
-        "ORDER BY q.ordinal"
+        f"SELECT {', '.join(columns)} FROM told t LEFT JOIN asked q USING (ordinal) LEFT JOIN wanted w USING (ordinal) "
+        f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} ORDER BY t.ordinal"
     )
 
 
 def _with_outcome(table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str) -> pa.Table:
-    """*table* with *outcome* and *words* in the rows *where* holds."""
+    """*table* with *outcome* and *words* in the rows *where* holds (NULL: does not)."""
+    where = pc.fill_null(where, False)
     for name, value in (("outcome", outcome.value), ("error_class", outcome.value), ("error", words)):
         position = table.schema.get_field_index(name)
         table = table.set_column(position, name, pc.if_else(where, value, table[name]))
