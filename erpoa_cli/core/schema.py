@@ -35,7 +35,7 @@ _DUCKDB = {
     Kind.BYTES: "BLOB",
 }
 _BARE = {kind.value: kind for kind in _DUCKDB}
-_TOKEN = re.compile(r"\s*([A-Za-z_]\w*|\d+|[(),<>:])")
+_TOKEN = re.compile(r"\s*([^\W\d]\w*|\d+|[(),<>:])")
 
 
 @dataclass(frozen=True, slots=True)
