@@ -19,7 +19,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.check import Bound
+    from erpoa_cli.engine.bound import Bound
     from erpoa_cli.engine.plan import PlanOptions
 
 app = application()
@@ -71,7 +71,7 @@ def plan_and_apply(
 ) -> Ending:
     """Make a plan, show it, ask, and apply that same plan file."""
     result = planning.make(options, bound, asked)
-    ending = planning.ending(options, bound, result, detailed=False, full=full, limit=limit)
+    ending = planning.ending(bound, result, detailed=False, full=full, limit=limit)
     if result.exit is Exit.BLOCKED or not result.header.applyable:
         return ending
     if not yes:

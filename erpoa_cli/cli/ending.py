@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from erpoa_cli.cli.interrupt import Terminated
 from erpoa_cli.cli.log import MASKER, keep_traceback
@@ -27,7 +27,7 @@ class Ending:
     report: PlanReport | Answer
     exit: Exit = Exit.SUCCESS
     full: bool = False
-    table: object = None
+    table: Any = None
 
 
 def finish(options: Options, ending: Ending) -> int:
@@ -54,17 +54,16 @@ def rendered(options: Options, ending: Ending) -> str | None:
         case Format.MARKDOWN:
             from erpoa_cli.render import markdown
 
-            return markdown.document(report, full=ending.full)
+            return markdown.document(report)
         case Format.CSV:
             from erpoa_cli.render import csv
 
             return csv.document(report)
         case Format.JUNIT | Format.SARIF:
-            from erpoa_cli.render import findings
-
-            return findings.document(options.format.value, options.command, report, report.diagnostics)
+            return _findings(options, report)
         case Format.PARQUET:
-            return _parquet(options, ending)
+            _parquet(options, ending)
+            return None
 
 
 def _text(options: Options, ending: Ending) -> str | None:
@@ -87,13 +86,38 @@ def text_lines(ending: Ending, cells: int) -> Iterable[Line]:
     return table.answer(ending.report, cells)
 
 
+def _findings(options: Options, report: PlanReport | Answer) -> str:
+    """Diagnostics, and the cases of `test`, for tools that collect findings."""
+    from erpoa_cli import __version__
+    from erpoa_cli.core.codes import CATALOGUE
+    from erpoa_cli.render import findings
+
+    if options.command not in {"validate", "test", "doctor"}:
+        raise unsupported(options, "JUnit and SARIF are for the findings of validate, test and doctor.")
+    shown = [masked(d) for d in report.diagnostics]
+    if options.format is Format.SARIF:
+        return findings.sarif(shown, __version__, {code: entry.title for code, entry in CATALOGUE.items()})
+    cases = report.data.get("tests", ()) if isinstance(report, Answer) else ()
+    return findings.junit(f"erpoa {options.command}", cases, shown)
+
+
 def _parquet(options: Options, ending: Ending) -> None:
-    from erpoa_cli.engine.export import write_parquet
+    from erpoa_cli.engine.export import text_table, write_parquet
 
     path = file_of(options)
-    if ending.table is None or path is None:
-        raise unsupported(options, "Parquet is written by `show` and `query`, into the file that -o names.")
-    write_parquet(ending.table, path)
+    if path is None:
+        raise unsupported(options, "Parquet needs a file: name it with -o; `erpoa show PLAN` writes plans.")
+    if ending.table is not None:
+        write_parquet(ending.table, path)
+    elif isinstance(ending.report, PlanReport):
+        from erpoa_cli.render.csv import COLUMNS, plan_rows
+
+        write_parquet(text_table(COLUMNS, list(plan_rows(ending.report))), path)
+    elif ending.report.tables:
+        table = ending.report.tables[0]
+        write_parquet(text_table(table.columns, table.rows), path)
+    else:
+        raise unsupported(options, "There are no rows in this answer.")
 
 
 def unsupported(options: Options, why: str) -> Failure:

@@ -19,7 +19,7 @@ from erpoa_cli.core.secret import Secret
 
 if TYPE_CHECKING:
     from erpoa_cli.core.project import Project
-    from erpoa_cli.engine.check import Bound
+    from erpoa_cli.engine.bound import Bound
     from erpoa_cli.state import Sealer, StateReader, StateWriter
 
 
@@ -149,7 +149,11 @@ def plan_report(
     from erpoa_cli.state import PlanFile
 
     told = report(
-        PlanFile.open(path), limit=None if full else limit, addresses=addresses, sealer=sealer(loaded)
+        PlanFile.open(path),
+        Path(loaded.root),
+        limit=None if full else limit,
+        addresses=addresses,
+        sealer=sealer(loaded),
     )
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
@@ -190,8 +194,15 @@ def _git(directory: Path, *arguments: str) -> str:
     """What git answers; empty when it is missing or refuses. Hooks and prompts stay off."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), "-c", "core.fsmonitor=false", *arguments],
+        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            [  # noqa: S607 - the git that the user has
+                "git",
+                "-C",
+                str(directory),
+                "-c",
+                "core.fsmonitor=false",
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             timeout=20,

@@ -14,7 +14,7 @@ from erpoa_cli.cli.progress import listener
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.check import Bound
+    from erpoa_cli.engine.bound import Bound
     from erpoa_cli.engine.plan import PlanOptions, PlanResult, Waiver
 
 app = application()
@@ -80,7 +80,7 @@ def plan(
             waivers=waivers(waive, reason),
         ),
     )
-    return ending(options, bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    return ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
 
 
 def asked(
@@ -130,9 +130,7 @@ def make(options: Options, bound: Bound, wanted: PlanOptions) -> PlanResult:
         return make_plan(bound, connections, state, wanted, listen)
 
 
-def ending(
-    options: Options, bound: Bound, result: PlanResult, *, detailed: bool, full: bool, limit: int
-) -> Ending:
+def ending(bound: Bound, result: PlanResult, *, detailed: bool, full: bool, limit: int) -> Ending:
     """The plan as the answer; changes end in 0 unless *detailed*."""
     report = opened.plan_report(
         bound.project, result.path, full=full, limit=limit, diagnostics=result.diagnostics

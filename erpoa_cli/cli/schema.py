@@ -42,7 +42,7 @@ def kinds() -> dict[str, str]:
 
 @command(app, "print")
 def print_(
-    options: Options,
+    _options: Options,
     kind: Annotated[
         str | None, typer.Argument(help="Which one; without it, the list.", metavar="[KIND]")
     ] = None,

@@ -30,11 +30,6 @@ def show(
     Needs no connection. With --format parquet -o FILE all rows of the plan as a table."""
     project = opened.project(options)
     addresses = [opened.address(text) for text in address or ()]
-    report = opened.plan_report(project, file, full=full or bool(addresses), limit=limit, addresses=addresses)
-    table = None
-    if options.format is Format.PARQUET:
-        from erpoa_cli.engine.export import plan_rows
-        from erpoa_cli.state import PlanFile
-
-        table = plan_rows(PlanFile.open(file))
-    return Ending(report, full=full or bool(addresses), table=table)
+    everything = full or bool(addresses) or options.format is Format.PARQUET
+    report = opened.plan_report(project, file, full=everything, limit=limit, addresses=addresses)
+    return Ending(report, full=full or bool(addresses))

@@ -9,6 +9,7 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.log import set_up
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.project import Project
@@ -29,7 +30,7 @@ def validate(
     Offline: nothing is connected to, nothing is written. All problems are told at once."""
     from erpoa_cli.project import load_findings
 
-    opened.set_up(options)
+    set_up(options)
     found, diagnostics = load_findings(
         opened.root(options), opened.environment(options), dict(options.variables), getenv=os.environ.get
     )

@@ -72,7 +72,7 @@ def opening(report: PlanReport, cells: int) -> Iterator[Line]:
         yield from _labelled("file", clean.terminal(report.file), cells)
     if header.effects_digest:
         yield from _labelled("digest", header.effects_digest, cells)
-    yield from _labelled("changes", _numbers(report), cells)
+    yield from _labelled("changes", numbers(report), cells)
     words, style = verdict(report)
     if not report.run:
         yield from _labelled("verdict", words, cells, style)
@@ -118,13 +118,14 @@ def _guards(guards: tuple[GuardVerdict, ...], cells: int) -> Iterator[Line]:
     told = ", ".join(f"{number} {word}" for number, word in parts if number)
     yield from _labelled("guards", told, cells, "error" if blocking else "")
     for guard in loud:
-        yield from _labelled("", _guard(guard), cells, "error" if guard.blocks else "warning")
+        yield from _labelled("", guard_words(guard), cells, "error" if guard.blocks else "warning")
     tight = [g for g in guards if g not in loud and g.measured]
     for guard in sorted(tight, key=lambda g: -g.measured)[:3]:
-        yield from _labelled("", _guard(guard), cells)
+        yield from _labelled("", guard_words(guard), cells)
 
 
-def _guard(guard: GuardVerdict) -> str:
+def guard_words(guard: GuardVerdict) -> str:
+    """A guard, what it measured and its limit."""
     name = f"{guard.target}.{guard.guard}" if guard.target else guard.guard
     mark = "✗" if guard.blocks else "!" if guard.waived else "✓"
     of = f" of {count(guard.base)}" if guard.base else ""
@@ -134,7 +135,8 @@ def _guard(guard: GuardVerdict) -> str:
     return text + (f"; {clean.terminal(guard.message)}" if guard.message else "")
 
 
-def _numbers(report: PlanReport) -> str:
+def numbers(report: PlanReport) -> str:
+    """How many rows, by what happens to them."""
     counts, aside, outcomes = totals(report)
     told = [f"{count(n)} {word}" for word, n in counted(counts, WRITING)] or ["none"]
     rest = [f"{count(n)} {word.replace('_', ' ')}" for word, n in counted(counts, STATE_ONLY)]
@@ -149,10 +151,10 @@ def closing(report: PlanReport) -> Iterator[Line]:
     words, style = verdict(report)
     if report.run:
         yield line(
-            Piece(f"Run {report.run.id}: ", "title"), Piece(f"{report.run.status} · {_numbers(report)}")
+            Piece(f"Run {report.run.id}: ", "title"), Piece(f"{report.run.status} · {numbers(report)}")
         )
         return
-    pieces = [Piece("Plan: ", "title"), Piece(_numbers(report)), Piece(" · "), Piece(words, style)]
+    pieces = [Piece("Plan: ", "title"), Piece(numbers(report)), Piece(" · "), Piece(words, style)]
     if style == "good" and report.header.applyable:
         pieces.append(Piece(f" until {instant(report.header.expires)}", "note"))
         if report.file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.plan import Change, SetAside
@@ -15,6 +14,7 @@ from erpoa_cli.render.summary import closing, opening
 from erpoa_cli.render.words import ASIDE, OUTCOMES, STATE_ONLY, WRITING, count, counted, marked
 
 Row = Change | SetAside
+Key = tuple[tuple[str, str], ...]
 
 
 def plan(report: PlanReport, cells: int = 100, *, full: bool = False) -> Iterator[Line]:
@@ -88,7 +88,7 @@ def _rows(target: TargetReport, lines: Sequence[TargetReport], cells: int, *, fu
     below = _by_document(target, lines)
     for row in own:
         yield from _row(row, cells, full=full)
-        yield from _nested(below.pop(_key(row.address), ()), row.address, cells, full=full)
+        yield from _nested(below.pop(row.address.key, ()), row.address, cells, full=full)
     for key, rows in below.items():
         document = Address(target.target, key)
         unchanged = Piece("  (the document itself is unchanged)", "note")
@@ -102,23 +102,15 @@ def _listed(target: TargetReport) -> Iterator[Change]:
     return (change for change in target.changes if change.address not in examples)
 
 
-def _by_document(
-    target: TargetReport, lines: Sequence[TargetReport]
-) -> dict[tuple[tuple[str, str], ...], tuple[Row, ...]]:
-    parts = 0
-    for row in (*target.changes, *target.set_aside):
-        parts = len(row.address.key)
-        break
+def _by_document(target: TargetReport, lines: Sequence[TargetReport]) -> dict[Key, list[Row]]:
+    """The rows of *lines* by the key of their document, which is the first part of their own."""
     rows: list[Row] = [row for child in lines for row in (*_listed(child), *child.set_aside)]
-    if not rows:
-        return {}
-    parts = parts or len(rows[0].address.key) - 1
-    keyed = sorted(rows, key=lambda row: row.address.key[:parts])
-    return {key: tuple(group) for key, group in groupby(keyed, key=lambda row: row.address.key[:parts])}
-
-
-def _key(address: Address) -> tuple[tuple[str, str], ...]:
-    return address.key
+    documents = [len(row.address.key) for row in (*target.changes, *target.set_aside)]
+    parts = documents[0] if documents else max((len(row.address.key) - 1 for row in rows), default=0)
+    below: dict[Key, list[Row]] = {}
+    for row in rows:
+        below.setdefault(row.address.key[:parts], []).append(row)
+    return below
 
 
 def _nested(rows: Sequence[Row], parent: Address, cells: int, *, full: bool) -> Iterator[Line]:

@@ -1,0 +1,48 @@
+"""`erpoa resume`: continue a run that was interrupted, settling what is in doubt by looking."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.apply import Verify
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.interrupt import stopping
+from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.plan import LIMIT, Full, Limit
+from erpoa_cli.cli.progress import listener
+
+app = application()
+
+
+@command(app)
+def resume(
+    options: Options,
+    run: Annotated[
+        str | None, typer.Argument(help="Which run; default: the unfinished one.", metavar="[RUN]")
+    ] = None,
+    verify: Verify = True,
+    full: Full = False,
+    limit: Limit = LIMIT,
+) -> Ending:
+    """Continue an interrupted run to the same end that an undisturbed one has.
+
+    Operations whose outcome is unknown are looked up in the system, never repeated blindly."""
+    from erpoa_cli.engine.apply import ApplyOptions
+    from erpoa_cli.engine.connect import Connections
+    from erpoa_cli.engine.resume import resume as continue_run
+
+    bound = opened.bound(options)
+    project = bound.project
+    with (
+        Connections(project) as connections,
+        opened.writing(options, project) as store,
+        listener(options) as listen,
+        stopping() as stop,
+    ):
+        wanted = ApplyOptions(verify=verify, stop=stop)
+        result = continue_run(run, bound, connections, store, wanted, listen)
+    report = opened.run_report(project, result.run, full=full, limit=limit, diagnostics=result.diagnostics)
+    return Ending(report, result.exit, full=full)

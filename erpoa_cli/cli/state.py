@@ -1,0 +1,235 @@
+"""`erpoa state`: care for what erpoa remembers; each command with --dry-run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.core.address import Address
+from erpoa_cli.core.canonical import key_text
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.report import Answer, Table
+
+if TYPE_CHECKING:
+    from erpoa_cli.state import StateReader, StateWriter
+
+app = application("Care for what erpoa remembers.")
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
+Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="ADDRESS")]
+
+
+@command(app)
+def show(options: Options) -> Ending:
+    """Show lineage, serial, and how many rows are managed, rejected, in doubt and protected."""
+    project = opened.project(options)
+    with opened.reading(project) as state:
+        rows = [
+            (name, layout.system, layout.object, _managed(state, name))
+            for name, layout in state.targets().items()
+        ]
+        counts = {
+            "rejected": len(state.rejected()),
+            "in_doubt": len(state.in_doubt()),
+            "protected": len(state.protected()),
+        }
+        data: dict[str, Any] = {
+            "environment": project.environment,
+            "lineage": state.lineage,
+            "serial": state.serial,
+            "targets": [dict(zip(("target", "system", "object", "rows"), row, strict=True)) for row in rows],
+            **counts,
+            "bookmarks": dict(state.bookmarks()),
+        }
+    lines = (
+        f"environment {project.environment}, serial {data['serial']}, lineage {data['lineage'] or '(none yet)'}",
+        ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in counts.items()),
+    )
+    table = Table(("target", "system", "object", "managed rows"), tuple(rows))
+    return Ending(Answer(data=data, tables=(table,), lines=lines))
+
+
+def _managed(state: StateReader, target: str) -> int:
+    return sum(batch.num_rows for batch in state.base(state.targets()[target]))
+
+
+@command(app)
+def links(
+    options: Options,
+    target: Annotated[str, typer.Argument(help="A target.", metavar="TARGET")],
+) -> Ending:
+    """List which row of ours is which row of theirs."""
+    from erpoa_cli.core.canonical import canonical
+
+    project = opened.project(options)
+    with opened.reading(project) as state:
+        layout = _known(state, target)
+        columns = [*(f"k_{n}" for n in layout.key), *(f"id_{n}" for n in layout.id)]
+        types = [*layout.key.values(), *layout.id.values()]
+        rows = [
+            tuple(canonical(value, type_) for value, type_ in zip(row.values(), types, strict=True))
+            for batch in state.base(layout)
+            for row in batch.select(columns).to_pylist()
+        ]
+    names = (*layout.key, *(f"id {n}" for n in layout.id))
+    data = [
+        {
+            "key": dict(zip(layout.key, row, strict=False)),
+            "id": dict(zip(layout.id, row[len(layout.key) :], strict=True)),
+        }
+        for row in rows
+    ]
+    return Ending(Answer(data={"target": target, "links": data}, tables=(Table(names, tuple(rows)),)))
+
+
+def _known(state: StateReader, target: str) -> Any:
+    targets = state.targets()
+    if target not in targets:
+        raise Failure(
+            Diagnostic(
+                "E0605", f"the state knows no target {target!r}", remedy=did_you_mean(target, targets)
+            ),
+            exit=Exit.INVALID,
+        )
+    return targets[target]
+
+
+@command(app)
+def forget(options: Options, address: Row, dry_run: DryRun = False) -> Ending:
+    """Forget a row: it stays in their system, and the next plan meets it as for the first time."""
+    row = opened.address(address)
+    return _edit(
+        options,
+        row,
+        dry_run=dry_run,
+        words="forgotten",
+        edit=lambda state, project: state.forget(row.target, _key(row), opened.sealer(project)),
+    )
+
+
+@command(app)
+def protect(
+    options: Options,
+    address: Row,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded.")] = "",
+    dry_run: DryRun = False,
+) -> Ending:
+    """Protect a row from being deleted."""
+    row = opened.address(address)
+
+    def edit(state: StateWriter, _project: Project) -> bool:
+        state.protect(row.target, _key(row), reason)
+        return True
+
+    return _edit(options, row, dry_run=dry_run, words="protected", edit=edit)
+
+
+@command(app)
+def unprotect(options: Options, address: Row, dry_run: DryRun = False) -> Ending:
+    """Let a protected row be deleted again."""
+    row = opened.address(address)
+    return _edit(
+        options,
+        row,
+        dry_run=dry_run,
+        words="no longer protected",
+        edit=lambda state, _project: state.unprotect(row.target, _key(row)),
+    )
+
+
+@command(app)
+def rekey(
+    options: Options,
+    address: Row,
+    new: Annotated[str, typer.Argument(help="Its new address.", metavar="NEW")],
+    dry_run: DryRun = False,
+) -> Ending:
+    """Give a managed row another key, so that a renamed code is not a delete and a create."""
+    row, renamed = opened.address(address), opened.address(new)
+    if renamed.target != row.target:
+        raise Failure(
+            Diagnostic("E0606", f"{new} is a row of another target than {address}"), exit=Exit.INVALID
+        )
+    return _edit(
+        options,
+        row,
+        dry_run=dry_run,
+        words=f"now {renamed}",
+        edit=lambda state, project: state.rekey(row.target, _key(row), _key(renamed), opened.sealer(project)),
+    )
+
+
+@command(app)
+def adopt(
+    options: Options,
+    address: Row,
+    id: Annotated[list[str], typer.Option("--id", metavar="FIELD=VALUE", help="Their row's own id.")],
+    dry_run: DryRun = False,
+) -> Ending:
+    """Say which of their rows is ours, where recognition by `match` cannot tell."""
+    row = opened.address(address)
+    values = dict(_assignment(text) for text in id)
+
+    def edit(state: StateWriter, project: Project) -> bool:
+        state.adopt(_known(state, row.target), _key(row), values, opened.sealer(project))
+        return True
+
+    return _edit(options, row, dry_run=dry_run, words="adopted", edit=edit)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"), exit=Exit.INVALID)
+    return name, value
+
+
+def _key(address: Address) -> str:
+    key: Mapping[str, str] = dict(address.key)
+    return key_text(key)
+
+
+def _edit(
+    options: Options,
+    row: Address,
+    *,
+    dry_run: bool,
+    words: str,
+    edit: Callable[[StateWriter, Project], Any],
+) -> Ending:
+    """Change the state under the lock, or with *dry_run* say that it would be."""
+    project = opened.project(options)
+    if dry_run:
+        with opened.reading(project) as state:
+            _known(state, row.target)
+        told = Answer(data={"address": str(row), "changed": False}, lines=(f"{row} would be {words}.",))
+        return Ending(told)
+    with opened.writing(options, project) as store:
+        _known(store, row.target)
+        changed = bool(edit(store, project))
+    if not changed:
+        raise Failure(
+            Diagnostic(
+                "E0605", f"the state has no row {row}", remedy=f"`erpoa state links {row.target}` lists them."
+            ),
+            exit=Exit.INVALID,
+        )
+    return Ending(Answer(data={"address": str(row), "changed": True}, lines=(f"{row} is {words}.",)))
+
+
+@command(app)
+def migrate(options: Options) -> Ending:
+    """Bring the state's format up to date."""
+    from pathlib import Path
+
+    from erpoa_cli.state import migrate as bring_up
+
+    project = opened.project(options)
+    number = bring_up(Path(project.root), project.state)
+    return Ending(Answer(data={"format": number}, lines=(f"The state has format {number}.",)))
