@@ -40,11 +40,16 @@ class Differ:
         self._scalar = scalar
 
     def run(self) -> None:
+        """All steps at once, with nothing done between them."""
+        self.compare()
+        self.arrange()
+
+    def compare(self) -> None:
+        """Fill `desired."T"` and `diff."T"`; what the diff wants is not yet ordered."""
         self.recognise()
         self.propagate()
         for task in self._tasks.values():
             self._all(diff(task.shape, task.evidence))
-        self.arrange()
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
@@ -129,6 +134,7 @@ class Differ:
         """Drop what was only needed on the way."""
         parts = [
             "again",
+            "unread",
             "link",
             "match",
             "ids",

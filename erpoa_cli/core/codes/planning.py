@@ -4,4 +4,186 @@ from __future__ import annotations
 
 from erpoa_cli.core.codes.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "E0401",
+        "a key column is empty",
+        "A row of the target's relation has no whole key, so it cannot be told apart and is held; because it may be any row, nothing is removed meanwhile.",
+        "Give the row a key in the source, or leave it out in the transform.",
+    ),
+    Code(
+        "E0402",
+        "a key is repeated",
+        "Several rows of the target's relation have the same key; all of them are held.",
+        "Make the key unique in the transform, or declare more key columns.",
+    ),
+    Code(
+        "E0403",
+        "several of their rows match",
+        "No link is known and a `match` set hits more than one row of their system; the row is held.",
+        "Merge the doubles in their system, or narrow `match`.",
+    ),
+    Code(
+        "E0404",
+        "several of our rows match the same row of theirs",
+        "Two rows with different keys would both take the same row of their system; both are held.",
+        "Narrow `match`, or mend the key.",
+    ),
+    Code(
+        "E0405",
+        "a referenced row does not exist",
+        "A `ref` names a key that the other target neither has nor creates; the row is held.",
+        "Bring the other row first, correct the key, or write `missing: null`.",
+    ),
+    Code(
+        "E0406",
+        "a reference is empty",
+        "The columns of a `ref` with `when_null: hold` are NULL; the row is held.",
+        "Fill the column in the source, or write `when_null: null`.",
+    ),
+    Code(
+        "E0407",
+        "this target never creates",
+        "The mode is `update_only` and the row does not exist in their system; it is held.",
+        "Create the row there, or change the mode.",
+    ),
+    Code(
+        "E0408",
+        "an identifier came twice",
+        "Their system returned several rows with the identifier this row is linked to; nothing is decided on such a read.",
+        "Read again; if it stays, report it to the owner of the system.",
+    ),
+    Code(
+        "E0409",
+        "the row it waits for is not written",
+        "A reference points to a row that this plan neither finds nor creates, e.g. because it is held itself.",
+        "Mend the row it points to; this one then flows by itself.",
+    ),
+    Code(
+        "E0410",
+        "a value of theirs cannot be read",
+        "A row of their system has a value that does not parse as the declared type; the row is left alone.",
+        "Correct the value in their system, or declare the type that it has.",
+    ),
+    Code(
+        "E0411",
+        "the parents of a row form a circle",
+        "Rows of a tree refer to each other in a circle, so none can be written first; they are held.",
+        "Break the circle in the source.",
+    ),
+    Code(
+        "E0412",
+        "a line of the document is held",
+        "With `on_line_problem: hold_document` a line that cannot be written holds its whole document.",
+        "Mend the line, or write `on_line_problem: hold_line`.",
+    ),
+    Code(
+        "E0413",
+        "the document of a line is held",
+        "A document that cannot be written holds its lines.",
+        "Mend the document.",
+    ),
+    Code(
+        "E0420",
+        "a removal is not proven",
+        "The row is missing from what is wanted, but the reads do not prove that it is gone; it is not removed.",
+        "See the reason: read the source completely, mend held rows, or select what was left out.",
+    ),
+    Code(
+        "E0421",
+        "their side was not read completely",
+        "The row was not seen in their system, but the read was not complete; writing it might make a double.",
+        "Repeat the plan when the system answers completely.",
+    ),
+    Code(
+        "E0422",
+        "the row is protected",
+        "`erpoa state protect` forbids its removal.",
+        "Lift the protection, or keep the row.",
+    ),
+    Code(
+        "E0423",
+        "their system refused this before",
+        "The row was rejected and is still the same; it is not tried again until it changes.",
+        "Mend the row, or run `erpoa retry`.",
+    ),
+    Code(
+        "E0424",
+        "the last operation is in doubt",
+        "Nobody knows yet whether the last write of this row took effect.",
+        "Run `erpoa resume` or `erpoa resolve`.",
+    ),
+    Code(
+        "E0425",
+        "the row waits for values of this plan",
+        "All that changes are values that other rows of this same plan will give.",
+        "Apply this plan and plan again.",
+    ),
+    Code(
+        "E0426",
+        "their row cannot be named",
+        "A row of theirs would be removed, but has no key by which it can be named.",
+        "Map every key column to a field of the target.",
+    ),
+    Code(
+        "E0427",
+        "a target that refers to it is not selected",
+        "A narrowed plan does not delete what targets outside the selection may refer to.",
+        "Select those targets too, or plan without selection.",
+    ),
+    Code(
+        "E0428",
+        "a sibling target creates the row",
+        "Two targets keep this object and both would create the row in one plan; only the first does.",
+        "Apply this plan and plan again.",
+    ),
+    Code(
+        "E0430",
+        "a guard blocks the plan",
+        "More is changed than the limits allow; the numbers are in the message.",
+        "Look at the changes; mend the cause, change the limit, or waive exactly this count with a reason.",
+    ),
+    Code(
+        "E0431",
+        "a waiver lets nothing pass",
+        "A waiver names a guard that does not block, or another count than measured.",
+        "Plan without it, or give the count that was measured.",
+    ),
+    Code("E0432", "a rule objects", "A SQL rule of `policies/` returned rows.", "Look at the rows it names."),
+    Code(
+        "E0433",
+        "a rule cannot be evaluated",
+        "The SQL of a rule fails on the plan's tables.",
+        "Correct it; `erpoa schema print plan-tables` lists the columns.",
+    ),
+    Code(
+        "E0435",
+        "a target could not be read",
+        "What a target's object holds could not be read, so nothing of it is planned.",
+        "See the reason; check with `erpoa doctor`.",
+    ),
+    Code(
+        "E0436",
+        "what a target is fed from is blocked",
+        "A source failed or a test of severity `error` did; nothing of the target is planned.",
+        "Mend what the message names.",
+    ),
+    Code(
+        "E0437",
+        "removals are withheld",
+        "Rows would have been removed, but the reads do not prove that they are gone.",
+        "See the withheld rows and their reasons.",
+    ),
+    Code(
+        "E0438",
+        "the target is another system than before",
+        "The rows under management belong to another endpoint or tenant than the one configured now.",
+        "Point the system back, or start a new environment.",
+    ),
+    Code(
+        "E0439",
+        "a row is not in the plan and not in the reads",
+        "Nothing is known of the address that was asked for.",
+        "Check its spelling: TARGET/column=value.",
+    ),
+)

@@ -14,12 +14,14 @@ from erpoa_cli.core.target import Column, Constant, Reference, Result, TargetFie
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """What a target is fed from: the relation's schema and columns, and whether rows of it were set aside
-    (`held."RELATION"`) whose key is the target's key, so that they can be shown as held rows of the target."""
+    (`held."RELATION"`) whose key is the target's key, so that they can be shown as held rows of the target. `blocked`:
+    the relation is not to be believed (a read or test failed), so nothing is wanted and nothing proven."""
 
     schema: str
     name: str
     columns: tuple[Field, ...]
     held: bool = False
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ def _rows(shape: Shape, feed: Feed) -> str:
     """The rows of the relation; for the lines of a document, one per element of the list column."""
     source = table(feed.schema, feed.name)
     lines = shape.target.lines
+    if feed.blocked:
+        source = f"(SELECT * FROM {source} WHERE false)"
     if lines is None:
         return f"SELECT * FROM {source}"
     listing = next(f.type for f in feed.columns if f.name == lines.column)

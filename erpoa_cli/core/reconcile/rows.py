@@ -25,12 +25,14 @@ from erpoa_cli.core.target import Column, Mode, OnSourceGone, OnVanished, Owns, 
 class Evidence:
     """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
 
-    `first`: no plan of this target was applied yet; `edited`: project files behind the target changed since."""
+    `first`: no plan of this target was applied yet; `edited`: project files behind the target changed since;
+    `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read."""
 
     desired: str = ""
     actual: str = ""
     first: bool = False
     edited: bool = False
+    unread: bool = False
 
 
 def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
@@ -145,13 +147,15 @@ def _wide(shape: Shape, evidence: Evidence) -> str:
     SELECT {listed([*keys, *ids])}, n.d_row, n.b_row, n.a_row, n.copies, n.unnamed, n.again, n.hits, n.claims,
         n.matched AND b.rowid IS NOT NULL AND ({moved}) AS moved, n.linked,
         coalesce(b.generation, g.generation, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
+        {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
         {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
     FROM {work(shape.name, "near")} n CROSS JOIN {work(shape.name, "proof")} proof
         LEFT JOIN {table("desired", shape.name)} d ON d.rowid = n.d_row
         LEFT JOIN {table("actual", shape.name)} a ON a.rowid = n.a_row
         LEFT JOIN {table("base", shape.name)} b ON b.rowid = n.b_row
-        LEFT JOIN {work(shape.name, "gone")} g ON {gone_keys}{_parent_join(shape)}"""
+        LEFT JOIN {work(shape.name, "gone")} g ON {gone_keys}{_parent_join(shape)}
+        {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
 
 
 def _parent_columns(shape: Shape) -> str:
@@ -230,7 +234,7 @@ def _verdict(shape: Shape, evidence: Evidence) -> str:
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "verdict")} AS
     SELECT *, {listed(verdicts)}
-    FROM (SELECT * EXCLUDE (problem, problem_code), {_held(shape, evidence)} FROM {work(shape.name, "wide")})"""
+    FROM (SELECT * EXCLUDE (problem, problem_code, unread), {_held(shape, evidence)} FROM {work(shape.name, "wide")})"""
 
 
 def _gone_verdict(shape: Shape, field: TargetField) -> str:
@@ -264,6 +268,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "E0404",
             "concat(claims, ' of our rows match the same row of theirs')",
         ),
+        ("unread IS NOT NULL", "held", "E0410", "unread"),
         (
             f"{update_only} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
             "held",
