@@ -9,9 +9,19 @@ Schema) → `build` (one module per noun) → `semantics` (what holds between th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_root
 from erpoa_cli.project.published import SCHEMA_KINDS, schema
 from erpoa_cli.project.scaffold import scaffold
 
-__all__ = ["SCHEMA_KINDS", "find_root", "load", "load_findings", "scaffold", "schema"]
+__all__ = ["SCHEMA_KINDS", "conforms", "find_root", "load", "load_findings", "scaffold", "schema"]
+
+
+def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """(dotted path, what is wrong) of everything in *value* that departs from the JSON Schema *wanted*."""
+    from erpoa_cli.project.validate import conforms as judge  # noqa: PLC0415 - jsonschema costs 0.2 s
+
+    return judge(value, wanted)

@@ -8,6 +8,15 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
+from erpoa_cli.project.build import Build
+from erpoa_cli.project.cache import Cache
+from erpoa_cli.project.document import judge, read_documents, render
+from erpoa_cli.project.header import read_header
+from erpoa_cli.project.locate import PROJECT_FILE, find_files
+from erpoa_cli.project.model import Models
+from erpoa_cli.project.notes import Notes
+from erpoa_cli.project.scope import Scope
+from erpoa_cli.project.semantics import check
 
 Getenv = Callable[[str], str | None]
 
@@ -40,4 +49,20 @@ def load_findings(
 
     The project is None when a finding is an error.
     """
-    raise NotImplementedError
+    variables = dict(variables or {})
+    notes = Notes()
+    root = root.resolve()
+    found = find_files(root, notes)
+    cache = Cache.of(root)
+    documents = read_documents(found, notes, cache)
+    header = read_header(documents.get(PROJECT_FILE), root, environment, variables, getenv, notes, cache)
+    for document in documents.values():
+        if document.kind != "project":
+            render(document, header.inputs, notes)
+            judge(document, notes, cache)
+    scope = Scope(notes, owner=header.node.text("owner"))
+    models = Models(header.inputs, cache, scope)
+    project = Build(header, documents, found, models, scope).run()
+    check(project, notes)
+    cache.save()
+    return (None if notes.failed else project), notes.sorted()

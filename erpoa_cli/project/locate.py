@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.project.notes import Notes
+from erpoa_cli.project.parse import MAX_BYTES
+
+PROJECT_FILE = "erpoa.yml"
+MAX_SEED_BYTES = 64_000_000
+MAX_FILES = 20_000
+# folder → kinds of files read there; the kind of a .yml is its schema
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "systems": (".yml",),
+    "contracts": (".yml",),
+    "sources": (".yml",),
+    "seeds": (".yml", ".csv"),
+    "transforms": (".yml", ".sql"),
+    "targets": (".yml",),
+    "policies": (".yml",),
+    "tests": (".yml", ".sql"),
+}
 
 
 def find_root(start: Path) -> Path:
@@ -10,4 +31,137 @@ def find_root(start: Path) -> Path:
 
     Raises `Failure` (exit INVALID, E0101) when there is none.
     """
-    raise NotImplementedError
+    here = start.resolve()
+    for directory in (here, *here.parents):
+        if (directory / PROJECT_FILE).is_file():
+            return directory
+    raise Failure(
+        Diagnostic(
+            "E0101",
+            f"there is no {PROJECT_FILE} here or above",
+            detail=f"looked in {here} and its parents",
+            remedy="Go to the project's directory, name it with -C, or make one with `erpoa init`.",
+        ),
+        exit=Exit.INVALID,
+    )
+
+
+@dataclass(slots=True)
+class Found:
+    """The files of a project, as paths relative to the root with forward slashes, sorted."""
+
+    root: Path
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def under(self, folder: str, suffix: str) -> list[str]:
+        """The files of *folder* with *suffix*, in order."""
+        return [name for name in self.contents if name.startswith(f"{folder}/") and name.endswith(suffix)]
+
+
+def find_files(root: Path, notes: Notes) -> Found:
+    """Read every file of the project at *root* (absolute, resolved). What cannot be read is noted."""
+    found = Found(root)
+    names = [PROJECT_FILE]
+    for folder, suffixes in FOLDERS.items():
+        names += sorted(_listed(root, folder, suffixes, notes))
+    for name in names[:MAX_FILES]:
+        content = _content(root, name, notes)
+        if content is not None:
+            found.contents[name] = content
+    if len(names) > MAX_FILES:
+        notes.error(
+            "E0107", Location(names[MAX_FILES]), f"more than {MAX_FILES:,} files", "Split the project."
+        )
+    return found
+
+
+def _listed(root: Path, folder: str, suffixes: tuple[str, ...], notes: Notes) -> list[str]:
+    names: list[str] = []
+    if not inside(root, root / folder):
+        _outside(folder, notes)
+        return names
+    for directory, folders, files in os.walk(root / folder):  # does not follow symbolic links
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        here = Path(directory).relative_to(root).as_posix()
+        for linked in [f for f in folders if (Path(directory) / f).is_symlink()]:
+            notes.error(
+                "E0103",
+                Location(f"{here}/{linked}"),
+                "a folder that is a symbolic link",
+                "Put the files themselves here: what belongs to the project lies in the project.",
+            )
+        for file in sorted(files):
+            suffix = Path(file).suffix
+            if suffix in suffixes and not file.startswith("."):
+                names.append(f"{here}/{file}")
+            elif suffix in {".yaml", ".YML", ".YAML"}:
+                notes.warn(
+                    "W0102", Location(f"{here}/{file}"), "this file is not read", "Rename it to end in .yml."
+                )
+    return names
+
+
+def inside(root: Path, path: Path) -> bool:
+    """Whether *path*, after following symbolic links, lies in *root*."""
+    return path.resolve().is_relative_to(root)
+
+
+def _outside(name: str, notes: Notes) -> None:
+    notes.error(
+        "E0103",
+        Location(name),
+        "this leads out of the project",
+        "Replace the symbolic link by the file itself: nothing outside the project is read.",
+    )
+
+
+def _content(root: Path, name: str, notes: Notes) -> bytes | None:
+    path = root / name
+    if not inside(root, path):
+        _outside(name, notes)
+        return None
+    limit = MAX_SEED_BYTES if name.endswith(".csv") else MAX_BYTES
+    try:
+        if not path.is_file():
+            notes.error("E0102", Location(name), "this is not a regular file", "Replace it by a file.")
+            return None
+        if path.stat().st_size > limit:
+            notes.error(
+                "E0107",
+                Location(name),
+                f"larger than {limit:,} bytes",
+                "Split it, or read it through a system.",
+            )
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        notes.error(
+            "E0102", Location(name), f"cannot be read: {error.strerror}", "Check the file's permissions."
+        )
+        return None
+
+
+def decoded(name: str, content: bytes, notes: Notes) -> str | None:
+    """The text of a file, without byte order mark and with plain line ends; None (noted) when not UTF-8."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = content.rfind(b"\n", 0, error.start) + 1
+        line = content.count(b"\n", 0, error.start) + 1
+        column = len(content[start : error.start].decode("utf-8", errors="replace")) + 1
+        notes.error(
+            "E0102",
+            Location(name, line, column),
+            "this is not UTF-8",
+            "Save the file as UTF-8" + ("; it looks like GB18030." if _gb18030(content) else "."),
+        )
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _gb18030(content: bytes) -> bool:
+    try:
+        content.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    return True

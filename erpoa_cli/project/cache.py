@@ -1,0 +1,82 @@
+"""What was found out about a file's content, kept under .erpoa/cache so that it need not be found out again.
+
+Only clean results are kept, by the SHA-256 of the content and of this package: whatever changes, the entry is
+simply not found. Nothing here is needed; a cache that cannot be read or written is as good as none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache as once
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+
+
+@once
+def _edition() -> str:
+    """Differs between any two versions of the code that decides."""
+    stamps = [
+        f"{p.name} {s.st_size} {s.st_mtime_ns}"
+        for p in sorted(_HERE.rglob("*"))
+        if p.suffix in {".py", ".json"} and (s := p.stat())
+    ]
+    return sha256("\n".join(stamps).encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class Cache:
+    """Entries (JSON values) by key; those not asked for in this run are dropped on saving."""
+
+    path: Path
+    entries: dict[str, Any] = field(default_factory=dict)
+    _kept: dict[str, Any] = field(default_factory=dict)
+    _changed: bool = False
+
+    @staticmethod
+    def of(root: Path) -> Cache:
+        """The cache of the project at *root*."""
+        made = Cache(root / ".erpoa" / "cache" / "project.json")
+        try:
+            held = json.loads(made.path.read_bytes())
+            if isinstance(held, dict) and held.get("edition") == _edition():
+                made.entries = held["entries"]
+        except (OSError, ValueError, KeyError, RecursionError):
+            pass
+        return made
+
+    def get(self, key: str) -> Any:
+        """The entry of *key*, or None."""
+        found = self.entries.get(key)
+        if found is not None:
+            self._kept[key] = found
+        return found
+
+    def put(self, key: str, entry: Any) -> None:
+        """Keep *entry* for *key*."""
+        self._kept[key] = entry
+        self._changed = True
+
+    def save(self) -> None:
+        """Write the cache if it changed, readable by its owner only. Where there is no .erpoa, none is made."""
+        if (
+            not (self._changed or len(self._kept) != len(self.entries))
+            or not self.path.parent.parent.is_dir()
+        ):
+            return
+        text = json.dumps(
+            {"edition": _edition(), "entries": self._kept}, ensure_ascii=False, separators=(",", ":")
+        )
+        try:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix="project.", suffix=".tmp")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(self.path)
+        except OSError:
+            return

@@ -1,0 +1,333 @@
+"""SQL of models, tests and rules: one SELECT over declared relations that gives the same rows every time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import Token, TokenType
+
+from erpoa_cli.project.template import Rendered
+
+# Functions that reach the machine, the settings or the catalogue, or run SQL that is put together at run time.
+_REACHES_OUT = re.compile(
+    r"(?i)^(read_\w+|\w+_scan(_\w+)?|scan_\w+|glob|sniff_csv|parquet_\w+|duckdb_\w+|pragma_\w+|pg_\w+|inet_\w+|has_\w+_privilege"
+    r"|query|query_table|json_execute_serialized_sql|from_substrait\w*|sql_auto_complete"
+    r"|getenv|getvariable|current_setting|set_config|which_secret|write_log|copy_database|import_database|export_\w+"
+    r"|checkpoint|force_checkpoint|enable_\w+|disable_\w+|truncate_duckdb_logs|storage_info|table_info|metadata_info"
+    r"|icu_calendar_names|python_map_function|test_all_types|test_vector_types|summary|stats|version|platform|user_agent"
+    r"|current_(database|schema|schemas|catalog|user|role|query|query_id|connection_id|transaction_id)|session_user|user"
+    r"|in_search_path|nextval|currval|lastval|txid_current|sleep_ms|pg_sleep|error"
+    r"|collations|database_list|database_size|extension_versions|functions|show|show_\w+|all_profiling_output"
+    r"|add_parquet_key|verify_\w+|get_block_size|get_current_timestamp_ns|load_\w+|install_\w+|http_\w+|url_\w*open)$"
+)
+# Functions whose answer is another one each time.
+_CHANGES = re.compile(
+    r"(?i)^(now|today|ago|random|setseed|uuid\w*|gen_random_uuid|current_(date|time|timestamp)|localtime(stamp)?"
+    r"|get_current_(time|timestamp)|transaction_timestamp|statement_timestamp|clock_timestamp|reservoir_quantile)$"
+)
+_CHANGING_WORDS = re.compile(r"(?i)^(current_(date|time|timestamp)|localtime(stamp)?)$")
+# Functions whose answer depends on the order of rows.
+_NEEDS_ORDER_OVER = frozenset(
+    "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value".split()
+)
+_NEEDS_ORDER_WITHIN = frozenset(
+    "first last any_value arbitrary list array_agg string_agg group_concat listagg json_group_array".split()
+)
+_TABLE_FUNCTIONS = frozenset("range generate_series unnest json_each json_tree".split())
+
+
+@dataclass(frozen=True, slots=True)
+class SqlProblem:
+    """A finding at *offset* of the rendered text."""
+
+    code: str
+    summary: str
+    remedy: str
+    offset: int
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a SELECT reads: (staging schema, name, offset in the rendered text) of every called relation."""
+
+    relations: list[tuple[str, str, int]] = field(default_factory=list)
+    problems: list[SqlProblem] = field(default_factory=list)
+
+
+def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) -> Judged:
+    """Judge the SQL text of *rendered*: exactly one SELECT; tables only through template calls, CTEs, and
+    tables of *plain_schemas*; no function that reaches out of the relations or answers differently each time."""
+    judged = Judged()
+    try:
+        tokens = sqlglot.tokenize(rendered.text, read="duckdb")
+        statements = [s for s in sqlglot.parse(rendered.text, read="duckdb") if s is not None]
+    except SqlglotError as error:
+        judged.problems.append(_syntax(error, rendered.text))
+        return judged
+    except RecursionError:
+        judged.problems.append(SqlProblem("E0210", "nested too deeply", "Write it flatter, with WITH.", 0))
+        return judged
+    if not _one_select(statements, tokens, judged):
+        return judged
+    _tables(statements[0], rendered, plain_schemas, judged)
+    written = [not rendered.piece(token.start).expression for token in tokens]
+    for index, token in enumerate(tokens):
+        if written[index]:
+            judged.problems.extend(_token(tokens, index, token))
+    judged.problems.sort(key=lambda p: p.offset)
+    return judged
+
+
+def _syntax(error: SqlglotError, text: str) -> SqlProblem:
+    details = getattr(error, "errors", None) or [{}]
+    first = details[0]
+    said = first.get("description") or str(error).split("\n", 1)[0]
+    line, column = first.get("line"), first.get("col")
+    offset = 0
+    if line:
+        starts = [0, *(m.end() for m in re.finditer("\n", text))]
+        end = starts[min(line, len(starts)) - 1] + (column or 1)
+        offset = max(0, end - len(first.get("highlight") or "x"))
+    elif found := re.search(r"Error tokenizing|Missing .* from (\d+):(\d+)", str(error)):
+        if found.lastindex:
+            starts = [0, *(m.end() for m in re.finditer("\n", text))]
+            offset = starts[min(int(found[1]), len(starts)) - 1] + int(found[2]) - 1
+    return SqlProblem(
+        "E0210", f"this is not SQL: {said}", "DuckDB's SQL is meant; see the place shown.", offset
+    )
+
+
+def _one_select(statements: Sequence[exp.Expression], tokens: Sequence[Token], judged: Judged) -> bool:
+    remedy = "A model is one SELECT (WITH is fine); what it gives is the relation."
+    if not statements:
+        judged.problems.append(SqlProblem("E0211", "there is no SELECT here", remedy, 0))
+        return False
+    if len(statements) > 1:
+        second = next((t.end + 1 for t in tokens if t.token_type is TokenType.SEMICOLON), 0)
+        judged.problems.append(SqlProblem("E0211", "more than one statement", remedy, second))
+        return False
+    root = statements[0]
+    wrong = next(
+        (
+            n
+            for n in root.walk()
+            if isinstance(
+                n, exp.DML | exp.DDL | exp.Command | exp.Describe | exp.Show | exp.Into | exp.Set | exp.Copy
+            )
+            and not isinstance(n, exp.Query)
+        ),
+        None,
+    )
+    if not isinstance(root, exp.Query) or wrong is not None:
+        what = type(wrong if wrong is not None else root).__name__.upper()
+        judged.problems.append(
+            SqlProblem("E0211", f"{what} is not a SELECT", remedy, tokens[0].start if tokens else 0)
+        )
+        return False
+    return True
+
+
+def _tables(root: exp.Expression, rendered: Rendered, plain: frozenset[str], judged: Judged) -> None:
+    for table in root.find_all(exp.Table):
+        source = table.this
+        if isinstance(source, exp.Func):
+            name = source.name if isinstance(source, exp.Anonymous) else source.sql_name()
+            if name.lower() not in _TABLE_FUNCTIONS and not _REACHES_OUT.match(name):
+                start = source.meta.get("start", 0)
+                judged.problems.append(
+                    SqlProblem(
+                        "E0213", f"the table function {name.lower()}() is not allowed", _RELATIONS, start
+                    )
+                )
+            continue
+        start = source.meta.get("start", 0) if isinstance(source, exp.Identifier) else 0
+        if isinstance(source, exp.Identifier) and rendered.piece(start).expression:
+            judged.relations.append((table.db, table.name, start))
+        elif not isinstance(source, exp.Identifier):
+            judged.problems.append(SqlProblem("E0212", "this cannot stand as a table", _RELATIONS, start))
+        elif not (_is_cte(table) or (table.db in plain and not table.catalog)):
+            name = ".".join(part for part in (table.catalog, table.db, table.name) if part)
+            judged.problems.append(
+                SqlProblem(
+                    "E0212",
+                    f"`{name}` is not a declared relation",
+                    f"Write {{{{ source('{table.name}') }}}} for a source, {{{{ ref('{table.name}') }}}} for a transform or seed."
+                    if not plain
+                    else f"Rules read plan.{', plan.'.join(PLAN_TABLES)}.",
+                    _first(table, start),
+                )
+            )
+
+
+PLAN_TABLES = ("changes", "fields", "targets", "reads", "grants")
+_RELATIONS = "A SELECT reads sources, transforms and seeds: {{ source('NAME') }}, {{ ref('NAME') }}."
+
+
+def _first(table: exp.Table, start: int) -> int:
+    parts = [part.meta.get("start", start) for part in table.parts if isinstance(part, exp.Identifier)]
+    return min(parts, default=start)
+
+
+def _is_cte(table: exp.Table) -> bool:
+    if table.db or table.catalog:
+        return False
+    name = table.name.casefold()
+    node: exp.Expression | None = table
+    while node is not None:
+        with_ = node.args.get("with_") or node.args.get("with")
+        if with_ is not None and any(cte.alias.casefold() == name for cte in with_.expressions):
+            return True
+        node = node.parent
+    return False
+
+
+def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlProblem]:
+    name = token.text.lower()
+    called = index + 1 < len(tokens) and tokens[index + 1].token_type is TokenType.L_PAREN
+    if token.token_type is TokenType.STRING:
+        return
+    if called and _REACHES_OUT.match(name):
+        yield SqlProblem(
+            "E0213",
+            f"{name}() is not allowed",
+            f"It reaches out of the declared relations. {_RELATIONS}",
+            token.start,
+        )
+    elif (called and _CHANGES.match(name)) or (_CHANGING_WORDS.match(name) and _stands_alone(tokens, index)):
+        yield SqlProblem(
+            "E0214",
+            f"{name} gives another answer each time",
+            "The same inputs must give the same plan: write {{ as_of() }}, the one instant of the plan."
+            if "uuid" not in name and "random" not in name and "quantile" not in name
+            else "The same inputs must give the same plan: compute it from the row's key, like md5(code).",
+            token.start,
+        )
+    elif called and name in _NEEDS_ORDER_OVER and not _ordered(tokens, index, within=False):
+        yield _unordered(f"{name}() without ORDER BY", "Name the order: over (order by …).", token)
+    elif called and name in _NEEDS_ORDER_WITHIN and not _ordered(tokens, index, within=True):
+        yield _unordered(
+            f"{name}() without ORDER BY",
+            f"Name the order: {name}(… order by …), or use min() or max().",
+            token,
+        )
+    elif token.token_type in {TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH} and not _ordered_before(
+        tokens, index
+    ):
+        yield _unordered(f"{name} without ORDER BY", "Name the order, by a key at last.", token)
+    elif token.token_type is TokenType.TABLE_SAMPLE or (
+        name == "sample" and index and tokens[index - 1].token_type is TokenType.USING
+    ):
+        yield SqlProblem(
+            "E0214", "a sample is another one each time", "Choose rows by a condition.", token.start
+        )
+    elif (
+        token.token_type is TokenType.DISTINCT
+        and _next_is(tokens, index, TokenType.ON)
+        and not _ordered_after(tokens, index)
+    ):
+        yield _unordered(
+            "distinct on without ORDER BY", "Name which row is kept: order by the same columns, then …", token
+        )
+    elif token.token_type in {TokenType.PARAMETER, TokenType.PLACEHOLDER}:
+        yield SqlProblem("E0211", "parameters have no value here", "Write {{ var('name') }}.", token.start)
+
+
+def _unordered(summary: str, remedy: str, token: Token) -> SqlProblem:
+    return SqlProblem("E0214", f"{summary} picks rows at random", remedy, token.start)
+
+
+def _next_is(tokens: Sequence[Token], index: int, kind: TokenType) -> bool:
+    return index + 1 < len(tokens) and tokens[index + 1].token_type is kind
+
+
+def _stands_alone(tokens: Sequence[Token], index: int) -> bool:
+    """Neither a quoted name nor a column of something nor an alias."""
+    if tokens[index].token_type is TokenType.IDENTIFIER:
+        return False
+    before = tokens[index - 1].token_type if index else None
+    return before not in {TokenType.DOT, TokenType.ALIAS} and not _next_is(tokens, index, TokenType.DOT)
+
+
+def _closing(tokens: Sequence[Token], opening: int) -> int:
+    depth = 0
+    for index in range(opening, len(tokens)):
+        match tokens[index].token_type:
+            case TokenType.L_PAREN:
+                depth += 1
+            case TokenType.R_PAREN:
+                depth -= 1
+                if not depth:
+                    return index
+    return len(tokens) - 1
+
+
+def _orders(tokens: Sequence[Token], opening: int, closing: int) -> bool:
+    depth = 0
+    for token in tokens[opening : closing + 1]:
+        match token.token_type:
+            case TokenType.L_PAREN:
+                depth += 1
+            case TokenType.R_PAREN:
+                depth -= 1
+            case TokenType.ORDER_BY if depth == 1:
+                return True
+    return False
+
+
+def _ordered(tokens: Sequence[Token], index: int, *, within: bool) -> bool:
+    """Whether the call at *index* has an ORDER BY: inside its brackets (*within*) or in its window."""
+    closing = _closing(tokens, index + 1)
+    if within and _orders(tokens, index + 1, closing):
+        return True
+    place = closing + 1
+    while place < len(tokens) and tokens[place].text.lower() in {"ignore", "respect", "nulls", "filter"}:
+        place += 1
+        if place < len(tokens) and tokens[place].token_type is TokenType.L_PAREN:
+            place = _closing(tokens, place) + 1
+    if place + 1 >= len(tokens) or tokens[place].text.lower() != "over":
+        return False
+    if tokens[place + 1].token_type is TokenType.L_PAREN:
+        return _orders(tokens, place + 1, _closing(tokens, place + 1))
+    window = tokens[place + 1].text.lower()
+    return any(
+        tokens[i].text.lower() == window
+        and tokens[i + 1].token_type is TokenType.ALIAS
+        and tokens[i + 2].token_type is TokenType.L_PAREN
+        and _orders(tokens, i + 2, _closing(tokens, i + 2))
+        for i in range(len(tokens) - 2)
+    )
+
+
+def _ordered_before(tokens: Sequence[Token], index: int) -> bool:
+    depth = 0
+    for token in reversed(tokens[:index]):
+        match token.token_type:
+            case TokenType.R_PAREN:
+                depth += 1
+            case TokenType.L_PAREN:
+                depth -= 1
+                if depth < 0:
+                    return False
+            case TokenType.ORDER_BY if depth == 0:
+                return True
+    return False
+
+
+def _ordered_after(tokens: Sequence[Token], index: int) -> bool:
+    depth = 0
+    for token in tokens[index:]:
+        match token.token_type:
+            case TokenType.L_PAREN:
+                depth += 1
+            case TokenType.R_PAREN:
+                depth -= 1
+                if depth < 0:
+                    return False
+            case TokenType.ORDER_BY if depth == 0:
+                return True
+    return False
