@@ -95,7 +95,8 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.TIMESTAMP:
             return _cast_if(text, f"{_DATE}[T ]{_TIME}", type_, f"{text} NOT LIKE '0000%'")
         case Kind.TIMESTAMPTZ:
-            colon = f"regexp_replace({text}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"  # +0800 is +08:00
+            seconds = f"regexp_replace({text}, '([T ][0-9]{{2}}:[0-9]{{2}})([Z+-])', '\\1:00\\2')"  # as DuckDB wants them
+            colon = f"regexp_replace({seconds}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"  # likewise
             pattern = literal(f"{_DATE}[T ]{_TIME}{_OFFSET}")
             return f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN TRY_CAST({colon} AS {type_.duckdb}) END"
         case Kind.JSON:

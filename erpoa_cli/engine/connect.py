@@ -82,6 +82,9 @@ class Connections:
         }
         self._kept: dict[str, Session] = {}
 
+    def system(self, name: str) -> System:
+        return self._project.systems[name]
+
     def connector(self, system: str) -> Connector:
         """The connector of *system*; `Failure` E0310 when it is not installed or does not load."""
         declared = self._project.systems[system]

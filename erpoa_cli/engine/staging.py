@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import threading
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +21,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.schema import Field, identifier, literal
+from erpoa_cli.core.schema import Field, Type, identifier, literal
+from erpoa_cli.engine.described import declared_type
 
 SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
@@ -35,13 +37,14 @@ _SETTINGS = (
     "SET default_null_order = 'nulls_first'",
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
-_POSITION = re.compile(r"\n\nLINE (\d+): (.*)\n( *)\^", re.DOTALL)
+_POSITION = re.compile(r"\n\nLINE (\d+): (.*)\n( *)\^\s*$", re.DOTALL)
 _CLASS = re.compile(r"^([A-Z][A-Za-z ]*Error): ")
 
 
 class SqlProblem(Exception):
-    """DuckDB refused a statement. `kind` is its class of error (`Binder Error`), `line` and `column` count from 1
-    within the statement (0: not told), `hint` is its suggestion where it made one."""
+    """DuckDB refused a statement. `kind` is its class of error (`Binder Error`), `hint` its suggestion where it
+    made one, `line` counts from 1 within the statement (0: not told); `before` and `at` are the text of that line
+    up to the place meant (as far as it was told) and from there on."""
 
     def __init__(self, text: str) -> None:
         head = _CLASS.match(text)
@@ -49,12 +52,22 @@ class SqlProblem(Exception):
         said = text[head.end() :] if head else text
         place = _POSITION.search(said)
         self.line = int(place.group(1)) if place else 0
-        self.caret = len(place.group(3)) - len(f"LINE {place.group(1)}: ") if place else 0
-        self.excerpt = place.group(2) if place else ""
-        said = said[: place.start()] if place else said
-        self.summary, _, self.hint = said.strip().partition("\n")
-        self.hint = self.hint.strip()
+        self.before, self.at = "", ""
+        if place:
+            said = said[: place.start()]
+            self.before, self.at = _split(place.group(2), len(place.group(3)) - len(f"LINE {self.line}: "))
+        self.summary, _, self.hint = (part.strip() for part in said.strip().partition("\n"))
         super().__init__(self.summary)
+
+
+def _split(excerpt: str, width: int) -> tuple[str, str]:
+    """*excerpt* before and after the caret that stands under its column *width* (wide characters take two)."""
+    taken = 0
+    for position, character in enumerate(excerpt):
+        if taken >= width:
+            return excerpt[:position].removeprefix("..."), excerpt[position:].removesuffix("...")
+        taken += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return excerpt.removeprefix("..."), ""
 
 
 class TimedOut(SqlProblem):
@@ -74,17 +87,17 @@ class Staging:
     """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`.
 
     The directory *root*/.erpoa/tmp takes what does not fit into *memory* (DuckDB's words: "4GB"); directories
-    that dead processes left there are removed."""
+    that dead processes left there are removed. Without *root* nothing spills and nothing touches the disk."""
 
     def __init__(
-        self, root: Path, *, as_of: datetime, memory: str | None = None, threads: int | None = None
+        self, root: Path | None, *, as_of: datetime, memory: str | None = None, threads: int | None = None
     ) -> None:
-        self._spill = _private_directory(root / ".erpoa" / "tmp")
+        self._spill = _private_directory(root / ".erpoa" / "tmp") if root else None
         self._db = duckdb.connect(":memory:")
         self._lock = threading.Lock()
         self.locked = False
         self.as_of = as_of
-        for statement in (*_SETTINGS, f"SET temp_directory = {literal(str(self._spill))}"):
+        for statement in (*_SETTINGS, f"SET temp_directory = {literal(str(self._spill or ''))}"):
             self._db.execute(statement)
         self._db.execute("SET temp_file_encryption = true")
         if memory:
@@ -117,6 +130,21 @@ class Staging:
         """The first column of the first row, as a Python value; None when there is none."""
         table = self.sql(sql, parameters)
         return table.column(0)[0].as_py() if table.num_rows else None
+
+    def describe(self, sql: str) -> list[tuple[str, Type | None, str]]:
+        """The columns of a query without running it: name, declared type (None: there is none), DuckDB's type.
+
+        Only a single SELECT is described; anything else is a `SqlProblem`."""
+        with self._lock, told():
+            statements = self._db.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise SqlProblem("Parser Error: it is not one SELECT statement")
+            try:
+                rows = self._db.sql(sql)
+            except duckdb.Error:
+                self._db.execute(f"EXPLAIN {sql}")  # refused too, and says where
+                raise
+            return [(n, declared_type(t), str(t)) for n, t in zip(rows.columns, rows.types, strict=True)]
 
     def create(self, schema: str, name: str, fields: Iterable[Field]) -> None:
         """An empty relation with exactly *fields*."""
@@ -183,7 +211,8 @@ class Staging:
 
     def close(self) -> None:
         self._db.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        if self._spill:
+            shutil.rmtree(self._spill, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self

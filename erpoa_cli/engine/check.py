@@ -1,0 +1,90 @@
+"""What only connectors and DuckDB can judge about a project, without asking any system: abilities, configs,
+the SQL of models, and the types of everything. All findings at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from graphlib import CycleError
+from typing import Any
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.schema import Field
+from erpoa_cli.engine.abilities import Conforms, judge_systems
+from erpoa_cli.engine.bound import Bound, build_order, declared
+from erpoa_cli.engine.feed import bind_target
+from erpoa_cli.engine.model import bind_model, bind_tests
+from erpoa_cli.engine.staging import Staging
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # nothing runs while checking
+
+
+def check(project: Project, conforms: Conforms) -> Bound:
+    """*project* with types; `Failure` (exit INVALID) with every finding when one of them is an error."""
+    bound, findings = check_findings(project, conforms)
+    findings.stop_on_errors(Exit.INVALID)
+    return bound
+
+
+def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Findings]:
+    """*project* with types as far as they could be found, and every finding."""
+    findings = Findings()
+    for finding in judge_systems(project, conforms):
+        findings.add(finding)
+    relations: dict[str, tuple[Field, ...]] = {}
+    with Staging(None, as_of=_NEVER) as staging:
+        staging.lock()
+        for name in _order(project, findings):
+            if name in project.sources:
+                relations[name] = project.sources[name].fields
+                staging.create("source", name, relations[name])
+            elif name in project.seeds:
+                relations[name] = project.seeds[name].fields
+                staging.create("model", name, relations[name])
+            else:
+                _actuals(project, name, relations, staging)
+                fields = bind_model(project, project.transforms[name], relations, staging, findings)
+                if fields is not None:
+                    relations[name] = fields
+                    staging.create("model", name, fields)
+        bind_tests(project, relations, staging, findings)
+    targets = {
+        name: bind_target(project, target, relations, findings) for name, target in project.targets.items()
+    }
+    return Bound(project, relations, targets), findings
+
+
+def _order(project: Project, findings: Findings) -> tuple[str, ...]:
+    """The order to bind relations in; none, with a finding, where tests lead round in a circle."""
+    try:
+        return build_order(project)
+    except CycleError as error:
+        circle = [str(name) for name in error.args[1]]
+        findings.add(
+            Diagnostic(
+                "E0336",
+                f"these relations wait for each other: {' → '.join(reversed(circle))}",
+                detail="A relation is built after those it selects from and those its tests look into.",
+                remedy="Write the test as a data test in tests/, which runs after all models.",
+                at=declared(project, circle[0]).at,
+            )
+        )
+        return ()
+
+
+def _actuals(project: Project, model: str, relations: Mapping[str, tuple[Field, ...]], staging: Staging) -> None:
+    """Empty relations for the targets whose rows *model* reads, typed as far as is known by now."""
+    for name in project.transforms[model].actuals:
+        target = bind_target(project, project.targets[name], relations, Findings())
+        staging.create("actual", name, list(_known(target.fields)))
+
+
+def _known(fields: Iterable[Any]) -> Iterator[Field]:
+    for field in fields:
+        if field.type is not None:
+            yield Field(field.name, field.type)
+
+
+__all__ = ["Bound", "Conforms", "check", "check_findings"]
