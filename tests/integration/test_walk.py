@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.connectors.sqlite import SqliteConnector
 from erpoa_cli.core.diagnostic import Exit, Failure, Location
 from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Project, System
