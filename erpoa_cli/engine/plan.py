@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit
-from erpoa_cli.core.plan import Header
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """`--waive TARGET.GUARD=COUNT`: lets exactly COUNT pass, for a stated reason, in this one plan."""
-
-    target: str
-    guard: str
-    count: int
-    reason: str
+from erpoa_cli import __version__
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.guard import Measure, Waiver, idle_waivers
+from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus
+from erpoa_cli.core.reconcile.desired import Feed
+from erpoa_cli.core.reconcile.rows import Evidence
+from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished
+from erpoa_cli.engine import guard, held, withhold
+from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.columns import closure, extras, layout, referring, shape
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.diff import Differ, Task
+from erpoa_cli.engine.freeze import freeze
+from erpoa_cli.engine.read import read_actual, read_sources
+from erpoa_cli.engine.rules import judge_rules
+from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.engine.transform import Built, build_models
+from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.state import Layout, Sealer, StateReader, load_sealer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +64,336 @@ class PlanResult:
     header: Header
     exit: Exit
     diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(kw_only=True)
+class Planning:
+    """A plan in the making: what each stage found, for those after it."""
+
+    bound: Bound
+    connections: Connections
+    state: StateReader
+    options: PlanOptions
+    staging: Staging
+    listener: Listener
+    sealer: Sealer | None
+    names: tuple[str, ...] = ()  # all compared targets, in order
+    selected: tuple[str, ...] = ()  # those that are planned
+    infos: Mapping[str, ObjectInfo] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    reads: dict[str, Read] = field(default_factory=dict)
+    built: Built | None = None
+    differ: Differ | None = None
+    measures: list[Measure] = field(default_factory=list)
+    guards: list[GuardVerdict] = field(default_factory=list)
+    identities: dict[str, str] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    errored: bool = False
+
+    @property
+    def root(self) -> Path:
+        return Path(self.bound.project.root)
+
+    @property
+    def relations(self) -> frozenset[str]:
+        """The relations that the compared targets are fed from, and all behind them."""
+        return self.bound.needed({self.bound.targets[n].from_ for n in self.names})
+
+
+def make_plan(
+    bound: Bound,
+    connections: Connections,
+    state: StateReader,
+    options: PlanOptions,
+    listener: Listener = ignore,
+) -> PlanResult:
+    """Make the plan that *options* ask for and write its file; nothing else is written but snapshots.
+
+    Failure when a system cannot be asked what it has (exit 1) or a target does not fit its object (exit 3). What a
+    read could not prove is no failure: it is withheld, shown, and ends in exit 4 where removals were wanted."""
+    project = bound.project
+    key = project.key if isinstance(project.key, Secret) else None
+    with Staging(Path(project.root), as_of=options.as_of) as staging:
+        planning = Planning(
+            bound=bound,
+            connections=connections,
+            state=state,
+            options=options,
+            staging=staging,
+            listener=listener,
+            sealer=load_sealer(Path(project.root), key),
+        )
+        for name, stage in STAGES:
+            listener(Started(name))
+            stage(planning)
+            listener(Finished(name, 0))
+        return write(planning)
+
+
+def choose(p: Planning) -> None:
+    """The selected targets and those they refer to."""
+    chosen = p.options.targets
+    selected = [n for n in p.bound.targets if chosen is None or n in chosen]
+    p.names = closure(p.bound, selected)
+    p.selected = tuple(n for n in p.names if n in selected)
+
+
+def describe(p: Planning) -> None:
+    """Ask the target systems what their objects look like; types that only they know become known."""
+    from erpoa_cli.engine.objects import look
+
+    asked = frozenset(p.names) | p.bound.actuals(p.relations)
+    looked = look(p.bound, p.connections, asked)
+    errors = [d for d in looked.diagnostics if d.severity is Severity.ERROR]
+    if errors:
+        raise Failure(*looked.diagnostics, exit=Exit.INVALID)
+    p.diagnostics += looked.diagnostics
+    p.bound, p.infos = looked.bound, looked.infos
+    for name in p.names:
+        target = p.bound.targets[name]
+        if p.options.drift_only:
+            target = replace(
+                target, on_drift=OnDrift.REPORT, on_vanished=OnVanished.REPORT, on_conflict="report"
+            )
+        p.shapes[name] = shape(p.bound, target, p.infos[name])
+        p.layouts[name] = layout(p.shapes[name])
+    for name in p.names:
+        with p.connections.lease(p.bound.targets[name].system) as session:
+            p.identities[name] = session.identity()
+
+
+def read(p: Planning) -> None:
+    """Read the sources and what the targets hold."""
+    sources = p.relations & p.bound.project.sources.keys()
+    p.reads = read_sources(
+        p.bound,
+        p.connections,
+        p.staging,
+        p.state,
+        names=sources,
+        offline=p.options.offline,
+        full=p.options.full,
+        sealer=p.sealer,
+        listener=p.listener,
+    )
+    for name in (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names))):
+        target, info = p.bound.targets[name], p.infos[name]
+        done = read_actual(
+            target, info, p.connections, p.staging, extras=extras(target, info), listener=p.listener
+        )
+        p.reads[done.relation] = done
+    for done in p.reads.values():
+        if done.verdict.status is ReadStatus.FAILED:
+            p.errored = True
+            code = "E0435" if done.relation.startswith("actual.") else "E0436"
+            p.diagnostics.append(
+                Diagnostic(code, f"{done.relation} could not be read", detail=done.verdict.reason)
+            )
+
+
+def build(p: Planning) -> None:
+    """Seeds and transforms, their tests and contracts."""
+    p.built = build_models(p.bound, p.staging, p.relations, p.reads, listener=p.listener)
+    p.diagnostics += p.built.diagnostics
+    p.errored = p.errored or any(p.bound.targets[n].from_ in p.built.blocked for n in p.names)
+
+
+def remember(p: Planning) -> None:
+    """What was last applied, with everything runs have done since."""
+    for name, columns in p.layouts.items():
+        p.staging.make("base", name, p.state.base(columns, p.sealer), "SELECT * FROM incoming")
+        gone = p.state.generations(columns, p.sealer)
+        p.staging.make("diff", f"{name}/gone", gone, "SELECT * FROM incoming")
+        for sibling in p.shapes[name].siblings:
+            if sibling not in p.names:
+                own = replace(columns, target=sibling, fields={})
+                p.staging.make("base", sibling, p.state.base(own, p.sealer), "SELECT * FROM incoming")
+
+
+def compare(p: Planning) -> None:
+    """The diff of every target; what is not planned or must wait is taken out."""
+    p.differ = Differ([_task(p, name) for name in p.names], p.staging.execute, p.staging.scalar)
+    p.differ.compare()
+    earlier: list[Shape] = []
+    for name in p.names:
+        one = p.shapes[name]
+        if name not in p.selected:
+            withhold.context_only(one, p.staging)
+            continue
+        withhold.remembered(one, p.layouts[name], p.staging, p.state, retry=p.options.retry)
+        withhold.sibling_creates(one, p.staging, earlier)
+        withhold.unselected(one, p.staging, sorted(referring(p.bound, name) - set(p.selected)))
+        if p.options.adopt:
+            withhold.only_adopt(one, p.staging)
+        if p.options.drift_only:
+            withhold.only_drift(one, p.staging)
+        earlier.append(one)
+    p.differ.arrange()
+
+
+def _task(p: Planning, name: str) -> Task:
+    assert p.built is not None
+    target = p.bound.targets[name]
+    source = target.from_
+    held_rows = p.built.held.get(source, 0)
+    named = set(p.bound.key(source)) == set(target.key)
+    evidence = p.built.evidence(source)
+    if held_rows and not named:
+        evidence = "; ".join(filter(None, [evidence, f"{held_rows} rows of {source} are held"]))
+    actual = p.reads[f"actual.{name}"]
+    complete = actual.verdict.status is ReadStatus.COMPLETE
+    return Task(
+        shape=p.shapes[name],
+        feed=Feed(
+            schema="source" if source in p.bound.project.sources else "model",
+            name=source,
+            columns=p.bound.relations[source],
+            held=bool(held_rows) and named,
+            blocked=source in p.built.blocked,
+        ),
+        evidence=Evidence(
+            desired=evidence,
+            actual="" if complete else actual.verdict.reason or "it was not read completely",
+            first=name not in p.state.targets(),
+            edited=_edited(p),
+            unread=_list_unread(p, name, actual),
+        ),
+    )
+
+
+def _edited(p: Planning) -> bool:
+    """Whether project files changed since the last applied plan (never before the first)."""
+    before = p.state.inputs()
+    return bool(before) and dict(before) != dict(p.bound.project.files)
+
+
+def _list_unread(p: Planning, name: str, actual: Read) -> bool:
+    """Rows of theirs with an unreadable value, by row number."""
+    if not actual.held:
+        return False
+    listing = relation("held", actual.relation)
+    key = held.key_json(tuple(p.shapes[name].id.items()), "a")
+    p.staging.execute(
+        f"CREATE OR REPLACE TABLE {work(name, 'unread')} AS "
+        "SELECT a.rowid AS a_row, string_agg(concat_ws(': ', h.field, h.reason), '; ') AS unread "
+        f"FROM {relation('actual', name)} a JOIN {listing} h ON h.key = {key} GROUP BY a.rowid"
+    )
+    return True
+
+
+def weigh(p: Planning) -> None:
+    """Guards, freezes and rules over what is planned."""
+    assert p.differ is not None
+    shapes = [p.shapes[n] for n in p.selected]
+    p.measures = [guard.measure(s, p.infos[s.name], p.staging, p.differ) for s in shapes]
+    project, waivers = p.bound.project, p.options.waivers
+    p.guards = guard.verdicts(project, p.staging, shapes, p.measures, waivers)
+    for waiver in idle_waivers(waivers, p.guards):
+        p.diagnostics.append(
+            Diagnostic(
+                "E0431",
+                f"the waiver {waiver.target}.{waiver.guard}={waiver.count} lets nothing pass",
+                severity=Severity.WARNING,
+            )
+        )
+    rules, problems = judge_rules(
+        project.rules, p.staging, shapes, p.layouts, p.measures, list(p.reads.values())
+    )
+    p.guards += rules
+    p.diagnostics += problems
+
+
+STAGES: tuple[tuple[str, Callable[[Planning], None]], ...] = (
+    ("choose targets", choose),
+    ("describe targets", describe),
+    ("read", read),
+    ("build models", build),
+    ("remember", remember),
+    ("compare", compare),
+    ("weigh", weigh),
+)
+
+
+def write(p: Planning) -> PlanResult:
+    """Freeze what was found."""
+    now = datetime.now(UTC)
+    project, options = p.bound.project, p.options
+    unproven = _unproven(p)
+    blocked = [v for v in p.guards if v.blocks]
+    plan = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    header = Header(
+        id=plan,
+        created=now,
+        expires=now + options.expires_after,
+        as_of=options.as_of,
+        project=project.name,
+        environment=project.environment,
+        author=options.author,
+        tool=__version__,
+        lineage=p.state.lineage,
+        serial=p.state.serial,
+        commit=options.commit,
+        dirty=options.dirty,
+        selection=options.selection,
+        errored=p.errored,
+        complete=options.targets is None,
+        plugins=dict(p.connections.plugin(p.bound.targets[n].system) for n in p.names),
+    )
+    path = options.out or p.root / ".erpoa" / "plans" / f"{plan}.erpoaplan"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = freeze(
+        path,
+        header,
+        p.staging,
+        project,
+        {n: p.layouts[n] for n in p.selected},
+        p.identities,
+        list(p.reads.values()),
+        p.guards,
+        p.sealer,
+        applies=not p.errored and not blocked and not options.drift_only,
+    )
+    changes = sum(m.creates + m.updates + m.removals for m in p.measures)
+    told = options.drift_only and _drifted(p)
+    code = (
+        Exit.BLOCKED
+        if blocked or unproven or p.errored
+        else Exit.CHANGES
+        if changes or told
+        else Exit.SUCCESS
+    )
+    diagnostics = [*p.diagnostics, *map(_objection, blocked), *unproven]
+    return PlanResult(path, header, code, tuple(diagnostics))
+
+
+def _objection(verdict: GuardVerdict) -> Diagnostic:
+    where = f"{verdict.target}: " if verdict.target else ""
+    return Diagnostic(
+        "E0432" if verdict.guard.startswith("rule:") else "E0430",
+        f"{where}{verdict.guard} blocks the plan",
+        detail=verdict.message,
+        remedy="Look at the changes; mend the cause, or waive exactly this count: "
+        f"--waive {verdict.target}.{verdict.guard}={verdict.measured} --reason …",
+    )
+
+
+def _unproven(p: Planning) -> list[Diagnostic]:
+    """Where removals were wanted and the reads do not prove them."""
+    found = []
+    for name in p.selected:
+        if p.shapes[name].target.on_source_gone is OnSourceGone.KEEP:
+            continue
+        rows = p.staging.sql(
+            f"SELECT count(*) AS n, min(reason) AS why FROM {relation('diff', name)} "
+            "WHERE kind = 'withheld' AND code = 'E0420' HAVING count(*) > 0"
+        ).to_pylist()
+        found += [
+            Diagnostic("E0437", f"{name}: {row['n']} removals are withheld", detail=row["why"])
+            for row in rows
+        ]
+    return found
+
+
+def _drifted(p: Planning) -> bool:
+    return any(p.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)}") for n in p.selected)

@@ -1,0 +1,91 @@
+"""Measures a plan in the staging area and asks the guards for their verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from erpoa_cli.core.guard import Measure, Waiver, frozen, judge
+from erpoa_cli.core.plan import GuardVerdict
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.reconcile.shape import Shape, ignored, names_sql, table
+from erpoa_cli.core.target import Ownership
+from erpoa_cli.engine.diff import Differ
+from erpoa_cli.engine.staging import Staging
+from erpoa_cli.sdk.connector import ObjectInfo
+
+_BULK = 50_000  # rows of a batch where nothing else is said
+
+
+def measure(shape: Shape, info: ObjectInfo, staging: Staging, differ: Differ) -> Measure:
+    """What the plan does to one target."""
+    name, diff = shape.name, table("diff", shape.name)
+    actions = staging.sql(
+        f"SELECT action, step, count(*) AS n FROM {diff} WHERE kind IS NULL AND action IS NOT NULL GROUP BY ALL"
+    ).to_pylist()
+    total = {
+        key: sum(r["n"] for r in actions if r["action"] in names)
+        for key, names in {
+            "creates": ("create",),
+            "updates": ("update", "move"),
+            "removals": ("delete", "deactivate"),
+        }.items()
+    }
+    size = info.batch_size or shape.target.batch or _BULK
+    theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))
+    written = "kind IS NULL AND action = 'update'"
+    return Measure(
+        target=name,
+        base=_count(staging, table("base", name)),
+        actual=_count(staging, table("actual", name)),
+        desired=_count(staging, table("desired", name)),
+        referenced=differ.referenced(name) if total["removals"] else 0,
+        forbidden=int(
+            staging.scalar(f"SELECT count(*) FROM {diff} WHERE {written} AND list_has_any(fields, {theirs})")
+        ),
+        calls=sum(-(-n // size) for n in total.values()),
+        **total,
+    )
+
+
+def _count(staging: Staging, relation: str) -> int:
+    return int(staging.scalar(f"SELECT count(*) FROM {relation}"))
+
+
+def verdicts(
+    project: Project,
+    staging: Staging,
+    shapes: Sequence[Shape],
+    measures: Sequence[Measure],
+    waivers: Sequence[Waiver],
+) -> list[GuardVerdict]:
+    """All guards and freezes over what was measured."""
+    own = {shape.name: shape.target.guards for shape in shapes}
+    changing = {m.target: m.creates + m.updates + m.removals for m in measures}
+    found = judge(measures, own, project.guards, waivers)
+    return found + frozen(project.freezes, staging.as_of, changing, lambda text: chosen(project, text))
+
+
+def chosen(project: Project, selection: str) -> list[str]:
+    """The targets a freeze selects: `tag:`, `system:`, a name or a glob; a space joins, a comma narrows."""
+    return [
+        name
+        for name in project.targets
+        if any(all(_fits(project, name, part) for part in union.split(",")) for union in selection.split())
+    ]
+
+
+def _fits(project: Project, name: str, part: str) -> bool:
+    target = project.targets[name]
+    method, colon, value = part.partition(":")
+    match method if colon else "name":
+        case "tag":
+            return any(fnmatchcase(tag, value) for tag in target.tags)
+        case "system":
+            return fnmatchcase(target.system, value)
+        case "kind":
+            return value == "target"
+        case "owner":
+            return fnmatchcase(target.owner, value)
+        case _:
+            return fnmatchcase(name, value if colon else part)

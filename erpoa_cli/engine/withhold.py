@@ -1,0 +1,104 @@
+"""Rows that the diff wants and the plan keeps back: protected, refused before, in doubt, not selected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
+from erpoa_cli.core.schema import literal
+from erpoa_cli.engine.staging import Staging
+from erpoa_cli.state import Layout, StateReader, desired_digests
+
+_REMOVAL = "action IN ('delete', 'deactivate')"
+
+
+def remembered(shape: Shape, layout: Layout, staging: Staging, state: StateReader, *, retry: bool) -> None:
+    """Withhold what the state says must wait: removals of protected rows, rows in doubt, and (without *retry*)
+    rows their system refused and that are still the same."""
+    name = shape.name
+    protected = {p.key: f"protected by {p.who}: {p.reason}" for p in state.protected(name)}
+    _withhold(shape, staging, protected, "E0422", _REMOVAL)
+    doubts = {d.key: f"in doubt since {d.since:%Y-%m-%d %H:%M} UTC: {d.reason}" for d in state.in_doubt(name)}
+    _withhold(shape, staging, doubts, "E0424", "true")
+    if not retry:
+        _withhold(shape, staging, _refused(shape, layout, staging, state), "E0423", "true")
+
+
+def _refused(shape: Shape, layout: Layout, staging: Staging, state: StateReader) -> Mapping[str, str]:
+    rejected = {r.key: r for r in state.rejected(shape.name)}
+    if not rejected:
+        return {}
+    wanted = pa.table({"key": pa.array(list(rejected), pa.utf8())})
+    staging.make("diff", f"{shape.name}/refused", wanted, "SELECT * FROM incoming")
+    rows = staging.sql(
+        f"SELECT *, {key_text_sql(shape, '')} AS key_text FROM {table('diff', shape.name)} "
+        f"WHERE {key_text_sql(shape, '')} IN (SELECT key FROM {work(shape.name, 'refused')})"
+    )
+    digests = desired_digests(layout, rows.drop_columns(["key_text"]))
+    same: dict[str, str] = {}
+    for key, digest in zip(rows["key_text"].to_pylist(), digests, strict=True):
+        known = rejected[key]
+        if known.digest == digest:
+            same[key] = f"refused {known.attempts} times since {known.first_seen:%Y-%m-%d}: {known.reason}"
+    return same
+
+
+def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str, where: str) -> None:
+    if not rows:
+        return
+    found = pa.table(
+        {"key": pa.array(list(rows), pa.utf8()), "reason": pa.array(list(rows.values()), pa.utf8())}
+    )
+    staging.make("diff", f"{shape.name}/refused", found, "SELECT * FROM incoming")
+    diff = table("diff", shape.name)
+    staging.execute(
+        f"UPDATE {diff} SET kind = 'withheld', code = {literal(code)}, reason = r.reason, links = false "
+        f"FROM {work(shape.name, 'refused')} r WHERE r.key = {key_text_sql(shape, '')} "
+        f"AND kind IS NULL AND action IS NOT NULL AND {where}"
+    )
+
+
+def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
+    """Withhold deletes of rows that targets *outside* the selection may refer to."""
+    if outside:
+        reason = f"{', '.join(outside)} may refer to it and is not selected"
+        _all(shape, staging, "E0427", reason, "action = 'delete'")
+
+
+def sibling_creates(shape: Shape, staging: Staging, earlier: Sequence[Shape]) -> None:
+    """Withhold creates of rows that a target of the same object, planned before, creates in this plan."""
+    for other in earlier:
+        if other.name in shape.siblings:
+            diff = table("diff", other.name)
+            created = f"SELECT {key_text_sql(other, '')} FROM {diff} WHERE kind IS NULL AND action = 'create'"
+            where = f"action = 'create' AND {key_text_sql(shape, '')} IN ({created})"
+            _all(shape, staging, "E0428", f"{other.name} creates it in this plan", where)
+
+
+def _all(shape: Shape, staging: Staging, code: str, reason: str, where: str) -> None:
+    staging.execute(
+        f"UPDATE {table('diff', shape.name)} SET kind = 'withheld', code = {literal(code)}, links = false, "
+        f"reason = {literal(reason)} WHERE kind IS NULL AND {where}"
+    )
+
+
+def only_adopt(shape: Shape, staging: Staging) -> None:
+    """First contact: what would be written is left out; rows to adopt and what is only told stay."""
+    staging.execute(
+        f"DELETE FROM {table('diff', shape.name)} WHERE kind IS NULL AND action IS NOT NULL AND action <> 'adopt'"
+    )
+
+
+def only_drift(shape: Shape, staging: Staging) -> None:
+    """What others changed, and nothing that we want."""
+    diff = table("diff", shape.name)
+    told = "len(drifted) > 0 OR len(conflicted) > 0 OR situation = 'vanished'"
+    staging.execute(f"DELETE FROM {diff} WHERE NOT coalesce({told}, false) OR kind IS NOT NULL")
+    staging.execute(f"UPDATE {diff} SET action = NULL, fields = [], settled = [], links = false")
+
+
+def context_only(shape: Shape, staging: Staging) -> None:
+    """A target outside the selection is compared for those that refer to it, and not planned."""
+    staging.execute(f"DELETE FROM {table('diff', shape.name)}")
