@@ -89,9 +89,9 @@ class Build:
                 if (made := build_unit_test(entry, self.scope, transforms))
             },
             guards=self._guards(),
-            freezes=tuple(made for _, e in self._all("freeze") if (made := build_freeze(e, self.scope))),
-            rules=tuple(made for _, e in self._all("rule") if (made := build_rule(e, self.models))),
-            files={name: digest for name, digest in sorted(self._digests())},
+            freezes=tuple(f for _, e in self._all("freeze") if (f := build_freeze(e, self.scope))),
+            rules=tuple(r for _, e in self._all("rule") if (r := build_rule(e, self.models))),
+            files=dict(sorted(self._digests())),
             inputs=tuple(sorted(self.header.inputs.used)),
         )
 
@@ -187,7 +187,7 @@ class Build:
         files = {PurePosixPath(f).stem: f for f in self.found.under("seeds", ".csv")}
         for name, file in files.items():
             if (text := self._text(file)) is not None:
-                self.scope.columns[name] = seed_columns(name, file, text, described.get(name), self.scope)
+                self.scope.columns[name] = seed_columns(file, text, described.get(name), self.scope)
         return {name: build_seed(name, file, described.get(name), self.scope) for name, file in files.items()}
 
     def _transforms(self) -> dict[str, Transform]:

@@ -53,7 +53,7 @@ def read_header(
     chosen, settings = _environment(raw, environment, notes)
     inputs = Inputs({}, _chain(raw.child("secrets"), root, getenv), getenv)
     layers = (raw.child("vars"), settings.child("vars"))
-    values = {name: value for layer in layers for name, value in _variables(layer, inputs, notes).items()}
+    values = {name: value for layer in layers for name, value in _variables(layer, inputs).items()}
     inputs.vars = {**values, **variables}
     if document is None:
         return Header(raw, chosen, settings, inputs)
@@ -104,7 +104,7 @@ def _templated(value: Any) -> bool:
             return False
 
 
-def _variables(node: Node, inputs: Inputs, notes: Notes) -> dict[str, Any]:
+def _variables(node: Node, inputs: Inputs) -> dict[str, Any]:
     """The values of the variables; those that cannot be rendered are noted with the rest of the file."""
     found: dict[str, Any] = {}
     for name, child in node.items():
@@ -142,7 +142,8 @@ def _home(name: str, getenv: Callable[[str], str | None]) -> Path:
 def check_header(header: Header, scope: Scope) -> None:
     """What the schema cannot say: the time zone, the systems of channels, who answers for the project."""
     scope.zone(header.node.child("timezone"))
-    for _, channel in header.node.child("channels").items():
+    channels = header.node.child("channels")
+    for channel in map(channels.child, channels.keys()):
         if "system" in channel:
             scope.need("system", channel.text("system"), channel.child("system").at)
     missing = [key for key in ("description", "owner") if header.node.data and not header.node.text(key)]

@@ -36,11 +36,15 @@ class Node:
             return Node(None, self.mark, self.file)
         return Node(self.data[key], self.mark[2][key][2], self.file)
 
+    def keys(self) -> Iterator[str]:
+        """The keys of a mapping, in file order."""
+        if isinstance(self.data, dict):
+            yield from self.data
+
     def items(self) -> Iterator[tuple[str, Node]]:
         """The entries of a mapping, in file order."""
-        if isinstance(self.data, dict):
-            for key in self.data:
-                yield key, self.child(key)
+        for key in self.keys():
+            yield key, self.child(key)
 
     def __iter__(self) -> Iterator[Node]:
         """The elements of a sequence; a single value is a sequence of one, null one of none."""

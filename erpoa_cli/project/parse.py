@@ -124,6 +124,8 @@ class _Composer:
                     documents += 1
                     if documents > 1:
                         self.refuse(event, "E0104", "a second document", "Put it into a file of its own.")
+                case _:
+                    pass
 
     def node(self, event: Any) -> None:
         self.nodes += 1

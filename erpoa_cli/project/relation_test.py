@@ -35,14 +35,14 @@ def _tests(relation: str, entry: Node, scope: Scope) -> Iterator[RelationTest]:
             scope.need_column(relation, str(column.data), column.at)
         yield RelationTest(kind, node.texts(), at, severity=severity)
         return
-    for column, value in node.items():
-        if column == "severity":
+    for name, value in node.items():
+        if name == "severity":
             continue
-        scope.need_column(relation, column, node.key_at(column))
+        scope.need_column(relation, name, node.key_at(name))
         if kind == "accepted_values":
-            yield RelationTest(kind, (column,), at, values=tuple(value.data), severity=severity)
+            yield RelationTest(kind, (name,), at, values=tuple(value.data), severity=severity)
             continue
         other, _, other_column = str(value.data).partition(".")
         if scope.need("relation", other, value.at):
             scope.need_column(other, other_column, value.at)
-        yield RelationTest(kind, (column,), at, to=(other, other_column), severity=severity)
+        yield RelationTest(kind, (name,), at, to=(other, other_column), severity=severity)

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+
+GITIGNORE = """\
+# what erpoa keeps for itself: state, snapshots, plans, the key
+.erpoa/
+*.erpoaplan
+*.erpoaplan.approvals
+.env
+# the databases of the demo
+data/
+"""
+_PACKAGE = Path(__file__).resolve().parent.parent
+_LEFT_OUT = frozenset({"__pycache__", ".erpoa", "data"})
+
+
+def template() -> Path:
+    """The project template: packed into an installed erpoa, beside the package in a checkout."""
+    installed = _PACKAGE / "_template"
+    return installed if installed.is_dir() else _PACKAGE.parent / "project_template"
 
 
 def scaffold(directory: Path) -> tuple[str, ...]:
@@ -11,4 +33,37 @@ def scaffold(directory: Path) -> tuple[str, ...]:
     Answers the created files, relative to *directory*. Raises `Failure` (E0604) when a file is in the way:
     nothing is overwritten.
     """
-    raise NotImplementedError
+    origin = template()
+    contents = {
+        path.relative_to(origin).as_posix(): path.read_bytes()
+        for path in sorted(origin.rglob("*"))
+        if path.is_file() and not _LEFT_OUT & set(path.relative_to(origin).parts)
+    }
+    contents[".gitignore"] = GITIGNORE.encode()
+    contents[".erpoa/key"] = f"{secrets.token_hex(32)}\n".encode()
+    taken = [name for name in contents if os.path.lexists(directory / name)]
+    if taken or (directory.exists() and not directory.is_dir()):
+        raise Failure(_in_the_way(directory, taken), exit=Exit.INVALID)
+    for name, content in contents.items():
+        _write(directory / name, content, private=name == ".erpoa/key")
+    return tuple(contents)
+
+
+def _in_the_way(directory: Path, taken: list[str]) -> Diagnostic:
+    names = ", ".join(taken[:5]) + (", …" if len(taken) > 5 else "")
+    return Diagnostic(
+        "E0604",
+        f"{directory} has files that a new project would replace: {names}"
+        if taken
+        else f"{directory} is a file",
+        remedy="Choose another directory, or move them away first; nothing was written.",
+    )
+
+
+def _write(path: Path, content: bytes, *, private: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.parent.name == ".erpoa":
+        path.parent.chmod(0o700)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)

@@ -9,12 +9,12 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Seed
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.project.node import Node
-from erpoa_cli.project.scope import Entry, Scope
 from erpoa_cli.project.relation_test import build_tests
+from erpoa_cli.project.scope import Entry, Scope
 from erpoa_cli.project.source import build_fields
 
 
-def seed_columns(name: str, file: str, text: str, entry: Entry | None, scope: Scope) -> tuple[Field, ...]:
+def seed_columns(file: str, text: str, entry: Entry | None, scope: Scope) -> tuple[Field, ...]:
     """The columns of the CSV *file*: named by its first line, typed by *entry*, otherwise strings."""
     try:
         header = next(csv.reader(text.splitlines(keepends=True), strict=True), [])

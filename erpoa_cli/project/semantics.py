@@ -80,13 +80,8 @@ def _links(target: Target, field: TargetField, project: Project, notes: Notes) -
             "A ref is the id of a row in the same system; for a value of the other system write `result:`.",
         )
     if isinstance(field.value, Result):
-        known = [f.name for f in other.fields] + [*other.returns, *other.id]
-        if (
-            other.id
-            and field.value.field not in known
-            or not other.id
-            and field.value.field not in (*known, "id")
-        ):
+        known = [*(f.name for f in other.fields), *other.returns, *(other.id or ("id",))]
+        if field.value.field not in known:
             notes.error(
                 "E0125",
                 field.at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,14 @@ from dataclasses import dataclass, field
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exported at run time only
 
+from erpoa_cli.project.sql_order import ordered, ordered_after, ordered_before
 from erpoa_cli.project.template import Rendered
+
+# What it cannot parse is told as a finding; it need not also be logged.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+logging.getLogger("sqlglot").propagate = False
 
 # Functions that reach the machine, the settings or the catalogue, or run SQL that is put together at run time.
 _REACHES_OUT = re.compile(
@@ -33,12 +39,35 @@ _CHANGES = re.compile(
 _CHANGING_WORDS = re.compile(r"(?i)^(current_(date|time|timestamp)|localtime(stamp)?)$")
 # Functions whose answer depends on the order of rows.
 _NEEDS_ORDER_OVER = frozenset(
-    "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value".split()
+    [
+        "row_number",
+        "rank",
+        "dense_rank",
+        "percent_rank",
+        "cume_dist",
+        "ntile",
+        "lag",
+        "lead",
+        "first_value",
+        "last_value",
+        "nth_value",
+    ]
 )
 _NEEDS_ORDER_WITHIN = frozenset(
-    "first last any_value arbitrary list array_agg string_agg group_concat listagg json_group_array".split()
+    [
+        "first",
+        "last",
+        "any_value",
+        "arbitrary",
+        "list",
+        "array_agg",
+        "string_agg",
+        "group_concat",
+        "listagg",
+        "json_group_array",
+    ]
 )
-_TABLE_FUNCTIONS = frozenset("range generate_series unnest json_each json_tree".split())
+_TABLE_FUNCTIONS = frozenset(["range", "generate_series", "unnest", "json_each", "json_tree"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +113,24 @@ def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) ->
 
 
 def _syntax(error: SqlglotError, text: str) -> SqlProblem:
-    details = getattr(error, "errors", None) or [{}]
-    first = details[0]
-    said = first.get("description") or str(error).split("\n", 1)[0]
-    line, column = first.get("line"), first.get("col")
-    offset = 0
-    if line:
-        starts = [0, *(m.end() for m in re.finditer("\n", text))]
-        end = starts[min(line, len(starts)) - 1] + (column or 1)
-        offset = max(0, end - len(first.get("highlight") or "x"))
-    elif found := re.search(r"Error tokenizing|Missing .* from (\d+):(\d+)", str(error)):
-        if found.lastindex:
-            starts = [0, *(m.end() for m in re.finditer("\n", text))]
-            offset = starts[min(int(found[1]), len(starts)) - 1] + int(found[2]) - 1
-    return SqlProblem(
-        "E0210", f"this is not SQL: {said}", "DuckDB's SQL is meant; see the place shown.", offset
-    )
+    details = (getattr(error, "errors", None) or [{}])[0]
+    if line := details.get("line"):  # the column is that of the last character
+        end = sum(len(before) + 1 for before in text.split("\n")[: line - 1]) + (details.get("col") or 1)
+        offset = max(0, end - len(details.get("highlight") or "x"))
+        return SqlProblem("E0210", f"this is not SQL: {details.get('description')}", _DUCKDB, offset)
+    for found in _QUOTED.finditer(text):
+        if found["open"]:
+            return SqlProblem("E0210", f"{found['open']} is not closed", "Close it.", found.start())
+    return SqlProblem("E0210", "this is not SQL", _DUCKDB, 0)
 
 
-def _one_select(statements: Sequence[exp.Expression], tokens: Sequence[Token], judged: Judged) -> bool:
+_DUCKDB = "DuckDB's SQL is meant; see the place shown."
+_QUOTED = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|(?P<open>'|"|/\*|\$\$)""", re.DOTALL
+)
+
+
+def _one_select(statements: Sequence[exp.Expr], tokens: Sequence[Token], judged: Judged) -> bool:
     remedy = "A model is one SELECT (WITH is fine); what it gives is the relation."
     if not statements:
         judged.problems.append(SqlProblem("E0211", "there is no SELECT here", remedy, 0))
@@ -132,7 +160,7 @@ def _one_select(statements: Sequence[exp.Expression], tokens: Sequence[Token], j
     return True
 
 
-def _tables(root: exp.Expression, rendered: Rendered, plain: frozenset[str], judged: Judged) -> None:
+def _tables(root: exp.Expr, rendered: Rendered, plain: frozenset[str], judged: Judged) -> None:
     for table in root.find_all(exp.Table):
         source = table.this
         if isinstance(source, exp.Func):
@@ -177,7 +205,7 @@ def _is_cte(table: exp.Table) -> bool:
     if table.db or table.catalog:
         return False
     name = table.name.casefold()
-    node: exp.Expression | None = table
+    node: exp.Expr | None = table
     while node is not None:
         with_ = node.args.get("with_") or node.args.get("with")
         if with_ is not None and any(cte.alias.casefold() == name for cte in with_.expressions):
@@ -207,15 +235,15 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
             else "The same inputs must give the same plan: compute it from the row's key, like md5(code).",
             token.start,
         )
-    elif called and name in _NEEDS_ORDER_OVER and not _ordered(tokens, index, within=False):
+    elif called and name in _NEEDS_ORDER_OVER and not ordered(tokens, index, within=False):
         yield _unordered(f"{name}() without ORDER BY", "Name the order: over (order by …).", token)
-    elif called and name in _NEEDS_ORDER_WITHIN and not _ordered(tokens, index, within=True):
+    elif called and name in _NEEDS_ORDER_WITHIN and not ordered(tokens, index, within=True):
         yield _unordered(
             f"{name}() without ORDER BY",
             f"Name the order: {name}(… order by …), or use min() or max().",
             token,
         )
-    elif token.token_type in {TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH} and not _ordered_before(
+    elif token.token_type in {TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH} and not ordered_before(
         tokens, index
     ):
         yield _unordered(f"{name} without ORDER BY", "Name the order, by a key at last.", token)
@@ -228,7 +256,7 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
     elif (
         token.token_type is TokenType.DISTINCT
         and _next_is(tokens, index, TokenType.ON)
-        and not _ordered_after(tokens, index)
+        and not ordered_after(tokens, index)
     ):
         yield _unordered(
             "distinct on without ORDER BY", "Name which row is kept: order by the same columns, then …", token
@@ -251,83 +279,3 @@ def _stands_alone(tokens: Sequence[Token], index: int) -> bool:
         return False
     before = tokens[index - 1].token_type if index else None
     return before not in {TokenType.DOT, TokenType.ALIAS} and not _next_is(tokens, index, TokenType.DOT)
-
-
-def _closing(tokens: Sequence[Token], opening: int) -> int:
-    depth = 0
-    for index in range(opening, len(tokens)):
-        match tokens[index].token_type:
-            case TokenType.L_PAREN:
-                depth += 1
-            case TokenType.R_PAREN:
-                depth -= 1
-                if not depth:
-                    return index
-    return len(tokens) - 1
-
-
-def _orders(tokens: Sequence[Token], opening: int, closing: int) -> bool:
-    depth = 0
-    for token in tokens[opening : closing + 1]:
-        match token.token_type:
-            case TokenType.L_PAREN:
-                depth += 1
-            case TokenType.R_PAREN:
-                depth -= 1
-            case TokenType.ORDER_BY if depth == 1:
-                return True
-    return False
-
-
-def _ordered(tokens: Sequence[Token], index: int, *, within: bool) -> bool:
-    """Whether the call at *index* has an ORDER BY: inside its brackets (*within*) or in its window."""
-    closing = _closing(tokens, index + 1)
-    if within and _orders(tokens, index + 1, closing):
-        return True
-    place = closing + 1
-    while place < len(tokens) and tokens[place].text.lower() in {"ignore", "respect", "nulls", "filter"}:
-        place += 1
-        if place < len(tokens) and tokens[place].token_type is TokenType.L_PAREN:
-            place = _closing(tokens, place) + 1
-    if place + 1 >= len(tokens) or tokens[place].text.lower() != "over":
-        return False
-    if tokens[place + 1].token_type is TokenType.L_PAREN:
-        return _orders(tokens, place + 1, _closing(tokens, place + 1))
-    window = tokens[place + 1].text.lower()
-    return any(
-        tokens[i].text.lower() == window
-        and tokens[i + 1].token_type is TokenType.ALIAS
-        and tokens[i + 2].token_type is TokenType.L_PAREN
-        and _orders(tokens, i + 2, _closing(tokens, i + 2))
-        for i in range(len(tokens) - 2)
-    )
-
-
-def _ordered_before(tokens: Sequence[Token], index: int) -> bool:
-    depth = 0
-    for token in reversed(tokens[:index]):
-        match token.token_type:
-            case TokenType.R_PAREN:
-                depth += 1
-            case TokenType.L_PAREN:
-                depth -= 1
-                if depth < 0:
-                    return False
-            case TokenType.ORDER_BY if depth == 0:
-                return True
-    return False
-
-
-def _ordered_after(tokens: Sequence[Token], index: int) -> bool:
-    depth = 0
-    for token in tokens[index:]:
-        match token.token_type:
-            case TokenType.L_PAREN:
-                depth += 1
-            case TokenType.R_PAREN:
-                depth -= 1
-                if depth < 0:
-                    return False
-            case TokenType.ORDER_BY if depth == 0:
-                return True
-    return False

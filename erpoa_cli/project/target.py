@@ -8,7 +8,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.target import (
@@ -115,7 +114,7 @@ def build_target(
         depends_on=node.child("depends_on").texts(),
         **_manner(entry, scope, guards),
     )
-    return [target, *_lines(target, node.child("fields"), scope, agreed)]
+    return [target, *_lines(target, node.child("fields"), scope)]
 
 
 def _manner(entry: Entry, scope: Scope, guards: Mapping[str, Limit]) -> dict[str, Any]:
@@ -211,7 +210,7 @@ def _match(
                 "E0124",
                 column.at,
                 f"no field of `{name}` is fed from the key column `{column.data}`",
-                f"Add it to `fields:`, or say with `match:` how an existing row is recognised.",
+                "Add it to `fields:`, or say with `match:` how an existing row is recognised.",
             )
     return (tuple(dict.fromkeys(found)),)
 
@@ -231,19 +230,17 @@ def _carrier(column: str, key: tuple[str, ...], fields: tuple[TargetField, ...])
     return ""
 
 
-def _lines(target: Target, node: Node, scope: Scope, agreed: Contract | None) -> Iterator[Target]:
+def _lines(target: Target, node: Node, scope: Scope) -> Iterator[Target]:
     if not isinstance(node.data, dict):
         return
     for name, child in node.items():
         if is_lines(child):
-            made = _line_target(target, name, child, node.key_at(name), scope, agreed)
+            made = _line_target(target, name, child, node.key_at(name), scope)
             if made is not None:
                 yield made
 
 
-def _line_target(
-    target: Target, name: str, node: Node, at: Location, scope: Scope, agreed: Contract | None
-) -> Target | None:
+def _line_target(target: Target, name: str, node: Node, at: Location, scope: Scope) -> Target | None:
     missing = [key for key in ("from", "key", "fields", "object", "parent") if key not in node]
     for key in missing:
         remedy = {
@@ -254,7 +251,7 @@ def _line_target(
             "parent": "Name the field of a line that holds the document's id.",
         }[key]
         scope.notes.error("E0131", at, f"the lines `{name}` need `{key}:`", remedy)
-    for key, _ in node.items():
+    for key in node.keys():  # noqa: SIM118 - a Node iterates over elements
         if key in {
             "value",
             "ref",
@@ -273,7 +270,7 @@ def _line_target(
     if missing:
         return None
     scope.need_column(target.from_, node.text("from"), node.child("from").at)
-    key = (*target.key, *node.child("key").texts())
+    line_key = (*target.key, *node.child("key").texts())
     for column in node.child("key"):
         if column.data in target.key:
             scope.notes.error(
@@ -298,9 +295,9 @@ def _line_target(
         name=f"{target.name}.{name}",
         at=at,
         object=node.text("object"),
-        key=key,
+        key=line_key,
         fields=fields,
-        match=_line_match(target, name, node, key, fields, scope),
+        match=_line_match(target, name, node, line_key, fields, scope),
         id=node.child("id").texts(),
         returns=(),
         filter={},

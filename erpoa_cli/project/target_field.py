@@ -68,7 +68,7 @@ def _value(name: str, node: Node, at: Location, side: Side, scope: Scope) -> Val
         )
         return None
     kind = kinds[0]
-    for key, _ in node.items():
+    for key in node.keys():  # noqa: SIM118 - a Node iterates over elements
         if key != kind and key not in _BELONGS[kind]:
             owner = (
                 "the lines of a document"

@@ -18,7 +18,7 @@ def build_unit_test(entry: Entry, scope: Scope, transforms: dict[str, Transform]
     for relation, rows in given.items():
         if scope.need("relation", relation, given.key_at(relation)):
             for row in rows:
-                for column, _ in row.items():
+                for column in row.keys():  # noqa: SIM118 - a Node iterates over elements
                     scope.need_column(relation, column, row.key_at(column))
     transform = transforms.get(name)
     if transform is not None:

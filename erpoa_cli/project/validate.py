@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from erpoa_cli.core.diagnostic import Location
@@ -21,7 +20,7 @@ from erpoa_cli.project.published import schema
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
     "string", lambda _, value: isinstance(value, str | Secret)
 )
-_Validator = extend(Draft202012Validator, type_checker=_TYPES)
+_Validator: Any = extend(Draft202012Validator, type_checker=_TYPES)  # type: ignore[no-untyped-call]
 
 HABITS: dict[str, str] = {
     # dbt
@@ -81,7 +80,7 @@ def validate(
     return broken
 
 
-def _note(error: ValidationError, node: Node, notes: Notes) -> None:
+def _note(error: Any, node: Node, notes: Notes) -> None:
     path = list(error.absolute_path)
     place = node.place(path)
     match error.validator:
@@ -120,7 +119,7 @@ def _missing_key(
 ) -> None:
     owner = node.below(path[:-1]) if path else node
     at = owner.key_at(str(path[-1])) if path and isinstance(path[-1], str) else node.place(path)
-    mistyped = near(key, [k for k in instance if isinstance(k, str)])
+    mistyped = near(key, list(instance))
     remedy = f"Add `{key}:`" + (f", or rename `{mistyped}`." if mistyped else ".")
     notes.error("E0113", at, f"`{key}` is missing{_in(path)}", remedy)
 
@@ -163,7 +162,7 @@ def spelled(value: Any) -> str:
             return f"the number {value}"
 
 
-def _wrong_type(error: ValidationError, path: Sequence[Any]) -> tuple[str, str, str]:
+def _wrong_type(error: Any, path: Sequence[Any]) -> tuple[str, str, str]:
     wanted = (
         [error.validator_value] if isinstance(error.validator_value, str) else list(error.validator_value)
     )
@@ -190,7 +189,7 @@ def _said(value: Any, path: Sequence[Any]) -> str:
     return "this value" if path and SECRET_KEY.search(str(path[-1])) else spelled(value)
 
 
-def _wrong_value(error: ValidationError, path: Sequence[Any]) -> tuple[str, str]:
+def _wrong_value(error: Any, path: Sequence[Any]) -> tuple[str, str]:
     value = _said(error.instance, path)
     where = _dotted(path) or "the file"
     match error.validator:
@@ -214,14 +213,14 @@ def _wrong_value(error: ValidationError, path: Sequence[Any]) -> tuple[str, str]
             return f"{where}: {_plain(error)}", "See `erpoa schema print`."
 
 
-def _pattern(error: ValidationError) -> str:
+def _pattern(error: Any) -> str:
     pattern = str(error.validator_value)
     if pattern.startswith("^(") and pattern.endswith(")$"):
         return did_you_mean(str(error.instance), pattern[2:-2].split("|"))
     return _NAMES if "\\w" in pattern else "Control characters are not allowed here."
 
 
-def _plain(error: ValidationError) -> str:
+def _plain(error: Any) -> str:
     return f"it does not fit `{error.validator}`"
 
 
