@@ -213,7 +213,7 @@ def _leaf_broken(shaped: str, type_: Type, depth: int = 0) -> str:
 
 def _has_decimals(type_: Type) -> bool:
     inner = [type_.item] if type_.item else [member for _, member in type_.members]
-    return type_.kind is Kind.DECIMAL or any(_has_decimals(t) for t in inner if t)
+    return type_.kind is Kind.DECIMAL or any(_has_decimals(t) for t in inner)
 
 
 def _unquoted(text: str) -> str:

@@ -65,15 +65,15 @@ def _misfits(
 
 def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
     for name, schema in connector.config_schema.get("properties", {}).items():
-        if schema.get("x-erpoa", {}).get("secret") and name in system.config:
-            if not isinstance(system.config[name], Secret):
-                yield Diagnostic(
-                    "E0316",
-                    f"system {system.name}: {name} is written into the project",
-                    remedy=f"Write {name}: \"{{{{ secret('{system.name}_{name}') }}}}\" and keep the secret where "
-                    "erpoa.yml says secrets are; change it, for it may have been seen.",
-                    at=system.at,
-                )
+        secret = schema.get("x-erpoa", {}).get("secret") and name in system.config
+        if secret and not isinstance(system.config[name], Secret):
+            yield Diagnostic(
+                "E0316",
+                f"system {system.name}: {name} is written into the project",
+                remedy=f"Write {name}: \"{{{{ secret('{system.name}_{name}') }}}}\" and keep the secret where "
+                "erpoa.yml says secrets are; change it, for it may have been seen.",
+                at=system.at,
+            )
 
 
 def _source(source: Source, connector: type[Connector], conforms: Conforms) -> Iterator[Diagnostic]:

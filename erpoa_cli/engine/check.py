@@ -51,7 +51,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                     staging.create("model", name, fields)
         bind_tests(project, relations, staging, findings)
     targets = {
-        name: bind_target(project, target, relations, findings) for name, target in project.targets.items()
+        name: bind_target(target, relations, findings) for name, target in project.targets.items()
     }
     return Bound(project, relations, targets), findings
 
@@ -77,7 +77,7 @@ def _order(project: Project, findings: Findings) -> tuple[str, ...]:
 def _actuals(project: Project, model: str, relations: Mapping[str, tuple[Field, ...]], staging: Staging) -> None:
     """Empty relations for the targets whose rows *model* reads, typed as far as is known by now."""
     for name in project.transforms[model].actuals:
-        target = bind_target(project, project.targets[name], relations, Findings())
+        target = bind_target(project.targets[name], relations, Findings())
         staging.create("actual", name, list(_known(target.fields)))
 
 

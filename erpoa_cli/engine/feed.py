@@ -8,13 +8,12 @@ from decimal import Decimal
 
 from erpoa_cli.core.diagnostic import Diagnostic, Findings, Location
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, Field, Kind, Sensitivity, Type, decimal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 
 
 def bind_target(
-    project: Project, target: Target, relations: Mapping[str, tuple[Field, ...]], findings: Findings
+    target: Target, relations: Mapping[str, tuple[Field, ...]], findings: Findings
 ) -> Target:
     """*target* with the type and sensitivity of its fields; references and results get their types online."""
     columns = feed_columns(target, relations)
@@ -33,7 +32,7 @@ def bind_target(
                 )
             )
     return replace(
-        target, fields=tuple(_field(project, target, field, columns, findings) for field in target.fields)
+        target, fields=tuple(_field(target, field, columns, findings) for field in target.fields)
     )
 
 
@@ -56,7 +55,7 @@ def feed_columns(target: Target, relations: Mapping[str, tuple[Field, ...]]) -> 
 
 
 def _field(
-    project: Project, target: Target, field: TargetField, columns: Mapping[str, Field], findings: Findings
+    target: Target, field: TargetField, columns: Mapping[str, Field], findings: Findings
 ) -> TargetField:
     match field.value:
         case Column(name):

@@ -20,6 +20,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.described import declared_type
@@ -108,7 +109,12 @@ class Staging:
             self._db.execute(f"CREATE SCHEMA {identifier(schema)}")
         self._db.execute(f"SET VARIABLE as_of = TIMESTAMPTZ {literal(as_of.isoformat())}")
         self._db.create_function(
-            "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+            "nfkc",
+            _nfkc,
+            ["VARCHAR"],
+            "VARCHAR",
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -202,10 +208,10 @@ class Staging:
         timer.start()
         try:
             yield
-        except SqlProblem as problem:
+        except SqlProblem:
             if late.is_set():
                 raise TimedOut(f"Timeout Error: it ran longer than {seconds:g} seconds") from None
-            raise problem
+            raise
         finally:
             timer.cancel()
 

@@ -38,19 +38,16 @@ class Built:
         """Why a row that *name* does not have may still exist; empty: every read behind it was complete and not
         empty, and no row was set aside on the way that could have become one of its rows."""
         reasons = [self.blocked[name]] if name in self.blocked else []
-        for source in sorted(self.bound.behind(name)):
-            if reason := _unproven(source, self.reads.get(source)):
-                reasons.append(reason)
+        reasons += [_unproven(source, self.reads.get(source)) for source in sorted(self.bound.behind(name))]
         models = self.bound.project.transforms
         asked = {t for n in self.bound.made_of(name) if n in models for t in models[n].actuals}
-        for target in sorted(asked):
-            if reason := _unproven(f"actual.{target}", self.reads.get(f"actual.{target}"), empty=True):
-                reasons.append(reason)
+        actuals = sorted(f"actual.{target}" for target in asked)
+        reasons += [_unproven(actual, self.reads.get(actual), empty=True) for actual in actuals]
         for behind in sorted(self.bound.made_of(name)):
             lost = self.keyless.get(behind, 0) if behind == name else self.held.get(behind, 0)
             if lost:
                 reasons.append(f"{lost} rows of {behind} are held")
-        return "; ".join(dict.fromkeys(reasons))
+        return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
 def _unproven(name: str, read: Read | None, *, empty: bool = False) -> str:
