@@ -20,12 +20,12 @@ app = application()
 @command(app)
 def init(
     options: Options,
-    directory: Annotated[Path | None, typer.Argument(help="Where; default: here.", metavar="[DIR]")] = None,
+    place: Annotated[Path | None, typer.Argument(help="Where; default: here.", metavar="[DIR]")] = None,
 ) -> Ending:
     """Make a runnable project; offline, with an embedded ERP and OA. Nothing that exists is overwritten."""
     from erpoa_cli.project import scaffold
 
-    place = directory if directory is not None else options.directory
+    place = place if place is not None else options.directory
     files = scaffold(place)
     _seed(place)
     lines = (

@@ -64,11 +64,10 @@ def learn_secrets(loaded: Project) -> None:
 
 def bound(options: Options) -> Bound:
     """The project bound to its connectors and to DuckDB: what every command needs that reads or writes."""
-    from erpoa_cli.core.graph import Graph
     from erpoa_cli.engine.check import check
+    from erpoa_cli.project import conforms
 
-    loaded = project(options)
-    return check(loaded, Graph(loaded))
+    return check(project(options), conforms)
 
 
 def targets(

@@ -10,8 +10,8 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.cli.suggest import near
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
 app = application("Print published schemas.")
@@ -21,23 +21,11 @@ _FILES = files("erpoa_cli.project") / "schemas"
 
 def kinds() -> dict[str, str]:
     """Every kind of schema and what it describes."""
-    found = {
-        path.name.removesuffix(".json"): "project file"
-        for path in _FILES.iterdir()
-        if path.name.endswith(".json")
-    }
-    return dict(
-        sorted(
-            {
-                **found,
-                **{
-                    p.name.removesuffix(".json"): "answer"
-                    for p in _ANSWERS.iterdir()
-                    if p.name.endswith(".json")
-                },
-            }.items()
-        )
-    )
+    found = {}
+    for home, what in ((_FILES, "project file"), (_ANSWERS, "answer")):
+        names = sorted(p.name for p in home.iterdir() if p.name.endswith(".json"))
+        found.update({name.removesuffix(".json"): what for name in names})
+    return found
 
 
 @command(app, "print")
@@ -51,11 +39,12 @@ def print_(
     known = kinds()
     if kind is None:
         rows = tuple(known.items())
-        return Ending(Answer(data={"kinds": list(known)}, tables=(Table(("kind", "describes"), rows),)))
+        data = {"kinds": [{"kind": name, "describes": what} for name, what in rows]}
+        return Ending(Answer(data=data, tables=(Table(("kind", "describes"), rows),)))
     if kind not in known:
-        close = near(kind, known)
-        remedy = f"Did you mean {close}?" if close else "`erpoa schema print` lists the kinds."
-        raise Failure(Diagnostic("E0609", f"no schema {kind!r}", remedy=remedy), exit=Exit.INVALID)
+        raise Failure(
+            Diagnostic("E0609", f"no schema {kind!r}", remedy=did_you_mean(kind, known)), exit=Exit.INVALID
+        )
     home = _ANSWERS if known[kind] == "answer" else _FILES
     text = (home / f"{kind}.json").read_text(encoding="utf-8")
     return Ending(Answer(data={"kind": kind, "schema": json.loads(text)}, text=text))

@@ -11,7 +11,7 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.log import set_up
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Severity
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer
 
@@ -43,18 +43,15 @@ def validate(
 
 def _bound(project: Project, *, online: bool) -> list[Diagnostic]:
     """What connectors and DuckDB say about the project; with *online* also the systems themselves."""
-    from erpoa_cli.core.graph import Graph
-    from erpoa_cli.engine.check import check
+    from erpoa_cli.engine.check import check_findings
+    from erpoa_cli.project import conforms
 
-    try:
-        bound = check(project, Graph(project))
-        if online:
-            from erpoa_cli.engine.doctor import objects
+    bound, findings = check_findings(project, conforms)
+    if online and not findings.errors:
+        from erpoa_cli.engine.doctor import missing_objects
 
-            return objects(bound)
-    except Failure as failure:
-        return list(failure.diagnostics)
-    return []
+        return [*findings.items, *missing_objects(bound)]
+    return findings.items
 
 
 def _ending(project: Project | None, diagnostics: list[Diagnostic]) -> Ending:

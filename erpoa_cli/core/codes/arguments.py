@@ -67,4 +67,10 @@ CODES: tuple[Code, ...] = (
         "The catalogue has no entry of that name.",
         "`docs/diagnostics.md` lists all codes, `erpoa schema print` all kinds.",
     ),
+    Code(
+        "E0610",
+        "something is not in order",
+        "`erpoa doctor` looked at a system, the state or a file and found it not as it should be.",
+        "Do what the line says, then run `erpoa doctor` again.",
+    ),
 )

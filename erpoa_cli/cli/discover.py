@@ -1,0 +1,128 @@
+"""`erpoa discover`: what a system offers; with --write the declarations that fit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.report import Answer, Table
+
+if TYPE_CHECKING:
+    from erpoa_cli.engine.discover import Offer
+
+app = application()
+
+
+@command(app)
+def discover(
+    options: Options,
+    system: Annotated[str, typer.Argument(help="A system of the project.", metavar="SYSTEM")],
+    object_: Annotated[
+        list[str] | None, typer.Option("--object", metavar="NAME", help="Only this object; repeatable.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write sources/ and a commented targets/ file.")
+    ] = False,
+) -> Ending:
+    """Look at a system's objects, their fields, types, keys and samples.
+
+    A column that cannot be read without loss is told with the type to declare. --write makes
+    sources/SYSTEM_discovered.yml and, commented out, targets/SYSTEM_discovered.yml; nothing is overwritten."""
+    from erpoa_cli.engine.connect import Connections
+    from erpoa_cli.engine.discover import offers
+
+    project = opened.project(options)
+    if system not in project.systems:
+        raise _unknown("system", system, project.systems)
+    with Connections(project) as connections:
+        found = offers(connections, system, object_)
+        missing = [name for name in object_ or () if name not in {o.info.address for o in found}]
+        if missing:
+            raise _unknown("object", missing[0], [o.info.address for o in offers(connections, system, None)])
+    written = _write(Path(project.root), system, found) if write else ()
+    lines = tuple(f"wrote {path}" for path in written)
+    return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))
+
+
+def _unknown(what: str, name: str, known: object) -> Failure:
+    names = list(known) if isinstance(known, list | dict) else [*known]  # type: ignore[misc]
+    return Failure(
+        Diagnostic("E0605", f"no {what} {name!r}", remedy=did_you_mean(name, names)), exit=Exit.INVALID
+    )
+
+
+def _tables(found: list[Offer]) -> list[Table]:
+    if len(found) > 1:
+        rows = tuple((o.info.address, len(o.info.fields), ", ".join(o.info.id), _keys(o)) for o in found)
+        return [Table(("object", "fields", "id", "unique"), rows)]
+    columns = ("field", "type", "native", "null", "sample")
+    return [
+        Table(
+            columns,
+            tuple(
+                (
+                    f.name,
+                    str(f.type) if f.type else f.refused,
+                    f.native,
+                    "yes" if f.nullable else "",
+                    f.sample,
+                )
+                for f in o.info.fields
+            ),
+            title=o.info.address,
+        )
+        for o in found
+    ]
+
+
+def _keys(offer: Offer) -> str:
+    return " or ".join("+".join(k) for k in offer.info.keys)
+
+
+def _data(system: str, found: list[Offer], written: tuple[str, ...]) -> dict[str, object]:
+    objects = [
+        {
+            "object": o.info.address,
+            "id": list(o.info.id),
+            "keys": [list(k) for k in o.info.keys],
+            "writable": o.info.writable,
+            "fields": [
+                {
+                    "name": f.name,
+                    "type": str(f.type) if f.type else None,
+                    "native": f.native,
+                    "nullable": f.nullable,
+                    "refused": f.refused,
+                }
+                for f in o.info.fields
+            ],
+        }
+        for o in found
+    ]
+    return {"system": system, "objects": objects, "written": list(written)}
+
+
+def _write(root: Path, system: str, found: list[Offer]) -> tuple[str, ...]:
+    sources = "# Written by `erpoa discover`; rename, trim and describe what you need.\nsources:\n"
+    sources += "\n".join(o.source for o in found) + "\n"
+    body = "targets:\n" + "\n".join(o.target for o in found if o.info.writable) + "\n"
+    head = "# Written by `erpoa discover`: take away the # of what erpoa shall write, and say what it is made `from:`.\n"
+    targets = head + "".join(f"# {line}\n" for line in body.splitlines())
+    files = {f"sources/{system}_discovered.yml": sources, f"targets/{system}_discovered.yml": targets}
+    for name in files:
+        if (root / name).exists():
+            raise Failure(
+                Diagnostic("E0604", f"{name} is already there", remedy="Move it away, then discover again."),
+                exit=Exit.INVALID,
+            )
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return tuple(files)

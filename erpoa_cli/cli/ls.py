@@ -1,0 +1,36 @@
+"""`erpoa ls`: the nodes of the project."""
+
+from __future__ import annotations
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.plan import Exclude, Select
+from erpoa_cli.core.graph import Graph
+from erpoa_cli.core.report import Answer, Table
+
+app = application()
+COLUMNS = ("kind", "name", "system", "tags", "file")
+
+
+@command(app)
+def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Ending:
+    """List sources, seeds, transforms, targets and tests, or those that a selection names."""
+    project = opened.project(options)
+    graph = Graph(project)
+    chosen = graph.select(select or (), exclude or ())
+    nodes = [graph.nodes[i] for i in graph.order() if i in chosen]
+    rows = tuple((n.kind, n.name, ", ".join(n.systems), ", ".join(n.tags), n.file) for n in nodes)
+    data = [
+        {
+            "id": n.id,
+            "kind": n.kind,
+            "name": n.name,
+            "systems": list(n.systems),
+            "file": n.file,
+            "owner": n.owner,
+            "tags": list(n.tags),
+        }
+        for n in nodes
+    ]
+    return Ending(Answer(data={"nodes": data}, tables=(Table(COLUMNS, rows),)))

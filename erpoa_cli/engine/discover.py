@@ -1,0 +1,96 @@
+"""What a system offers, and the source and target declarations that fit it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from erpoa_cli.core.schema import Kind
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.sdk.connector import ObjectInfo, Session
+
+_PLAIN = re.compile(r"^[^\W\d]\w*$")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML takes them for something else
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An object of a system, with the declarations that read and write it."""
+
+    info: ObjectInfo
+    name: str
+    source: str
+    target: str
+
+
+def offers(connections: Connections, system: str, objects: Sequence[str] | None) -> list[Offer]:
+    """What *system* offers, or those *objects* of it that exist."""
+    with connections.lease(system) as session:
+        return [_offer(system, info) for info in _infos(session, objects)]
+
+
+def _infos(session: Session, objects: Sequence[str] | None) -> Sequence[ObjectInfo]:
+    return session.objects(objects)
+
+
+def _offer(system: str, info: ObjectInfo) -> Offer:
+    name = f"{system}_{_word(info.address)}"
+    return Offer(info, name, "\n".join(_source(system, name, info)), "\n".join(_target(system, name, info)))
+
+
+def _word(address: str) -> str:
+    word = re.sub(r"\W+", "_", address.rpartition("/")[2].removesuffix(".csv")).strip("_")
+    return word if word and not word[0].isdigit() else f"o_{word}"
+
+
+def key(info: ObjectInfo) -> tuple[str, ...]:
+    """The fields that name a row to people: the first unique set, else the system's own id."""
+    usable = [k for k in info.keys if all((f := info.field(n)) and f.type for n in k)]
+    return usable[0] if usable else info.id
+
+
+def _source(system: str, name: str, info: ObjectInfo) -> Iterator[str]:
+    named = key(info)
+    yield f"  {_text(name)}:"
+    yield f"    system: {_text(system)}"
+    yield f"    object: {_text(info.address)}"
+    yield (
+        f"    key: [{', '.join(map(_text, named))}]"
+        if named
+        else "    key: []    # no unique field: name the fields that tell rows apart"
+    )
+    yield "    fields:"
+    for field in info.fields:
+        if field.type is None:
+            yield f"      # {_comment(field.name)}: {_comment(field.refused)}"
+        elif _PLAIN.match(field.name):
+            yield f"      {_text(field.name)}: {_type(str(field.type))}"
+        else:
+            yield f"      {_text(_word(field.name))}: {{path: {_text(field.name)}, type: {_type(str(field.type))}}}"
+
+
+def _target(system: str, name: str, info: ObjectInfo) -> Iterator[str]:
+    named = key(info)
+    written = [f.name for f in info.fields if f.type and f.writable and f.name not in info.id]
+    yield f"  {_text(name)}:"
+    yield "    from: CHANGE_ME          # a transform, source or seed"
+    yield f"    system: {_text(system)}"
+    yield f"    object: {_text(info.address)}"
+    yield f"    key: [{', '.join(map(_text, named))}]"
+    yield f"    fields: [{', '.join(map(_text, written))}]"
+
+
+def _type(text: str) -> str:
+    return text if text in set(Kind) else f'"{text}"'
+
+
+def _text(name: str) -> str:
+    """*name* as a YAML scalar."""
+    plain = _PLAIN.match(name) and name.lower() not in _WORDS
+    return name if plain else json.dumps(name, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text)
