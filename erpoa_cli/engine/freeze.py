@@ -53,7 +53,7 @@ def freeze(
     header = replace(
         header,
         applyable=applies and effects,
-        counts={name: _counts(staging, columns) for name, columns in layouts.items()},
+        counts={name: counts(staging, columns) for name, columns in layouts.items()},
         effects_digest=effects_digest(changes, identities, sealer),
     )
     return write_plan(
@@ -81,7 +81,7 @@ def _rows(staging: Staging, columns: Layout, where: str) -> pa.Table:
     return rows.cast(pa.schema(list(schema))).replace_schema_metadata(schema.metadata)
 
 
-def _counts(staging: Staging, columns: Layout) -> dict[str, int]:
+def counts(staging: Staging, columns: Layout) -> dict[str, int]:
     """Action → rows; the second step of a row that is counted already is not counted again."""
     diff = relation("diff", columns.target)
     same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)

@@ -11,25 +11,22 @@ from erpoa_cli.core.project import Project
 from erpoa_cli.core.reconcile.shape import Shape, ignored, names_sql, table
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.engine.diff import Differ
+from erpoa_cli.engine.freeze import counts
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.state import Layout
 
 _BULK = 50_000  # rows of a batch where nothing else is said
 
 
-def measure(shape: Shape, info: ObjectInfo, staging: Staging, differ: Differ) -> Measure:
+def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, differ: Differ) -> Measure:
     """What the plan does to one target."""
     name, diff = shape.name, table("diff", shape.name)
-    actions = staging.sql(
-        f"SELECT action, step, count(*) AS n FROM {diff} WHERE kind IS NULL AND action IS NOT NULL GROUP BY ALL"
-    ).to_pylist()
+    actions = counts(staging, layout)
     total = {
-        key: sum(r["n"] for r in actions if r["action"] in names)
-        for key, names in {
-            "creates": ("create",),
-            "updates": ("update", "move"),
-            "removals": ("delete", "deactivate"),
-        }.items()
+        "creates": actions.get("create", 0),
+        "updates": actions.get("update", 0) + actions.get("move", 0),
+        "removals": actions.get("delete", 0) + actions.get("deactivate", 0),
     }
     size = info.batch_size or shape.target.batch or _BULK
     theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))

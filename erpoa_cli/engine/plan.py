@@ -24,6 +24,7 @@ from erpoa_cli.engine.columns import closure, extras, layout, referring, shape
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.diff import Differ, Task
 from erpoa_cli.engine.freeze import freeze
+from erpoa_cli.engine.objects import look
 from erpoa_cli.engine.read import read_actual, read_sources
 from erpoa_cli.engine.rules import judge_rules
 from erpoa_cli.engine.staging import Staging, relation
@@ -141,8 +142,6 @@ def choose(p: Planning) -> None:
 
 def describe(p: Planning) -> None:
     """Ask the target systems what their objects look like; types that only they know become known."""
-    from erpoa_cli.engine.objects import look
-
     asked = frozenset(p.names) | p.bound.actuals(p.relations)
     looked = look(p.bound, p.connections, asked)
     errors = [d for d in looked.diagnostics if d.severity is Severity.ERROR]
@@ -286,7 +285,7 @@ def weigh(p: Planning) -> None:
     """Guards, freezes and rules over what is planned."""
     assert p.differ is not None
     shapes = [p.shapes[n] for n in p.selected]
-    p.measures = [guard.measure(s, p.infos[s.name], p.staging, p.differ) for s in shapes]
+    p.measures = [guard.measure(s, p.layouts[s.name], p.infos[s.name], p.staging, p.differ) for s in shapes]
     project, waivers = p.bound.project, p.options.waivers
     p.guards = guard.verdicts(project, p.staging, shapes, p.measures, waivers)
     for waiver in idle_waivers(waivers, p.guards):
