@@ -37,33 +37,29 @@ class Outcomes:
 
     def __init__(self, rows: pa.RecordBatch) -> None:
         self._ordinals = rows["ordinal"]
-        size = rows.num_rows
-        self._outcome: list[str] = [Outcome.APPLIED.value] * size
-        self._class: list[str | None] = [None] * size
-        self._error: list[str | None] = [None] * size
+        self._others: dict[int, tuple[str, str, str]] = {}  # position → outcome, error class, error
 
     def reject(self, position: int, failure: SystemFailure) -> None:
-        self._set(position, Outcome.REJECTED, failure.word, str(failure))
+        self._others[position] = (Outcome.REJECTED.value, failure.word, str(failure))
 
     def stale(self, position: int, words: str) -> None:
-        self._set(position, Outcome.STALE, "stale", words)
-
-    def _set(self, position: int, outcome: Outcome, word: str, error: str) -> None:
-        self._outcome[position], self._class[position], self._error[position] = outcome.value, word, error
+        self._others[position] = (Outcome.STALE.value, "stale", words)
 
     def applied(self) -> list[int]:
-        return [at for at, outcome in enumerate(self._outcome) if outcome == Outcome.APPLIED.value]
+        """The positions of the rows that are applied."""
+        return [at for at in range(len(self._ordinals)) if at not in self._others]
 
     def record_batch(self, ids: Mapping[str, pa.Array] | None = None) -> pa.RecordBatch:
         """The answer in the shape of `OUTCOMES`; *ids* (one value per row) become the `id.NAME` columns, NULL
         for rows that were not applied."""
-        applied = pa.array([outcome == Outcome.APPLIED.value for outcome in self._outcome])
-        columns = [
-            pa.array(values, field.type)
-            for field, values in zip(
-                OUTCOMES, (self._ordinals, self._outcome, self._class, self._error), strict=True
-            )
+        told: list[list[str | None]] = [
+            [usual] * len(self._ordinals) for usual in (Outcome.APPLIED.value, None, None)
         ]
+        for position, words in self._others.items():
+            for column, word in zip(told, words, strict=True):
+                column[position] = word
+        columns = [self._ordinals, *(pa.array(column, pa.utf8()) for column in told)]
+        applied = pc.equal(columns[1], Outcome.APPLIED.value)
         given = [pc.if_else(applied, values, None) for values in (ids or {}).values()]
         names = [*OUTCOMES.names, *(f"id.{name}" for name in ids or ())]
         return pa.RecordBatch.from_arrays([*columns, *given], names=names)

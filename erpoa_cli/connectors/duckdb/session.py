@@ -241,13 +241,20 @@ class DuckdbSession(SqlSession):
             if written is None or written[0] != part.num_rows:
                 raise Transient(f"{batch.object}: {written} of {part.num_rows} rows were written")
 
-        def undo_to(done: Sequence[pa.RecordBatch]) -> None:
-            self._db.execute("ROLLBACK")
-            self._db.execute("BEGIN TRANSACTION")
+        def attempt(part: pa.RecordBatch) -> None:
+            self.begin()
+            try:
+                place(part)
+            finally:
+                self.undo()
+
+        def restart(done: Sequence[pa.RecordBatch]) -> None:
+            self.undo()
+            self.begin()
             if batch.ledger:
                 self.enter_ledger(batch)
-            for part in done:
-                place(part)
+            if done:
+                place(pa.Table.from_batches(done).combine_chunks().to_batches()[0])
 
         def refused(at: int, error: Exception) -> None:
             why = failure(error)
@@ -255,7 +262,21 @@ class DuckdbSession(SqlSession):
                 raise why from error
             outcomes.reject(positions[at], why)
 
-        place_by_halves(rows, place, undo_to, refused, self.driver_errors)
+        try:
+            place(rows)
+        except self.driver_errors as error:
+            if not isinstance(failure(error), Rejected):
+                raise
+            self.undo()
+            place_by_halves(rows, attempt, lambda _: None, refused, self.driver_errors)
+            restart([])
+            good = set(outcomes.applied())
+            kept = [at for at, position in enumerate(positions) if position in good]
+            positions = [positions[at] for at in kept]
+            # rows that are refused only together (two of the batch with one key) are found here
+            place_by_halves(
+                rows.take(pa.array(kept, pa.int64())), place, restart, refused, self.driver_errors
+            )
 
     def _statement(self, table: col.Table, batch: WriteBatch, rows: pa.RecordBatch) -> str:
         names = [n.removeprefix("set.") for n in rows.schema.names if n.startswith("set.")]

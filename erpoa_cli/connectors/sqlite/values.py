@@ -233,38 +233,52 @@ def reached(stored: Stored, watermark: str, type_: Type) -> bool:
 
 def encode(store: Store, type_: Type, array: pa.Array) -> tuple[list[Stored], dict[int, str]]:
     """The values to bind for *array*, and why those at some positions cannot be kept exactly."""
-    values = array.to_pylist()
     match type_.kind:
         case Kind.DECIMAL:
-            return _encode_decimals(store, type_, values)
+            return _encode_decimals(store, type_, array)
         case Kind.INTEGER if store.affinity is Affinity.REAL:
+            values = array.to_pylist()
             return values, _over(values, _EXACT_INTEGERS)
         case Kind.INTEGER | Kind.BYTES:
-            return values, {}
+            return array.to_pylist(), {}
         case Kind.BOOLEAN if store.affinity is not Affinity.TEXT:
-            return [None if value is None else int(value) for value in values], {}
+            return array.cast(pa.int8()).to_pylist(), {}
         case Kind.STRING | Kind.JSON:
+            values = array.to_pylist()
             return values, _turned(store, array, values)
-        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
-            return [None if value is None else value.isoformat(" ") for value in values], {}
-        case Kind.DATE | Kind.TIME:
-            return [None if value is None else value.isoformat() for value in values], {}
+        case Kind.DATE | Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return _times(array).to_pylist(), {}
         case _:
-            return [canonical(value, type_) for value in values], {}
+            return [canonical(value, type_) for value in array.to_pylist()], {}
 
 
-def _encode_decimals(store: Store, type_: Type, values: list[Any]) -> tuple[list[Stored], dict[int, str]]:
-    texts: list[str | None] = [None if value is None else f"{value:.{type_.scale}f}" for value in values]
+def _times(array: pa.Array) -> pa.Array:
+    """Dates and times as Python's and Tryton's `isoformat(" ")`: no fraction when there is none."""
+    if pa.types.is_timestamp(array.type) and array.type.tz:
+        array = array.cast(pa.timestamp("us", tz="UTC"))
+    texts = pc.replace_substring_regex(array.cast(pa.utf8()), r"\.000000", "")
+    return pc.replace_substring(texts, "Z", "+00:00")
+
+
+def _encode_decimals(store: Store, type_: Type, array: pa.Array) -> tuple[list[Stored], dict[int, str]]:
+    texts = array.cast(pa.utf8())
+    if _any(pc.match_substring(texts, "E")):  # Arrow writes small ones with an exponent
+        texts = pa.array(
+            [None if v is None else f"{v:.{type_.scale}f}" for v in array.to_pylist()], pa.utf8()
+        )
     if store.blobs:
-        return [None if text is None else text.encode() for text in texts], {}
+        return texts.cast(pa.binary()).to_pylist(), {}
     if not store.affinity.numeric:
-        return list(texts), {}
+        return texts.to_pylist(), {}
+    if type_.precision <= FLOAT_DIGITS:  # the affinity turns whole floats into integers
+        return texts.cast(pa.float64()).to_pylist(), {}
+    values = texts.to_pylist()
     unfit = {
         at: f"{text} has more than {FLOAT_DIGITS} digits and the column keeps a 64-bit number"
-        for at, text in enumerate(texts)
+        for at, text in enumerate(values)
         if text is not None and not _fits(text)
     }
-    return [None if text is None or at in unfit else _number(text) for at, text in enumerate(texts)], unfit
+    return [None if text is None or at in unfit else _number(text) for at, text in enumerate(values)], unfit
 
 
 def _fits(text: str) -> bool:
