@@ -198,10 +198,13 @@ class DuckdbSession(SqlSession):
                 for at in self._taken(table, batch):
                     outcomes.stale(at, "a row with this key exists already")
                 return
-            sql = f"SELECT r.pos FROM {table.name} t JOIN {_ROWS} r ON {self._as_planned(table, batch)}"
-            as_planned = {at for (at,) in self.rows(sql)}
-            for at in set(outcomes.applied()) - as_planned:
-                outcomes.stale(at, "the row is gone or has other values than when it was planned")
+            sql = f"SELECT r.pos, count(*) FROM {table.name} t JOIN {_ROWS} r ON {self._as_planned(table, batch)} GROUP BY r.pos"
+            found = dict(self.rows(sql))
+            for at in outcomes.applied():
+                if at not in found:
+                    outcomes.stale(at, "the row is gone or has other values than when it was planned")
+                elif found[at] > 1:
+                    outcomes.reject(at, Rejected(f"{found[at]} rows have this identifier"))
 
     def _taken(self, table: col.Table, batch: WriteBatch) -> Iterator[int]:
         for fields in batch.unless:

@@ -57,6 +57,10 @@ class Table:
     rowid: str  # the column that is the rowid, or empty
     indexed: frozenset[str]  # columns an index begins with
 
+    def is_unique(self, fields: Sequence[str]) -> bool:
+        """Whether no two rows can have the same values in *fields*."""
+        return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
+
 
 def table_names(db: sqlite3.Connection) -> list[str]:
     """Tables and views of the file, without SQLite's own, the shadows of virtual tables and our ledger."""

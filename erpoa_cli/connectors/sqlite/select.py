@@ -77,9 +77,9 @@ class Lookup:
             return f"{column} COLLATE BINARY = {value}"
         return f"erpoa_canonical({column}, {literal(str(self._types[name]))}) = {value}"
 
-    def present(self) -> set[int]:
-        """Positions of the values that some row has."""
-        return {at for (at,) in self._db.execute(f"SELECT DISTINCT f.at {self.joined}")}
+    def counts(self) -> dict[int, int]:
+        """How many rows have the values at each position; positions with none are left out."""
+        return dict(self._db.execute(f"SELECT f.at, count(*) {self.joined} GROUP BY f.at"))
 
     def repeated(self) -> set[int]:
         """Positions of values that an earlier position has too (NULL is never equal)."""
@@ -87,9 +87,6 @@ class Lookup:
         whole = " AND ".join(f"v{i} IS NOT NULL" for i in range(len(self._by)))
         sql = f"SELECT at FROM (SELECT at, row_number() OVER (PARTITION BY {columns} ORDER BY at) n FROM temp.erpoa_sought WHERE {whole}) WHERE n > 1"
         return {at for (at,) in self._db.execute(sql)}
-
-    def close(self) -> None:
-        self._db.execute("DROP TABLE temp.erpoa_sought")
 
 
 class Selection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,36 +19,16 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from erpoa_cli.connectors.sqlite import reflect
-from erpoa_cli.connectors.sqlite.select import Lookup, Selection
-from erpoa_cli.connectors.sqlite.values import Stored, canonical_of, encode, reached, value_of
-from erpoa_cli.core.schema import identifier, literal, parse_type
-from erpoa_cli.core.situation import Action
+from erpoa_cli.connectors.sqlite.errors import failure
+from erpoa_cli.connectors.sqlite.select import Selection
+from erpoa_cli.connectors.sqlite.values import Stored, canonical_of, reached, value_of
+from erpoa_cli.connectors.sqlite.write import Writing
+from erpoa_cli.core.schema import parse_type
 from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
-from erpoa_cli.sdk.errors import (
-    ContractBroken,
-    Denied,
-    Duplicate,
-    Fatal,
-    InDoubt,
-    MasterMissing,
-    Rejected,
-    SystemFailure,
-    Transient,
-)
-from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields
+from erpoa_cli.sdk.errors import ContractBroken, Fatal, MasterMissing, SystemFailure, Transient
+from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
 
 _BUSY_SECONDS = 5.0
-_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN}
-_ROW = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
-_DUPLICATE = {
-    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
-    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
-    sqlite3.SQLITE_CONSTRAINT_ROWID,
-}
-_MOVED = "the row is gone or has other values than when it was planned"
-
-
 _type = lru_cache(parse_type)
 
 
@@ -88,28 +68,6 @@ def _reached(stored: Stored, watermark: str, type_: str) -> bool:
     return reached(stored, watermark, _type(type_))
 
 
-def failure(error: sqlite3.Error) -> SystemFailure:
-    """What *error* means, by SQLite's result code."""
-    code = getattr(error, "sqlite_errorcode", None)
-    words = str(error)
-    primary = None if code is None else code & 0xFF
-    if code in _DUPLICATE:
-        return Duplicate(words)
-    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-        return MasterMissing(words)
-    if primary in _ROW:
-        return Rejected(words)
-    if primary in _TRANSIENT:
-        return Transient(f"{words}: another process is writing")
-    if primary in _DENIED:
-        return Denied(words)
-    if primary == sqlite3.SQLITE_IOERR:
-        return InDoubt(words)
-    if primary == sqlite3.SQLITE_ERROR:
-        return ContractBroken(words)
-    return Fatal(words)
-
-
 class SqliteSession(SqlSession):
     """One SQLite file."""
 
@@ -119,7 +77,7 @@ class SqliteSession(SqlSession):
         self._path = path
         self._read_only = read_only
         self._db = connect(path, read_only=read_only)
-        self._cursor = self._db.cursor()
+        self._careful = False
 
     # -- what there is --
 
@@ -144,17 +102,12 @@ class SqliteSession(SqlSession):
 
     def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
         with self.guarded():
-            tables = (reflect.reflect(self._db, name) for name in names or reflect.table_names(self._db))
+            wanted = reflect.table_names(self._db) if names is None else names
+            tables = (reflect.reflect(self._db, name) for name in wanted)
             return [self._info(table) for table in tables if table is not None]
 
     def _info(self, table: reflect.Table) -> ObjectInfo:
         return replace(table.info, writable=False) if self._read_only else table.info
-
-    def _table(self, name: str) -> reflect.Table:
-        table = reflect.reflect(self._db, name)
-        if table is None:
-            raise ContractBroken(f"there is no table or view {name!r}")
-        return table
 
     def close(self) -> None:
         self._db.close()
@@ -196,145 +149,28 @@ class SqliteSession(SqlSession):
     def has_ledger(self) -> bool:
         return bool(self.rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (LEDGER,)))
 
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from super().write(batch)
+        except MasterMissing:  # from the COMMIT: foreign keys checked only there
+            self._careful = True
+            try:
+                yield from super().write(batch)
+            finally:
+                self._careful = False
+
     def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
-        table = self._table(batch.object)
+        table = reflect.reflect(self._db, batch.object)
+        if table is None:
+            raise ContractBroken(f"there is no table {batch.object!r}")
         names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
         if problem := missing_fields(table.info, tuple(names)):
             raise ContractBroken(problem)
-        if batch.action is Action.CREATE:
-            return self._create(table, batch)
-        return self._change(table, batch)
 
-    def _create(self, table: reflect.Table, batch: WriteBatch) -> pa.RecordBatch:
-        outcomes = Outcomes(batch.rows)
-        names = batch.columns("set")
-        bound = self._bound(table, batch, "set", names, outcomes)
-        for at in self._taken(table, batch):
-            outcomes.stale(at, "a row with this key exists already")
-        given = [n for n in table.info.id if n in names and not batch.rows[f"set.{n}"].null_count]
-        asked = [n for n in table.info.id if n not in given]
-        target, columns = identifier(batch.object), ", ".join(identifier(n) for n in names)
-        holes = f"({columns}) VALUES ({', '.join('?' * len(names))})" if names else "DEFAULT VALUES"
-        # OR ABORT: a conflict clause in the table's own definition (REPLACE, IGNORE, ROLLBACK) must not win
-        sql = f"INSERT OR ABORT INTO {target} {holes}"
-        todo = outcomes.applied()
-        found: list[tuple[Any, ...] | None] = [None] * batch.rows.num_rows
-        if asked:
-            sql += f" RETURNING {', '.join(identifier(n) for n in asked)}"
-        if asked or not self._at_once(sql, bound, todo, batch.rows.num_rows):
-            self._one_by_one(sql, bound, todo, outcomes, found if asked else None)
-        ids = {n: batch.rows[f"set.{n}"] for n in given}
-        for place, name in enumerate(asked):
-            stored = [None if row is None else row[place] for row in found]
-            ids[name] = _id_array(stored)
-        return outcomes.record_batch(ids)
+        def restart() -> None:
+            self.begin()
+            if batch.ledger:
+                self.enter_ledger(batch)
 
-    def _change(self, table: reflect.Table, batch: WriteBatch) -> pa.RecordBatch:
-        outcomes = Outcomes(batch.rows)
-        sets = batch.columns("set")
-        bound = [
-            *self._bound(table, batch, "set", sets, outcomes),
-            *self._bound(table, batch, "id", batch.id, None),
-            *self._bound(table, batch, "was", batch.columns("was"), None),
-        ]
-        assign = ", ".join(f"{identifier(n)} = ?" for n in sets)
-        head = f"UPDATE OR ABORT {identifier(batch.object)} AS t SET {assign}"
-        if batch.action is Action.DELETE:
-            head = f"DELETE FROM {identifier(batch.object)} AS t"
-        sql = f"{head} WHERE {_tests(batch, len(sets) + 1)}"
-        todo = outcomes.applied()
-        if not self._at_once(sql, bound, todo, batch.rows.num_rows):
-            self._one_by_one(sql, bound, todo, outcomes, None)
-        return outcomes.record_batch()
-
-    def _bound(
-        self,
-        table: reflect.Table,
-        batch: WriteBatch,
-        prefix: str,
-        names: Sequence[str],
-        outcomes: Outcomes | None,
-    ) -> list[list[Stored]]:
-        """The values to bind per column; rows with a value that the column cannot keep are rejected."""
-        columns = []
-        for name in names:
-            values, unfit = encode(table.stores[name], batch.types[name], batch.rows[f"{prefix}.{name}"])
-            columns.append(values)
-            for at, words in unfit.items():
-                if outcomes is not None:
-                    outcomes.reject(at, Rejected(f"{name}: {words}"))
-        return columns
-
-    def _at_once(self, sql: str, bound: Sequence[Sequence[Stored]], todo: Sequence[int], size: int) -> bool:
-        """Write all rows with one call of the driver; False, with nothing written, unless each took effect."""
-        if len(todo) != size or not bound:
-            return False
-        self._cursor.execute("SAVEPOINT erpoa_batch")
-        try:
-            self._cursor.executemany(sql, zip(*bound, strict=True))
-            if self._cursor.rowcount == size:
-                self._cursor.execute("RELEASE erpoa_batch")
-                return True
-        except sqlite3.Error as error:
-            if not isinstance(failure(error), Rejected) or not self._db.in_transaction:
-                raise
-        self._cursor.execute("ROLLBACK TO erpoa_batch")
-        self._cursor.execute("RELEASE erpoa_batch")
-        return False
-
-    def _one_by_one(
-        self,
-        sql: str,
-        bound: Sequence[Sequence[Stored]],
-        todo: Sequence[int],
-        outcomes: Outcomes,
-        found: list[tuple[Any, ...] | None] | None,
-    ) -> None:
-        """Write the rows *todo* each by its own statement, which SQLite undoes by itself when it fails. Where
-        *found* is given, the statement returns the created row's identifier."""
-        execute = self._cursor.execute
-        creates = sql.startswith("INSERT")
-        for at in todo:
-            try:
-                cursor = execute(sql, [column[at] for column in bound])
-                if found is not None:
-                    found[at] = cursor.fetchone()
-                    written = found[at] is not None
-                    cursor.fetchone()
-                else:
-                    written = cursor.rowcount == 1
-            except sqlite3.Error as error:
-                why = failure(error)
-                if not isinstance(why, Rejected) or not self._db.in_transaction:
-                    raise
-                outcomes.reject(at, why)
-                continue
-            if not written and creates:
-                outcomes.reject(at, Rejected("the database ignored the row (a trigger says so)"))
-            elif not written:
-                outcomes.stale(at, _MOVED)
-
-    def _taken(self, table: reflect.Table, batch: WriteBatch) -> set[int]:
-        """Positions of the rows to create that exist already, by one of the field sets `unless`."""
-        taken: set[int] = set()
-        for fields in batch.unless:
-            values = pa.table({name: batch.rows[f"set.{name}"] for name in fields})
-            lookup = Lookup(self._db, table, fields, values, {n: batch.types[n] for n in fields})
-            taken |= lookup.present() | lookup.repeated()
-            lookup.close()
-        return taken
-
-
-def _tests(batch: WriteBatch, first: int) -> str:
-    """The WHERE of an update or delete; its parameters are numbered from *first*: identifiers, then what the
-    row must still have. The plus sign keeps SQLite from converting a stored value before it is compared."""
-    tests = [f"t.{identifier(name)} = ?{first + at}" for at, name in enumerate(batch.id)]
-    for at, name in enumerate(batch.columns("was"), first + len(batch.id)):
-        column, type_ = f"t.{identifier(name)}", literal(str(batch.types[name]))
-        tests.append(f"(+{column} COLLATE BINARY IS ?{at} OR erpoa_same({column}, ?{at}, {type_}))")
-    return " AND ".join(tests)
-
-
-def _id_array(values: Sequence[Any]) -> pa.Array:
-    texts = [value.decode() if isinstance(value, bytes) else value for value in values]
-    return pa.array(texts)
+        writing = Writing(self._db, table, batch, restart)
+        return writing.without_dangling() if self._careful else writing.all()
