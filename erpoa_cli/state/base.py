@@ -123,12 +123,6 @@ class Base:
         """Remove images of *target* that nobody needs any more."""
         self._images.prune(target)
 
-    def drop(self, target: str) -> None:
-        """Inside a transaction: forget that *target* ever had a base."""
-        self._control.run(
-            "DELETE FROM images WHERE environment = ? AND target = ?", self._environment, target
-        )
-
     def _wanted(self, layout: Layout, sealer: Sealer | None) -> Rows:
         stored, batches = self.at_rest(layout.target, sealer)
         return refit(batches, stored, layout, sealer) if stored else iter(())

@@ -51,6 +51,9 @@ class Control:
         except sqlite3.OperationalError:  # a read-only directory cannot hold the shared memory of WAL
             connection.close()
             connection = _connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise _damaged(error) from error
         control = cls(connection)
         control._refuse_other_formats()
         connection.execute("BEGIN")

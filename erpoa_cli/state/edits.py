@@ -21,11 +21,12 @@ Rows = Iterator[pa.RecordBatch]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`rows` (at rest) as edited; `applied` tells, once they were read to the end, whether the edit found its row."""
+    """`rows` (at rest) as edited; `applied` tells, once they were read to the end, to how many rows the edit
+    was made."""
 
     layout: Layout
     rows: Rows
-    applied: Callable[[], bool]
+    applied: Callable[[], int]
 
 
 def forget(rows: Rows, layout: Layout, key: str) -> Edit:
@@ -35,10 +36,26 @@ def forget(rows: Rows, layout: Layout, key: str) -> Edit:
     return Edit(layout, overlay(watch.over(rows), layout, patch), watch.live)
 
 
+def forget_all(rows: Rows, layout: Layout) -> Edit:
+    """Every row becomes a tombstone: keys keep their generations."""
+    found = [0]
+
+    def dead(batches: Rows) -> Rows:
+        keeps = {*(f"k_{name}" for name in layout.key), "generation"}
+        for batch in batches:
+            found[0] += batch.num_rows - pc.sum(batch["dead"]).as_py()
+            columns = {name: batch[name] for name in batch.schema.names if name in keeps}
+            columns |= {f"known_{name}": pa.repeat(False, batch.num_rows) for name in layout.fields}
+            columns["dead"] = pa.repeat(True, batch.num_rows)
+            yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
+
+    return Edit(layout, dead(rows), lambda: found[0])
+
+
 def adopt(rows: Rows, layout: Layout, key: str, id: Mapping[str, str]) -> Edit:
     """The key is linked to the row with this id; no field is known."""
     patch = _patch(layout, key, id, links=True)
-    return Edit(layout, overlay(rows, layout, patch), lambda: True)
+    return Edit(layout, overlay(rows, layout, patch), lambda: 1)
 
 
 def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:

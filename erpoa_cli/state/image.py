@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.columns import PARQUET, conform
@@ -107,17 +107,12 @@ def refit(
     if stored == wanted:
         yield from batches
         return
-    if set(stored.key) != set(wanted.key):
-        raise Failure(
-            Diagnostic(
-                "E0527",
-                f"the key of {wanted.target} changed from ({', '.join(stored.key)}) to ({', '.join(wanted.key)})",
-                detail="Rows applied before cannot be found under the new key.",
-                remedy=f"`erpoa state forget {wanted.target}` and plan again: rows are then recognised by `match`",
-            )
-        )
     schema = rest_schema(wanted)
     for batch in batches:
+        if set(stored.key) != set(wanted.key):
+            if pc.all(batch["dead"]).as_py():
+                continue
+            raise _other_key(stored, wanted)
         columns = {name: batch[name] for name in batch.schema.names}
         for name, field in wanted.fields.items():
             before = stored.fields.get(name)
@@ -127,6 +122,18 @@ def refit(
                 _convert(columns, name, before, field, f"{wanted.target}.{name}", sealer)
         kept = {name: column for name, column in columns.items() if name in schema.names}
         yield conform(pa.RecordBatch.from_pydict(kept), schema)
+
+
+def _other_key(stored: Layout, wanted: Layout) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0527",
+            f"the key of {wanted.target} changed from ({', '.join(stored.key)}) to ({', '.join(wanted.key)})",
+            detail="Rows applied before cannot be found under the new key.",
+            remedy=f"`erpoa state forget {wanted.target}` and plan again: rows are then recognised by `match`",
+        ),
+        exit=Exit.INVALID,
+    )
 
 
 def _convert(

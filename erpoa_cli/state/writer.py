@@ -170,13 +170,8 @@ class StateWriter(StateReader):
         if layout is None:
             return 0
         if key is None:
-            rows = sum(batch.num_rows for batch in batches)
-            with self._writing():
-                self._base.drop(target)
-                self._edited("forget", target, "*", {"rows": rows})
-            return rows
-        found = self._edit("forget", target, [key], edits.forget(batches, layout, key))
-        return int(found)
+            return self._edit("forget", target, ["*"], edits.forget_all(batches, layout))
+        return self._edit("forget", target, [key], edits.forget(batches, layout, key))
 
     def adopt(self, layout: Layout, key: str, id: Mapping[str, str], sealer: Sealer | None = None) -> None:
         """Link a key (JSON) to their row's own id (field → canonical text); no field has a base yet."""
@@ -187,23 +182,24 @@ class StateWriter(StateReader):
     def rekey(self, target: str, old: str, new: str, sealer: Sealer | None = None) -> bool:
         """Give a managed row another key (JSON texts); whether the old one was there and the new one was not."""
         layout, batches = self._base.at_rest(target, sealer)
-        return layout is not None and self._edit(
-            "rekey", target, [old, new], edits.rekey(batches, layout, old, new)
-        )
-
-    def _edit(self, event: str, target: str, keys: list[str], edit: edits.Edit) -> bool:
-        """Write the edited image and point to it; False (and nothing changed) when the edit did not apply."""
-        folded = self._base.write(edit.layout, edit.rows)
-        if not edit.applied():
+        if layout is None:
             return False
+        return self._edit("rekey", target, [old, new], edits.rekey(batches, layout, old, new)) > 0
+
+    def _edit(self, event: str, target: str, keys: list[str], edit: edits.Edit) -> int:
+        """Write the edited image and point to it; how many rows were edited (none: nothing changed)."""
+        folded = self._base.write(edit.layout, edit.rows)
+        edited = edit.applied()
+        if not edited:
+            return 0
         with self._writing():
             self._base.point(folded, self._sequence())
             for key in keys:
-                self._edited(event, target, key, {})
+                self._edited(event, target, key)
         self._base.prune(target)
-        return True
+        return edited
 
-    def _edited(self, event: str, target: str, key: str, detail: Mapping[str, object]) -> None:
+    def _edited(self, event: str, target: str, key: str) -> None:
         self._control.run(
             "INSERT INTO edits (environment, serial, target, key) VALUES (?, ?, ?, ?)",
             self.environment,
@@ -211,7 +207,7 @@ class StateWriter(StateReader):
             target,
             key,
         )
-        self._note(event, detail={"target": target, "key": key, **detail})
+        self._note(event, detail={"target": target, "key": key})
 
     def record_audit(
         self, event: str, *, plan: str = "", run: str = "", detail: Mapping[str, object]
