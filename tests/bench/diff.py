@@ -1,0 +1,111 @@
+"""The diff of two staged relations: ours with base, guards of every kind and reasons; by hand a full join.
+
+Run as a process of its own: `python -m tests.bench.diff ROWS TIMES`; prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.reconcile.recognise import recognise
+from erpoa_cli.core.reconcile.rows import Evidence, diff
+from erpoa_cli.core.reconcile.shape import Shape
+from erpoa_cli.core.target import Column, OnSourceGone, Target, TargetField
+from erpoa_cli.engine.staging import Staging
+from tests.bench.company import TYPES, counted, theirs_sql, typed_sql
+from tests.bench.measure import interleaved, timed
+
+HERE = Location("bench.yml", 1, 1)
+FIELDS = [name for name in TYPES if name != "id"]
+
+
+def shape() -> Shape:
+    fields = tuple(TargetField(name, Column(name), HERE, type=TYPES[name]) for name in FIELDS)
+    target = Target(
+        name="t", from_="s", system="oa", object="customers", key=("code",), match=(("code",),), id=("id",),
+        fields=fields, at=HERE, on_source_gone=OnSourceGone.DELETE,
+    )  # fmt: skip
+    return Shape(target=target, key={"code": TYPES["code"]}, id={"id": TYPES["id"]}, extras={})
+
+
+def stage(staging: Staging, rows: int) -> None:
+    """D, A, and a base in which everything A has was agreed as A has it."""
+    d = ", ".join(f"{n} AS d_{n}" for n in FIELDS)
+    images = ", ".join(f"{n} AS agreed_{n}, {n} AS seen_{n}" for n in FIELDS)
+    known = ", ".join(f"'{n}'" for n in sorted(FIELDS))
+    staging.execute(f"CREATE TABLE actual.t AS {theirs_sql(rows)}")
+    staging.execute(
+        f"""CREATE TABLE desired.t AS SELECT code AS k_code, {d}, NULL::VARCHAR AS problem,
+            NULL::VARCHAR AS problem_code, []::VARCHAR[] AS waiting FROM ({typed_sql(rows)})"""
+    )
+    staging.execute(
+        f"""CREATE TABLE base.t AS SELECT code AS k_code, id AS id_id, 1::BIGINT AS generation,
+            [{known}]::VARCHAR[] AS known, {images} FROM actual.t"""
+    )
+    staging.execute('CREATE TABLE diff."t/gone" (k_code VARCHAR, generation BIGINT)')
+
+
+def ours(staging: Staging) -> None:
+    for statement in (*recognise(shape()), *diff(shape(), Evidence(desired="", actual="", first=False))):
+        staging.execute(statement)
+
+
+def by_hand(staging: Staging) -> None:
+    """What a person types: one full join of D and A, every column compared."""
+    differs = " OR ".join(f"d.d_{n} IS DISTINCT FROM a.{n}" for n in FIELDS)
+    staging.execute(
+        f"""CREATE OR REPLACE TABLE diff.by_hand AS
+            SELECT CASE WHEN a.code IS NULL THEN 'create' WHEN d.k_code IS NULL THEN 'delete' ELSE 'update' END AS action,
+                d.*, a.* FROM desired.t d FULL JOIN actual.t a ON a.code = d.k_code
+            WHERE a.code IS NULL OR d.k_code IS NULL OR {differs}"""
+    )
+
+
+def by_hand_with_base(staging: Staging) -> None:
+    """The same three-way: B joined too, each column compared with both of its images."""
+    differs = " OR ".join(
+        f"d.d_{n} IS DISTINCT FROM a.{n} OR d.d_{n} IS DISTINCT FROM b.agreed_{n} OR a.{n} IS DISTINCT FROM b.seen_{n}"
+        for n in FIELDS
+    )
+    staging.execute(
+        f"""CREATE OR REPLACE TABLE diff.by_hand AS
+            SELECT CASE WHEN a.code IS NULL THEN 'create' WHEN d.k_code IS NULL THEN 'delete' ELSE 'update' END AS action,
+                d.*, a.*, b.* FROM desired.t d FULL JOIN actual.t a ON a.code = d.k_code
+            LEFT JOIN base.t b ON b.id_id = a.id
+            WHERE a.code IS NULL OR d.k_code IS NULL OR {differs}"""
+    )
+
+
+def counts(staging: Staging, table: str) -> dict[str, int]:
+    rows = staging.sql(f"SELECT action, count(*) AS n FROM diff.{table} GROUP BY action").to_pylist()
+    return {row["action"]: row["n"] for row in rows}
+
+
+def measure(rows: int, times: int) -> dict[str, object]:
+    with TemporaryDirectory() as home, Staging(Path(home), as_of=datetime.now(UTC)) as staging:
+        stage(staging, rows)
+        ready = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        spent = interleaved(
+            {
+                "by hand, D and A": lambda: timed(lambda: by_hand(staging)),
+                "by hand, with base": lambda: timed(lambda: by_hand_with_base(staging)),
+                "erpoa": lambda: timed(lambda: ours(staging)),
+            },
+            times,
+        )
+        wanted = counted(rows)
+        for table in ("t", "by_hand"):
+            assert counts(staging, table) == wanted, (table, counts(staging, table), wanted)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"spent": {n: [asdict(s) for s in all_] for n, all_ in spent.items()}, "staged": ready, "peak": peak}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]), int(sys.argv[2]))))

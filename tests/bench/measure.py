@@ -1,0 +1,84 @@
+"""Interleaved repetitions, their medians, and ratios to a limit measured in the same run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ERPOA = str(Path(sys.executable).with_name("erpoa"))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One measurement: seconds of the clock, and the largest resident set (MB) where a process of its own ran."""
+
+    seconds: float
+    megabytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `limit` is the name of the line it is compared with; `aim` what engine.md asks."""
+
+    name: str
+    spent: Sequence[Spent]
+    limit: str = ""
+    aim: str = ""
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(s.seconds for s in self.spent)
+
+    @property
+    def peak(self) -> float | None:
+        return max((s.megabytes for s in self.spent if s.megabytes is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    words: str
+    rows: Sequence[Row]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def interleaved(runs: Mapping[str, Callable[[], Spent]], times: int) -> dict[str, list[Spent]]:
+    """Every run *times* times, in turns, so that a slow moment of the machine meets all of them."""
+    spent: dict[str, list[Spent]] = {name: [] for name in runs}
+    for _ in range(times):
+        for name, run in runs.items():
+            spent[name].append(run())
+    return spent
+
+
+def timed(run: Callable[[], object]) -> Spent:
+    start = time.perf_counter()
+    run()
+    return Spent(time.perf_counter() - start)
+
+
+def process(
+    arguments: Sequence[str], directory: Path, *, exits: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+) -> Spent:
+    """One process to its end; RuntimeError with its words when it ends otherwise than with one of *exits*."""
+    told = directory / ".bench-output"
+    start = time.perf_counter()
+    with told.open("wb") as file:
+        child = subprocess.Popen(
+            arguments, cwd=directory, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
+        _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in exits:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}:\n{told.read_text(errors='replace')}")
+    told.unlink()
+    return Spent(seconds, usage.ru_maxrss / 1024)

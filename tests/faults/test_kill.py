@@ -1,0 +1,171 @@
+"""kill -9 at every boundary and at random moments, then `erpoa resume`: as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.faults.program import Ended, Forks, erpoa, start
+from tests.faults.scene import Scene
+
+pytestmark = pytest.mark.slow
+
+APPLY = ("apply", "the.erpoaplan", "--no-input")
+RESUME = ("resume", "--no-input")
+PLAN = ("plan", "--detailed-exitcode", "--no-input", "-o", "second.erpoaplan")
+
+STEPS = {"planned": 1, "fresh": 4}  # every boundary; on first contact (ledgers are made) every fourth
+WORKERS = {"planned": 6, "fresh": 2}  # tests that share the points, so that processes can share the work
+RANDOM_FORKS = 30
+RANDOM_PROGRAMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What an apply does when nobody interferes: what it leaves, the points it passes, its seconds."""
+
+    contents: dict[str, Any]
+    memory: dict[str, Any]
+    batches: dict[str, int]
+    points: list[str]
+    seconds: float
+
+
+@pytest.fixture(scope="session")
+def undisturbed(prepared: Scene, forked: Forks) -> dict[str, Undisturbed]:
+    found = {}
+    for moment in STEPS:
+        prepared.restore(moment)
+        ended, points = forked.points(*APPLY, directory=prepared.root)
+        assert ended.exit == 0, ended
+        assert prepared.disagreements() == {}
+        found[moment] = Undisturbed(
+            prepared.contents(), prepared.remembered(), prepared.batches(), points, ended.seconds
+        )
+    return found
+
+
+def next_step(scene: Scene) -> tuple[str, ...]:
+    """What a person types after a kill; nothing when the run had reached its end."""
+    match scene.run_status():
+        case None:
+            return APPLY
+        case "applied":
+            return ()
+        case _:
+            return RESUME
+
+
+def finish(scene: Scene, forked: Forks) -> None:
+    if command := next_step(scene):
+        ended = forked.run(*command, directory=scene.root)
+        assert ended.exit == 0, ended
+
+
+def assert_as_undisturbed(scene: Scene, forked: Forks, wanted: Undisturbed) -> None:
+    assert scene.disagreements() == {}
+    assert scene.contents() == wanted.contents
+    assert scene.batches() == wanted.batches
+    assert scene.remembered() == wanted.memory
+    second = forked.run(*PLAN, directory=scene.root)
+    assert second.exit == 0, second
+
+
+def shares() -> Iterator[Any]:
+    for moment, workers in WORKERS.items():
+        for share in range(workers):
+            yield pytest.param(moment, share, id=f"{moment}-{share + 1}-of-{workers}")
+
+
+def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
+    points = sum(len(wanted.points[:: STEPS[moment]]) for moment, wanted in undisturbed.items())
+    assert points + RANDOM_FORKS + RANDOM_PROGRAMS >= 200
+    for boundary in ("journal intend", "journal record", "journal close", "target commit", "file replace"):
+        assert f"before {boundary}" in undisturbed["planned"].points
+        assert f"after {boundary}" in undisturbed["planned"].points
+
+
+@pytest.mark.parametrize(("moment", "share"), [*shares()])
+def test_killed_at_a_boundary(
+    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str, share: int
+):
+    wanted = undisturbed[moment]
+    for point in range(0, len(wanted.points), STEPS[moment])[share :: WORKERS[moment]]:
+        prepared.restore(moment)
+        killed = forked.run(*APPLY, directory=prepared.root, point=point)
+        print(f"killed at point {point}, {wanted.points[point]}")
+        assert killed.killed, killed
+        finish(prepared, forked)
+        assert_as_undisturbed(prepared, forked, wanted)
+
+
+def test_killed_again_while_it_resumes(
+    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
+):
+    """Each resume is killed a few steps on, until one reaches the end."""
+    wanted = undisturbed["planned"]
+    for steps in (5, 12, 30):
+        prepared.restore("planned")
+        assert forked.run(*APPLY, directory=prepared.root, point=len(wanted.points) // 5).killed
+        for kills in range(len(wanted.points)):
+            command = next_step(prepared)
+            if not command:
+                break
+            ended = forked.run(*command, directory=prepared.root, point=steps + kills % 3)
+            assert ended.killed or ended.exit == 0, ended
+        else:
+            pytest.fail("resume never reached the end")
+        assert_as_undisturbed(prepared, forked, wanted)
+
+
+def test_killed_at_a_random_moment(
+    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
+):
+    wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    for _ in range(RANDOM_FORKS):
+        prepared.restore("planned")
+        after = moments.uniform(0, wanted.seconds)
+        print(f"killed after {after:.4f} s")
+        forked.run(*APPLY, directory=prepared.root, after=after)
+        finish(prepared, forked)
+        assert_as_undisturbed(prepared, forked, wanted)
+
+
+def test_the_real_program_killed_at_a_random_moment(
+    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
+):
+    """From outside, as `kill -9` does; resumed by the real program too."""
+    wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    prepared.restore("planned")
+    begun = time.monotonic()
+    assert erpoa(*APPLY, directory=prepared.root).exit == 0
+    whole = time.monotonic() - begun
+    for _ in range(RANDOM_PROGRAMS):
+        prepared.restore("planned")
+        after = moments.uniform(max(0.0, whole - 2 * wanted.seconds), whole)  # most of its time it only starts
+        print(f"killed after {after:.4f} s")
+        _killed_after(prepared, after)
+        if command := next_step(prepared):
+            ended = erpoa(*command, directory=prepared.root)
+            assert ended.exit == 0, ended
+        assert_as_undisturbed(prepared, forked, wanted)
+
+
+def _killed_after(scene: Scene, seconds: float) -> Ended:
+    with start(*APPLY, directory=scene.root) as program:
+        try:
+            out, err = program.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            out, err = program.communicate()
+    return Ended(program.returncode, out.decode(), err.decode())

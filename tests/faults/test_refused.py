@@ -1,0 +1,167 @@
+"""Plans that may not be applied: each is refused with its own code and exit code, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.state import PlanFile
+from tests.faults.program import Ended, Forks, erpoa
+from tests.faults.scene import Scene
+
+APPLY = ("apply", "the.erpoaplan", "--no-input", "--format", "json")
+
+
+def apply(scene: Scene, forked: Forks, *arguments: str) -> Ended:
+    return forked.run(*APPLY, *arguments, directory=scene.root)
+
+
+def codes(ended: Ended) -> set[str]:
+    return {finding["code"] for finding in ended.json()["diagnostics"] if finding["severity"] == "error"}
+
+
+def test_applied_twice(scene: Scene, forked: Forks):
+    assert apply(scene, forked).exit == Exit.SUCCESS
+    before = scene.contents()
+    again = apply(scene, forked)
+    assert (again.exit, codes(again)) == (Exit.STALE, {"E0534"}), again
+    assert scene.contents() == before
+
+
+def test_applied_twice_under_another_name(scene: Scene, forked: Forks):
+    shutil.copy(scene.plan, scene.root / "copy.erpoaplan")
+    assert apply(scene, forked).exit == Exit.SUCCESS
+    again = forked.run("apply", "copy.erpoaplan", "--format", "json", directory=scene.root)
+    assert (again.exit, codes(again)) == (Exit.STALE, {"E0534"}), again
+
+
+def test_aimed_at_another_database(scene: Scene, forked: Forks):
+    """The same project with the same bytes at another place: other databases."""
+    elsewhere = Scene(scene.root.with_name("elsewhere"), scene.store)
+    shutil.rmtree(elsewhere.root, ignore_errors=True)
+    shutil.copytree(scene.root, elsewhere.root)
+    before = elsewhere.contents()
+    refused = apply(elsewhere, forked)
+    assert (refused.exit, codes(refused)) == (Exit.STALE, {"E0532"}), refused
+    assert elsewhere.contents() == before == scene.contents()
+
+
+def test_expired(scene: Scene, forked: Forks, monkeypatch: pytest.MonkeyPatch):
+    from erpoa_cli.engine.gate import gate
+    from erpoa_cli.project import load
+
+    project = load(scene.root, None, {}, getenv=lambda name: None)
+    plan = PlanFile.open(scene.plan)
+    identity = {target["system"]: target["identity"] for target in plan.targets.values()}
+    moment = timedelta(microseconds=1)
+    gate(plan, project, identity.__getitem__, plan.header.expires - moment)
+    with pytest.raises(Failure) as refused:
+        gate(plan, project, identity.__getitem__, plan.header.expires)
+    assert refused.value.exit is Exit.STALE
+    assert [d.code for d in refused.value.diagnostics] == ["E0533"]
+
+
+@pytest.mark.parametrize(
+    "file", ["targets/targets.yml", "sources/sources.yml", "transforms/orders.sql", "erpoa.yml"]
+)
+def test_older_than_the_project(scene: Scene, forked: Forks, file: str):
+    path = scene.root / file
+    comment = "\n-- other bytes\n" if file.endswith(".sql") else "\n# other bytes\n"
+    path.write_text(path.read_text(encoding="utf-8") + comment, encoding="utf-8")
+    before = scene.contents()
+    refused = apply(scene, forked)
+    assert (refused.exit, codes(refused)) == (Exit.STALE, {"E0531"}), refused
+    assert file in refused.err
+    assert scene.contents() == before
+
+
+def test_a_file_more_in_the_project(scene: Scene, forked: Forks):
+    (scene.root / "sources" / "more.yml").write_text("sources: {}\n")
+    refused = apply(scene, forked)
+    assert (refused.exit, codes(refused)) == (Exit.STALE, {"E0531"}), refused
+
+
+def test_every_damaged_byte_is_noticed(scene: Scene, tmp_path: Path):
+    """Each byte of a real plan, one at a time: never opened, always exit 6 or (no plan at all) 3."""
+    whole = scene.plan.read_bytes()
+    damaged = tmp_path / "damaged.erpoaplan"
+    seen: dict[tuple[str, Exit], int] = {}
+    step = max(1, len(whole) // 4000)
+    places = [*range(0, len(whole), step), *range(max(0, len(whole) - 400), len(whole))]
+    for at in places:
+        bad = bytearray(whole)
+        bad[at] ^= 1 + at % 255
+        damaged.write_bytes(bad)
+        with pytest.raises(Failure) as refused:
+            PlanFile.open(damaged)
+        finding = refused.value.diagnostics[0].code, refused.value.exit
+        seen[finding] = seen.get(finding, 0) + 1
+    assert set(seen) <= {("E0502", Exit.STALE), ("E0501", Exit.INVALID)}
+    assert seen[("E0502", Exit.STALE)] > 0.99 * len(places)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99, -1])
+def test_truncated(scene: Scene, tmp_path: Path, size: float):
+    whole = scene.plan.read_bytes()
+    kept = int(len(whole) * size) if 0 < size < 1 else int(size) if size >= 0 else len(whole) - 1
+    short = tmp_path / "short.erpoaplan"
+    short.write_bytes(whole[:kept])
+    with pytest.raises(Failure) as refused:
+        PlanFile.open(short)
+    assert refused.value.exit in {Exit.STALE, Exit.INVALID}
+
+
+def test_damaged_through_the_program(scene: Scene, forked: Forks):
+    whole = scene.plan.read_bytes()
+    before = scene.contents()
+    for at in (0, len(whole) // 3, len(whole) // 2, len(whole) - 20):
+        bad = bytearray(whole)
+        bad[at] ^= 0x40
+        scene.plan.write_bytes(bad)
+        refused = apply(scene, forked)
+        assert (refused.exit, codes(refused)) == (Exit.STALE, {"E0502"}), refused
+        assert scene.contents() == before
+    scene.plan.write_bytes(whole)
+    assert apply(scene, forked).exit == Exit.SUCCESS
+
+
+def test_no_plan_at_all(scene: Scene, forked: Forks):
+    scene.plan.write_text("hello\n")
+    refused = apply(scene, forked)
+    assert (refused.exit, codes(refused)) == (Exit.INVALID, {"E0501"}), refused
+
+
+def test_a_row_that_moved_is_not_overwritten(scene: Scene, forked: Forks):
+    """Somebody edits a person and removes another between plan and apply: those rows stay as they are."""
+    scene.sql("oa", "UPDATE person SET phone = '手改' WHERE code = 'E001'; DELETE FROM person WHERE code = 'E005'")
+    ended = apply(scene, forked)
+    assert ended.exit == Exit.PARTIAL, ended
+    assert scene.rows("oa", "SELECT phone FROM person WHERE code = 'E001'") == [("手改",)]
+    assert scene.rows("oa", "SELECT count(*) FROM person WHERE code = 'E005'") == [(0,)]
+    outcomes = {change["address"]: change["outcome"] for change in ended.json()["changes"]}
+    assert outcomes["oa_employees/code=E001"] == outcomes["oa_employees/code=E005"] == "stale"
+    assert outcomes["oa_employees/code=E006"] == "applied"
+    # all else was written
+    assert scene.rows("oa", "SELECT phone FROM person WHERE code IN ('E006', 'E007')") == [("+86 139",)] * 2
+
+
+def test_a_row_to_be_deleted_that_moved_is_kept(scene: Scene, forked: Forks):
+    scene.sql("oa", "UPDATE person SET name = '还在用' WHERE code = 'E012'")
+    ended = apply(scene, forked)
+    assert ended.exit == Exit.PARTIAL, ended
+    assert scene.rows("oa", "SELECT name FROM person WHERE code = 'E012'") == [("还在用",)]
+    assert scene.rows("oa", "SELECT count(*) FROM person WHERE code IN ('E009', 'E010', 'E011')") == [(0,)]
+
+
+def test_a_row_to_be_created_that_appeared_is_not_doubled(scene: Scene, forked: Forks):
+    scene.sql("oa", "INSERT INTO person (code, name, dept_id) SELECT 'E101', '他们的', min(id) FROM dept")
+    ended = apply(scene, forked)
+    assert ended.exit == Exit.PARTIAL, ended
+    assert scene.rows("oa", "SELECT name FROM person WHERE code = 'E101'") == [("他们的",)]
