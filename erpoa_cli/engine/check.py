@@ -4,17 +4,16 @@ the SQL of models, and the types of everything. All findings at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from graphlib import CycleError
-from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.abilities import Conforms, judge_systems
 from erpoa_cli.engine.bound import Bound, build_order, declared
-from erpoa_cli.engine.feed import bind_target
+from erpoa_cli.engine.feed import bind_target, expected_actual
 from erpoa_cli.engine.model import bind_model, bind_tests
 from erpoa_cli.engine.staging import Staging
 
@@ -44,7 +43,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                 relations[name] = project.seeds[name].fields
                 staging.create("model", name, relations[name])
             else:
-                _actuals(project, name, relations, staging)
+                _actuals(project, name, relations, staging, findings)
                 fields = bind_model(project, project.transforms[name], relations, staging, findings)
                 if fields is not None:
                     relations[name] = fields
@@ -74,17 +73,27 @@ def _order(project: Project, findings: Findings) -> tuple[str, ...]:
         return ()
 
 
-def _actuals(project: Project, model: str, relations: Mapping[str, tuple[Field, ...]], staging: Staging) -> None:
-    """Empty relations for the targets whose rows *model* reads, typed as far as is known by now."""
+def _actuals(
+    project: Project,
+    model: str,
+    relations: Mapping[str, tuple[Field, ...]],
+    staging: Staging,
+    findings: Findings,
+) -> None:
+    """Empty relations for the targets whose rows *model* reads."""
     for name in project.transforms[model].actuals:
-        target = bind_target(project.targets[name], relations, Findings())
-        staging.create("actual", name, list(_known(target.fields)))
-
-
-def _known(fields: Iterable[Any]) -> Iterator[Field]:
-    for field in fields:
-        if field.type is not None:
-            yield Field(field.name, field.type)
+        fields, unknown = expected_actual(project, project.targets[name], relations)
+        staging.create("actual", name, fields)
+        for field in unknown:
+            findings.add(
+                Diagnostic(
+                    "E0337",
+                    f"model {model} reads actual('{name}'), whose field {field} has no type yet",
+                    detail=f"{name} is fed by {project.targets[name].from_}, which is built later.",
+                    remedy=f"Give the target {name} a `contract:` that tells the type of {field}.",
+                    at=project.transforms[model].at,
+                )
+            )
 
 
 __all__ = ["Bound", "Conforms", "check", "check_findings"]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from erpoa_cli.core.diagnostic import Diagnostic, Findings, Location
 from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, Field, Kind, Sensitivity, Type, decimal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 
@@ -72,6 +73,36 @@ def _field(
                 if name not in columns:
                     findings.add(_no_column(target, f"field {field.name}: by", name, columns, field.at))
             return field
+
+
+def expected_actual(
+    project: Project, target: Target, relations: Mapping[str, tuple[Field, ...]]
+) -> tuple[list[Field], list[str]]:
+    """The columns of `actual."T"` as far as they are known offline, and the fields whose type is not.
+
+    Identifiers and returned fields have the type under which a source reads them, else they are strings."""
+    bound = bind_target(target, relations, Findings())
+    contract = project.contracts.get(target.contract)
+    agreed = {p.name: p.type for p in contract.properties} if contract else {}
+    elsewhere = {
+        f.source: f.type
+        for source in project.sources.values()
+        if (source.system, source.object) == (target.system, target.object)
+        for f in source.fields
+    }
+    found: dict[str, Field] = {}
+    unknown: list[str] = []
+    for field in bound.fields:
+        type_ = field.type or agreed.get(field.name) or elsewhere.get(field.name)
+        if type_:
+            found[field.name] = Field(field.name, type_, sensitivity=field.sensitivity)
+        elif isinstance(field.value, Column | Constant):
+            unknown.append(field.name)
+        else:
+            found[field.name] = Field(field.name, STRING)
+    for name in (*target.id, *target.returns, *(n for match in target.match for n in match)):
+        found.setdefault(name, Field(name, elsewhere.get(name, STRING)))
+    return [f for f in found.values() if f.name not in unknown], unknown
 
 
 def constant_type(value: str | int | bool | Decimal | None) -> Type:

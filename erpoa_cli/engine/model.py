@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from erpoa_cli.core.contract import Contract, accepts
 from erpoa_cli.core.diagnostic import Diagnostic, Findings, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import DataTest, Project, Transform
 from erpoa_cli.core.schema import Field, Sensitivity, Type
-from erpoa_cli.engine.staging import SqlProblem, Staging
+from erpoa_cli.engine.lineage import Origin, lineage
+from erpoa_cli.engine.staging import SqlProblem, Staging, relation
 
 _RANK = list(Sensitivity)
 
@@ -47,9 +49,93 @@ def bind_model(
         for name in test.columns:
             if name not in known:
                 findings.add(replace(_no_column(model, f"test {test.kind}: column {name}", name, known), at=test.at))
-    if any(field is None for field in fields):
+    typed = tuple(field for field in fields if field)
+    if len(typed) < len(fields):
         return None
-    return tuple(field for field in fields if field)
+    if contract := project.contracts.get(model.contract):
+        for finding in contract_findings(model, contract, typed):
+            findings.add(finding)
+    return classed(project, model, typed, relations, staging)
+
+
+def contract_findings(model: Transform, contract: Contract, fields: Sequence[Field]) -> Iterator[Diagnostic]:
+    """What the columns of *model* lack of *contract*."""
+    columns = {f.name: f.type for f in fields}
+    for promised in contract.properties:
+        found = columns.get(promised.name)
+        if found is None:
+            if promised.required:
+                yield Diagnostic(
+                    "E0333",
+                    f"model {model.name} has no column {promised.name}, which contract {contract.name} requires",
+                    remedy=did_you_mean(promised.name, columns),
+                    at=model.at,
+                )
+        elif not accepts(promised.type, found):
+            yield Diagnostic(
+                "E0333",
+                f"model {model.name}: column {promised.name} is {found}; contract {contract.name} says {promised.type}",
+                remedy=f"CAST({promised.name} AS {promised.type.duckdb}), or change the contract at {promised.at}.",
+                at=model.at,
+            )
+    if contract.schema.get("additionalProperties") is False:
+        known = {p.name for p in contract.properties}
+        for name in columns:
+            if name not in known:
+                yield Diagnostic(
+                    "E0333",
+                    f"model {model.name}: contract {contract.name} knows no property {name}",
+                    remedy=did_you_mean(name, sorted(known)),
+                    at=model.at,
+                )
+
+
+def origins(
+    model: Transform, names: Sequence[str], relations: Mapping[str, tuple[Field, ...]], staging: Staging
+) -> list[Origin]:
+    """What each column of *model* is computed from."""
+    places = {("source", n): relations[n] for n in model.sources} | {("model", n): relations[n] for n in model.refs}
+    known = {place: [f.name for f in fields] for place, fields in places.items()}
+    for name in model.actuals:
+        known["actual", name] = [f for f, _, _ in staging.describe(f"SELECT * FROM {relation('actual', name)}")]
+    return lineage(staging.syntax(selected(model.sql)), known, names)
+
+
+def classed(
+    project: Project,
+    model: Transform,
+    fields: tuple[Field, ...],
+    relations: Mapping[str, tuple[Field, ...]],
+    staging: Staging,
+) -> tuple[Field, ...]:
+    """*fields* with their sensitivity: the highest of what they are computed from, unless declassified with a
+    reason, and of what the contract says."""
+    classes = {(name, f.name): f.sensitivity for name in (*model.sources, *model.refs) for f in relations[name]}
+    for name in model.actuals:
+        classes |= {(f"actual.{name}", f.name): f.sensitivity for f in project.targets[name].fields}
+    if all(c is Sensitivity.PUBLIC for c in classes.values()):
+        computed = [Sensitivity.PUBLIC for _ in fields]
+    else:
+        known = origins(model, [f.name for f in fields], relations, staging)
+        computed = [_highest(classes.get(c, Sensitivity.PUBLIC) for c in origin.columns) for origin in known]
+    contract = project.contracts.get(model.contract)
+    agreed = {p.name: p.sensitivity for p in contract.properties} if contract else {}
+    return tuple(
+        replace(
+            f,
+            sensitivity=_highest(
+                (
+                    Sensitivity.PUBLIC if f.name in model.declassify else lineage_class,
+                    agreed.get(f.name, Sensitivity.PUBLIC),
+                )
+            ),
+        )
+        for f, lineage_class in zip(fields, computed, strict=True)
+    )
+
+
+def _highest(classes: Iterable[Sensitivity]) -> Sensitivity:
+    return max(classes, key=_RANK.index, default=Sensitivity.PUBLIC)
 
 
 def _column(model: Transform, name: str, type_: Type | None, native: str, findings: Findings) -> Field | None:

@@ -4,6 +4,7 @@ SQL runs in it. Results leave through Arrow only.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -152,6 +153,11 @@ class Staging:
                 raise
             return [(n, declared_type(t), str(t)) for n, t in zip(rows.columns, rows.types, strict=True)]
 
+    def syntax(self, sql: str) -> dict[str, Any]:
+        """DuckDB's syntax tree of one SELECT; `{"error": true, …}` for what it cannot serialise."""
+        tree: dict[str, Any] = json.loads(self.scalar(f"SELECT json_serialize_sql({literal(sql)})"))
+        return tree
+
     def create(self, schema: str, name: str, fields: Iterable[Field]) -> None:
         """An empty relation with exactly *fields*."""
         columns = ", ".join(f"{identifier(f.name)} {f.type.duckdb}" for f in fields)
@@ -240,7 +246,8 @@ def _nfkc(column: Any) -> Any:
 
 def _private_directory(parent: Path) -> Path:
     """A new directory only we can read, named after this process; those of dead processes are removed."""
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for directory in (parent.parent, parent):
+        directory.mkdir(mode=0o700, exist_ok=True)
     for left in parent.iterdir():
         if not _alive(left.name.partition("-")[0]):
             shutil.rmtree(left, ignore_errors=True)
