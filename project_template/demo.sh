@@ -23,7 +23,10 @@ say() {     # a chapter: its title, then what is about to happen
 }
 erpoa() {   # show the command as a person would type it, then run it
     printf '\n%s$ erpoa %s%s\n' "$bold" "$*" "$plain"
-    "$ERPOA" "$@"
+    "$ERPOA" "$@" || case $? in
+        5) printf '%s(exit 5: applied; a row is held until its category is mapped)%s\n' "$dim" "$plain" ;;
+        *) exit 1 ;;
+    esac
 }
 sql() {     # run a file of SQL on the ERP or the OA, as its own users would
     printf '\n%s$ sqlite3 data/%s.db < %s%s\n' "$bold" "$1" "$2" "$plain"

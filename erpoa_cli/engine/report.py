@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def _report(
 ) -> PlanReport:
     with Staging(root, as_of=plan.header.as_of) as staging:
         teller = _Teller(plan, outcomes, limit, frozenset(addresses), sealer, staging.compare)
-        names = dict.fromkeys([*plan.targets, *plan.header.counts])
+        names = sorted({*plan.targets, *plan.header.counts}, key=teller.place)
         targets = tuple(teller.target(name) for name in names)
     return PlanReport(header=plan.header, targets=targets, reads=plan.reads, guards=plan.guards)
 
@@ -98,6 +99,12 @@ class _Teller:
         self._addresses = addresses
         self._sealer = sealer
         self._ask = ask
+
+    def place(self, name: str) -> tuple[int, str]:
+        """Where a target stands in the report: in the order of writing, those without changes last."""
+        if name not in self._plan.members("changes"):
+            return sys.maxsize, name
+        return pc.min(self._plan.table("changes", name)["wave"]).as_py() or 0, name
 
     def target(self, name: str) -> TargetReport:
         about = self._plan.targets.get(name, {})
@@ -124,7 +131,7 @@ class _Teller:
             target=name,
             system=str(about.get("system", layout.system if layout else "")),
             object=str(about.get("object", layout.object if layout else "")),
-            parent=str(about.get("parent") or ""),
+            parent=self._parent(name),
             counts=self._plan.header.counts.get(name, {}),
             aside={kind: tables[member].num_rows for member, kind in _ASIDE.items() if member in tables},
             outcomes=_counted(self._outcomes.get(name, {})),
@@ -136,6 +143,11 @@ class _Teller:
             unlisted_aside=unlisted_aside,
             uncompared=_uncompared(about, layout),
         )
+
+    def _parent(self, name: str) -> str:
+        """The target whose documents *name* holds the lines of; empty when it holds no lines."""
+        parent = name.rpartition(".")[0]
+        return parent if parent in self._plan.targets else ""
 
     def _table(self, member: str, name: str) -> pa.Table | None:
         if name not in self._plan.members(member):

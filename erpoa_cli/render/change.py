@@ -48,25 +48,28 @@ def change_lines(
         yield from wrapped(heading, cells, indent + 4)
         yield from field_lines(change.fields, cells, indent + 4, wave=change.wave - 1, full=full)
     else:
-        yield from wrapped([*heading, *_paragraph(change)], cells, indent + 4)
+        yield from wrapped([*heading, *_paragraph(change, full=full)], cells, indent + 4)
     if change.error:
         yield from wrapped(
             [Piece(" " * (indent + 4)), Piece(clean.terminal(change.error), "error")], cells, indent + 6
         )
 
 
-def _paragraph(change: Change) -> Iterator[Piece]:
-    """The values of a created row, or those a deleted row has, one after the other."""
-    known = dict(change.address.key)
+def _paragraph(change: Change, *, full: bool = False) -> Iterator[Piece]:
+    """The values of a created row, or those a deleted row has, one after the other; the key, which stands
+    before, and NULL are only told in *full*."""
+    created = change.action is Action.CREATE
+    keys = {f'"{value}"' for _, value in change.address.key} if len(change.address.key) == 1 else set()
+    keyed = {name: {value, f'"{value}"'} for name, value in change.address.key}
     separator = "  "
     for name, field in change.fields.items():
         before, after = sides(field, change.wave - 1)
-        text = after if change.action is Action.CREATE else before
-        if known.get(name) is not None and text in {known[name], f'"{known[name]}"'}:
+        text = after if created else before
+        if not full and (text == "NULL" or text in keys or text in keyed.get(name, ())):
             continue
         yield Piece(separator)
         yield Piece(clean.terminal(name) + " ", "field")
-        yield Piece(_shortened(text), "added" if change.action is Action.CREATE else "removed")
+        yield Piece(text if full else _shortened(text), "added" if created else "removed")
         separator = " · "
 
 

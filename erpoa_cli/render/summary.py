@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from erpoa_cli.core.plan import GuardVerdict, Read, ReadStatus
 from erpoa_cli.core.report import PlanReport
@@ -12,6 +13,7 @@ from erpoa_cli.render.layout import Line, Piece, line, pad, wrapped
 from erpoa_cli.render.words import ASIDE, OUTCOMES, STATE_ONLY, WRITING, count, counted, rows
 
 _LABEL = 10
+_NEAREST = 3  # guards within their limits that are shown
 
 
 def instant(moment: datetime) -> str:
@@ -64,9 +66,9 @@ def opening(report: PlanReport, cells: int) -> Iterator[Line]:
     if not header.complete:
         chosen = " ".join(clean.terminal(part) for part in header.selection)
         yield from _labelled("selected", f"{chosen} (not the whole project)", cells, "warning")
-    yield from _reads(report.reads, cells)
-    yield from _guards(report.guards, cells)
     if not report.run:
+        yield from _reads(report.reads, cells)
+        yield from _guards(report.guards, cells)
         yield from _labelled("expires", instant(header.expires), cells)
     if report.file:
         yield from _labelled("file", clean.terminal(report.file), cells)
@@ -107,32 +109,42 @@ def _reads(reads: tuple[Read, ...], cells: int) -> Iterator[Line]:
 def _guards(guards: tuple[GuardVerdict, ...], cells: int) -> Iterator[Line]:
     if not guards:
         return
-    loud = [guard for guard in guards if guard.blocks or guard.waived or guard.message]
+    loud = [guard for guard in guards if guard.blocks or guard.waived or _warns(guard)]
     blocking = sum(1 for guard in guards if guard.blocks)
     waived = sum(1 for guard in guards if guard.waived)
     parts = [
         (blocking, "block" if blocking > 1 else "blocks"),
         (waived, "waived"),
-        (len(guards) - blocking - waived, "within limits"),
+        (len(loud) - blocking - waived, "to look at"),
+        (len(guards) - len(loud), "within limits"),
     ]
     told = ", ".join(f"{number} {word}" for number, word in parts if number)
     yield from _labelled("guards", told, cells, "error" if blocking else "")
     for guard in loud:
         yield from _labelled("", guard_words(guard), cells, "error" if guard.blocks else "warning")
-    tight = [g for g in guards if g not in loud and g.measured]
-    for guard in sorted(tight, key=lambda g: -g.measured)[:3]:
+    near = [guard for guard in guards if guard not in loud and guard.measured and guard.base]
+    for guard in sorted(near, key=lambda g: Fraction(g.measured, g.base), reverse=True)[:_NEAREST]:
         yield from _labelled("", guard_words(guard), cells)
+
+
+def _warns(guard: GuardVerdict) -> bool:
+    """A rule that found something but only warns."""
+    return guard.guard.startswith("rule:") and guard.measured > 0
 
 
 def guard_words(guard: GuardVerdict) -> str:
     """A guard, what it measured and its limit."""
     name = f"{guard.target}.{guard.guard}" if guard.target else guard.guard
-    mark = "✗" if guard.blocks else "!" if guard.waived else "✓"
+    mark = "✗" if guard.blocks else "!" if guard.waived or _warns(guard) else "✓"
     of = f" of {count(guard.base)}" if guard.base else ""
     text = f"{mark} {clean.terminal(name)} {count(guard.measured)}{of}, limit {clean.terminal(guard.limit)}"
     if guard.waived:
-        text += f"; waived: {clean.terminal(guard.waived)}"
-    return text + (f"; {clean.terminal(guard.message)}" if guard.message else "")
+        return f"{text}; waived: {clean.terminal(guard.waived)}"
+    return (
+        f"{text}; {clean.terminal(guard.message)}"
+        if guard.message and (guard.blocks or _warns(guard))
+        else text
+    )
 
 
 def numbers(report: PlanReport) -> str:

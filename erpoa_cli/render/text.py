@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.plan import Change, SetAside
 from erpoa_cli.core.report import PlanReport, TargetReport
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.render import clean
 from erpoa_cli.render.change import aside_lines, change_lines, key_of, pattern_lines
 from erpoa_cli.render.layout import Line, Piece, line, line_width, wrapped
@@ -40,6 +42,9 @@ def _target(
     for child in lines:
         if not child.silent:
             yield from _heading(child, cells, nested=True)
+    if report.run and not full:
+        yield from _failures((target, *lines), cells)
+        return
     yield from _patterns(target, cells)
     for child in lines:
         yield from _patterns(child, cells, name=child.target.removeprefix(target.target + "."))
@@ -49,6 +54,16 @@ def _target(
             more = count(one.unlisted + one.unlisted_aside)
             where = f": erpoa show {clean.terminal(report.file)} --full" if report.file else ""
             yield from wrapped([Piece(f"  … and {more} more rows of {one.target}{where}", "note")], cells, 4)
+
+
+def _failures(targets: Sequence[TargetReport], cells: int) -> Iterator[Line]:
+    """Of a run only what was not applied, and what was not tried; the rest was reviewed before."""
+    for target in targets:
+        for change in target.changes:
+            if change.outcome is not Outcome.APPLIED:
+                yield from change_lines(change, cells)
+        for row in target.set_aside:
+            yield from aside_lines(row, cells)
 
 
 def _heading(target: TargetReport, cells: int, *, nested: bool = False) -> Iterator[Line]:
@@ -84,7 +99,7 @@ def _patterns(target: TargetReport, cells: int, name: str = "") -> Iterator[Line
 
 def _rows(target: TargetReport, lines: Sequence[TargetReport], cells: int, *, full: bool) -> Iterator[Line]:
     """Rows listed singly, each followed by the lines of its document."""
-    own: list[Row] = [*_listed(target), *target.set_aside]
+    own: list[Row] = [*_in_one(list(_listed(target))), *target.set_aside]
     below = _by_document(target, lines)
     for row in own:
         yield from _row(row, cells, full=full)
@@ -100,6 +115,16 @@ def _listed(target: TargetReport) -> Iterator[Change]:
     """The changes listed singly: those that are not only examples of patterns."""
     examples = {address for pattern in target.patterns for address in pattern.examples}
     return (change for change in target.changes if change.address not in examples)
+
+
+def _in_one(changes: Sequence[Change]) -> Iterator[Change]:
+    """*changes*, a created row and what is written to it afterwards (deferred references) told as one."""
+    later = {c.address: c for c in changes if c.step > 1}
+    for change in changes:
+        if change.action is Action.CREATE and change.address in later:
+            yield replace(change, fields={**change.fields, **later.pop(change.address).fields})
+        elif change.step == 1 or change.address in later:
+            yield change
 
 
 def _by_document(target: TargetReport, lines: Sequence[TargetReport]) -> dict[Key, list[Row]]:

@@ -48,7 +48,7 @@ create table requisition_line (
 
 insert into supplier (id, code, name, tax_no, category, payment_days, contact_phone) values
     (1, 'S0001', '上海申特钢材有限公司', '91310000MA1FL0001A', '原材料', 30, '021-5550 9901'),   -- the same, but for the telephone
-    (2, null, '宁波恒达包装', '91330200MA2B00020C', null, null, null),                          -- typed by hand: recognised by tax number
+    (2, null, '宁波恒达包装', '91330200MA2B00020C', null, null, '0574-5550 0102'),                         -- typed by hand: recognised by tax number
     (3, 'OA-99', '只在 OA 里的供应商', null, '服务', null, '010-5550 9903');                    -- nobody's business but the OA's
 
 insert into requisition (id, no, title, supplier_code, status, approved_on) values
