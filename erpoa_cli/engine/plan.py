@@ -176,12 +176,7 @@ def read(p: Planning) -> None:
         sealer=p.sealer,
         listener=p.listener,
     )
-    for name in (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names))):
-        target, info = p.bound.targets[name], p.infos[name]
-        done = read_actual(
-            target, info, p.connections, p.staging, extras=extras(target, info), listener=p.listener
-        )
-        p.reads[done.relation] = done
+    read_targets(p)
     for done in p.reads.values():
         if done.verdict.status is ReadStatus.FAILED:
             p.errored = True
@@ -189,6 +184,16 @@ def read(p: Planning) -> None:
             p.diagnostics.append(
                 Diagnostic(code, f"{done.relation} could not be read", detail=done.verdict.reason)
             )
+
+
+def read_targets(p: Planning) -> None:
+    """Read what the compared targets hold, and those that project SQL asks for."""
+    for name in (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names))):
+        target, info = p.bound.targets[name], p.infos[name]
+        done = read_actual(
+            target, info, p.connections, p.staging, extras=extras(target, info), listener=p.listener
+        )
+        p.reads[done.relation] = done
 
 
 def build(p: Planning) -> None:

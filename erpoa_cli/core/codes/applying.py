@@ -85,4 +85,10 @@ CODES: tuple[Code, ...] = (
         "A rollback plan is made from an applied run's recorded before-values; this run has none.",
         "Run `erpoa runs ls` to choose another run.",
     ),
+    Code(
+        "E0543",
+        "a row is left out of the rollback",
+        "The row was changed, deleted or created again since the run, so its recorded before-values are no longer what to return to.",
+        "Look at the row; mend it by hand or in the source.",
+    ),
 )
