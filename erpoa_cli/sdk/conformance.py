@@ -218,8 +218,11 @@ class Conformance(ABC):
         rows = [thing(f"C{at}", f"名{at % 3}") for at in range(30)]
         with self.opened(tmp_path, THING) as (session, object_):
             self.create(session, object_, THING, rows)
-            found = self.found(session, object_, THING, ("code",), [("C1",), ("C29",), ("c1",), ("no",)])
+            found = self.found(session, object_, THING, ("code",), [("C1",), ("C29",), ("no",)])
             assert sorted(row["code"] for row in found) == ["C1", "C29"], found
+            assert self.found(session, object_, THING, ("code",), [("c1",), ("C1 ",)]) == [], (
+                "only equal values"
+            )
             found = self.found(session, object_, THING, ("name", "amount"), [("名1", rows[0]["amount"])])
             assert len(found) == 10, found
             found = self.found(session, object_, THING, ("at",), [(rows[0]["at"],)])

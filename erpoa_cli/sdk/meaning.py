@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,19 @@ from typing import Any
 
 from erpoa_cli.core.schema import Kind, Type
 
+_DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
+_MOMENT = rf"{_DATE}[T ]{_TIME}(Z|[+-]\d\d(:?\d\d)?)?"
+_FORMS = {
+    kind: re.compile(form, re.ASCII)
+    for kind, form in {
+        Kind.INTEGER: r"[+-]?\d+",
+        Kind.DECIMAL: r"[+-]?(\d+\.?\d*|\.\d+)",
+        Kind.DATE: _DATE,
+        Kind.TIME: _TIME,
+        Kind.TIMESTAMP: _MOMENT,
+        Kind.TIMESTAMPTZ: _MOMENT,
+    }.items()
+}
 _TRUE, _FALSE = frozenset({"1", "true", "t"}), frozenset({"0", "false", "f"})
 
 
@@ -25,6 +39,8 @@ def meaning(text: str | None, type_: Type) -> Any:
     `…20:00:00+08:00` one instant. None is None; `Unparsed` when it spells none. An instant without offset is UTC."""
     if text is None:
         return None
+    if type_.kind in _FORMS and not _FORMS[type_.kind].fullmatch(text):
+        return Unparsed(text)  # Python also reads full-width digits, underscores and blanks around
     try:
         return _parsed(text, type_)
     except (ValueError, InvalidOperation):

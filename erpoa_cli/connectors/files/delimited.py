@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,9 +40,15 @@ class Delimited(Layout):
     def fields(self, content: bytes) -> list[FieldInfo]:
         text = self._text(content)
         names = self._header(text)
-        rows = self._table(text, names, [])
+        first = list(itertools.islice(self._reader(text), 1, 6))
         return [
-            FieldInfo(name=name, type=STRING, native="text", sample=_sample(rows[name])) for name in names
+            FieldInfo(
+                name=name,
+                type=STRING,
+                native="text",
+                sample=next((r[at] for r in first if r[at:] and r[at]), ""),
+            )
+            for at, name in enumerate(names)
         ]
 
     def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:  # noqa: ARG002 - all is text
@@ -191,7 +198,3 @@ class Delimited(Layout):
             cells.append(pc.fill_null(pc.if_else(needed, quoted, column), self.null))
         line = pc.binary_join_element_wise(*cells, self.delimiter)
         return pc.binary_join_element_wise(line, newline, "")
-
-
-def _sample(column: pa.ChunkedArray) -> str:
-    return next((value for value in column.slice(0, 5).to_pylist() if value), "")

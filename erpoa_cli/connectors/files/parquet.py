@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -78,8 +79,9 @@ class Parquet(Layout):
     """Apache Parquet."""
 
     def fields(self, content: bytes) -> list[FieldInfo]:
-        table = self._table(content)
-        return [_described(table.schema.field(name), table[name]) for name in table.schema.names]
+        file = self._file(content)
+        first = pa.Table.from_batches(itertools.islice(file.iter_batches(batch_size=5), 1), file.schema_arrow)
+        return [_described(field, first[field.name]) for field in first.schema]
 
     def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:
         schema = self._file(content).schema_arrow
@@ -192,7 +194,7 @@ def _described(field: pa.Field, column: pa.ChunkedArray) -> FieldInfo:
 
 def _sample(column: pa.ChunkedArray) -> str:
     try:
-        texts = column.slice(0, 5).cast(pa.utf8()).to_pylist()
+        texts = column.cast(pa.utf8()).to_pylist()
     except pa.ArrowException:  # nested values and bytes have no text
         return ""
     return next((text for text in texts if text), "")
