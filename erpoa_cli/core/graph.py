@@ -41,7 +41,7 @@ class Graph:
     def __init__(self, project: Project) -> None:
         self.nodes: dict[NodeId, GraphNode] = {node.id: node for node in _nodes(project)}
         self._relation = {n.name: n.id for n in self.nodes.values() if n.kind in RELATIONS}
-        self.parents: dict[NodeId, tuple[NodeId, ...]] = {i: () for i in self.nodes}
+        self.parents: dict[NodeId, tuple[NodeId, ...]] = dict.fromkeys(self.nodes, ())
         self._ordering: dict[NodeId, tuple[NodeId, ...]] = {}
         for transform in project.transforms.values():
             names = [*transform.sources, *transform.refs]
@@ -276,8 +276,10 @@ def _reach(
 
 
 def _circles(edges: Mapping[NodeId, tuple[NodeId, ...]]) -> Iterator[tuple[NodeId, ...]]:
-    """Circles in *edges*, found by depth-first walks; a node is in one of them at most."""
+    """Circles in *edges*, found by depth-first walks, each from what is needed to what needs it and from the node
+    that comes first in the files; a node is in one of them at most."""
     done: set[NodeId] = set()
+    place = {node: n for n, node in enumerate(edges)}
     for start in edges:
         path: list[NodeId] = []
         ahead: list[Iterator[NodeId]] = []
@@ -289,7 +291,9 @@ def _circles(edges: Mapping[NodeId, tuple[NodeId, ...]]) -> Iterator[tuple[NodeI
                 done.add(path.pop())
                 ahead.pop()
             elif following in path:
-                yield tuple(reversed(path[path.index(following) :]))
+                circle = path[path.index(following) :][::-1]
+                first = min(range(len(circle)), key=lambda n: place[circle[n]])
+                yield (*circle[first:], *circle[:first])
                 done.update(path)
                 break
             elif following not in done:

@@ -14,10 +14,20 @@ from typing import Any
 
 from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_root
+from erpoa_cli.project.notes import illustrated
 from erpoa_cli.project.published import SCHEMA_KINDS, schema
 from erpoa_cli.project.scaffold import scaffold
 
-__all__ = ["SCHEMA_KINDS", "conforms", "find_root", "load", "load_findings", "scaffold", "schema"]
+__all__ = [
+    "SCHEMA_KINDS",
+    "conforms",
+    "find_root",
+    "illustrated",
+    "load",
+    "load_findings",
+    "scaffold",
+    "schema",
+]
 
 
 def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

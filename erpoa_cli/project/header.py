@@ -33,6 +33,11 @@ class Header:
     inputs: Inputs
 
     @property
+    def owner(self) -> str:
+        """Who answers for what names nobody; not empty when erpoa.yml could not be read."""
+        return self.node.text("owner") or ("" if self.node.data else "unknown")
+
+    @property
     def defaults(self) -> Mapping[str, Any]:
         """Keys that hold for every target that does not have them."""
         found: Mapping[str, Any] = self.node.child("defaults").child("targets").data or {}
@@ -60,10 +65,17 @@ def read_header(
     _forget_other_environments(document, chosen)
     render(document, inputs, notes)
     judge(document, notes, cache)
-    node = document.node if isinstance(document.node.data, dict) else _EMPTY
-    if document.broken:
-        node = _EMPTY
+    node = _sound(document)
     return Header(node, chosen, node.child("environments").child(chosen), inputs)
+
+
+def _sound(document: Document) -> Node:
+    """What is left of erpoa.yml without the keys that hold something broken."""
+    node = document.node
+    if not isinstance(node.data, dict):
+        return _EMPTY
+    wrong = {path[0] for path in document.broken if path}
+    return Node({key: value for key, value in node.data.items() if key not in wrong}, node.mark, node.file)
 
 
 def _environment(raw: Node, wanted: str | None, notes: Notes) -> tuple[str, Node]:
@@ -146,7 +158,8 @@ def check_header(header: Header, scope: Scope) -> None:
     for channel in map(channels.child, channels.keys()):
         if "system" in channel:
             scope.need("system", channel.text("system"), channel.child("system").at)
-    missing = [key for key in ("description", "owner") if header.node.data and not header.node.text(key)]
+    written = header.node.mark[2]
+    missing = [key for key in ("description", "owner") if header.node.data and key not in written]
     if missing:
         at = header.node.key_at("name")
         scope.notes.warn(

@@ -15,7 +15,7 @@ from erpoa_cli.project.header import read_header
 from erpoa_cli.project.locate import PROJECT_FILE, find_files
 from erpoa_cli.project.model import Models
 from erpoa_cli.project.notes import Notes
-from erpoa_cli.project.scope import Scope
+from erpoa_cli.project.scope import Scope, blind_folders
 from erpoa_cli.project.semantics import check
 
 Getenv = Callable[[str], str | None]
@@ -60,9 +60,9 @@ def load_findings(
         if document.kind != "project":
             render(document, header.inputs, notes)
             judge(document, notes, cache)
-    scope = Scope(notes, owner=header.node.text("owner"))
+    scope = Scope(notes, owner=header.owner, blind=blind_folders(notes))
     models = Models(header.inputs, cache, scope)
     project = Build(header, documents, found, models, scope).run()
     check(project, notes)
     cache.save()
-    return (None if notes.failed else project), notes.sorted()
+    return (None if notes.failed else project), notes.finished()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 
@@ -29,18 +31,38 @@ def shown(line: str) -> str:
     return _USERINFO.sub(lambda m: m[1] + "*" * (len(m[0]) - len(m[1]) - 1) + "@", masked)
 
 
+def snippet(text: str, at: Location, hidden: Iterable[str] = ()) -> str:
+    """The line of *text* that *at* names, with a caret under its column; *hidden* texts and secrets masked."""
+    lines = text.split("\n")
+    if not 1 <= at.line <= len(lines):
+        return ""
+    line = shown(lines[at.line - 1].rstrip("\r").replace("\t", " "))
+    for secret in hidden:
+        line = line.replace(secret, "*" * len(secret))
+    column = max(at.column, 1)
+    start = max(0, column - 100) if len(line) > _WIDTH else 0
+    number = f"{at.line:>4} | "
+    pad = "".join("　" if _wide(c) else " " for c in line[start : column - 1])
+    return f"{number}{line[start : start + _WIDTH]}\n{' ' * (len(number) - 2)}| {pad}^"
+
+
+def _wide(character: str) -> bool:
+    return "\u1100" <= character <= "\u115f" or "\u2e80" <= character <= "\uffdc" or character >= "\U0001f300"
+
+
 @dataclass(slots=True)
 class Notes:
-    """The findings so far and the texts they are about."""
+    """The findings so far and the texts they are about; `hidden` are parts of texts that must not be shown."""
 
     items: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
 
     def error(self, code: str, at: Location, summary: str, remedy: str, detail: str = "") -> None:
-        self._add(Diagnostic(code, summary, detail, remedy, at, self.snippet(at)))
+        self._add(Diagnostic(code, summary, detail, remedy, at))
 
     def warn(self, code: str, at: Location, summary: str, remedy: str, detail: str = "") -> None:
-        self._add(Diagnostic(code, summary, detail, remedy, at, self.snippet(at), Severity.WARNING))
+        self._add(Diagnostic(code, summary, detail, remedy, at, severity=Severity.WARNING))
 
     def _add(self, found: Diagnostic) -> None:
         if found not in self.items:
@@ -50,22 +72,23 @@ class Notes:
     def failed(self) -> bool:
         return any(item.severity is Severity.ERROR for item in self.items)
 
-    def sorted(self) -> list[Diagnostic]:
-        """In the order of files and lines; findings without a place first."""
-        return sorted(self.items, key=lambda d: (d.at or Location(""), d.code))
+    def finished(self) -> list[Diagnostic]:
+        """All findings with the lines they are about, in the order of files and lines."""
+        ordered = sorted(self.items, key=lambda d: (d.at or Location(""), d.code))
+        return [self._illustrated(item) for item in ordered]
 
-    def snippet(self, at: Location) -> str:
-        """The line *at* stands in, with a caret under its column."""
-        lines = self.texts.get(at.file, "").split("\n")
-        if not 1 <= at.line <= len(lines):
-            return ""
-        line = shown(lines[at.line - 1].rstrip("\r").replace("\t", " "))
-        column = max(at.column, 1)
-        start = max(0, column - 100) if len(line) > _WIDTH else 0
-        number = f"{at.line:>4} | "
-        pad = "".join("　" if _wide(c) else " " for c in line[start : column - 1])
-        return f"{number}{line[start : start + _WIDTH]}\n{' ' * (len(number) - 2)}| {pad}^"
+    def _illustrated(self, found: Diagnostic) -> Diagnostic:
+        text = self.texts.get(found.at.file) if found.at else None
+        if text is None or found.at is None:
+            return found
+        return replace(found, snippet=snippet(text, found.at, self.hidden))
 
 
-def _wide(character: str) -> bool:
-    return "\u1100" <= character <= "\u115f" or "\u2e80" <= character <= "\uffdc" or character >= "\U0001f300"
+def illustrated(found: Diagnostic, root: Path) -> Diagnostic:
+    """*found* with the line of the project file it is about, if it has a place and no snippet yet."""
+    if found.snippet or found.at is None or not found.at.line:
+        return found
+    path = (root / found.at.file).resolve()
+    if not path.is_relative_to(root.resolve()) or not path.is_file():
+        return found
+    return replace(found, snippet=snippet(path.read_text(encoding="utf-8-sig", errors="replace"), found.at))

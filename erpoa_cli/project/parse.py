@@ -200,6 +200,7 @@ class _Composer:
                     column,
                 )
             )
+            return  # the first one stays
         container[key] = value
         marks[2][key] = [line, column, mark]
 
@@ -209,7 +210,8 @@ class _Composer:
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
+    opened = error.context is not None and "while" in error.context and _OPENED.search(error.context)
+    mark = (error.context_mark if opened else None) or error.problem_mark or error.context_mark
     said = " ".join(part for part in (error.context, error.problem) if part)
     remedy = next(
         (advice for sign, advice in _ADVICE.items() if sign in said), "Check the indentation and quotes here."
@@ -218,6 +220,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     return Problem("E0104", f"this is not YAML: {said or error}", remedy, line, column)
 
 
+_OPENED = re.compile("flow|quoted")  # what is not closed is best shown where it was opened
 _ADVICE = {
     "character that cannot start any token": "Indent with spaces, not tabs; put text that starts with % @ ` into quotes.",
     "mapping values are not allowed": "Put text that holds a colon and a space into quotes; check the indentation.",

@@ -39,13 +39,15 @@ class Scope:
     contracts: dict[str, Contract] = field(default_factory=dict)
     columns: dict[str, tuple[Field, ...]] = field(default_factory=dict)
     owner: str = ""
+    blind: frozenset[str] = frozenset()  # folders with a file that could not be read: names may be in there
+    contested: set[str] = field(default_factory=set)  # names declared twice: nobody knows which is meant
 
     def declare(self, noun: str, name: str, at: Location) -> bool:
         """Note a second declaration of *name*; whether it is the first. Relations share one name space, and
         names that differ in upper and lower case alone are one relation in SQL."""
         nouns = RELATIONS if noun in RELATIONS else (noun,)
         for other in nouns:
-            for known, place in self.names.get(other, {}).items():
+            for known, place in tuple(self.names.get(other, {}).items()):
                 if known.casefold() == name.casefold():
                     same = f"{other} `{known}`"
                     self.notes.error(
@@ -54,6 +56,8 @@ class Scope:
                         f"`{name}` is declared twice",
                         f"{place} declares the {same}; rename one of them.",
                     )
+                    self.contested |= {known, name}
+                    self.names.setdefault(noun, {})[name] = at
                     return False
         self.names.setdefault(noun, {})[name] = at
         return True
@@ -64,7 +68,8 @@ class Scope:
 
     def need(self, noun: str, name: str, at: Location) -> bool:
         """Whether there is such a *noun*; noted when not."""
-        if any(name in self.names.get(n, {}) for n in (RELATIONS if noun == "relation" else (noun,))):
+        nouns = RELATIONS if noun == "relation" else (noun,)
+        if any(name in self.names.get(n, {}) or f"{n}s" in self.blind for n in nouns):
             return True
         word = "transform, source or seed" if noun == "relation" else noun
         remedy = did_you_mean(name, self.known(noun)) or f"Declare it under {_FOLDERS[noun]}."
@@ -74,7 +79,7 @@ class Scope:
     def need_column(self, relation: str, column: str, at: Location) -> bool:
         """Whether *relation* has *column*, as far as that is known here; noted when not."""
         fields = self.columns.get(relation)
-        if fields is None or any(f.name == column for f in fields):
+        if fields is None or relation in self.contested or any(f.name == column for f in fields):
             return True
         names = [f.name for f in fields]
         self.notes.error("E0125", at, f"`{relation}` has no field `{column}`", did_you_mean(column, names))
@@ -160,6 +165,16 @@ _TYPE_HABITS = {
     **dict.fromkeys(("blob", "binary", "bytea"), "Did you mean `bytes`?"),
     **dict.fromkeys(("decimal",), "Write decimal(18,2): digits in all, digits after the point."),
 }
+
+_UNREAD = frozenset({"E0102", "E0103", "E0104", "E0106", "E0107"})
+
+
+def blind_folders(notes: Notes) -> frozenset[str]:
+    """Folders in which a file could not be read."""
+    return frozenset(
+        item.at.file.partition("/")[0] for item in notes.items if item.at and item.code in _UNREAD
+    )
+
 
 _DURATION = re.compile(r"P(?:(\d+)W|(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)")
 

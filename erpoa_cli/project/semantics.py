@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.diagnostic import Failure, Location
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
@@ -33,10 +33,11 @@ def _circles(project: Project, graph: Graph, notes: Notes) -> None:
     for circle in graph.cycles:
         first = graph.nodes[circle[0]]
         names = " → ".join(graph.nodes[i].name for i in (*circle, circle[0]))
-        at = (project.transforms if first.kind == "transform" else project.targets)[first.name].at
+        model = first.kind == "transform"
+        at = Location(first.file, 1, 1) if model else project.targets[first.name].at
         remedy = (
             "Write `defer: true` beside one of the refs: it is then written by a second step."
-            if first.kind == "target"
+            if not model
             else "Take one of the ref() calls out, or split a model in two."
         )
         notes.error("E0122", at, f"a circle: {names}", remedy)

@@ -184,9 +184,7 @@ def _tables(root: exp.Expr, rendered: Rendered, plain: frozenset[str], judged: J
                 SqlProblem(
                     "E0212",
                     f"`{name}` is not a declared relation",
-                    f"Write {{{{ source('{table.name}') }}}} for a source, {{{{ ref('{table.name}') }}}} for a transform or seed."
-                    if not plain
-                    else f"Rules read plan.{', plan.'.join(PLAN_TABLES)}.",
+                    _instead(table, plain),
                     _first(table, start),
                 )
             )
@@ -194,6 +192,14 @@ def _tables(root: exp.Expr, rendered: Rendered, plain: frozenset[str], judged: J
 
 PLAN_TABLES = ("changes", "fields", "targets", "reads", "grants")
 _RELATIONS = "A SELECT reads sources, transforms and seeds: {{ source('NAME') }}, {{ ref('NAME') }}."
+
+
+def _instead(table: exp.Table, plain: frozenset[str]) -> str:
+    if plain:
+        return f"Rules read plan.{', plan.'.join(PLAN_TABLES)}."
+    if table.db or not table.name.isidentifier():
+        return _RELATIONS
+    return f"Write {{{{ source('{table.name}') }}}} for a source, {{{{ ref('{table.name}') }}}} for a transform or seed."
 
 
 def _first(table: exp.Table, start: int) -> int:
@@ -229,7 +235,7 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
     elif (called and _CHANGES.match(name)) or (_CHANGING_WORDS.match(name) and _stands_alone(tokens, index)):
         yield SqlProblem(
             "E0214",
-            f"{name} gives another answer each time",
+            f"{name}{'()' if called else ''} gives another answer each time",
             "The same inputs must give the same plan: write {{ as_of() }}, the one instant of the plan."
             if "uuid" not in name and "random" not in name and "quantile" not in name
             else "The same inputs must give the same plan: compute it from the row's key, like md5(code).",

@@ -25,7 +25,7 @@ def build_system(entry: Entry, scope: Scope) -> System:
     node = entry.node
     scope.described("system", entry)
     config = node.child("config")
-    _literal_secrets(config, "", scope)
+    _literal_secrets(config, "", entry.name, scope)
     limits = node.child("limits")
     rate = limits.child("requests_per_second").data
     return System(
@@ -43,23 +43,24 @@ def build_system(entry: Entry, scope: Scope) -> System:
     )
 
 
-def _literal_secrets(node: Node, key: str, scope: Scope) -> None:
+def _literal_secrets(node: Node, key: str, system: str, scope: Scope) -> None:
     match node.data:
         case dict():
             for name, child in node.items():
-                _literal_secrets(child, name, scope)
+                _literal_secrets(child, name, system, scope)
         case list():
             for child in node:
-                _literal_secrets(child, key, scope)
+                _literal_secrets(child, key, system, scope)
         case Secret() | None | bool():
             return
         case value:
             if why := _looks_secret(key, value):
+                scope.notes.hidden.extend(line for line in str(value).split("\n") if line)
                 scope.notes.error(
                     "E0128",
                     node.at,
                     f"a secret is written out: {why}",
-                    f"Write \"{{{{ secret('{_suggested(key)}') }}}}\", put it into the environment, a file or the keyring, "
+                    f"Write \"{{{{ secret('{_suggested(system, key)}') }}}}\", put it into the environment, a file or the keyring, "
                     "and change it: what was committed is known.",
                 )
 
@@ -91,5 +92,5 @@ def _entropy(text: str) -> float:
     return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())
 
 
-def _suggested(key: str) -> str:
-    return re.sub(r"\W+", "_", key).lower() or "name"
+def _suggested(system: str, key: str) -> str:
+    return re.sub(r"\W+", "_", f"{system}_{key}").lower()

@@ -14,6 +14,7 @@ from erpoa_cli.core.near import did_you_mean, near
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import SECRET_KEY, Notes
+from erpoa_cli.project.parse import plain
 from erpoa_cli.project.published import schema
 
 # A scalar that a template made a Secret counts as text.
@@ -176,12 +177,16 @@ def _wrong_type(error: Any, path: Sequence[Any]) -> tuple[str, str, str]:
             summary,
             f'Put it into quotes: "{text}". Without quotes it is not text, and zeros are lost.',
         )
-    if isinstance(value, str) and set(wanted) & {"integer", "number", "boolean"}:
+    if not isinstance(value, str):
+        return "E0111", summary, f"Write {words}."
+    if "{{" in value or (plain(value) != value and wanted != ["array"]):
         return (
             "E0111",
             summary,
             "Write it without quotes; of a template: {{ var('x') | int }} or {{ … | bool }}.",
         )
+    if "array" in wanted and not SECRET_KEY.search(str(path[-1])):
+        return "E0111", summary, f"Write a list: [{value}]."
     return "E0111", summary, f"Write {words}."
 
 
@@ -193,9 +198,13 @@ def _wrong_value(error: Any, path: Sequence[Any]) -> tuple[str, str]:
     value = _said(error.instance, path)
     where = _dotted(path) or "the file"
     match error.validator:
-        case "enum" | "const":
-            choices = error.validator_value if error.validator == "enum" else [error.validator_value]
-            words = [str(choice) for choice in choices if choice is not None]
+        case "const":
+            return (
+                f"{where} cannot be {value}",
+                f"Write {error.validator_value}: this version reads no other.",
+            )
+        case "enum":
+            words = [str(choice) for choice in error.validator_value if choice is not None]
             return f"{where} cannot be {value}", did_you_mean(str(error.instance), words)
         case "pattern":
             titled = error.schema.get("title")
