@@ -74,7 +74,7 @@ def follow(base: dict[tuple[str, int], Row], row: Row, result: Row | None) -> No
         if old is not None:
             base[key] = {"generation": old["generation"], "dead": True, "id": None, "fields": {}}
         return
-    new = {"generation": max(1, row["generation"] or 1), "dead": False, "id": None, "fields": {}}
+    new: Row = {"generation": max(1, row["generation"] or 1), "dead": False, "id": None, "fields": {}}
     if old is not None and not old["dead"] and row["action"] != "create":
         new = {**old, "fields": dict(old["fields"])}
     elif old is not None:
