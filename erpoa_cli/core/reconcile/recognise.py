@@ -91,8 +91,12 @@ def _link(shape: Shape) -> str:
 def _judge_anyway(shape: Shape) -> str:
     """Base rows that no hash can clear: a field without base, or deactivated by us through an extra field."""
     known = [f.name for f in shape.compared]
-    usual = names_sql(sorted(f.name for f in shape.fields))  # one comparison instead of a search per field
-    unknown = f"CASE WHEN known = {usual} THEN false ELSE NOT list_has_all(known, {names_sql(known)}) END"
+    usual = names_sql(sorted(f.name for f in shape.fields))
+    # The cheapest test that decides most rows comes first: a base knows no fields but these.
+    unknown = (
+        f"CASE WHEN len(known) = {len(shape.columns)} THEN false WHEN known = {usual} THEN false "
+        f"ELSE NOT list_has_all(known, {names_sql(known)}) END"
+    )
     marks = [
         f"{column('agreed_', x)} IS NOT DISTINCT FROM {value_sql(shape.deactivate[x], type_)}"
         for x, type_ in shape.extras.items()
@@ -115,17 +119,21 @@ def _sibling(shape: Shape, name: str) -> str:
 
 def _match(shape: Shape) -> str:
     keys = listed(column("k_", k) for k in shape.key)
+    sets = match_sets(shape)
+    names = list(dict.fromkeys(f.name for fields in sets for f in fields))
     ours = f"""
-        SELECT d.rowid AS d_row, d.* FROM {table("desired", shape.name)} d
+        SELECT {listed([f"d.rowid AS d_row, {keys}", *(column("d_", n) for n in names)])}
+        FROM {table("desired", shape.name)} d
         WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
             WHERE (l.a_row IS NOT NULL OR l.again) AND {same_key(shape, "l", "d")})"""
     once = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
     theirs = f"""
-        SELECT o.rowid AS a_row, o.* FROM {table("actual", shape.name)} o
+        SELECT {listed(['o.rowid AS a_row', *map(identifier, names)])} FROM {table("actual", shape.name)} o
         WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = o.rowid)
-            AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once})"""
+            AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once})
+            AND EXISTS (SELECT 1 FROM ours)"""
     steps: list[str] = []
-    for number, fields in enumerate(match_sets(shape)):
+    for number, fields in enumerate(sets):
         on = listed(
             (
                 f"{normal(f, column('d_', f.name, 'u'))} = {normal(f, 't.' + identifier(f.name))}"

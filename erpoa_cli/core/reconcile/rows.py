@@ -145,17 +145,24 @@ def _wide(shape: Shape, evidence: Evidence) -> str:
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "wide")} AS
     SELECT {listed([*keys, *ids])}, n.d_row, n.b_row, n.a_row, n.copies, n.unnamed, n.again, n.hits, n.claims,
-        n.matched AND b.rowid IS NOT NULL AND ({moved}) AS moved, n.linked,
+        n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved, n.linked,
         coalesce(b.generation, g.generation, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
         {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
     FROM {work(shape.name, "near")} n CROSS JOIN {work(shape.name, "proof")} proof
-        LEFT JOIN {table("desired", shape.name)} d ON d.rowid = n.d_row
-        LEFT JOIN {table("actual", shape.name)} a ON a.rowid = n.a_row
-        LEFT JOIN {table("base", shape.name)} b ON b.rowid = n.b_row
+        LEFT JOIN {_rows(shape, "desired", "d_row")} d ON d.row_number = n.d_row
+        LEFT JOIN {_rows(shape, "actual", "a_row")} a ON a.row_number = n.a_row
+        LEFT JOIN {_rows(shape, "base", "b_row")} b ON b.row_number = n.b_row
         LEFT JOIN {work(shape.name, "gone")} g ON {gone_keys}{_parent_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
+
+
+def _rows(shape: Shape, schema: str, number: str) -> str:
+    """The rows of a relation that are to be judged. A semi-join: a left join would build its hash table over
+    every column of the whole relation."""
+    wanted = f"SELECT {number} FROM {work(shape.name, 'near')}"
+    return f"(SELECT rowid AS row_number, * FROM {table(schema, shape.name)} WHERE rowid IN ({wanted}))"
 
 
 def _parent_columns(shape: Shape) -> str:
@@ -200,7 +207,7 @@ def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
     if name not in shape.deactivate:
         return f"{here} AS {column('d_', name)}"
     off = value_sql(shape.deactivate[name], type_)
-    return f"CASE WHEN d.rowid IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
+    return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
 
 
 def _situation(evidence: Evidence) -> str:
