@@ -41,6 +41,9 @@ from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import PlanFile, StateReader, load_sealer
 
 
+_WRITTEN = "list_distinct(list_concat(fields, coalesce(second, [])))"  # by the first step or the second
+
+
 def rollback(
     run: str,
     bound: Bound,
@@ -157,8 +160,8 @@ def done(shape: Shape, told: frozenset[str]) -> str:
         FROM {work(shape.name, "planned")} c JOIN {work(shape.name, "told")} t USING (ordinal)
         WHERE t.outcome = {literal(Outcome.APPLIED.value)})
     SELECT f.* EXCLUDE ({lefts}), {listed(later)}, s.fields AS second, s.wave AS second_wave
-    FROM applied f LEFT JOIN applied s ON s.step = 2 AND {same_key(shape, "s", "f")}
-    WHERE f.step = 1"""
+    FROM applied f LEFT JOIN applied s ON s.step = 2 AND f.step = 1 AND {same_key(shape, "s", "f")}
+    WHERE f.step = 1 OR NOT EXISTS (SELECT 1 FROM applied o WHERE o.step = 1 AND {same_key(shape, "o", "f")})"""
 
 
 def undo(shape: Shape, planned: Sequence[str], columns: Sequence[str], waves: int) -> str:
@@ -194,7 +197,8 @@ def _obstacle(shape: Shape) -> str:
     """Why a row is left as it is; NULL when it can be taken back."""
     differs = [f"{column('now_', n)} IS DISTINCT FROM {column('left_', n)}" for n in shape.columns]
     written = [
-        f"(list_contains(fields, {literal(n)}) AND {d})" for n, d in zip(shape.columns, differs, strict=True)
+        f"(list_contains({_WRITTEN}, {literal(n)}) AND {d})"
+        for n, d in zip(shape.columns, differs, strict=True)
     ]
     return f"""CASE WHEN action = 'delete' THEN CASE WHEN here THEN 'it is there again' END
         WHEN here IS NULL THEN 'it is gone'
@@ -232,18 +236,18 @@ def _taken_back(shape: Shape, others: Mapping[str, str], waves: int) -> dict[str
         "situation": "CASE WHEN action = 'delete' THEN 'absent' ELSE 'confirmed' END",
         "action": "CASE WHEN obstacle IS NULL THEN "
         "CASE action WHEN 'create' THEN 'delete' WHEN 'delete' THEN 'create' ELSE 'update' END END",
-        "wave": f"{waves} - wave + 1",
-        "fields": f"CASE action WHEN 'create' THEN [] WHEN 'delete' THEN {every} ELSE fields END",
+        "wave": f"{waves} - CASE WHEN action = 'create' THEN wave ELSE coalesce(second_wave, wave) END + 1",
+        "fields": f"CASE action WHEN 'create' THEN [] WHEN 'delete' THEN {every} ELSE {_WRITTEN} END",
         "links": "action <> 'create' AND obstacle IS NULL",
     }
     for name in shape.columns:
         before, now = column("a_", name), column("now_", name)
-        written = f"action = 'delete' OR list_contains(fields, {literal(name)})"
+        written = f"action = 'delete' OR list_contains({_WRITTEN}, {literal(name)})"
         values[f"d_{name}"] = (
             f"CASE WHEN action = 'create' THEN NULL WHEN {written} THEN {before} ELSE {now} END"
         )
         # What the second step wrote is taken back one wave earlier: by then the field is empty again.
-        released = f"coalesce(list_contains(second, {literal(name)}), false)"
+        released = f"action = 'create' AND coalesce(list_contains(second, {literal(name)}), false)"
         values[f"a_{name}"] = f"CASE WHEN {released} THEN NULL ELSE {now} END"
     for name in others:
         values[f"p_{name}"] = f"CASE WHEN action = 'delete' THEN {column('born_', name)} END"
