@@ -37,14 +37,13 @@ def value(text: str, field: Field) -> str:
     return _value(_present(text, field), field)
 
 
-def broken(text: str, field: Field) -> str:
-    """The SQL condition that *text* holds something that is no value of *field*."""
+def broken(text: str, field: Field, read: str) -> str:
+    """The SQL condition that *text* holds something that is no value of *field*; *read* is a column that holds
+    its `value`, so that it is not computed twice."""
     present = _present(text, field)
-    if field.type.kind is Kind.STRING:
-        return "false"
     if field.type.kind in (Kind.LIST, Kind.STRUCT):
         return f"coalesce({_nested_broken(present, field.type)}, false)"
-    return f"({present} IS NOT NULL AND {_value(present, field)} IS NULL)"
+    return f"({read} IS NULL AND {present} IS NOT NULL)"
 
 
 def expected(field: Field) -> str:
@@ -84,8 +83,8 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.INTEGER:
             return _cast_if(text, _INTEGER, type_)
         case Kind.DECIMAL:
-            whole, scale = type_.precision - type_.scale, type_.scale
-            return _cast_if(text, rf"[+-]?0*[0-9]{{0,{whole}}}(\.[0-9]{{0,{scale}}}0*)?", type_)
+            before, after = type_.precision - type_.scale, type_.scale
+            return _cast_if(text, rf"[+-]?0*[0-9]{{0,{before}}}(\.[0-9]{{0,{after}}}0*)?", type_)
         case Kind.BOOLEAN:
             return f"CASE lower({text}) WHEN '1' THEN true WHEN 'true' THEN true WHEN 't' THEN true WHEN '0' THEN false WHEN 'false' THEN false WHEN 'f' THEN false END"
         case Kind.DATE:
@@ -95,16 +94,21 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.TIMESTAMP:
             return _cast_if(text, f"{_DATE}[T ]{_TIME}", type_, f"{text} NOT LIKE '0000%'")
         case Kind.TIMESTAMPTZ:
-            seconds = f"regexp_replace({text}, '([T ][0-9]{{2}}:[0-9]{{2}})([Z+-])', '\\1:00\\2')"  # as DuckDB wants them
-            colon = f"regexp_replace({seconds}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"  # likewise
             pattern = literal(f"{_DATE}[T ]{_TIME}{_OFFSET}")
-            return f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN TRY_CAST({colon} AS {type_.duckdb}) END"
+            whole = f"coalesce(TRY_CAST({text} AS {type_.duckdb}), TRY_CAST({_offset_spelt_out(text)} AS {type_.duckdb}))"
+            return f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN {whole} END"
         case Kind.JSON:
             return f"CASE WHEN json_valid({text}) AND NOT {_has_no_number(text)} THEN CAST({text} AS JSON) END"
         case Kind.BYTES:
             return f"CASE WHEN regexp_full_match({text}, {literal(_BYTES)}) THEN unhex({text}) END"
         case Kind.LIST | Kind.STRUCT:
             raise AssertionError(type_)
+
+
+def _offset_spelt_out(text: str) -> str:
+    """DuckDB reads an offset only after seconds and with a colon: 10:00+0800 becomes 10:00:00+08:00."""
+    seconds = f"regexp_replace({text}, '([T ][0-9]{{2}}:[0-9]{{2}})([Z+-])', '\\1:00\\2')"
+    return f"regexp_replace({seconds}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
 
 
 def _cast_if(text: str, pattern: str, type_: Type, also: str = "true") -> str:

@@ -18,7 +18,7 @@ from erpoa_cli.engine.staging import SqlProblem, Staging, relation
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
 
-_TROUBLE = "?"  # the column that carries what did not parse; no field is called so
+TROUBLE = "?"  # the column that carries what did not parse; no field is called so
 _SHOWN = 60  # characters of a value that a reason quotes
 _TEXTS = (pa.utf8(), pa.large_utf8(), pa.string_view())
 
@@ -117,21 +117,26 @@ def mismatch(schema: pa.Schema, fields: Sequence[Field]) -> str:
 def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
     """The SELECT that turns `incoming` (columns as in *schema*) into the declared types, with a column that
     carries field and text of everything that did not parse (NULL for a sound row)."""
-    columns, troubles, conditions = [], [], []
+    inner, outer, troubles, conditions = [], [], [], []
     for field in fields:
-        text = identifier(field.name)
+        column, raw = identifier(field.name), identifier(f"{TROUBLE}{field.name}")
+        outer.append(column)
         if not _needs_parsing(schema.field(field.name).type, field):
-            columns.append(f"CAST({text} AS {field.type.duckdb}) AS {text}")
+            inner.append(f"CAST({column} AS {field.type.duckdb}) AS {column}")
             continue
-        columns.append(f"{value(text, field)} AS {text}")
+        inner.append(f"{value(column, field)} AS {column}")
         if field.type.kind is not Kind.STRING:
-            conditions.append(broken(text, field))
-            troubles.append(f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({text}, {_SHOWN})] END")
+            inner.append(f"{column} AS {raw}")
+            conditions.append(broken(raw, field, column))
+            troubles.append(f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END")
     trouble = "CAST(NULL AS VARCHAR[][])"
     if troubles:
         found = f"list_filter([{', '.join(troubles)}], lambda t: t IS NOT NULL)"
         trouble = f"CASE WHEN {' OR '.join(conditions)} THEN {found} END"
-    return f"SELECT {', '.join(columns)}, {trouble} AS {identifier(_TROUBLE)} FROM incoming"
+    return (
+        f"SELECT {', '.join(outer)}, {trouble} AS {identifier(TROUBLE)} FROM "
+        f"(SELECT {', '.join(inner)} FROM incoming)"
+    )
 
 
 def _needs_parsing(found: pa.DataType, field: Field) -> bool:
@@ -140,7 +145,7 @@ def _needs_parsing(found: pa.DataType, field: Field) -> bool:
 
 def _list_troubles(staging: Staging, place: Place, fields: Sequence[Field]) -> None:
     """One held row per value that did not parse; sensitive values are not quoted."""
-    table, trouble = relation(place.schema, place.name), identifier(_TROUBLE)
+    table, trouble = relation(place.schema, place.name), identifier(TROUBLE)
     if staging.scalar(f"SELECT 1 FROM {table} WHERE {trouble} IS NOT NULL LIMIT 1"):
         key = held.key_json(held.key_fields(fields, place.key))
         staging.execute(
@@ -188,9 +193,9 @@ def typed(staging: Staging, reading: Reading, fields: Sequence[Field]) -> pa.Tab
         raise Failure(Diagnostic("E0313", f"a connector broke its contract: {problem}"))
     table = pa.Table.from_batches(list(reading), reading.schema)
     read = staging.compare(parsing(table.schema, fields), {"incoming": table})
-    troubles = read.column(_TROUBLE).drop_null()
+    troubles = read.column(TROUBLE).drop_null()
     if len(troubles):
         name = troubles[0].as_py()[0][0]
         field = next(f for f in fields if f.name == name)
         raise Failure(Diagnostic("E0320", f"a value of {name} that was read back is not {expected(field)}"))
-    return read.drop_columns([_TROUBLE]).cast(pa.schema([(f.name, arrow_type(f.type)) for f in fields]))
+    return read.drop_columns([TROUBLE]).cast(pa.schema([(f.name, arrow_type(f.type)) for f in fields]))

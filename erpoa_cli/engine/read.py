@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
-from erpoa_cli.core.schema import Field, Type, identifier
+from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.core.target import Target
 from erpoa_cli.engine import held
 from erpoa_cli.engine.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.load import Place, hold_keys, load
+from erpoa_cli.engine.snapshot import Memory
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.connector import ObjectInfo, ReadRequest
-from erpoa_cli.state import Sealer, SnapshotInfo, Snapshots
+from erpoa_cli.state import Sealer, Snapshots
 
 
 class LastReads(Protocol):
@@ -36,7 +37,7 @@ class _Task:
     source: Source
     fields: tuple[Field, ...]
     last: Read | None
-    snapshots: Snapshots
+    memory: Memory
     full: bool
 
     @property
@@ -70,14 +71,14 @@ def read_sources(
             source=source,
             fields=bound.relations[source.name],
             last=last.get(source.name),
-            snapshots=snapshots,
+            memory=Memory(source, bound.relations[source.name], snapshots),
             full=full,
         )
         for source in project.sources.values()
         if wanted is None or source.name in wanted
     ]
     if offline:
-        return {task.source.name: _from_snapshot(task, staging) for task in tasks}
+        return {task.source.name: _recall(task, staging) for task in tasks}
     with ExitStack() as stack:
         pools = {
             name: stack.enter_context(ThreadPoolExecutor(max(1, project.systems[name].limits.concurrency)))
@@ -93,67 +94,50 @@ def read_sources(
 
 
 def _read_source(task: _Task, connections: Connections, staging: Staging, listener: Listener) -> Read:
-    source = task.source
+    source, memory = task.source, task.memory
+    since = "" if task.full else memory.since(staging)
     request = ReadRequest(
         object=source.object,
         query=source.query,
         fields=task.fields,
         filter=source.filter,
         options=source.options,
+        cursor=source.incremental.cursor if source.incremental and since else "",
+        since=since,
     )
     verdict = load(request, task.place, source.system, connections, staging, listener)
-    if verdict.status is not ReadStatus.FAILED:
-        hold_keys(staging, task.place, task.fields)
-        verdict = judged(verdict, source, task.last)
-        if verdict.status is ReadStatus.COMPLETE:
-            _keep(task, staging, verdict)
-    return Read(source.name, source.system, verdict, held.count(staging, source.name))
+    if verdict.status is ReadStatus.FAILED:
+        return Read(source.name, source.system, verdict)
+    hold_keys(staging, task.place, task.fields)
+    if since:
+        memory.merge(staging)
+    evidence = {**verdict.evidence, **memory.evidence(staging, since)}
+    verdict = judged(replace(verdict, evidence=evidence), source, task.last, since)
+    if since or verdict.status is ReadStatus.COMPLETE:
+        verdict = memory.keep(staging, verdict, since)
+    return Read(source.name, source.system, verdict, int(evidence["held"]))
 
 
-def judged(verdict: Verdict, source: Source, last: Read | None) -> Verdict:
-    """*verdict* after the source's own rules of completeness."""
+def judged(verdict: Verdict, source: Source, last: Read | None, since: str = "") -> Verdict:
+    """*verdict* after the source's own rules of completeness; a read *since* some mark proves no absence."""
     rows, rule = int(verdict.evidence["rows"]), source.complete
-    found = []
+    found = [verdict.reason] if verdict.reason else []
+    if since:
+        found.append(f"incremental, since {since}")
     if rows < rule.min_rows:
         found.append(f"{rows} rows; at least {rule.min_rows} are expected")
     before = int(last.verdict.evidence.get("rows", 0)) if last else 0
     if rule.max_drop is not None and rows < before * (1 - rule.max_drop):
         found.append(f"{rows} rows; the last applied plan read {before}, and at most {rule.max_drop:.0%} may go")
-    if not found:
-        return verdict
-    reasons = [verdict.reason] if verdict.reason else []
-    return Verdict(ReadStatus.PARTIAL, "; ".join([*reasons, *found]), verdict.evidence)
+    status = ReadStatus.PARTIAL if found else verdict.status
+    return Verdict(status, "; ".join(found), verdict.evidence)
 
 
-def _keep(task: _Task, staging: Staging, verdict: Verdict) -> None:
-    """Write the snapshot of a source that was read."""
-    name = task.source.name
-    columns = ", ".join(identifier(f.name) for f in task.fields)
-    rows = staging.reader(f"SELECT {columns} FROM {relation('source', name)}")
-    task.snapshots.write(
-        name, task.fields, rows, verdict=verdict, taken=staging.as_of, full_at=staging.as_of
-    )
-
-
-def _from_snapshot(task: _Task, staging: Staging) -> Read:
-    source = task.source
-    staging.create("source", source.name, task.fields)
-    held.prepare(staging, source.name)
-    info = task.snapshots.latest(source.name)
-    if info is None:
-        return _unread(source, "there is no snapshot of it; read it once with `erpoa extract`")
-    if not _fits(info, task.fields):
-        return _unread(source, "its fields were declared otherwise when the last snapshot was taken")
-    staging.insert("source", source.name, task.snapshots.read(info))
-    return Read(source.name, source.system, info.verdict)
-
-
-def _unread(source: Source, reason: str) -> Read:
-    return Read(source.name, source.system, Verdict(ReadStatus.FAILED, reason))
-
-
-def _fits(info: SnapshotInfo, fields: Sequence[Field]) -> bool:
-    return dict(info.fields) == {f.name: str(f.type) for f in fields}
+def _recall(task: _Task, staging: Staging) -> Read:
+    """The last snapshot of a source instead of a read."""
+    staging.create("source", task.source.name, task.fields)
+    held.prepare(staging, task.source.name)
+    return Read(task.source.name, task.source.system, task.memory.recall(staging))
 
 
 # -- targets ---------------------------------------------------------------------------------------------------

@@ -11,38 +11,25 @@ import pyarrow as pa
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import Seed
-from erpoa_cli.core.schema import STRING, Field, identifier
+from erpoa_cli.core.schema import INTEGER, Field, identifier
 from erpoa_cli.engine import held
-from erpoa_cli.engine.load import Place, hold_keys, parsing
+from erpoa_cli.engine.load import TROUBLE, Place, hold_keys, parsing
 from erpoa_cli.engine.staging import Staging, relation
 
-_SHOWN = 5  # wrong values told per seed
-
-
-def seed_fields(root: Path, seed: Seed) -> tuple[Field, ...]:
-    """The columns of *seed*: those of its header, of the declared type, else strings.
-
-    `Failure` E0340 when the file cannot be read or a declared field is no column of it."""
-    declared = {f.name: f for f in seed.fields}
-    header = next(_rows(root, seed))[1]
-    problems = [f"column {name!r} occurs twice" for name in {n for n in header if header.count(n) > 1}]
-    problems += [f"there is no column {name!r}" for name in declared if name not in header]
-    problems += [f"there is no column {name!r}, which is part of the key" for name in seed.key if name not in header]
-    if problems:
-        at = Location(seed.file, 1)
-        raise Failure(*(Diagnostic("E0340", f"seed {seed.name}: {p}", at=at) for p in problems), exit=Exit.INVALID)
-    return tuple(declared.get(name, Field(name, STRING)) for name in header)
+_SHOWN = 5  # wrong keys told per seed
+_LINE = "?line"  # no column of a seed is called so
 
 
 def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field]) -> list[Diagnostic]:
     """Read *seed* into `model."NAME"`; what is wrong with its values is told with file and line.
 
     An empty cell is an empty text; where the field's `nulls` say so, NULL."""
-    lines = list(_rows(root, seed))[1:]
+    (header_line, header), *lines = _rows(root, seed)
+    if header != [f.name for f in fields]:
+        raise _unreadable(seed, "its columns changed while the command ran", header_line)
     columns = {f.name: pa.array([cells[i] for _, cells in lines], pa.utf8()) for i, f in enumerate(fields)}
-    table = pa.table({**columns, "#": pa.array([line for line, _ in lines], pa.int64())})
-    select = parsing(table.schema, fields).replace("SELECT ", 'SELECT "#", ', 1)
-    read = staging.compare(select, {"incoming": table})
+    table = pa.table({**columns, _LINE: pa.array([line for line, _ in lines], pa.int64())})
+    read = staging.compare(parsing(table.schema, (*fields, Field(_LINE, INTEGER))), {"incoming": table})
     problems = list(_problems(seed, read, fields))
     place = Place(schema="model", name=seed.name, listing=seed.name, key=seed.key)
     staging.create("model", seed.name, fields)
@@ -81,13 +68,13 @@ def _unreadable(seed: Seed, what: str, line: int) -> Failure:
 
 def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field]) -> Iterator[Diagnostic]:
     known = {f.name: f for f in fields}
-    troubles = read.column("?")
-    for line, found in zip(read.column("#").to_pylist(), troubles.to_pylist(), strict=True) if troubles.null_count < len(troubles) else ():
-        for name, text in found or ():
+    wrong = read.filter(read.column(TROUBLE).is_valid()).select([_LINE, TROUBLE]).sort_by(_LINE)
+    for row in wrong.to_pylist():
+        for name, text in row[TROUBLE]:
             yield Diagnostic(
                 "E0341",
                 f"seed {seed.name}: {name} {text!r} is not {expected(known[name])}",
-                at=Location(seed.file, line),
+                at=Location(seed.file, row[_LINE]),
             )
 
 
