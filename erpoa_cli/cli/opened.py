@@ -90,6 +90,14 @@ def targets(
     return names
 
 
+def sources(loaded: Project, select: Sequence[str] | None, exclude: Sequence[str] | None) -> frozenset[str]:
+    """The sources that the selection names; all when nothing narrows it."""
+    from erpoa_cli.core.graph import Graph
+
+    chosen = Graph(loaded).select(select or (), exclude or ())
+    return frozenset(name.removeprefix("source:") for name in chosen if name.startswith("source:"))
+
+
 @contextmanager
 def reading(loaded: Project) -> Iterator[StateReader]:
     """The state, for reading."""

@@ -1,8 +1,7 @@
-"""`erpoa rollback`: a plan that takes back what a run applied."""
+"""`erpoa rollback`: a plan that restores what a run overwrote; it never writes by itself."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,24 +19,24 @@ app = application()
 def rollback(
     options: Options,
     run: Annotated[str, typer.Argument(help="A run of `erpoa runs ls`.", metavar="RUN")],
+    select: planning.Select = None,
+    exclude: planning.Exclude = None,
     waive: planning.Waive = None,
     reason: planning.Reason = None,
     detailed_exitcode: planning.Detailed = False,
     full: planning.Full = False,
     limit: planning.Limit = planning.LIMIT,
 ) -> Ending:
-    """Plan the opposite of a run, from the values it recorded before writing.
+    """Make a plan from the before-values that a run recorded; review it and apply it like any other.
 
-    Writes a plan file and nothing else; review it and apply it with `erpoa apply FILE`. Rows that somebody
-    changed since the run are withheld and listed."""
+    Rows that somebody changed since are left alone and shown."""
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.rollback import changed_targets
-    from erpoa_cli.engine.rollback import rollback as make_rollback
+    from erpoa_cli.engine.rollback import rollback as take_back
 
     bound = opened.bound(options)
-    asked = planning.asked(options, bound, waivers=planning.waivers(waive, reason))
+    waivers = planning.waivers(waive, reason)
+    asked = planning.asked(options, bound, select=select, exclude=exclude, waivers=waivers)
     project = bound.project
     with Connections(project) as connections, opened.reading(project) as state, listener(options) as listen:
-        wanted = replace(asked, targets=changed_targets(run, bound, state), selection=(f"rollback {run}",))
-        result = make_rollback(run, bound, connections, state, wanted, listen)
+        result = take_back(run, bound, connections, state, asked, listen)
     return planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)

@@ -18,7 +18,7 @@ from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
-    from erpoa_cli.state import StateReader, StateWriter
+    from erpoa_cli.state import Sealer, StateReader, StateWriter
 
 app = application("Care for what erpoa remembers.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
@@ -29,9 +29,10 @@ Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="ADDRESS
 def show(options: Options) -> Ending:
     """Show lineage, serial, and how many rows are managed, rejected, in doubt and protected."""
     project = opened.project(options)
+    key = opened.sealer(project)
     with opened.reading(project) as state:
         rows = [
-            (name, layout.system, layout.object, _managed(state, name))
+            (name, layout.system, layout.object, _managed(state, name, key))
             for name, layout in state.targets().items()
         ]
         counts = {
@@ -55,8 +56,8 @@ def show(options: Options) -> Ending:
     return Ending(Answer(data=data, tables=(table,), lines=lines))
 
 
-def _managed(state: StateReader, target: str) -> int:
-    return sum(batch.num_rows for batch in state.base(state.targets()[target]))
+def _managed(state: StateReader, target: str, key: Sealer | None) -> int:
+    return sum(batch.num_rows for batch in state.base(state.targets()[target], key))
 
 
 @command(app)
@@ -74,7 +75,7 @@ def links(
         types = [*layout.key.values(), *layout.id.values()]
         rows = [
             tuple(canonical(value, type_) for value, type_ in zip(row.values(), types, strict=True))
-            for batch in state.base(layout)
+            for batch in state.base(layout, opened.sealer(project))
             for row in batch.select(columns).to_pylist()
         ]
     names = (*layout.key, *(f"id {n}" for n in layout.id))
@@ -232,4 +233,4 @@ def migrate(options: Options) -> Ending:
 
     project = opened.project(options)
     number = bring_up(Path(project.root), project.state)
-    return Ending(Answer(data={"format": number}, lines=(f"The state has format {number}.",)))
+    return Ending(Answer(data={"format_of_state": number}, lines=(f"The state has format {number}.",)))

@@ -116,7 +116,7 @@ def plan(report: PlanReport) -> Document:
         told[member] = [_set_aside(s) for t in report.targets for s in t.set_aside if s.kind == kind]
     told["uncompared"] = {t.target: dict(t.uncompared) for t in report.targets if t.uncompared}
     told["guards"] = [_guard(g) for g in report.guards]
-    told["reads"] = [_read(r) for r in report.reads]
+    told["reads"] = [read_member(r) for r in report.reads]
     if report.run:
         told["run"] = {"id": report.run.id, "status": report.run.status}
         told["outcomes"] = {t.target: dict(t.outcomes) for t in report.targets if t.outcomes}
@@ -198,7 +198,8 @@ def _guard(guard: GuardVerdict) -> Document:
     }
 
 
-def _read(read: Read) -> Document:
+def read_member(read: Read) -> Document:
+    """A read and its verdict."""
     return {
         "relation": read.relation,
         "system": read.system,

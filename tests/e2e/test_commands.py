@@ -1,0 +1,245 @@
+"""Every command through the installed program: exit code, what goes to stdout and stderr, and one valid JSON document
+on success, on nothing to do, and on failure."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from erpoa_cli.cli.commands import ENTRIES
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "erpoa_cli" / "render" / "schemas"
+
+# arguments → (exit code, schema); everything here leaves the project as it is.
+ANSWERS = {
+    "validate": (0, "validate"),
+    "validate --online": (0, "validate"),
+    "test": (0, "test"),
+    "plan": (0, "plan-report"),
+    "plan --detailed-exitcode": (0, "plan-report"),
+    "plan --offline": (0, "plan-report"),
+    "plan -s oa_suppliers": (0, "plan-report"),
+    "drift": (0, "plan-report"),
+    "retry": (0, "plan-report"),
+    "apply --yes": (0, "plan-report"),
+    "ls": (0, "ls"),
+    "ls -s +oa_users": (0, "ls"),
+    "graph": (0, "graph"),
+    "extract": (0, "extract"),
+    "extract -s erp_suppliers": (0, "extract"),
+    "doctor": (0, "doctor"),
+    "discover erp": (0, "discover"),
+    "discover oa --object user": (0, "discover"),
+    "query select_1": (0, "query"),
+    "runs ls": (0, "runs"),
+    "state show": (0, "state"),
+    "state links oa_suppliers": (0, "state"),
+    "state forget oa_suppliers/code=S0001 --dry-run": (0, "state"),
+    "lock show": (0, "lock"),
+    "lock release": (0, "lock"),
+    "audit verify": (0, "audit"),
+    "explain E0405": (0, "explain"),
+    "plugin list": (0, "plugin"),
+    "plugin describe sqlite": (0, "plugin"),
+    "schema print": (0, "schema"),
+    "schema print plan-report": (0, "schema"),
+    "schema print targets": (0, "schema"),
+}
+FAILURES = {
+    "vlidate": (3, "E0601", "`erpoa validate`"),
+    "run-operation clean": (3, "E0601", "There are no operations"),
+    "plan -target=oa_users": (3, "E0601", "-s/--select"),
+    "apply --force": (3, "E0601", "There is no --force"),
+    "plan --selct x": (3, "E0601", "--select"),
+    "plan --limit many": (3, "E0601", ""),
+    "plan -s oa_supplers": (3, "E0151", "oa_suppliers"),
+    "plan --as-of tomorrow": (3, "E0601", "2026-11-30"),
+    "plan --waive oa_users.max_delete=3": (3, "E0607", "--reason"),
+    "plan --waive all --reason x": (3, "E0607", "TARGET.GUARD=COUNT"),
+    "show missing.erpoaplan": (3, "", ""),
+    "apply missing.erpoaplan": (3, "", ""),
+    "runs show nothing": (3, "E0605", "runs ls"),
+    "rollback nothing": (3, "E0542", ""),
+    "resume": (3, "E0539", ""),
+    "explain E9999": (3, "E0609", ""),
+    "explain oa_supplers/code=S0001": (3, "E0605", "oa_suppliers"),
+    "explain nonsense/": (3, "E0606", "address"),
+    "discover er": (3, "E0605", "erp"),
+    "discover erp --object suplier": (3, "E0605", "supplier"),
+    "plugin describe sqlit": (3, "E0605", "sqlite"),
+    "schema print plan-reprot": (3, "E0609", "plan-report"),
+    "state links oa_supplers": (3, "E0605", "oa_suppliers"),
+    "state forget oa_suppliers/code=S9999": (3, "E0605", "state links"),
+    "state forget oa_suppliers": (3, "E0606", ""),
+    "query select": (3, "", ""),
+    "-e nowhere plan": (3, "", ""),
+    "--var oops plan": (3, "E0601", "NAME=VALUE"),
+    "plan --format junit": (3, "E0603", ""),
+    "ls --format parquet": (3, "E0603", "-o"),
+    "--format xml ls": (3, "E0601", ""),
+}
+
+
+def valid(content: dict, kind: str) -> None:
+    schema = json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(content, schema, jsonschema.Draft202012Validator)
+
+
+def words(command: str) -> list[str]:
+    return [word.replace("_1", " 1") if word == "select_1" else word for word in command.split(" ")]
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_json_answers_are_valid(erpoa, settled, command):
+    code, kind = ANSWERS[command]
+    done = erpoa("-C", settled, *words(command), "--format", "json")
+    assert done.exit == code, done.err
+    assert done.json["exit_code"] == code
+    assert done.json["command"] == command.split(" ")[0]
+    valid(done.json, kind)
+
+
+@pytest.mark.parametrize("command", FAILURES)
+def test_failures_say_what_and_what_to_do(erpoa, settled, command):
+    code, diagnostic, hint = FAILURES[command]
+    done = erpoa("-C", settled, *words(command))
+    assert (done.exit, done.out) == (code, "")
+    assert f"error {diagnostic}" in done.err
+    assert hint in re.sub(r"\s+", " ", done.err)
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", [c for c in FAILURES if "--format" not in c])
+def test_failures_are_valid_json_too(erpoa, settled, command):
+    code, diagnostic, _ = FAILURES[command]
+    done = erpoa("-C", settled, *words(command), "--format", "json")
+    content = done.json
+    assert done.exit == content["exit_code"] == code
+    assert any(d["code"].startswith(diagnostic) and d["severity"] == "error" for d in content["diagnostics"])
+    valid(content, "validate")  # the head is the same everywhere
+
+
+def test_every_command_is_exercised():
+    used = {word for command in (*ANSWERS, *FAILURES) for word in command.split(" ")}
+    assert set(ENTRIES) - used == {"init"}
+
+
+@pytest.mark.parametrize("command", sorted(ENTRIES))
+def test_every_command_has_help_and_the_summary_is_its_own(erpoa, command):
+    done = erpoa(command, "--help")
+    assert (done.exit, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: erpoa {command}")
+
+
+def test_text_goes_to_stdout_and_diagnostics_to_stderr(erpoa, company):
+    (company / "targets" / "people.yml").write_text("targets: {x: {frm: y}}\n", encoding="utf-8")
+    done = erpoa("-C", company, "validate")
+    assert done.exit == 3
+    assert done.out == ""
+    assert "targets/people.yml:1:" in done.err
+    assert "^" in done.err
+    content = erpoa("-C", company, "--format", "json", "validate").json
+    valid(content, "validate")
+    assert content["valid"] is False
+    assert {d["file"] for d in content["diagnostics"]} >= {"targets/people.yml"}
+
+
+def test_global_options_work_before_and_after(erpoa, settled):
+    before = erpoa("-C", settled, "--format", "csv", "ls")
+    after = erpoa("ls", "--format", "csv", "-C", settled)
+    assert before.exit == after.exit == 0
+    assert before.out == after.out
+
+
+def test_the_later_global_option_wins(erpoa, settled):
+    assert erpoa("-C", "/nowhere", "--format", "json", "ls", "-C", settled, "--format", "csv").out.startswith(
+        "kind,"
+    )
+
+
+def test_output_goes_to_a_private_file(erpoa, settled, tmp_path):
+    path = tmp_path / "列表.md"
+    done = erpoa("-C", settled, "ls", "--format", "markdown", "-o", path)
+    assert (done.exit, done.out) == (0, "")
+    assert path.stat().st_mode & 0o077 == 0
+    assert "oa\\_suppliers" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "ndjson", "markdown", "csv"])
+def test_a_plan_in_every_format(erpoa, company, form):
+    erpoa("-C", company, "plan", "-o", company / "p.erpoaplan")
+    done = erpoa("-C", company, "show", company / "p.erpoaplan", "--format", form)
+    assert done.exit == 0, done.err
+    assert "S0006" in done.out
+    assert done.err == ""
+    if form == "ndjson":
+        assert {json.loads(line)["kind"] for line in done.out.splitlines()} >= {"report", "held"}
+
+
+def test_a_plan_as_parquet(erpoa, company):
+    import pyarrow.parquet as pq
+
+    erpoa("-C", company, "plan", "-o", company / "p.erpoaplan")
+    done = erpoa(
+        "-C", company, "show", company / "p.erpoaplan", "--format", "parquet", "-o", company / "p.parquet"
+    )
+    assert (done.exit, done.out) == (0, "")
+    assert pq.read_table(company / "p.parquet")["address"].to_pylist() == ["oa_suppliers/code=S0006"]
+
+
+def test_apply_does_not_hang_without_a_terminal(erpoa, company):
+    erpoa("-C", company, "init")
+    import sqlite3
+
+    with sqlite3.connect(company / "data" / "erp.db") as db:
+        db.execute("update supplier set payment_days = 7 where code = 'S0001'")
+    done = erpoa("-C", company, "apply", "--format", "json")
+    assert done.exit == 3
+    assert done.json["diagnostics"][-1]["code"] == "E0602"
+
+
+def test_detailed_exitcode_apply_and_runs(erpoa, company):
+    import sqlite3
+
+    with sqlite3.connect(company / "data" / "erp.db") as db:
+        db.execute("update supplier set payment_days = 7 where code = 'S0001'")
+    assert erpoa("-C", company, "plan", "--detailed-exitcode", "-o", company / "p.erpoaplan").exit == 2
+    done = erpoa("-C", company, "apply", company / "p.erpoaplan", "--format", "json")
+    assert done.exit == 5  # S0006 is held
+    valid(done.json, "run-report")
+    assert [c["outcome"] for c in done.json["changes"]] == ["applied"]
+    with sqlite3.connect(company / "data" / "oa.db") as db:
+        assert db.execute("select payment_days from supplier where code = 'S0001'").fetchone() == (7,)
+    run = done.json["run"]["id"]
+    shown = erpoa("-C", company, "runs", "show", run, "--format", "json")
+    assert shown.exit == 0
+    valid(shown.json, "run-report")
+    again = erpoa("-C", company, "apply", company / "p.erpoaplan")
+    assert again.exit == 6
+    assert again.out == ""
+    back = erpoa("-C", company, "rollback", run, "--format", "json")
+    assert back.exit == 0, back.err
+    valid(back.json, "plan-report")
+    assert [c["fields"]["payment_days"]["after"] for c in back.json["changes"]] == [30]
+
+
+def test_init_overwrites_nothing(erpoa, settled, tmp_path):
+    fresh = erpoa("init", tmp_path / "new", "--format", "json")
+    assert fresh.exit == 0
+    valid(fresh.json, "init")
+    again = erpoa("init", tmp_path / "new", "--format", "json")
+    assert again.exit == 3
+    assert again.json["diagnostics"][0]["code"] == "E0604"
+
+
+def test_an_unexpected_failure_names_its_log_and_shows_no_values(erpoa, company):
+    """A database that is a directory breaks the driver in its own way; whatever it is, words and an exit code."""
+    (company / "data" / "erp.db").unlink()
+    (company / "data" / "erp.db").mkdir()
+    done = erpoa("-C", company, "plan", "--format", "json")
+    assert done.exit in {1, 3}
+    assert done.json["diagnostics"]
+    assert "Traceback" not in done.err
