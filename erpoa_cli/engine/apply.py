@@ -22,6 +22,7 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.desk import desks
 from erpoa_cli.engine.gate import gate
 from erpoa_cli.engine.produced import Produced, wanted_targets
+from erpoa_cli.engine.recheck import recheck
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.write import Desk, perform, request, settle
 from erpoa_cli.sdk.connector import OUTCOMES
@@ -92,6 +93,7 @@ def apply(
     project = bound.project
     gate(plan, project, connections, datetime.now(UTC))
     sealer = load_sealer(Path(project.root), project.key)
+    recheck(plan, bound, connections, sealer, datetime.now(UTC))
     return walk(plan, bound, connections, store.open_run(plan, sealer), sealer, options, listener)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import identifier
@@ -35,6 +36,7 @@ def freeze(
     identities: Mapping[str, str],
     reads: Sequence[Read],
     guards: Sequence[GuardVerdict],
+    measures: Sequence[Measure],
     sealer: Sealer | None,
     *,
     applies: bool,
@@ -49,6 +51,7 @@ def freeze(
     changes = {
         name: (layouts[name], found) for (member, name), found in tables.items() if member == "changes"
     }
+    measured = {m.target: asdict(m) for m in measures}
     effects = any(member in ("changes", "state") for member, _ in tables)
     header = replace(
         header,
@@ -62,7 +65,12 @@ def freeze(
         inputs={"files": dict(project.files), **_named(project.inputs)},
         reads=reads,
         targets={
-            name: {"system": columns.system, "object": columns.object, "identity": identities[name]}
+            name: {
+                "system": columns.system,
+                "object": columns.object,
+                "identity": identities[name],
+                "measure": measured.get(name, {}),
+            }
             for name, columns in layouts.items()
         },
         guards=guards,

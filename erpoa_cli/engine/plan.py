@@ -355,6 +355,7 @@ def write(p: Planning) -> PlanResult:
         p.identities,
         list(p.reads.values()),
         p.guards,
+        p.measures,
         p.sealer,
         applies=not p.errored and not blocked and not options.drift_only,
     )

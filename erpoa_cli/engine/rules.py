@@ -28,8 +28,8 @@ def judge_rules(
     measures: Sequence[Measure],
     reads: Sequence[Read],
 ) -> tuple[list[GuardVerdict], list[Diagnostic]]:
-    """Evaluate *rules*: a returned row is a finding. `block` blocks; `warn` and `approval` are told; a rule that
-    cannot be evaluated is an error that blocks, for nobody knows what it would have said."""
+    """Evaluate *rules*: a returned row is a finding. `block` blocks, and so does `approval` while it is not given;
+    `warn` is told. A rule that cannot be evaluated is an error that blocks: nobody knows what it would have said."""
     if not rules:
         return [], []
     _tables(staging, shapes, layouts, measures, reads)
@@ -49,7 +49,7 @@ def judge_rules(
             continue
         examples = [", ".join(str(v) for v in row.values()) for row in rows.slice(0, _SHOWN).to_pylist()]
         said = f"{rows.num_rows} rows: {'; '.join(examples)}" if examples else "no rows"
-        blocks = rule.severity == "block" and rows.num_rows > 0
+        blocks = rule.severity in ("block", "approval") and rows.num_rows > 0
         verdicts.append(
             GuardVerdict(
                 f"rule:{rule.name}", "", rows.num_rows, 0, f"no rows ({rule.severity})", blocks, message=said
