@@ -1,0 +1,347 @@
+"""Files: kept apart what differs, told what is broken, replaced whole or not at all, never outside the directory."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from erpoa_cli.connectors.files import FilesConnector, place
+from erpoa_cli.connectors.files.session import FilesSession
+from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.sdk.connector import ReadRequest
+from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, Transient
+from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
+
+CSV = b'code,name\nA1,"x"\nB2,""\nC3,\n'
+
+
+def session(folder: Path, **special: Any) -> FilesSession:
+    return FilesConnector().open({"path": str(folder), "files": special})
+
+
+def verdict_of(
+    folder: Path, name: str, content: bytes, **special: Any
+) -> tuple[list[dict[str, Any]], Verdict]:
+    (folder / name).write_bytes(content)
+    return read(session(folder, **{name: special}), name, code="string", name="string")
+
+
+# -- CSV --
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_csv_keeps_null_and_empty_apart_and_its_own_style(tmp_path: Path, newline: str, bom: bytes) -> None:
+    text = 'code,name,other\nA1,"一,""二""\n三",007\nB2,"",\n'.replace("\n", newline)
+    (tmp_path / "s.csv").write_bytes(bom + text.encode())
+    here = session(tmp_path, **{"s.csv": {"id": ["code"]}})
+    rows, verdict = read(here, "s.csv", code="string", name="string", other="string")
+    assert verdict.status is ReadStatus.COMPLETE
+    quoted = f'一,"二"{newline}三'
+    assert rows == [{"code": "A1", "name": quoted, "other": "007"}, {"code": "B2", "name": "", "other": None}]
+    writer = Writer(here, "s.csv", ("code",), code="string", name="string")
+    assert outcomes(writer.update([{"code": "B2"}], [{"name": None}], [{"name": ""}])) == ["applied"]
+    assert (tmp_path / "s.csv").read_bytes() == bom + text.replace('B2,"",', "B2,,").encode()
+
+
+def test_csv_in_gb18030_with_its_own_delimiter_and_null(tmp_path: Path) -> None:
+    content = "code|name\r\nＡ1|𠮷野家😀\r\nB2|\\N\r\nC3|\r\n".encode("gb18030")
+    options = {"encoding": "gb18030", "delimiter": "|", "null": "\\N"}
+    rows, verdict = verdict_of(tmp_path, "s.csv", content, **options)
+    assert verdict.status is ReadStatus.COMPLETE
+    assert [row["name"] for row in rows] == ["𠮷野家😀", None, ""]
+    _, verdict = verdict_of(tmp_path, "s.csv", "code,name\nA,名称\n".encode("gb18030"))
+    assert verdict.status is ReadStatus.FAILED
+    assert "line 2: bytes that are not utf-8" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason", "codes"),
+    [
+        (CSV, "complete", "", ["A1", "B2", "C3"]),
+        (b"code,name\n", "complete", "", []),
+        (b"code,name", "complete", "", []),
+        (
+            b'code,name\nA1,x\nB2,"y\nz"\nC3\nD4,v\n',
+            "partial",
+            "line 5: 1 fields instead of 2",
+            ["A1", "B2", "D4"],
+        ),
+        (b"code,name\nA1,x,y\nB2,z\n", "partial", "line 2: 3 fields instead of 2", ["B2"]),
+        (b"code,name\nA1,x\nB2,y", "partial", "line 3 does not end with a line break", ["A1"]),
+        (b"code,name\nA1,x\nB2", "partial", "line 3 does not end with a line break", ["A1"]),
+        (b"code,name\nA1,x\nB2\n", "failed", "line 3: the file ends within a row", []),
+        (b'code,name\nA1,x\nB2,"y\nC3,z\n', "failed", "line 3: a quote is opened and not closed", []),
+        (b"code,name\nA1,\xff\xfe\n", "failed", "line 2: bytes that are not utf-8", []),
+        (b"", "failed", "the file is empty", []),
+        (b"\n\n", "failed", "the file is empty", []),
+        (b"code,code\nA1,x\n", "failed", "column 'code' occurs twice", []),
+        (b"code,\nA1,x\n", "failed", "a column has no name", []),
+        (b"code,title\nA1,x\n", "failed", "there is no column 'name'; the header has code, title", []),
+    ],
+)
+def test_csv_tells_what_is_broken(
+    tmp_path: Path, content: bytes, status: str, reason: str, codes: list[str]
+) -> None:
+    rows, verdict = verdict_of(tmp_path, "s.csv", content)
+    assert (verdict.status.value, [row["code"] for row in rows]) == (status, codes), verdict
+    assert reason in verdict.reason
+
+
+def test_csv_of_one_column_keeps_its_nulls(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text('name\n\n""\nx\n')
+    here = session(tmp_path)
+    assert [row["name"] for row in read(here, "s.csv", name="string")[0]] == [None, "", "x"]
+    Writer(here, "s.csv", ("name",), name="string").create([{"name": None}])
+    assert (tmp_path / "s.csv").read_text() == 'name\n\n""\nx\n\n'
+
+
+def test_a_broken_file_is_not_written(tmp_path: Path) -> None:
+    for content in (b"code,name\nA1,x\nB2\nC3,y\n", b'code,name\nA1,"x\n', b"code,name\nA1,x\nB2,y"):
+        (tmp_path / "s.csv").write_bytes(content)
+        here = session(tmp_path, **{"s.csv": {"id": ["code"]}})
+        with pytest.raises(ContractBroken, match="line"):
+            Writer(here, "s.csv", ("code",), code="string", name="string").create(
+                [{"code": "N", "name": "n"}]
+            )
+        assert (tmp_path / "s.csv").read_bytes() == content
+
+
+# -- JSON lines --
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason", "codes"),
+    [
+        (b'{"code":"A","name":"x"}\n\n{"code":"B","name":null}\n', "complete", "", ["A", "B"]),
+        (b'\xef\xbb\xbf{"code":"A","name":"x"}', "complete", "", ["A"]),
+        (b'{"code":"A","name":"x"}\n{"code":"B","na', "failed", "line 2: the file ends within a line", []),
+        (b'{"code":"A","name":"x"}\n[1]\n{"code":"C"}\n', "partial", "line 2: not an object", ["A", "C"]),
+        (b'{"code":"A","name":"x"}\n{"code":NaN}\n', "partial", "line 2: NaN is not JSON", ["A"]),
+        (
+            b'{"code":"A","name":"x"}\n{"code":"B","code":"C"}\n',
+            "partial",
+            "line 2: a key occurs twice",
+            ["A"],
+        ),
+        (b'{"code":"A","name":"x"}\n\xff\n', "partial", "line 2", ["A"]),
+        (b'{"code":"A","name":"x"}\n' + b"[" * 100_000 + b"\n", "partial", "line 2", ["A"]),
+        (b'{"code":"A","nam":"x"}\n', "failed", "no line has a field 'name'", ["A"]),
+    ],
+)
+def test_json_lines_tell_what_is_broken(
+    tmp_path: Path, content: bytes, status: str, reason: str, codes: list[str]
+) -> None:
+    rows, verdict = verdict_of(tmp_path, "s.jsonl", content)
+    assert (verdict.status.value, [row["code"] for row in rows]) == (status, codes), verdict
+    assert reason in verdict.reason
+
+
+def test_json_numbers_keep_their_digits_and_lines_their_shape(tmp_path: Path) -> None:
+    lines = '{"code":"A","n":12345678901234567890.10,"deep":{"b":1.50,"a":[null,"é"]}}\n{"code":"B","flag":true}\n'
+    (tmp_path / "s.jsonl").write_text(lines)
+    here = session(tmp_path, **{"s.jsonl": {"id": ["code"]}})
+    types = {"n": "decimal(38,2)", "deep": "json", "flag": "boolean"}
+    rows, _ = read(here, "s.jsonl", code="string", **types)
+    assert rows[0] == {
+        "code": "A",
+        "n": "12345678901234567890.10",
+        "deep": '{"b":1.50,"a":[null,"é"]}',
+        "flag": None,
+    }
+    asked = ReadRequest(object="s.jsonl", fields=(fields(x="string")[0],))
+    nested = ReadRequest(object="s.jsonl", fields=tuple(f for f in fields(**{"deep.b": "decimal(9,2)"})))
+    assert told(here.read(asked))[1].status is ReadStatus.FAILED
+    assert told(here.read(nested))[0] == [{"deep.b": "1.50"}, {"deep.b": None}]
+    writer = Writer(here, "s.jsonl", ("code",), code="string", flag="boolean")
+    assert outcomes(writer.update([{"code": "B"}], [{"flag": False}], [{"flag": True}])) == ["applied"]
+    assert (tmp_path / "s.jsonl").read_text() == lines.replace("true", "false")
+
+
+# -- Parquet --
+
+
+def test_parquet_is_whole_or_failed(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table({"code": ["A"] * 5000, "name": [str(n) for n in range(5000)]}), buffer)
+    content = buffer.getvalue()
+    assert verdict_of(tmp_path, "s.parquet", content)[1].status is ReadStatus.COMPLETE
+    for broken in (
+        content[:-5],
+        content[: len(content) // 2],
+        b"",
+        b"PAR1",
+        content[:100] + bytes(300) + content[400:],
+    ):
+        rows, verdict = verdict_of(tmp_path, "s.parquet", broken)
+        assert verdict.status is ReadStatus.FAILED, len(broken)
+        assert not rows
+
+
+def test_parquet_columns_nobody_writes_stay_as_they_were(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "code": ["A", "B"],
+            "ns": pa.array([1, None], pa.timestamp("ns")),
+            "f": [0.1 + 0.2, None],
+            "d": pa.array(["x", "y"]).dictionary_encode(),
+        }
+    )
+    parquet.write_table(table, tmp_path / "s.parquet")
+    here = session(tmp_path, **{"s.parquet": {"id": ["code"]}})
+    assert outcomes(
+        Writer(here, "s.parquet", ("code",), code="string", d="string").update([{"code": "B"}], [{"d": "z"}])
+    ) == ["applied"]
+    after = parquet.read_table(tmp_path / "s.parquet")
+    assert after["ns"].equals(table["ns"])
+    assert after["f"].equals(table["f"])
+    assert after["d"].to_pylist() == ["x", "z"]
+
+
+# -- where files are --
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "../out.csv",
+        "/etc/passwd",
+        "sub/../../out.csv",
+        "link.csv",
+        "linked/out.csv",
+        "a\0.csv",
+        "C:/x.csv",
+        "..\\out.csv",
+        "../*.csv",
+        "",
+    ],
+)
+def test_nothing_outside_the_directory_is_touched(tmp_path: Path, address: str) -> None:
+    home, out = tmp_path / "home", tmp_path / "out.csv"
+    (home / "sub").mkdir(parents=True)
+    out.write_bytes(CSV)
+    (home / "link.csv").symlink_to(out)
+    (home / "linked").symlink_to(tmp_path)
+    here = FilesConnector().open({"path": str(home), "format": "csv"})
+    _, verdict = read(here, address, code="string")
+    assert verdict.status is ReadStatus.FAILED
+    with pytest.raises(Denied):
+        Writer(here, address, ("code",), code="string", name="string").create([{"code": "N", "name": "n"}])
+    assert out.read_bytes() == CSV
+    assert here.objects() == []
+
+
+def test_a_pattern_is_all_its_files_in_order(tmp_path: Path) -> None:
+    for name, code in (("b.csv", "B"), ("a.csv", "A"), ("c.txt", "C")):
+        (tmp_path / name).write_text(f"code\n{code}\n")
+    here = session(tmp_path)
+    rows, verdict = read(here, "*.csv", code="string")
+    assert [row["code"] for row in rows] == ["A", "B"]
+    assert verdict.evidence["files"] == 2
+    assert read(here, "none-*.csv", code="string")[1].reason == "no file matches 'none-*.csv'"
+    (tmp_path / "b.csv").write_text("code\nB,x\nE\n")
+    rows, verdict = read(here, "*.csv", code="string")
+    assert (verdict.status, verdict.reason) == (ReadStatus.PARTIAL, "b.csv, line 2: 2 fields instead of 1")
+    with pytest.raises(Denied, match="pattern"):
+        Writer(here, "*.csv", code="string").create([{"code": "x"}])
+
+
+# -- replacing --
+
+
+def test_a_file_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(CSV)
+    with pytest.raises(Transient, match="changed by someone else"):
+        place.replace(path, place.digest(b"before"), lambda stream: stream.write(b"ours"))
+    assert path.read_bytes() == CSV
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(CSV)
+
+    def fail(stream: Any) -> None:
+        stream.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        place.replace(path, place.digest(CSV), fail)
+    assert path.read_bytes() == CSV
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s.csv").write_bytes(CSV)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Fatal, match="No space left"):
+        Writer(session(tmp_path), "s.csv", ("code",), code="string", name="string").create(
+            [{"code": "N", "name": "n"}]
+        )
+    assert (tmp_path / "s.csv").read_bytes() == CSV
+
+
+def test_the_new_file_keeps_mode_and_is_synced_before_it_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(CSV)
+    path.chmod(0o640)
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def noted(step: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            steps.append(step)
+            return call(*arguments)
+
+        return run
+
+    monkeypatch.setattr(os, "fsync", noted("sync", sync))
+    monkeypatch.setattr(Path, "replace", noted("rename", rename))
+    Writer(session(tmp_path), "s.csv", ("code",), code="string", name="string").create(
+        [{"code": "N", "name": "n"}]
+    )
+    assert steps == ["sync", "rename", "sync"]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.read_bytes() == CSV.replace(b'"x"', b"x") + b"N,n\n"
+
+
+def test_identifiers_must_be_said_and_unique(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("code,name\nA,x\nA,x\nB,y\n")
+    with pytest.raises(ContractBroken, match="which fields identify a row"):
+        Writer(session(tmp_path), "s.csv", (), name="string").delete([], [{"name": "x"}])
+    writer = Writer(session(tmp_path), "s.csv", ("code",), code="string", name="string")
+    assert outcomes(writer.delete([{"code": "A"}, {"code": "B"}], [{"name": "x"}, {"name": "y"}])) == [
+        "rejected",
+        "applied",
+    ]
+    assert (tmp_path / "s.csv").read_text() == "code,name\nA,x\nA,x\n"
+
+
+def test_check_and_objects(tmp_path: Path) -> None:
+    gone = FilesConnector().open({"path": str(tmp_path / "gone")})
+    assert gone.check() == [f"there is no directory {tmp_path / 'gone'}"]
+    with pytest.raises(Fatal):
+        gone.objects()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "好.csv").write_bytes(CSV)
+    (tmp_path / ".hidden.csv").write_bytes(CSV)
+    (tmp_path / "broken.csv").write_bytes(b"")
+    infos = {info.address: info for info in session(tmp_path).objects()}
+    assert set(infos) == {"broken.csv", "sub/好.csv"}
+    assert not infos["broken.csv"].readable
+    assert [(f.name, f.sample) for f in infos["sub/好.csv"].fields] == [("code", "A1"), ("name", "x")]
