@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -127,9 +128,20 @@ def judge(document: Document, notes: Notes, cache: Cache) -> None:
     """Judge *document* by its schema, unless that was done before."""
     if document.clean:
         return
-    from erpoa_cli.project.validate import validate  # noqa: PLC0415 - costs 0.1 s; a warm cache does without
+    fits = document.key if document.cacheable else _rendered_key(document)
+    if not document.broken and cache.get(fits) is not None:
+        return
+    from erpoa_cli.project.validate import validate  # noqa: PLC0415 - costs 0.2 s; a warm cache does without
 
     rendered_badly = frozenset(document.broken)
     document.broken |= validate(document.node, document.kind, notes, rendered_badly)
-    if not document.broken and document.cacheable:
-        cache.put(document.key, [document.node.data, document.node.mark])
+    if not document.broken:
+        cache.put(fits, [document.node.data, document.node.mark] if document.cacheable else True)
+
+
+def _rendered_key(document: Document) -> str:
+    """Stands for what the schema sees of *document*: a secret is any text to it."""
+    text = json.dumps(
+        document.node.data, default=lambda value: "" if isinstance(value, Secret) else str(value)
+    )
+    return f"fits {document.kind} {sha256(text.encode()).hexdigest()}"

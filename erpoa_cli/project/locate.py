@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,23 +118,30 @@ def _outside(name: str, notes: Notes) -> None:
 
 def _content(root: Path, name: str, notes: Notes) -> bytes | None:
     path = root / name
-    if not inside(root, path):
-        _outside(name, notes)
-        return None
     limit = MAX_SEED_BYTES if name.endswith(".csv") else MAX_BYTES
     try:
-        if not path.is_file():
+        status = path.lstat()  # folders on the way are no links: os.walk does not follow them
+        if stat.S_ISLNK(status.st_mode):
+            if not inside(root, path):
+                _outside(name, notes)
+                return None
+            status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             notes.error("E0102", Location(name), "this is not a regular file", "Replace it by a file.")
             return None
-        if path.stat().st_size > limit:
-            notes.error(
-                "E0107",
-                Location(name),
-                f"larger than {limit:,} bytes",
-                "Split it, or read it through a system.",
-            )
+        if status.st_size > limit:
+            remedy = "Split it, or read it through a system."
+            notes.error("E0107", Location(name), f"larger than {limit:,} bytes", remedy)
             return None
         return path.read_bytes()
+    except FileNotFoundError:
+        remedy = (
+            "Run `erpoa init`, or name the project with -C."
+            if name == PROJECT_FILE
+            else "Put the file there."
+        )
+        notes.error("E0102", Location(name), "there is no such file", remedy)
+        return None
     except OSError as error:
         notes.error(
             "E0102", Location(name), f"cannot be read: {error.strerror}", "Check the file's permissions."

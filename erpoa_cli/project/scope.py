@@ -41,26 +41,20 @@ class Scope:
     owner: str = ""
     blind: frozenset[str] = frozenset()  # folders with a file that could not be read: names may be in there
     contested: set[str] = field(default_factory=set)  # names declared twice: nobody knows which is meant
+    _taken: dict[tuple[str, str], tuple[str, str, Location]] = field(default_factory=dict)
 
     def declare(self, noun: str, name: str, at: Location) -> bool:
         """Note a second declaration of *name*; whether it is the first. Relations share one name space, and
         names that differ in upper and lower case alone are one relation in SQL."""
-        nouns = RELATIONS if noun in RELATIONS else (noun,)
-        for other in nouns:
-            for known, place in tuple(self.names.get(other, {}).items()):
-                if known.casefold() == name.casefold():
-                    same = f"{other} `{known}`"
-                    self.notes.error(
-                        "E0121",
-                        at,
-                        f"`{name}` is declared twice",
-                        f"{place} declares the {same}; rename one of them.",
-                    )
-                    self.contested |= {known, name}
-                    self.names.setdefault(noun, {})[name] = at
-                    return False
-        self.names.setdefault(noun, {})[name] = at
-        return True
+        space = "relation" if noun in RELATIONS else noun
+        other, known, place = self._taken.setdefault((space, name.casefold()), (noun, name, at))
+        self.names.setdefault(noun, {}).setdefault(name, at)
+        if place == at:
+            return True
+        self.contested |= {known, name}
+        remedy = f"{place} declares the {other} `{known}`; rename one of them."
+        self.notes.error("E0121", at, f"`{name}` is declared twice", remedy)
+        return False
 
     def known(self, noun: str) -> list[str]:
         nouns = RELATIONS if noun == "relation" else (noun,)

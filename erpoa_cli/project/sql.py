@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exported at run time only
 
@@ -18,6 +18,8 @@ from erpoa_cli.project.template import Rendered
 # What it cannot parse is told as a finding; it need not also be logged.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 logging.getLogger("sqlglot").propagate = False
+
+_DIALECT = Dialect.get_or_raise("duckdb")
 
 # Functions that reach the machine, the settings or the catalogue, or run SQL that is put together at run time.
 _REACHES_OUT = re.compile(
@@ -93,8 +95,8 @@ def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) ->
     tables of *plain_schemas*; no function that reaches out of the relations or answers differently each time."""
     judged = Judged()
     try:
-        tokens = sqlglot.tokenize(rendered.text, read="duckdb")
-        statements = [s for s in sqlglot.parse(rendered.text, read="duckdb") if s is not None]
+        tokens = _DIALECT.tokenize(rendered.text)
+        statements = [s for s in _DIALECT.parser().parse(tokens, rendered.text) if s is not None]
     except SqlglotError as error:
         judged.problems.append(_syntax(error, rendered.text))
         return judged

@@ -62,7 +62,24 @@ HABITS: dict[str, str] = {
 @cache
 def validator(kind: str) -> Any:
     """The compiled schema of a file *kind*."""
-    return _Validator(schema(kind))
+    whole = schema(kind)
+    leaves = {
+        f"#/$defs/{name}": part for name, part in whole.get("$defs", {}).items() if "$ref" not in str(part)
+    }
+    return _Validator(_inlined(whole, leaves))
+
+
+def _inlined(part: Any, leaves: Mapping[str, Any]) -> Any:
+    """*part* with references to *leaves* written out: following one costs more than what it says."""
+    match part:
+        case {"$ref": str(name), **beside} if name in leaves:
+            return {**leaves[name], **_inlined(beside, leaves)}
+        case dict():
+            return {key: _inlined(value, leaves) for key, value in part.items()}
+        case list():
+            return [_inlined(value, leaves) for value in part]
+        case _:
+            return part
 
 
 def validate(
