@@ -219,6 +219,7 @@ def compare(p: Planning) -> None:
     """The diff of every target; what is not planned or must wait is taken out."""
     p.differ = Differ([_task(p, name) for name in p.names], p.staging.execute, p.staging.scalar)
     p.differ.compare()
+    _count_foreign(p)
     earlier: list[Shape] = []
     for name in p.names:
         one = p.shapes[name]
@@ -234,6 +235,15 @@ def compare(p: Planning) -> None:
             withhold.only_drift(one, p.staging)
         earlier.append(one)
     p.differ.arrange()
+
+
+def _count_foreign(p: Planning) -> None:
+    """Rows of theirs that are none of ours are left alone and counted, as evidence of the read."""
+    assert p.differ is not None
+    for name in p.selected:
+        done = p.reads[f"actual.{name}"]
+        evidence = {**done.verdict.evidence, "foreign": p.differ.foreign(name)}
+        p.reads[done.relation] = replace(done, verdict=replace(done.verdict, evidence=evidence))
 
 
 def _task(p: Planning, name: str) -> Task:

@@ -75,17 +75,26 @@ def _link(shape: Shape) -> str:
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
     same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
-    once = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
-    a_ids = listed(identifier(i) for i in shape.id)
+    twice = listed((f"r.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
+    a_ids = listed(f"o.{identifier(i)}" for i in shape.id)
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
     WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
     a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, "")} AS actual_hash
-        FROM {table("actual", shape.name)} o
-        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once}))
-    SELECT b.* EXCLUDE (seen_hash), a.a_row, a.actual_hash = b.seen_hash AS a_same,
-        EXISTS (SELECT 1 FROM {work(shape.name, "again")} a WHERE {same_id}) AS again
-    FROM b LEFT JOIN a ON {same_id}"""
+        FROM {table("actual", shape.name)} o {single(shape, "o")})
+    SELECT b.* EXCLUDE (seen_hash), a.a_row, a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
+    FROM b LEFT JOIN a ON {same_id}
+        LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
+
+
+def single(shape: Shape, alias: str) -> str:
+    """The join that leaves out rows of theirs whose identifier came more than once.
+
+    Anti-joins are spelled as such: DuckDB turns a correlated NOT EXISTS into several joins."""
+    if not shape.id:
+        return ""
+    on = listed((f"r.{identifier(i)} = {alias}.{identifier(i)}" for i in shape.id), " AND ")
+    return f"ANTI JOIN {work(shape.name, 'again')} r ON {on}"
 
 
 def _judge_anyway(shape: Shape) -> str:
@@ -111,27 +120,23 @@ def _sibling(shape: Shape, name: str) -> str:
     return f"""
         SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special,
             CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
-        FROM {table("base", name)} s
+        FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
         WHERE {listed((column("id_", i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
-            AND NOT EXISTS (SELECT 1 FROM {table("base", shape.name)} b
-                WHERE {same_key(shape, "s", "b")})"""
+"""
 
 
 def _match(shape: Shape) -> str:
     keys = listed(column("k_", k) for k in shape.key)
     sets = match_sets(shape)
     names = list(dict.fromkeys(f.name for fields in sets for f in fields))
+    linked = f"SELECT {keys} FROM {work(shape.name, 'link')} WHERE a_row IS NOT NULL OR again"
     ours = f"""
-        SELECT {listed([f"d.rowid AS d_row, {keys}", *(column("d_", n) for n in names)])}
-        FROM {table("desired", shape.name)} d
-        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
-            WHERE (l.a_row IS NOT NULL OR l.again) AND {same_key(shape, "l", "d")})"""
-    once = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+        SELECT {listed(["d.rowid AS d_row", *(column("k_", k, "d") for k in shape.key), *(column("d_", n) for n in names)])}
+        FROM {table("desired", shape.name)} d ANTI JOIN ({linked}) l ON {same_key(shape, "l", "d")}"""
     theirs = f"""
-        SELECT {listed(['o.rowid AS a_row', *map(identifier, names)])} FROM {table("actual", shape.name)} o
-        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = o.rowid)
-            AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r WHERE {once})
-            AND EXISTS (SELECT 1 FROM ours)"""
+        SELECT {listed(["o.rowid AS a_row", *(f"o.{identifier(n)}" for n in names)])}
+        FROM {table("actual", shape.name)} o {single(shape, "o")}
+            ANTI JOIN {work(shape.name, "link")} l ON l.a_row = o.rowid"""
     steps: list[str] = []
     for number, fields in enumerate(sets):
         on = listed(

@@ -48,8 +48,8 @@ def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
 def foreign_count(shape: Shape) -> str:
     """The query for the number of rows of theirs that are none of ours."""
     return f"""SELECT count(*) FROM {table("actual", shape.name)} a
-        WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
-        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)"""
+        ANTI JOIN {work(shape.name, "link")} l ON l.a_row = a.rowid
+        ANTI JOIN {work(shape.name, "match")} m ON m.a_row = a.rowid"""
 
 
 def _twin(shape: Shape) -> str:
