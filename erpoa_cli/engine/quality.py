@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from erpoa_cli.core.contract import Contract
-from erpoa_cli.core.contract_sql import Rule, rules
+from erpoa_cli.core.contract_sql import rules
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 from erpoa_cli.core.project import DataTest, RelationTest, TestSeverity
 from erpoa_cli.core.schema import Field, identifier, literal
@@ -32,20 +32,26 @@ class Unmapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A failed test: what to tell (nothing when its rows were set aside), and the unmapped values."""
+class Tested:
+    """A test that ran: how many `rows` failed it, what to tell of that (nothing when they were set aside), and the
+    values that have no mapping."""
 
-    diagnostic: Diagnostic | None
+    relation: str
+    what: str
+    rows: int
+    at: Location
+    diagnostic: Diagnostic | None = None
     unmapped: tuple[Unmapped, ...] = ()
 
 
 def run_test(
     staging: Staging, bound: Bound, name: str, key: Sequence[str], test: RelationTest
-) -> Finding | None:
-    """Run *test* on `model."NAME"`; None when it holds. Rows that `hold_row` finds are set aside."""
+) -> Tested:
+    """Run *test* on `model."NAME"`. Rows that `hold_row` finds are set aside."""
     where, words = _condition(bound, name, test)
     unmapped = _queue(staging, bound, name, test, where) if test.kind == "mapped" else ()
     said = ", ".join(test.columns)
+    what = f"{test.kind} {said}"
     if test.severity is TestSeverity.HOLD_ROW:
         fields = bound.relations[name]
         moved = held.set_aside(
@@ -58,10 +64,10 @@ def run_test(
             code="E0352" if test.kind == "mapped" else "E0350",
             reason=_reason(fields, test, words),
         )
-        return Finding(None, unmapped) if moved else None
+        return Tested(name, what, moved, test.at, None, unmapped)
     rows = staging.scalar(f"SELECT count(*) FROM {relation('model', name)} r WHERE {where}")
     if not rows:
-        return None
+        return Tested(name, what, 0, test.at)
     severity = Severity.WARNING if test.severity is TestSeverity.WARN else Severity.ERROR
     code = "E0352" if test.kind == "mapped" else "E0350"
     diagnostic = Diagnostic(
@@ -72,7 +78,7 @@ def run_test(
         at=test.at,
         severity=severity,
     )
-    return Finding(diagnostic, unmapped)
+    return Tested(name, what, rows, test.at, diagnostic, unmapped)
 
 
 def _condition(bound: Bound, name: str, test: RelationTest) -> tuple[str, str]:
@@ -143,29 +149,33 @@ def _queue(
 
 def run_contract(
     staging: Staging, bound: Bound, name: str, key: Sequence[str], contract: Contract
-) -> Finding | None:
+) -> Tested:
     """Check the rows of `model."NAME"` against *contract*; a violation is an error: an agreed shape is a promise."""
     columns = {f.name: f for f in bound.relations[name]}
-    broken: list[tuple[Rule, int]] = []
     checked = [rule for p in contract.properties if p.name in columns for rule in rules(p, columns[p.name].type)]
+    what, at = f"contract {contract.name}", _place(bound, name)
     if not checked:
-        return None
+        return Tested(name, what, 0, at)
     counts = ", ".join(f"count(*) FILTER ({rule.where})" for rule in checked)
     row = staging.sql(f"SELECT {counts} FROM {relation('model', name)} r")
     found = [column[0].as_py() for column in row.columns]
     broken = [(rule, n) for rule, n in zip(checked, found, strict=True) if n]
     if not broken:
-        return None
+        return Tested(name, what, 0, at)
     told = [f"{rule.field} {rule.words} in {n} rows" for rule, n in broken]
     where = " OR ".join(f"({rule.where})" for rule, _ in broken)
-    return Finding(
+    return Tested(
+        name,
+        what,
+        max(n for _, n in broken),
+        at,
         Diagnostic(
             "E0351",
             f"{name} breaks contract {contract.name}: {'; '.join(told)}",
             detail=_examples(staging, bound, name, key, where),
             remedy="Mend the data or the transform; a test with `severity: hold_row` sets single rows aside first.",
-            at=_place(bound, name),
-        )
+            at=at,
+        ),
     )
 
 
@@ -174,19 +184,21 @@ def _place(bound: Bound, name: str) -> Location:
     return project.transforms[name].at if name in project.transforms else project.seeds[name].at
 
 
-def run_data_test(staging: Staging, bound: Bound, test: DataTest) -> Diagnostic | None:
-    """Run one of `tests/*.sql`; None when it returns no row."""
+def run_data_test(staging: Staging, bound: Bound, test: DataTest) -> Tested:
+    """Run one of `tests/*.sql`: every row it returns is a failure."""
     try:
         rows = staging.scalar(f"SELECT count(*) FROM (\n{selected(test.sql)}\n)")
     except SqlProblem as problem:
         problem.line = max(0, problem.line - 1)
-        return sql_finding(bound.project, f"test {test.name}", test.file, test.sql, problem)
+        finding = sql_finding(bound.project, f"test {test.name}", test.file, test.sql, problem)
+        return Tested("", f"data test {test.name}", 0, test.at, finding)
     if not rows:
-        return None
-    return Diagnostic(
+        return Tested("", f"data test {test.name}", 0, test.at)
+    finding = Diagnostic(
         "E0354",
         f"data test {test.name} found {rows} rows",
         remedy="`erpoa query` with the test's SQL shows them.",
         at=test.at,
         severity=Severity.WARNING if test.severity is TestSeverity.WARN else Severity.ERROR,
     )
+    return Tested("", f"data test {test.name}", rows, test.at, finding)

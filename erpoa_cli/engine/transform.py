@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.project import Transform
@@ -14,7 +14,7 @@ from erpoa_cli.core.schema import Field, identifier
 from erpoa_cli.engine import held
 from erpoa_cli.engine.bound import Bound, inputs
 from erpoa_cli.engine.model import selected, sql_finding
-from erpoa_cli.engine.quality import Finding, Unmapped, run_contract, run_data_test, run_test
+from erpoa_cli.engine.quality import Tested, Unmapped, run_contract, run_data_test, run_test
 from erpoa_cli.engine.seed import load_seed
 from erpoa_cli.engine.staging import SqlProblem, Staging, relation
 
@@ -24,7 +24,7 @@ SECONDS = 600.0  # the longest a single model may take
 @dataclass(slots=True)
 class Built:
     """What building gave. `blocked`: relations that must not be used, with the reason; `held`: rows set aside per
-    relation; `unmapped`: values that a `mapped` test did not find."""
+    relation, `keyless`: those of them that nobody can name; `tested`: every test and contract that ran."""
 
     bound: Bound
     reads: Mapping[str, Read]
@@ -32,7 +32,12 @@ class Built:
     blocked: dict[str, str] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     keyless: dict[str, int] = field(default_factory=dict)
-    unmapped: list[Unmapped] = field(default_factory=list)
+    tested: list[Tested] = field(default_factory=list)
+
+    @property
+    def unmapped(self) -> list[Unmapped]:
+        """Values that `mapped` tests did not find in their code maps."""
+        return [value for tested in self.tested for value in tested.unmapped]
 
     def evidence(self, name: str) -> str:
         """Why a row that *name* does not have may still exist; empty: every read behind it was complete and not
@@ -139,14 +144,12 @@ def _select(model: Transform, fields: Iterable[Field], built: Built, staging: St
     return True
 
 
-def _take(name: str, finding: Finding | None, built: Built) -> None:
-    if finding is None:
-        return
-    built.unmapped += finding.unmapped
-    if finding.diagnostic:
-        built.diagnostics.append(finding.diagnostic)
-        if finding.diagnostic.severity is Severity.ERROR:
-            built.blocked.setdefault(name, finding.diagnostic.summary)
+def _take(name: str, tested: Tested, built: Built) -> None:
+    built.tested.append(tested)
+    if tested.diagnostic:
+        built.diagnostics.append(tested.diagnostic)
+        if tested.diagnostic.severity is Severity.ERROR:
+            built.blocked.setdefault(name, tested.diagnostic.summary)
 
 
 def _count_held(built: Built, staging: Staging, name: str) -> None:
@@ -154,14 +157,12 @@ def _count_held(built: Built, staging: Staging, name: str) -> None:
     built.keyless[name] = held.keyless(staging, name)
 
 
-def run_data_tests(built: Built, staging: Staging, *, seconds: float = SECONDS) -> list[Diagnostic]:
-    """The findings of `tests/*.sql` whose relations are all built and not blocked."""
+def run_data_tests(built: Built, staging: Staging, *, seconds: float = SECONDS) -> list[Tested]:
+    """Run the `tests/*.sql` whose relations are all built and not blocked."""
     found = []
     for test in built.bound.project.tests.values():
         needed = {*test.sources, *test.refs}
         if needed <= {*built.held} and not needed & {*built.blocked}:
             with staging.limited(seconds):
-                finding = run_data_test(staging, built.bound, test)
-            if finding:
-                found.append(replace(finding, at=finding.at or Location(test.file)))
+                found.append(run_data_test(staging, built.bound, test))
     return found
