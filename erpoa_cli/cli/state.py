@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,14 +104,16 @@ def _known(state: StateReader, target: str) -> Any:
 
 @command(app)
 def forget(options: Options, address: Row, dry_run: DryRun = False) -> Ending:
-    """Forget a row: it stays in their system, and the next plan meets it as for the first time."""
-    row = opened.address(address)
+    """Forget a row, or every row when a TARGET is named: they stay in their system, and the next plan meets
+    them as for the first time."""
+    row = opened.address(address) if "/" in address else Address(address, ())
+    key = _key(row) if row.key else None
     return _edit(
         options,
         row,
         dry_run=dry_run,
         words="forgotten",
-        edit=lambda state, project: state.forget(row.target, _key(row), opened.sealer(project)),
+        edit=lambda state, project: state.forget(row.target, key, opened.sealer(project)),
     )
 
 
@@ -206,10 +209,11 @@ def _edit(
 ) -> Ending:
     """Change the state under the lock, or with *dry_run* say that it would be."""
     project = opened.project(options)
+    name = str(row).rstrip("/")  # a whole target has no key
     if dry_run:
         with opened.reading(project) as state:
             _known(state, row.target)
-        told = Answer(data={"address": str(row), "changed": False}, lines=(f"{row} would be {words}.",))
+        told = Answer(data={"address": name, "changed": False}, lines=(f"{name} would be {words}.",))
         return Ending(told)
     with opened.writing(options, project) as store:
         _known(store, row.target)
@@ -217,20 +221,37 @@ def _edit(
     if not changed:
         raise Failure(
             Diagnostic(
-                "E0605", f"the state has no row {row}", remedy=f"`erpoa state links {row.target}` lists them."
+                "E0605",
+                f"the state has no row {name}",
+                remedy=f"`erpoa state links {row.target}` lists them.",
             ),
             exit=Exit.INVALID,
         )
-    return Ending(Answer(data={"address": str(row), "changed": True}, lines=(f"{row} is {words}.",)))
+    return Ending(Answer(data={"address": name, "changed": True}, lines=(f"{name} is {words}.",)))
 
 
 @command(app)
 def migrate(options: Options) -> Ending:
     """Bring the state's format up to date."""
-    from pathlib import Path
-
     from erpoa_cli.state import migrate as bring_up
 
     project = opened.project(options)
     number = bring_up(Path(project.root), project.state)
     return Ending(Answer(data={"format_of_state": number}, lines=(f"The state has format {number}.",)))
+
+
+@command(app)
+def backup(
+    options: Options,
+    file: Annotated[Path, typer.Argument(help="The tar file to write.", metavar="FILE")],
+    *,
+    dry_run: DryRun = False,
+) -> Ending:
+    """Copy the whole state, without its key, to a tar file; unpack it into a project to restore it."""
+    from erpoa_cli.state import backup as copy
+
+    project = opened.project(options)
+    if dry_run:
+        return Ending(Answer(data={"file": str(file), "files": 0}, lines=(f"{file} would be written.",)))
+    files = copy(Path(project.root), file.resolve())
+    return Ending(Answer(data={"file": str(file), "files": files}, lines=(f"{file} holds {files} files.",)))

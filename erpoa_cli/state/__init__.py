@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.state.backup import backup
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.digest import desired_digests
 from erpoa_cli.state.journal import Journal
@@ -101,6 +102,7 @@ __all__ = [
     "Snapshots",
     "StateReader",
     "StateWriter",
+    "backup",
     "desired_digests",
     "load_sealer",
     "migrate",

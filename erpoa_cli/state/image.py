@@ -46,8 +46,8 @@ class Images:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def read(self, target: str, digest: str) -> tuple[Layout, Iterator[pa.RecordBatch]]:
-        """Layout and rows of an image at rest; Failure E0526 when it is not there."""
+    def get(self, target: str, digest: str) -> Path:
+        """The file of an image; Failure E0526 when it is not there."""
         path = self._path(target, digest)
         if not path.exists():
             raise Failure(
@@ -58,7 +58,11 @@ class Images:
                     remedy="run the command again; if it stays missing, restore .erpoa/base from a backup",
                 )
             )
-        file = pq.ParquetFile(path)
+        return path
+
+    def read(self, target: str, digest: str) -> tuple[Layout, Iterator[pa.RecordBatch]]:
+        """Layout and rows of an image at rest; Failure E0526 when it is not there."""
+        file = pq.ParquetFile(self.get(target, digest))
         return Layout.from_json(file.schema_arrow.metadata[METADATA_KEY]), file.iter_batches(_BATCH)
 
     def write(self, layout: Layout, batches: Iterable[pa.RecordBatch]) -> tuple[str, int]:

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tarfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from erpoa_cli.state import (
     Intent,
     Layout,
     RunStatus,
+    backup,
     desired_digests,
     open_reader,
     open_writer,
@@ -385,6 +387,22 @@ def test_shared_state_is_refused_for_now(tmp_path):
         "E0528",
         Exit.INVALID,
     )
+
+
+def test_a_backup_is_the_state_again(tmp_path, writer):
+    apply(writer, tmp_path, "p1", CREATES)
+    made = tmp_path / "state.tar"
+    assert backup(tmp_path, made) == 3
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    apply(writer, tmp_path, "p2", [row(0, "001", "delete")])
+    restored = tmp_path / "restored"
+    with tarfile.open(made) as tar:
+        tar.extractall(restored, filter="data")
+    assert set(base(restored)) == {"001", "002"}
+    with open_reader(restored, "dev") as state:
+        assert (state.lineage, state.serial) == (writer.lineage, 1)
+        assert state.plan(state.runs()[0].id).header.id == "p1"
+    assert not list(restored.rglob("key"))
 
 
 KILLED = """
