@@ -12,10 +12,11 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.progress import listener
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.guard import Waiver
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.bound import Bound
-    from erpoa_cli.engine.plan import PlanOptions, PlanResult, Waiver
+    from erpoa_cli.engine.plan import PlanOptions, PlanResult
 
 app = application()
 
@@ -157,8 +158,6 @@ def instant(text: str | None) -> datetime:
 
 def waivers(texts: list[str] | None, reason: str | None) -> tuple[Waiver, ...]:
     """The guards that --waive names, all for one --reason."""
-    from erpoa_cli.engine.plan import Waiver
-
     if not texts:
         return ()
     if not (reason or "").strip():

@@ -58,7 +58,8 @@ def explain(
     root = Path(bound.project.root)
     target = bound.targets[address.target]
     told = report(plan, root, limit=None, addresses=[address], sealer=sealer)
-    listed = [row for t in told.targets for row in (*t.changes, *t.set_aside) if row.address == address]
+    listed: list[Change | SetAside] = [c for t in told.targets for c in t.changes if c.address == address]
+    listed += [s for t in told.targets for s in t.set_aside if s.address == address]
     with Staging(root, as_of=plan.header.as_of) as staging:
         needed = bound.needed([target.from_])
         sources = [name for name in bound.project.sources if name in needed]

@@ -129,8 +129,11 @@ def _in_one(changes: Sequence[Change]) -> Iterator[Change]:
 
 def _by_document(target: TargetReport, lines: Sequence[TargetReport]) -> dict[Key, list[Row]]:
     """The rows of *lines* by the key of their document, which is the first part of their own."""
-    rows: list[Row] = [row for child in lines for row in (*_listed(child), *child.set_aside)]
-    documents = [len(row.address.key) for row in (*target.changes, *target.set_aside)]
+    rows: list[Row] = []
+    for child in lines:
+        rows += [*_listed(child)]
+        rows += child.set_aside
+    documents = [len(c.address.key) for c in target.changes] + [len(s.address.key) for s in target.set_aside]
     parts = documents[0] if documents else max((len(row.address.key) - 1 for row in rows), default=0)
     below: dict[Key, list[Row]] = {}
     for row in rows:

@@ -1,0 +1,109 @@
+"""`erpoa test`: unit tests of transforms, and tests of the data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erpoa_cli.cli import opened
+from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.progress import listener
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Severity
+from erpoa_cli.core.report import Answer, Table
+from erpoa_cli.render.words import rows
+
+if TYPE_CHECKING:
+    from erpoa_cli.core.event import Listener
+    from erpoa_cli.engine.bound import Bound
+    from erpoa_cli.engine.quality import Tested
+
+app = application()
+Case = dict[str, Any]
+
+
+@command(app, "test")
+def run_tests(
+    options: Options,
+    unit: Annotated[bool, typer.Option("--unit", help="Only unit tests: nothing is connected to.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Test the last snapshots of the sources.")
+    ] = False,
+) -> Ending:
+    """Run the unit tests of transforms, then the tests, contracts and data tests on what the sources hold.
+
+    --format junit or sarif for pipelines. Failed tests end in exit 3."""
+    from erpoa_cli.engine.unit_test import run_unit_tests
+
+    bound = opened.bound(options)
+    cases: list[Case] = []
+    found: list[Diagnostic] = []
+    for result in run_unit_tests(bound):
+        cases.append(_case("unit", result.test.name, list(result.problems)))
+        found += result.problems
+    if not unit:
+        with listener(options) as listen:
+            of_data, problems = _data(bound, offline, listen)
+        cases += of_data
+        found += problems
+    failed = sum(case["status"] == "fail" for case in cases)
+    marked = tuple((_MARKS[case["status"]], case["kind"], case["name"], case["message"]) for case in cases)
+    told = f"{len(cases)} tests, {failed} failed." if failed else f"{len(cases)} tests passed."
+    answer = Answer(
+        data={"passed": not failed, "tests": cases},
+        tables=(Table(("", "kind", "test", "what was found"), marked),),
+        lines=(told,),
+        diagnostics=tuple(found),
+    )
+    broken = failed or any(d.severity is Severity.ERROR for d in found)
+    return Ending(answer, Exit.INVALID if broken else Exit.SUCCESS)
+
+
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
+
+
+def _case(kind: str, name: str, problems: list[Diagnostic]) -> Case:
+    failed = any(p.severity is Severity.ERROR for p in problems)
+    status = "fail" if failed else "warn" if problems else "pass"
+    return {"kind": kind, "name": name, "status": status, "message": "; ".join(p.summary for p in problems)}
+
+
+def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Case], list[Diagnostic]]:
+    """The tests on what the sources hold now, or held when their snapshots were taken."""
+    from erpoa_cli.engine.connect import Connections
+    from erpoa_cli.engine.objects import look
+    from erpoa_cli.engine.read import read_actual, read_sources
+    from erpoa_cli.engine.staging import Staging
+    from erpoa_cli.engine.transform import build_models, run_data_tests
+
+    project = bound.project
+    names = [*project.seeds, *project.transforms]
+    with (
+        Connections(project) as connections,
+        Staging(Path(project.root), as_of=datetime.now(UTC)) as staging,
+        opened.reading(project) as state,
+    ):
+        key = opened.sealer(project)
+        reads = read_sources(bound, connections, staging, state, offline=offline, sealer=key, listener=listen)
+        looked = look(bound, connections, bound.actuals(names))
+        for target in sorted(bound.actuals(names)):
+            done = read_actual(
+                looked.bound.targets[target], looked.infos[target], connections, staging, listener=listen
+            )
+            reads[done.relation] = done
+        built = build_models(looked.bound, staging, names, reads, listener=listen)
+        tested = [*built.tested, *run_data_tests(built, staging)]
+    found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in built.diagnostics]
+    return [_tested(t) for t in tested], [*looked.diagnostics, *built.diagnostics, *found]
+
+
+def _tested(test: Tested) -> Case:
+    """A test of a relation, a contract or a data test; rows that it set aside are worth a look."""
+    name = f"{test.relation}: {test.what}" if test.relation else test.what.removeprefix("data test ")
+    case = _case("relation" if test.relation else "data", name, [test.diagnostic] if test.diagnostic else [])
+    if case["status"] == "pass" and test.rows:
+        case |= {"status": "warn", "message": f"{rows(test.rows)} held"}
+    return case
