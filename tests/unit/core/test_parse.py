@@ -1,0 +1,234 @@
+"""Text → declared type in DuckDB, against Python's own int, Decimal, datetime and zoneinfo."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erpoa_cli.core.parse import broken, value
+from erpoa_cli.core.schema import Field, parse_type
+from erpoa_cli.engine.staging import Staging
+
+BAD = object()
+STAGING = Staging(None, as_of=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def read(field: Field, texts: list[str | None]) -> list[Any]:
+    """Each text as its value, None for NULL, BAD for what is held."""
+    table = pa.table({"x": pa.array(texts, pa.utf8())})
+    rows = STAGING.compare(
+        f"SELECT v, {broken('x', field, 'v')} AS b FROM (SELECT x, {value('x', field)} AS v FROM incoming)",
+        {"incoming": table},
+    ).to_pylist()
+    return [BAD if row["b"] else row["v"] for row in rows]
+
+
+def reads(type_: str, text: str | None, **more: Any) -> Any:
+    return read(Field("x", parse_type(type_), **more), [text])[0]
+
+
+NUMBERS = st.one_of(
+    st.from_regex(r"[+-]?[0-9]{0,25}(\.[0-9]{0,12})?", fullmatch=True),
+    st.sampled_from(["", " 1", "1 ", "1e3", "NaN", "inf", "-0", "0x1", "1_000", "１２", "١", "1,000", "--1", "."]),
+)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=20))
+def test_integers_are_whole_numbers_of_64_bits_and_nothing_else(texts: list[str]):
+    def oracle(text: str) -> Any:
+        if not re.fullmatch("[+-]?[0-9]+", text):
+            return BAD
+        number = int(text)
+        return number if -(2**63) <= number < 2**63 else BAD
+
+    assert read(Field("x", parse_type("integer")), list(texts)) == [oracle(t) for t in texts]
+
+
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=20),
+    st.sampled_from([(18, 2), (38, 9), (3, 3), (38, 0), (38, 38), (1, 0), (20, 2)]),
+)
+def test_decimals_keep_every_digit_or_are_held(texts: list[str], size: tuple[int, int]):
+    precision, scale = size
+
+    def oracle(text: str) -> Any:
+        if not re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", text):
+            return BAD
+        number = Decimal(text)
+        exact = Decimal(int(number.scaleb(scale, context(60)))).scaleb(-scale, context(60))
+        return number if exact == number and abs(number) < Decimal(10) ** (precision - scale) else BAD
+
+    assert read(Field("x", parse_type(f"decimal({precision},{scale})")), list(texts)) == [
+        oracle(t) for t in texts
+    ]
+
+
+def context(digits: int) -> Any:
+    from decimal import Context
+
+    return Context(prec=digits)
+
+
+def test_twenty_digit_amounts_are_exact():
+    assert reads("decimal(38,2)", "12345678901234567890.10") == Decimal("12345678901234567890.10")
+    assert reads("decimal(18,2)", "1.505") is BAD  # DuckDB's cast gives 1.51
+    assert reads("integer", "1.5") is BAD  # DuckDB's cast gives 2
+
+
+@given(st.dates(), st.sampled_from(["%Y-%m-%d", "%Y%m%d", "%d/%m/%y", "%-d.%-m.%Y"]))
+def test_dates_are_iso_dates_that_exist(day: date, pattern: str):
+    text = f"{day:%d}" and day.strftime(pattern).zfill(8 if pattern == "%Y%m%d" else 0)
+    iso = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
+    assert reads("date", text) == (day if iso else BAD)
+
+
+@pytest.mark.parametrize("text", ["2023-02-29", "0000-01-01", "2024-13-01", "2024-1-5", "2024-01-05 ", "", "今天"])
+def test_what_is_no_date_is_held(text: str):
+    assert reads("date", text) is BAD
+
+
+def test_a_declared_pattern_reads_dates_and_refuses_what_has_no_room():
+    assert reads("date", "2024年02月29日", format="%Y年%m月%d日") == date(2024, 2, 29)
+    assert reads("date", "2023年02月29日", format="%Y年%m月%d日") is BAD
+    assert reads("date", "2024-01-05 00:00", format="%Y-%m-%d %H:%M") == date(2024, 1, 5)
+    assert reads("date", "2024-01-05 10:00", format="%Y-%m-%d %H:%M") is BAD
+    assert reads("timestamptz", "2024-01-05 10:00 +0800", format="%Y-%m-%d %H:%M %z") == datetime(
+        2024, 1, 5, 2, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize("second", ["", ":07", ":07.1", ":07.123456", ":07.12345600"])
+@pytest.mark.parametrize("between", ["T", " "])
+@pytest.mark.parametrize("offset", ["Z", "+08", "+0800", "+08:00", "-05:30", "-0530", "+00"])
+def test_instants_have_their_offset(second: str, between: str, offset: str):
+    text = f"1899-12-31{between}23:59{second}{offset}"
+    plain = f"1899-12-31T23:59{second or ':00'}".replace("12345600", "123456").replace(".1", ".1")
+    moment = datetime.fromisoformat(_six_digits(plain))
+    shift = offset.replace(":", "")
+    away = timedelta()
+    if shift != "Z":
+        away = timedelta(hours=int(shift[1:3]), minutes=int(shift[3:5] or 0)) * (-1 if shift[0] == "-" else 1)
+    assert reads("timestamptz", text) == (moment - away).replace(tzinfo=UTC)
+    assert reads("timestamp", text) is BAD  # local time has no offset
+    assert reads("timestamp", text.removesuffix(offset)) == moment
+    assert reads("timestamptz", text.removesuffix(offset)) is BAD
+
+
+def _six_digits(text: str) -> str:
+    head, dot, fraction = text.partition(".")
+    return f"{head}.{fraction.ljust(6, '0')}" if dot else text
+
+
+def test_more_than_microseconds_are_held():
+    assert reads("timestamp", "2024-01-01 00:00:00.1234567") is BAD
+
+
+ZONES = ["Asia/Shanghai", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]
+
+
+@given(
+    st.datetimes(datetime(1985, 1, 1), datetime(2037, 1, 1)).map(lambda d: d.replace(microsecond=0)),
+    st.sampled_from(ZONES),
+)
+def test_local_times_exist_once(local: datetime, zone: str):
+    assert reads("timestamptz", local.isoformat(sep=" "), zone=zone) == _instant(local, zone)
+
+
+@pytest.mark.parametrize(
+    ("local", "zone"),
+    [
+        (datetime(1986, 5, 4, 2, 30), "Asia/Shanghai"),  # clocks went forward at 2
+        (datetime(1986, 9, 14, 1, 30), "Asia/Shanghai"),  # … and back
+        (datetime(2024, 3, 10, 2, 30), "America/New_York"),
+        (datetime(2024, 11, 3, 1, 30), "America/New_York"),
+        (datetime(2024, 4, 7, 1, 45), "Australia/Lord_Howe"),  # half an hour
+        (datetime(2011, 12, 30, 12), "Pacific/Apia"),  # a day that never was
+    ],
+)
+def test_local_times_that_never_were_or_were_twice_are_held(local: datetime, zone: str):
+    assert _instant(local, zone) is BAD
+    assert reads("timestamptz", local.isoformat(sep=" "), zone=zone) is BAD
+
+
+def _instant(local: datetime, zone: str) -> Any:
+    instants = {local.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)}
+    real = [i for i in instants if i.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local]
+    return real[0] if len(real) == 1 else BAD
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("0", False), ("1", True), ("TRUE", True), ("false", False), ("t", True), ("F", False)]
+    + [(text, BAD) for text in ("", "yes", "2", "是", " 1", "NULL")],
+)
+def test_booleans(text: str, meant: Any):
+    assert reads("boolean", text) is meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('{"单价": 1.10}', '{"单价": 1.10}'),
+        ('{"a":NaN}', BAD),
+        ('{"a":-Infinity}', BAD),
+        ('{"name":"Nan\\"Infinity"}', '{"name":"Nan\\"Infinity"}'),
+        ("{", BAD),
+        ("", BAD),
+        ("null", "null"),
+    ],
+)
+def test_json_is_json(text: str, meant: Any):
+    assert reads("json", text) == meant
+
+
+def test_bytes_are_hexadecimal():
+    assert reads("bytes", "00fF") == b"\x00\xff"
+    assert [reads("bytes", t) for t in ("0", "zz", "0x00")] == [BAD, BAD, BAD]
+
+
+LINES = "list<struct<no: integer, qty: decimal(9,3), day: date>>"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("[]", []),
+        (
+            '[{"no": 1, "qty": "1.5", "day": "2024-02-29"}, {"no": 2, "qty": 2.250, "day": null}]',
+            [
+                {"no": 1, "qty": Decimal("1.500"), "day": date(2024, 2, 29)},
+                {"no": 2, "qty": Decimal("2.250"), "day": None},
+            ],
+        ),
+        ('[{"no": 1.5, "qty": 1, "day": null}]', BAD),
+        ('[{"no": 1, "qty": 0.1234567890123456789, "day": null}]', BAD),
+        ('[{"no": 1, "qty": "1.2345", "day": null}]', BAD),
+        ('[{"no": 1}]', BAD),
+        ("{}", BAD),
+        ("[1]", BAD),
+        ("x", BAD),
+    ],
+)
+def test_lists_of_structs_are_exact_to_the_leaf(text: str, meant: Any):
+    assert reads(LINES, text) == meant
+
+
+def test_nulls_and_empty_and_blank_are_told_apart():
+    field = Field("x", parse_type("string"), nulls=("", "null"))
+    assert read(field, ["", "null", " ", "NULL", None, "x"]) == [None, None, " ", "NULL", None, "x"]
+    assert reads("string", "") == ""
+    number = Field("x", parse_type("integer"), nulls=("", "无"))
+    assert read(number, ["", "无", "7", "null"]) == [None, None, 7, BAD]
+
+
+def test_hostile_text_stays_text():
+    texts = ["'; DROP TABLE x; --", "供应商\u202e\u2066", "\x1b[31m", "😀", "0012", "a\nb", '"', "\\", "%s", "{{ x }}"]
+    assert read(Field("x", parse_type("string"), nulls=("'; --",)), [*texts]) == texts
