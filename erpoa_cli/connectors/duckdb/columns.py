@@ -88,6 +88,7 @@ def refusal(native: str) -> str:
 def field_info(
     name: str, native: Any, *, nullable: bool, generated: bool, writable: bool, sample: str
 ) -> FieldInfo:
+    """The column as discovery shows it; *native* is a `DuckDBPyType`."""
     type_ = declared(native)
     return FieldInfo(
         name=name,

@@ -1,67 +1,44 @@
-"""The suite that every connector must pass.
-
-For plugin authors: subclass `Conformance` in a pytest module, name the connector, and say how to make an empty
-object with given fields. Every test states the promise of `sdk.connector` that it checks.
-
-    class TestMine(Conformance):
-        connector = MyConnector
-
-        def make(self, folder, fields):
-            ...                     # an empty object with these fields; the first, `code`, identifies a row
-            return config, address
-"""
+"""The tests themselves: what `sdk.connector` promises."""
 
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 
 from erpoa_cli.core.plan import ReadStatus
-from erpoa_cli.core.schema import STRING, TIMESTAMP, Field, Kind, Type, decimal
+from erpoa_cli.core.schema import STRING, TIMESTAMP, Field
 from erpoa_cli.core.situation import Action, Outcome
-from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.sdk.connector import (
-    Connector,
-    CreateSafety,
-    Reading,
-    ReadRequest,
-    Session,
-    Writable,
-    WriteBatch,
+from erpoa_cli.sdk.conformance.asking import (
+    AMOUNT,
+    CODE,
+    NAME,
+    RUN,
+    THING,
+    Asking,
+    Config,
+    Row,
+    comparable,
+    ended,
+    raised,
+    status,
+    thing,
 )
+from erpoa_cli.sdk.conformance.hostile import TEXTS, VALUES
+from erpoa_cli.sdk.connector import Connector, CreateSafety, ReadRequest, Session
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
-from erpoa_cli.sdk.hostile import TEXTS, VALUES
 from erpoa_cli.sdk.meaning import meaning
 
-CODE = Field("code", STRING)
-NAME = Field("name", STRING)
-AMOUNT = Field("amount", decimal(18, 4))
-AT = Field("at", TIMESTAMP)
-THING = (CODE, NAME, AMOUNT, AT)
-RUN = "run-1"
 _AMOUNT = meaning("1234567890.1201", AMOUNT.type)  # close to those of `thing`, not equal
 _AT = meaning("2024-02-29T12:00:00.000002", TIMESTAMP)
 
-Row = Mapping[str, Any]
-Config = Mapping[str, Any]
 
-
-class Conformance(ABC):
+class Conformance(Asking):
     """What a connector promises, as tests. Hooks with a default may be overridden."""
-
-    connector: ClassVar[type[Connector]]
-
-    @abstractmethod
-    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[Config, str]:
-        """An empty object with *fields* in a new system under *folder*: its config and the object's address. The
-        first field is called `code` and identifies a row; where the system can, it refuses a row whose `name`
-        is `refused`."""
 
     refuses_rows: ClassVar[bool] = True  # whether `make` gives an object that refuses such a row
 
@@ -186,7 +163,7 @@ class Conformance(ABC):
             assert session.committed(RUN, 2) is (False if transactional else None)
             assert session.committed("another", 1) is (False if transactional else None)
             if transactional:
-                assert _raised(lambda: self.create(session, object_, THING, [thing("C9")]), InDoubt), (
+                assert raised(lambda: self.create(session, object_, THING, [thing("C9")]), InDoubt), (
                     "written twice"
                 )
                 assert [row["code"] for row in self.rows(session, object_, THING)] == ["C1"]
@@ -203,7 +180,7 @@ class Conformance(ABC):
         with self.opened(tmp_path, THING) as (session, object_):
             wrong = (*THING, Field("no_such_field", STRING))
             rows = [{**thing("C1"), "no_such_field": "x"}]
-            assert _raised(lambda: self.create(session, object_, wrong, rows), SystemFailure), (
+            assert raised(lambda: self.create(session, object_, wrong, rows), SystemFailure), (
                 "an unknown field was written"
             )
             assert not session.committed(RUN, 1)
@@ -241,13 +218,13 @@ class Conformance(ABC):
             table = pa.Table.from_batches(list(reading), reading.schema)
             assert sorted(table["code"].to_pylist()) == ["C3", "C4", "C9"]
 
-    def test_a_read_tells_how_it_ended(self, tmp_path: Path) -> None:
+    def test_a_read_tells_how_itended(self, tmp_path: Path) -> None:
         with self.opened(tmp_path, THING) as (session, object_):
             self.create(session, object_, THING, [thing("C1"), thing("C2")])
             reading = session.read(ReadRequest(object=object_, fields=THING))
-            assert _ended(reading) == "failed", "not finished yet"
+            assert ended(reading) == "failed", "not finished yet"
             list(reading)
-            assert _ended(reading) == "complete"
+            assert ended(reading) == "complete"
             assert reading.verdict.evidence["rows"] == 2
 
     def test_what_cannot_be_read_is_never_no_rows(self, tmp_path: Path) -> None:
@@ -258,9 +235,9 @@ class Conformance(ABC):
                 ReadRequest(object="no_such_object", fields=THING),
                 ReadRequest(object=object_, fields=(CODE, Field("no_such_field", STRING))),
             ):
-                assert _status(session, asked) is ReadStatus.FAILED, asked
+                assert status(session, asked) is ReadStatus.FAILED, asked
         self.damage(config, object_)
-        assert self._ending(config, object_) != "complete", "a damaged object was read as complete"
+        assert self.ending(config, object_) != "complete", "a damaged object was read as complete"
 
     def test_fields_are_named_after_the_declaration(self, tmp_path: Path) -> None:
         with self.opened(tmp_path, THING) as (session, object_):
@@ -318,166 +295,3 @@ class Conformance(ABC):
             assert json.loads(json.dumps(getattr(self.connector, name)))["type"] == "object"
         assert issubclass(self.connector, Connector)
         assert all(issubclass(ability, Session) for ability in self.connector.abilities)
-
-    # -- tools --
-
-    @contextmanager
-    def session(self, config: Config) -> Iterator[Writable]:
-        session = self.connector().open(config)
-        assert isinstance(session, Writable)
-        try:
-            yield session
-        finally:
-            session.close()
-
-    @contextmanager
-    def opened(self, folder: Path, fields: Sequence[Field]) -> Iterator[tuple[Writable, str]]:
-        config, object_ = self.make(folder, fields)
-        with self.session(config) as session:
-            yield session, object_
-
-    def create(
-        self,
-        session: Writable,
-        object_: str,
-        fields: Sequence[Field],
-        rows: Sequence[Row],
-        *,
-        unless: tuple[tuple[str, ...], ...] = (),
-        number: int = 1,
-        ledger: bool = True,
-    ) -> list[dict[str, Any]]:
-        columns = {
-            f"set.{f.name}": pa.array([row[f.name] for row in rows], arrow_type(f.type)) for f in fields
-        }
-        return self._write(session, object_, Action.CREATE, fields, columns, unless, number, ledger)
-
-    def change(
-        self,
-        session: Writable,
-        object_: str,
-        action: Action,
-        before: Sequence[Row],
-        after: Sequence[Row] = (),
-    ) -> list[dict[str, Any]]:
-        """Update or delete rows of `THING`: all their values before are the precondition."""
-        columns = {"id.code": pa.array([row["code"] for row in before], pa.utf8())}
-        if action is Action.UPDATE:
-            written = [f for f in THING if f.name in after[0]]
-            columns |= {
-                f"set.{f.name}": pa.array([row[f.name] for row in after], arrow_type(f.type)) for f in written
-            }
-        columns |= {
-            f"was.{f.name}": pa.array([row[f.name] for row in before], arrow_type(f.type))
-            for f in THING
-            if f is not CODE
-        }
-        self._number = getattr(self, "_number", 100) + 1
-        return self._write(session, object_, action, THING, columns, (), self._number, True)
-
-    def _write(
-        self,
-        session: Writable,
-        object_: str,
-        action: Action,
-        fields: Sequence[Field],
-        columns: Mapping[str, pa.Array],
-        unless: tuple[tuple[str, ...], ...],
-        number: int,
-        ledger: bool,
-    ) -> list[dict[str, Any]]:
-        size = len(next(iter(columns.values())))
-        batch = WriteBatch(
-            object=object_,
-            action=action,
-            rows=pa.RecordBatch.from_pydict({"ordinal": pa.array(range(size), pa.int64()), **columns}),
-            run=RUN,
-            number=number,
-            effects_digest="sha256:0",
-            id=("code",),
-            types={f.name: f.type for f in fields},
-            unless=unless,
-            ledger=ledger,
-        )
-        answers = [row for answer in session.write(batch) for row in answer.to_pylist()]
-        return sorted(answers, key=lambda row: row["ordinal"])
-
-    def _ending(self, config: Config, object_: str) -> str:
-        try:
-            with self.session(config) as session:
-                return _status(session, ReadRequest(object=object_, fields=THING)).value
-        except SystemFailure:
-            return "refused"
-
-    def rows(self, session: Writable, object_: str, fields: Sequence[Field]) -> list[dict[str, Any]]:
-        """Every row, values as their declared type means them, ordered by code."""
-        reading = session.read(ReadRequest(object=object_, fields=tuple(fields)))
-        table = pa.Table.from_batches(list(reading), reading.schema)
-        assert reading.verdict.status is ReadStatus.COMPLETE, reading.verdict
-        return sorted(typed(table, fields), key=lambda row: str(row["code"]))
-
-    def found(
-        self,
-        session: Writable,
-        object_: str,
-        fields: Sequence[Field],
-        by: Sequence[str],
-        values: Sequence[Sequence[Any]],
-    ) -> list[dict[str, Any]]:
-        types = {f.name: arrow_type(f.type) for f in fields}
-        asked = pa.table({n: pa.array([row[at] for row in values], types[n]) for at, n in enumerate(by)})
-        reading = session.find(ReadRequest(object=object_, fields=tuple(fields)), by, asked)
-        table = pa.Table.from_batches(list(reading), reading.schema)
-        assert reading.verdict.status is ReadStatus.COMPLETE, reading.verdict
-        return typed(table, fields)
-
-
-def thing(code: str, name: str | None = "same") -> dict[str, Any]:
-    """A row of `THING`."""
-    return {
-        "code": code,
-        "name": name,
-        "amount": meaning("1234567890.1200", AMOUNT.type),
-        "at": meaning("2024-02-29T12:00:00.000001", TIMESTAMP),
-    }
-
-
-def typed(table: pa.Table, fields: Sequence[Field]) -> list[dict[str, Any]]:
-    """The rows of a reading as comparable values. A column must have the declared type or be text."""
-    columns: dict[str, list[Any]] = {}
-    for field in fields:
-        column = table[field.name]
-        assert column.type in (arrow_type(field.type), pa.utf8()), f"{field.name} arrived as {column.type}"
-        columns[field.name] = [
-            comparable(value, field.type, arrived=column.type) for value in column.to_pylist()
-        ]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def comparable(value: Any, type_: Type, *, arrived: pa.DataType | None = None) -> Any:
-    """*value* such that equal values are equal: JSON and lists by content and digits, all else as it is."""
-    if value is None:
-        return None
-    if type_.kind is Kind.JSON:
-        return json.loads(value, parse_float=str, parse_int=str)
-    if arrived == pa.utf8() and type_.kind is not Kind.STRING:
-        return meaning(value, type_)
-    return value
-
-
-def _status(session: Writable, asked: ReadRequest) -> ReadStatus:
-    reading = session.read(asked)
-    list(reading)
-    return reading.verdict.status
-
-
-def _ended(reading: Reading) -> str:
-    return reading.verdict.status.value
-
-
-def _raised(call: Any, error: type[Exception]) -> bool:
-    try:
-        call()
-    except error:
-        return True
-    return False

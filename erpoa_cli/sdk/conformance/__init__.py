@@ -1,0 +1,19 @@
+"""The suite that every connector must pass.
+
+For plugin authors: subclass `Conformance` in a pytest module, name the connector, and say how to make an empty
+object with given fields. Every test states the promise of `sdk.connector` that it checks.
+
+    class TestMine(Conformance):
+        connector = MyConnector
+
+        def make(self, folder, fields):
+            ...                     # an empty object with these fields; the first, `code`, identifies a row
+            return config, address
+"""
+
+from __future__ import annotations
+
+from erpoa_cli.sdk.conformance.hostile import TEXTS, VALUES
+from erpoa_cli.sdk.conformance.suite import Conformance
+
+__all__ = ["TEXTS", "VALUES", "Conformance"]
