@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from erpoa_cli.core.reconcile import desired as build
 from erpoa_cli.core.reconcile import order
+from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
-from erpoa_cli.core.reconcile.rows import Evidence, diff, foreign_count
+from erpoa_cli.core.reconcile.rows import diff, foreign_count
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.target import OnLineProblem, Reference, Result
 

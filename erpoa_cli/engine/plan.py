@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from erpoa_cli import __version__
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
-from erpoa_cli.core.guard import Measure, Waiver, idle_waivers
+from erpoa_cli.core.guard import Waiver, idle_waivers
 from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
-from erpoa_cli.core.reconcile.rows import Evidence
+from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished
@@ -25,81 +25,14 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.diff import Differ, Task
 from erpoa_cli.engine.freeze import freeze
 from erpoa_cli.engine.objects import look
+from erpoa_cli.engine.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.read import read_actual, read_sources
 from erpoa_cli.engine.rules import judge_rules
 from erpoa_cli.engine.staging import Staging, relation
-from erpoa_cli.engine.transform import Built, build_models
-from erpoa_cli.sdk.connector import ObjectInfo
-from erpoa_cli.state import Layout, Sealer, StateReader, load_sealer
+from erpoa_cli.engine.transform import build_models
+from erpoa_cli.state import StateReader, load_sealer
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOptions:
-    """What the command line may ask of a plan. `targets`: the selected ones (None: all, the plan is complete);
-    `selection`: the expressions as typed, for the header; `adopt`: first contact only, no writes; `drift_only`:
-    what others changed, no desired change; `retry`: rows rejected before are planned again."""
-
-    as_of: datetime
-    author: str
-    targets: frozenset[str] | None = None
-    selection: tuple[str, ...] = ()
-    out: Path | None = None
-    offline: bool = False
-    full: bool = False
-    adopt: bool = False
-    drift_only: bool = False
-    retry: bool = False
-    waivers: tuple[Waiver, ...] = ()
-    commit: str = ""
-    dirty: bool = False
-    expires_after: timedelta = timedelta(hours=24)
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanResult:
-    """The plan file written at `path`; `exit` is SUCCESS, CHANGES (something would be done) or BLOCKED; the
-    command line turns CHANGES into 0 unless `--detailed-exitcode`."""
-
-    path: Path
-    header: Header
-    exit: Exit
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-
-@dataclass(kw_only=True)
-class Planning:
-    """A plan in the making: what each stage found, for those after it."""
-
-    bound: Bound
-    connections: Connections
-    state: StateReader
-    options: PlanOptions
-    staging: Staging
-    listener: Listener
-    sealer: Sealer | None
-    names: tuple[str, ...] = ()  # all compared targets, in order
-    selected: tuple[str, ...] = ()  # those that are planned
-    infos: Mapping[str, ObjectInfo] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    layouts: dict[str, Layout] = field(default_factory=dict)
-    reads: dict[str, Read] = field(default_factory=dict)
-    built: Built | None = None
-    differ: Differ | None = None
-    measures: list[Measure] = field(default_factory=list)
-    guards: list[GuardVerdict] = field(default_factory=list)
-    identities: dict[str, str] = field(default_factory=dict)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    errored: bool = False
-
-    @property
-    def root(self) -> Path:
-        return Path(self.bound.project.root)
-
-    @property
-    def relations(self) -> frozenset[str]:
-        """The relations that the compared targets are fed from, and all behind them."""
-        return self.bound.needed({self.bound.targets[n].from_ for n in self.names})
+__all__ = ["PlanOptions", "PlanResult", "Waiver", "make_plan"]
 
 
 def make_plan(
@@ -115,7 +48,7 @@ def make_plan(
     read could not prove is no failure: it is withheld, shown, and ends in exit 4 where removals were wanted."""
     project = bound.project
     key = project.key if isinstance(project.key, Secret) else None
-    with Staging(Path(project.root), as_of=options.as_of) as staging:
+    with Staging(Path(project.root), as_of=options.as_of, sensitive=bound.sensitive) as staging:
         planning = Planning(
             bound=bound,
             connections=connections,

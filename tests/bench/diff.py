@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import recognise
-from erpoa_cli.core.reconcile.rows import Evidence, diff
+from erpoa_cli.core.reconcile.rows import diff
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.target import Column, OnSourceGone, Target, TargetField
 from erpoa_cli.engine.staging import Staging

@@ -202,7 +202,13 @@ class Oracle:
         if held:
             return replace(answer, kind="held", code=held)
         if situation == "not_observed":
-            return replace(answer, kind="withheld", code="E0421", action=None if base else "create", generation=answer.generation if base else generation + 1)
+            return replace(
+                answer,
+                kind="withheld",
+                code="E0421",
+                action=None if base else "create",
+                generation=answer.generation if base else generation + 1,
+            )
         if situation == "absent":
             return self.create(answer, d, generation + 1, "data")
         if situation == "vanished":
@@ -218,7 +224,9 @@ class Oracle:
             return self.found(answer, d, a)
         return self.confirmed(answer, d, a, base, moved)
 
-    def why_held(self, key: Key, positions: list[int], d: Row, situation: str, twice: bool, hits: int) -> str | None:
+    def why_held(
+        self, key: Key, positions: list[int], d: Row, situation: str, twice: bool, hits: int
+    ) -> str | None:
         if None in key:
             return "E0401"
         if len(positions) > 1:
@@ -232,7 +240,15 @@ class Oracle:
 
     def create(self, answer: Answer, d: Row, generation: int, cause: str) -> Answer:
         values = tuple((n, d[n]) for n in self.names)
-        return replace(answer, action="create", cause=cause, fields=frozenset(self.names), links=True, generation=generation, values=values)
+        return replace(
+            answer,
+            action="create",
+            cause=cause,
+            fields=frozenset(self.names),
+            links=True,
+            generation=generation,
+            values=values,
+        )
 
     def found(self, answer: Answer, d: Row, a: Row) -> Answer | None:
         v: dict[str, str] = {}
@@ -253,7 +269,9 @@ class Oracle:
         values = dict(d)
         off = self.t.deactivate if self.t.on_source_gone == "deactivate" else {}
         for name in self.w.extras:
-            bears_ours = base is not None and name in base.known and name in off and base.agreed[name] == off[name]
+            bears_ours = (
+                base is not None and name in base.known and name in off and base.agreed[name] == off[name]
+            )
             if bears_ours and name in self.t.restore:
                 values[name] = self.t.restore[name]
                 plain = TargetField(name, self.t.fields[0].value, self.t.at)
@@ -276,7 +294,11 @@ class Oracle:
         if theirs:
             return "write"
         if ours:
-            return "same" if shared else {"report": "drift", "revert": "revert", "accept": "accept"}[self.t.on_drift]
+            return (
+                "same"
+                if shared
+                else {"report": "drift", "revert": "revert", "accept": "accept"}[self.t.on_drift]
+            )
         return self.conflict(spec)
 
     def conflict(self, spec: TargetField) -> str:
@@ -293,8 +315,16 @@ class Oracle:
 
         written, reported = among("write", "revert"), among("drift", "conflict")
         found = answer.situation == "found"
-        answer = replace(answer, fields=written, drifted=among("drift"), conflicted=among("conflict"), settled=among("settle", "accept"))
-        answer = replace(answer, links=not (found and reported), values=tuple((n, d[n]) for n in sorted(written)))
+        answer = replace(
+            answer,
+            fields=written,
+            drifted=among("drift"),
+            conflicted=among("conflict"),
+            settled=among("settle", "accept"),
+        )
+        answer = replace(
+            answer, links=not (found and reported), values=tuple((n, d[n]) for n in sorted(written))
+        )
         if written:
             only_drift = written == among("revert")
             return replace(answer, action="update", cause="drift" if only_drift else "data")
@@ -343,8 +373,16 @@ class Oracle:
         if self.t.on_source_gone == "keep":
             return None
         if None in answer.key and proven:
-            return replace(answer, kind="withheld", code="E0426", action=answer.action or self.removing(a), fields=frozenset())
-        unproven = {} if proven else {"situation": "not_observed", "kind": "withheld", "code": "E0420"}
+            return replace(
+                answer,
+                kind="withheld",
+                code="E0426",
+                action=answer.action or self.removing(a),
+                fields=frozenset(),
+            )
+        unproven: dict[str, Any] = (
+            {} if proven else {"situation": "not_observed", "kind": "withheld", "code": "E0420"}
+        )
         owned = base is not None
         if self.t.on_source_gone == "delete":
             return replace(answer, action="delete", **unproven)
@@ -365,13 +403,27 @@ class Oracle:
         settled = frozenset(n for n, word in v.items() if word in ("settle", "accept"))
         if written:
             values = tuple((n, self.t.deactivate[n]) for n in sorted(written))
-            return replace(answer, action="deactivate", fields=written, drifted=drifted if proven else frozenset(), settled=settled if proven and owned else frozenset(), links=owned, values=values, **unproven)
+            return replace(
+                answer,
+                action="deactivate",
+                fields=written,
+                drifted=drifted if proven else frozenset(),
+                settled=settled if proven and owned else frozenset(),
+                links=owned,
+                values=values,
+                **unproven,
+            )
         if not owned or not proven:
             return None
         answer = replace(answer, drifted=drifted, settled=settled)
         if settled:
             accepts = "accept" in v.values()
-            return replace(answer, action="accept" if accepts else "converge", cause="drift" if accepts else "state", links=True)
+            return replace(
+                answer,
+                action="accept" if accepts else "converge",
+                cause="drift" if accepts else "state",
+                links=True,
+            )
         return replace(answer, cause="drift") if drifted else None
 
     def removing(self, a: Row) -> str:

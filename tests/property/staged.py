@@ -8,8 +8,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import recognise
-from erpoa_cli.core.reconcile.rows import Evidence, diff
+from erpoa_cli.core.reconcile.rows import diff
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import INTEGER, STRING
 from erpoa_cli.sdk.arrow import arrow_type
@@ -25,8 +26,8 @@ def _nfkc(texts: Any) -> pa.Array:
 
 def connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1})
-    connection.create_function(
-        "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"  # type: ignore[arg-type]
+    connection.create_function(  # type: ignore[call-overload]
+        "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
     )
     for schema in ("source", "actual", "desired", "base", "diff", "held"):
         connection.execute(f"CREATE SCHEMA {schema}")
@@ -36,10 +37,21 @@ def connect() -> duckdb.DuckDBPyConnection:
 def shape(world: World) -> Shape:
     siblings = ("sibling",) if world.siblings else ()
     extras = {name: TYPES[name] for name in world.extras}
-    return Shape(target=world.target, key={"w": INTEGER, "code": STRING}, id={"id": INTEGER}, extras=extras, siblings=siblings)
+    return Shape(
+        target=world.target,
+        key={"w": INTEGER, "code": STRING},
+        id={"id": INTEGER},
+        extras=extras,
+        siblings=siblings,
+    )
 
 
-def _put(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, pa.DataType], rows: list[dict[str, Any]]) -> None:
+def _put(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: dict[str, pa.DataType],
+    rows: list[dict[str, Any]],
+) -> None:
     table = pa.Table.from_pylist(rows, schema=pa.schema(list(columns.items())))
     connection.register("incoming", table)
     connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")
@@ -75,8 +87,18 @@ def stage(connection: duckdb.DuckDBPyConnection, world: World) -> None:
             for k, b in world.base.items()
         ],
     )  # fmt: skip
-    _put(connection, 'diff."t/gone"', {**keys, "generation": number}, [{**_key(k), "generation": g} for k, g in world.gone.items()])
-    _put(connection, "base.sibling", {**keys, "id_id": number, "generation": number}, [{**_key(k), "id_id": i, "generation": 1} for k, i in world.siblings.items()])
+    _put(
+        connection,
+        'diff."t/gone"',
+        {**keys, "generation": number},
+        [{**_key(k), "generation": g} for k, g in world.gone.items()],
+    )
+    _put(
+        connection,
+        "base.sibling",
+        {**keys, "id_id": number, "generation": number},
+        [{**_key(k), "id_id": i, "generation": 1} for k, i in world.siblings.items()],
+    )
 
 
 def evidence(world: World) -> Evidence:

@@ -40,7 +40,24 @@ def comparable(found: list[Answer]) -> list[tuple[object, ...]]:
         fields = a.fields if not a.kind else None
         id_ = a.id if not a.kind and a.action != "create" else None
         links = a.links if not a.kind else None
-        told.append((a.key, id_, a.situation, a.action, a.kind, a.code, cause, links, generation, fields, a.drifted, a.conflicted, a.settled, values))
+        told.append(
+            (
+                a.key,
+                id_,
+                a.situation,
+                a.action,
+                a.kind,
+                a.code,
+                cause,
+                links,
+                generation,
+                fields,
+                a.drifted,
+                a.conflicted,
+                a.settled,
+                values,
+            )
+        )
     return sorted(told, key=repr)
 
 
@@ -53,7 +70,9 @@ def test_the_diff_is_what_the_oracle_says(connection: duckdb.DuckDBPyConnection,
 
 @settings(max_examples=40, **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
-def test_after_apply_and_fold_nothing_is_left_to_do(connection: duckdb.DuckDBPyConnection, world: World) -> None:
+def test_after_apply_and_fold_nothing_is_left_to_do(
+    connection: duckdb.DuckDBPyConnection, world: World
+) -> None:
     expected = Oracle(world).answers()
     forgotten = {a.key for a in expected if a.action == "forget"}  # still wanted, they are created anew
     second = answers(connection, applied(world, expected))

@@ -31,10 +31,25 @@ TYPES = {"w": INTEGER, "code": STRING, "name": STRING, "amount": AMOUNT, "tags":
 
 KEYS = ["001", "1", "００１", "a'\";--", "供应商😀", ""]
 NAMES = [None, "", "华信", " 华信", "Ａcme", "Acme", "acme", "a  cme", "\u202e1380", "138-0"]
-AMOUNTS = [None, Decimal("0.00"), Decimal("0.01"), Decimal("0.02"), Decimal("123456789012345678.90"), Decimal("-123456789012345678.90")]
+AMOUNTS = [
+    None,
+    Decimal("0.00"),
+    Decimal("0.01"),
+    Decimal("0.02"),
+    Decimal("123456789012345678.90"),
+    Decimal("-123456789012345678.90"),
+]
 LISTS = [None, [], ["a", "b"], ["b", "a"], ["a"]]
 POOLS: dict[str, list[Any]] = {"name": NAMES, "amount": AMOUNTS, "tags": LISTS, "active": [None, True, False]}
-TEXT_STEPS = [(), ("trim",), ("nfkc", "ci"), ("trim", "collapse_space", "nfkc"), ("digits_only",), ("ignore",), ("exact",)]
+TEXT_STEPS = [
+    (),
+    ("trim",),
+    ("nfkc", "ci"),
+    ("trim", "collapse_space", "nfkc"),
+    ("digits_only",),
+    ("ignore",),
+    ("exact",),
+]
 
 MATCHES = [[["code"]], [["code"], ["name"]], [["name", "amount"], ["code"]], [["name"]]]
 
@@ -84,7 +99,9 @@ def worlds(draw: st.DrawFn, cases: int) -> World:
     target = draw(targets())
     extras = () if any(f.name == "active" for f in target.fields) else ("active",)
     parts = [draw(_case(number, target, extras)) for number in range(cases)]
-    unnamed = [] if draw(st.integers(0, 7)) else [_desired((1, None), draw(_values(_columns(target, extras))))]
+    unnamed = (
+        [] if draw(st.integers(0, 7)) else [_desired((1, None), draw(_values(_columns(target, extras))))]
+    )
     return World(
         target=target,
         extras=extras,
@@ -132,7 +149,9 @@ def _case(draw: st.DrawFn, w: int, target: Target, extras: tuple[str, ...]) -> W
         world.desired.extend(_desired(key, ours, problem) for _ in range(d))
         shown = draw(st.sampled_from([code, code, code, "other"]))  # their code need not be ours
         again = draw(st.booleans())  # twice: the same identifier, or another row with the same values
-        world.actual.extend({"id": id_ if again else id_ + 100 * n, "w": w, "code": shown, **theirs} for n in range(a))
+        world.actual.extend(
+            {"id": id_ if again else id_ + 100 * n, "w": w, "code": shown, **theirs} for n in range(a)
+        )
         if b:
             known = [n for n in ["w", "code", *columns] if n not in extras or draw(st.booleans())]
             known = [n for n in known if draw(st.integers(0, 7))]

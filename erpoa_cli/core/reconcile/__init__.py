@@ -5,6 +5,7 @@
     desired    the relation a target is fed from → `desired."T"`
     recognise  which row of theirs is which row of ours
     judge      what the three values of a field mean
+    near       which rows must be looked at: narrow joins over keys, identifiers and hashes
     rows       situations and actions of rows → `diff."T"`
     order      waves, pending references that lead nowhere
 

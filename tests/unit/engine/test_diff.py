@@ -11,7 +11,7 @@ import pytest
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.reconcile.desired import Feed
-from erpoa_cli.core.reconcile.rows import Evidence
+from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import INTEGER, STRING, Field, Kind, Type
 from erpoa_cli.core.target import (
@@ -38,7 +38,9 @@ def make(name: str, fields: dict[str, Value], *, key: tuple[str, ...] = ("code",
     more.setdefault("on_source_gone", OnSourceGone.DELETE)
     document = more.pop("document", 0)
     target = Target(name=name, from_=name, system="oa", object=name, key=key, fields=typed, at=AT, **more)
-    return Shape(target=target, key=dict.fromkeys(key, STRING), id={"id": INTEGER}, extras={}, document=document)
+    return Shape(
+        target=target, key=dict.fromkeys(key, STRING), id={"id": INTEGER}, extras={}, document=document
+    )
 
 
 class Area:
@@ -49,7 +51,9 @@ class Area:
         self.tasks: list[Task] = []
 
     def table(self, place: str, columns: dict[str, str], rows: list[tuple[Any, ...]]) -> None:
-        self.staging.execute(f"CREATE OR REPLACE TABLE {place} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
+        self.staging.execute(
+            f"CREATE OR REPLACE TABLE {place} ({', '.join(f'{n} {t}' for n, t in columns.items())})"
+        )
         for row in rows:
             self.staging.execute(f"INSERT INTO {place} VALUES ({', '.join('?' for _ in row)})", row)
 
@@ -111,12 +115,21 @@ def users(**reference: Any) -> Shape:
 
 
 def test_a_reference_is_the_id_that_exists_or_waits_for_the_row_that_is_created(area: Area):
-    area.add(DEPARTMENTS, [("001", "财务"), ("新", "新")], TEXT, actual=[(7, "001", "财务")], base=[("001", 7)])
-    area.add(users(), [("a", "001"), ("b", "新"), ("c", None), ("d", "没有")], {"code": "VARCHAR", "dept": "VARCHAR"})
+    area.add(
+        DEPARTMENTS, [("001", "财务"), ("新", "新")], TEXT, actual=[(7, "001", "财务")], base=[("001", 7)]
+    )
+    area.add(
+        users(),
+        [("a", "001"), ("b", "新"), ("c", None), ("d", "没有")],
+        {"code": "VARCHAR", "dept": "VARCHAR"},
+    )
     area.run()
     found = area.rows("users")
     assert found["a"]["d_dept"] == 7
-    assert (found["b"]["d_dept"], found["b"]["p_dept"]) == (None, '["departments","{\\"code\\":\\"新\\"}",""]')
+    assert (found["b"]["d_dept"], found["b"]["p_dept"]) == (
+        None,
+        '["departments","{\\"code\\":\\"新\\"}",""]',
+    )
     assert found["b"]["wave"] > area.rows("departments")["新"]["wave"] == 1
     assert (found["c"]["action"], found["c"]["d_dept"], found["c"]["p_dept"]) == ("create", None, None)
     assert (found["d"]["kind"], found["d"]["code"]) == ("held", "E0405")
@@ -125,7 +138,11 @@ def test_a_reference_is_the_id_that_exists_or_waits_for_the_row_that_is_created(
 
 def test_null_and_missing_references_do_what_they_are_told(area: Area):
     area.add(DEPARTMENTS, [("001", "x")], TEXT)
-    area.add(users(when_null="hold", missing="null"), [("c", None), ("d", "?")], {"code": "VARCHAR", "dept": "VARCHAR"})
+    area.add(
+        users(when_null="hold", missing="null"),
+        [("c", None), ("d", "?")],
+        {"code": "VARCHAR", "dept": "VARCHAR"},
+    )
     area.run()
     found = area.rows("users")
     assert (found["c"]["kind"], found["c"]["code"]) == ("held", "E0406")
@@ -185,7 +202,12 @@ def test_a_result_is_what_the_row_holds_now_or_comes_after_its_wave(area: Area):
     orders = make("orders", {"code": Column("code")}, returns=("number",))
     numbers = make("numbers", {"code": Column("code"), "no": Result("orders", "number", ("code",))})
     area.add(orders, [("1",), ("2",)], {"code": "VARCHAR"}, actual=[(5, "1", "PO-5")], base=[("1", 5)])
-    area.add(numbers, [("1",), ("2",), ("3",)], {"code": "VARCHAR"}, actual=[(1, "1", None), (2, "2", None), (3, "3", None)])
+    area.add(
+        numbers,
+        [("1",), ("2",), ("3",)],
+        {"code": "VARCHAR"},
+        actual=[(1, "1", None), (2, "2", None), (3, "3", None)],
+    )
     area.run()
     found = area.rows("numbers")
     assert (found["1"]["d_no"], found["1"]["fields"]) == ("PO-5", ["no"])
@@ -195,16 +217,28 @@ def test_a_result_is_what_the_row_holds_now_or_comes_after_its_wave(area: Area):
 
 
 def test_several_results_are_joined_in_key_order_and_wait_while_one_is_missing(area: Area):
-    orders = make("orders", {"code": Column("code"), "part": Column("part")}, key=("code", "part"), returns=("number",))
+    orders = make(
+        "orders", {"code": Column("code"), "part": Column("part")}, key=("code", "part"), returns=("number",)
+    )
     numbers = make(
-        "numbers", {"code": Column("code"), "no": Result("orders", "number", ("code",), join="、", text="采购订单 {value}")}
+        "numbers",
+        {
+            "code": Column("code"),
+            "no": Result("orders", "number", ("code",), join="、", text="采购订单 {value}"),
+        },
     )
     area.add(
         orders, [("1", "b"), ("1", "a"), ("2", "a"), ("2", "b")], {"code": "VARCHAR", "part": "VARCHAR"},
         actual=[(1, "1", "b", "PO-B"), (2, "1", "a", "PO-A"), (3, "2", "a", "PO-C")],
         base=[("1", "b", 1), ("1", "a", 2), ("2", "a", 3)],
     )  # fmt: skip
-    area.add(numbers, [("1",), ("2",)], {"code": "VARCHAR"}, actual=[(1, "1", None), (2, "2", "old")], base=[("2", 2)])
+    area.add(
+        numbers,
+        [("1",), ("2",)],
+        {"code": "VARCHAR"},
+        actual=[(1, "1", None), (2, "2", "old")],
+        base=[("2", 2)],
+    )
     area.run()
     found = area.rows("numbers")
     assert found["1"]["d_no"] == "采购订单 PO-A、PO-B"
@@ -228,7 +262,9 @@ LINES = Feed(
 )  # fmt: skip
 
 
-def documents(area: Area, docs: list[tuple[str, str]], *, actual=(), base=(), line_actual=(), line_base=()) -> None:
+def documents(
+    area: Area, docs: list[tuple[str, str]], *, actual=(), base=(), line_actual=(), line_base=()
+) -> None:
     area.staging.execute(
         "CREATE OR REPLACE TABLE source.docs (code VARCHAR, lines STRUCT(no VARCHAR, item VARCHAR)[])"
     )
@@ -245,7 +281,9 @@ def documents(area: Area, docs: list[tuple[str, str]], *, actual=(), base=(), li
 
 
 def test_a_document_is_created_before_its_lines(area: Area):
-    documents(area, [("A", "[{'no': '1', 'item': 'x'}, {'no': '2', 'item': 'y'}]"), ("B", "[]"), ("C", "NULL")])
+    documents(
+        area, [("A", "[{'no': '1', 'item': 'x'}, {'no': '2', 'item': 'y'}]"), ("B", "[]"), ("C", "NULL")]
+    )
     assert list(area.rows("docs")) == ["A", "B", "C"]
     lines = area.rows("docs.lines")
     assert list(lines) == ["A,1", "A,2"]
@@ -254,7 +292,10 @@ def test_a_document_is_created_before_its_lines(area: Area):
 
 
 def test_a_bad_line_holds_its_document_and_the_other_lines(area: Area):
-    documents(area, [("A", "[{'no': '1', 'item': 'x'}, {'no': NULL, 'item': 'y'}]"), ("B", "[{'no': '1', 'item': 'z'}]")])
+    documents(
+        area,
+        [("A", "[{'no': '1', 'item': 'x'}, {'no': NULL, 'item': 'y'}]"), ("B", "[{'no': '1', 'item': 'z'}]")],
+    )
     assert area.rows("docs")["A"]["code"] == "E0412"
     assert {r["kind"] for k, r in area.rows("docs.lines").items() if k.startswith("A")} == {"held"}
     assert area.rows("docs")["B"]["action"] == area.rows("docs.lines")["B,1"]["action"] == "create"
@@ -274,7 +315,13 @@ def test_lines_go_with_their_document_and_alone_only_while_it_stays(area: Area):
 
 
 def test_deletes_of_rows_that_others_refer_to_are_counted(area: Area):
-    area.add(DEPARTMENTS, [("k", "k")], TEXT, actual=[(1, "a", "a"), (2, "b", "b"), (3, "k", "k")], base=[("a", 1), ("b", 2), ("k", 3)])
+    area.add(
+        DEPARTMENTS,
+        [("k", "k")],
+        TEXT,
+        actual=[(1, "a", "a"), (2, "b", "b"), (3, "k", "k")],
+        base=[("a", 1), ("b", 2), ("k", 3)],
+    )
     kept = Evidence(desired="source users was read partially")
     area.add(
         users(), [("u", "k")], {"code": "VARCHAR", "dept": "VARCHAR"},

@@ -1,0 +1,96 @@
+"""Which rows must be looked at: the narrow joins over keys, identifiers and hashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erpoa_cli.core.reconcile.recognise import row_hash
+from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
+from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.target import OnSourceGone, Owns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
+
+    `first`: no plan of this target was applied yet; `edited`: project files behind the target changed since;
+    `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read."""
+
+    desired: str = ""
+    actual: str = ""
+    first: bool = False
+    edited: bool = False
+    unread: bool = False
+
+
+def twin(shape: Shape) -> str:
+    """Keys of desired that are repeated or not whole, with the first row that has each."""
+    keys = listed(column("k_", k) for k in shape.key)
+    null = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "twin")} AS
+        SELECT {keys}, min(rowid) AS first_row, count(*) AS copies, {null} AS unnamed
+        FROM {table("desired", shape.name)} GROUP BY {keys} HAVING count(*) > 1 OR {null}"""
+
+
+def proof(shape: Shape, evidence: Evidence) -> str:
+    """Why a row that is missing from desired may exist all the same; NULL when its absence is proven.
+
+    `unplaced`: the same for a row of theirs that nothing recognises, while one of ours that is held may be it."""
+    unlinked = f"""NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
+            WHERE l.a_row IS NOT NULL AND {same_key(shape, "l", "d")})
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE {same_key(shape, "m", "d")})"""
+    null = listed((f"{column('k_', k, 'd')} IS NULL" for k in shape.key), " OR ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "proof")} AS
+        SELECT CASE WHEN {literal(evidence.desired)} <> '' THEN {literal(evidence.desired)}
+            WHEN NOT EXISTS (SELECT 1 FROM {table("desired", shape.name)}) THEN 'no row is wanted at all'
+            WHEN EXISTS (SELECT 1 FROM {work(shape.name, "twin")} WHERE unnamed)
+                THEN 'a row with an empty key column may be this row' END AS unproven,
+        CASE WHEN EXISTS (SELECT 1 FROM {table("desired", shape.name)} d
+                WHERE (d.problem IS NOT NULL OR {null}) AND {unlinked})
+            THEN 'a held row of ours may be this row' END AS unplaced"""
+
+
+def near(shape: Shape, evidence: Evidence) -> str:
+    """The narrow join: row numbers of everything that hashes cannot clear."""
+    keys = listed(column("k_", k, "d") for k in shape.key)
+    match_keys = listed(column("k_", k, "m") for k in shape.key)
+    pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
+    waiting = ["len(waiting) > 0"] if shape.pending else []
+    special = listed(["problem IS NOT NULL", *pending, *waiting], " OR ")
+    twins = listed(
+        (f"{column('k_', k, 't')} IS NOT DISTINCT FROM {column('k_', k, 'd')}" for k in shape.key), " AND "
+    )
+    kept = "false" if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
+    WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash,
+            {special} OR t.first_row IS NOT NULL AS special, t.copies, t.unnamed
+        FROM {table("desired", shape.name)} d LEFT JOIN {work(shape.name, "twin")} t ON {twins}
+        WHERE t.first_row IS NULL OR t.first_row = d.rowid),
+    joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed(column("k_", k, "d") + " AS " + column("k_", k) for k in shape.key)},
+            l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
+        FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
+        WHERE NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)
+            AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
+    hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
+        FROM {work(shape.name, "match")} m GROUP BY {match_keys})
+    SELECT joined.d_row, joined.b_row, joined.linked, joined.again, coalesce(joined.a_row, hit.m_row) AS a_row,
+        joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
+        coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims, joined.copies, joined.unnamed
+    FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
+    {_foreign(shape, evidence)}"""
+
+
+def _foreign(shape: Shape, evidence: Evidence) -> str:
+    """Rows of theirs that nothing of ours recognises: ours to remove only where the target owns all."""
+    target = shape.target
+    if target.owns is not Owns.ALL or evidence.first or target.on_source_gone is OnSourceGone.KEEP:
+        return ""
+    return f"""UNION ALL BY NAME
+    SELECT a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
+    FROM {table("actual", shape.name)} a
+    WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r
+            WHERE {listed((f"r.{identifier(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"})"""
