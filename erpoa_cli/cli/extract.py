@@ -37,7 +37,7 @@ def extract(
     names = opened.sources(project, select, exclude)
     with (
         Connections(project) as connections,
-        Staging(Path(project.root), as_of=datetime.now(UTC)) as staging,
+        Staging(Path(project.root), as_of=datetime.now(UTC), sensitive=bound.sensitive) as staging,
         opened.reading(project) as state,
         listener(options) as listen,
     ):

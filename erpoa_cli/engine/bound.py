@@ -26,6 +26,13 @@ class Bound:
         """Seeds and transforms, each after what it refers to."""
         return tuple(n for n in build_order(self.project) if n not in self.project.sources)
 
+    @cached_property
+    def sensitive(self) -> bool:
+        """Whether any value that is read or written must not lie open on a disk."""
+        fields = (f for fields in self.relations.values() for f in fields)
+        wanted = (f for target in self.targets.values() for f in target.fields)
+        return any(f.sensitivity.sealed for f in (*fields, *wanted))
+
     def needed(self, names: Iterable[str]) -> frozenset[str]:
         """*names* and every relation that must be there to build and test them."""
         return _closure(names, lambda name: prerequisites(self.project, name))

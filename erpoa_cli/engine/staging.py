@@ -89,19 +89,30 @@ class Staging:
     """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`.
 
     The directory *root*/.erpoa/tmp takes what does not fit into *memory* (DuckDB's words: "4GB"); directories
-    that dead processes left there are removed. Without *root* nothing spills and nothing touches the disk."""
+    that dead processes left there are removed. Without *root* nothing spills and nothing touches the disk.
+
+    What spills is encrypted where DuckDB can do that safely (its own crypto only reads; `httpfs` brings one that
+    writes). Where it cannot, *sensitive* values do not spill at all: the statement fails for lack of memory."""
 
     def __init__(
-        self, root: Path | None, *, as_of: datetime, memory: str | None = None, threads: int | None = None
+        self,
+        root: Path | None,
+        *,
+        as_of: datetime,
+        sensitive: bool = True,
+        memory: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self._spill = _private_directory(root / ".erpoa" / "tmp") if root else None
         self._db = duckdb.connect(":memory:")
         self._lock = threading.Lock()
         self.locked = False
         self.as_of = as_of
-        for statement in (*_SETTINGS, f"SET temp_directory = {literal(str(self._spill or ''))}"):
+        for statement in _SETTINGS:
             self._db.execute(statement)
-        self._db.execute("SET temp_file_encryption = true")
+        self.encrypts = _encrypts(self._db)
+        self.spills = self._spill is not None and (self.encrypts or not sensitive)
+        self._db.execute(f"SET temp_directory = {literal(str(self._spill) if self.spills else '')}")
         if memory:
             self._db.execute(f"SET memory_limit = {literal(memory)}")
         if threads:
@@ -238,6 +249,16 @@ class Staging:
 def relation(schema: str, name: str) -> str:
     """A relation of the staging area as SQL names it."""
     return f"{identifier(schema)}.{identifier(name)}"
+
+
+def _encrypts(db: duckdb.DuckDBPyConnection) -> bool:
+    """Turn the encryption of spilled files on, if the crypto that makes it safe is installed."""
+    try:
+        db.execute("LOAD httpfs")
+    except duckdb.Error:
+        return False
+    db.execute("SET temp_file_encryption = true")
+    return True
 
 
 def _nfkc(column: Any) -> Any:

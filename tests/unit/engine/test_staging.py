@@ -1,0 +1,159 @@
+"""The staging area keeps to itself: locked, private, encrypted where it spills, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from erpoa_cli.engine.staging import SqlProblem, Staging, TimedOut
+
+AS_OF = datetime(2026, 11, 30, tzinfo=UTC)
+
+REACHING_OUT = [
+    "SELECT * FROM read_csv('{root}/secret.csv')",
+    "SELECT * FROM read_text('{root}/secret.csv')",
+    "SELECT * FROM read_blob('{root}/secret.csv')",
+    "SELECT * FROM '{root}/secret.csv'",
+    "SELECT * FROM glob('{root}/*')",
+    "SELECT * FROM parquet_metadata('{root}/secret.csv')",
+    "SELECT * FROM sniff_csv('{root}/secret.csv')",
+    "COPY (SELECT 1) TO '{root}/out.csv'",
+    "COPY source.x FROM '{root}/secret.csv'",
+    "EXPORT DATABASE '{root}/dump'",
+    "IMPORT DATABASE '{root}/dump'",
+    "ATTACH '{root}/other.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET threads = 1",
+    "SET memory_limit = '1GB'",
+    "SET TimeZone = 'Asia/Shanghai'",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "RESET lock_configuration",
+    "PRAGMA memory_limit = '1GB'",
+    "SET temp_directory = '{root}'",
+    "SELECT * FROM duckdb_secrets()",
+    "CREATE SECRET (TYPE s3)",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM a_python_variable",
+]
+
+
+@pytest.fixture
+def locked(tmp_path: Path):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with Staging(tmp_path, as_of=AS_OF) as staging:
+        staging.execute("CREATE TABLE source.x (a VARCHAR)")
+        staging.lock()
+        yield staging
+
+
+@pytest.mark.parametrize("sql", REACHING_OUT)
+def test_a_locked_instance_reaches_nothing(sql: str, locked: Staging, tmp_path: Path):
+    a_python_variable = pa.table({"a": [1]})  # noqa: F841 - DuckDB could find it in this frame
+    before = {p.name for p in tmp_path.iterdir()}
+    with pytest.raises(SqlProblem):
+        locked.sql(sql.format(root=tmp_path))
+    assert {p.name for p in tmp_path.iterdir()} == before
+
+
+def test_unlocked_the_same_file_could_be_read(tmp_path: Path):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with Staging(tmp_path, as_of=AS_OF) as staging:
+        assert staging.sql(f"FROM read_csv('{tmp_path}/secret.csv')").num_rows == 1
+
+
+def test_locked_it_still_takes_arrow_and_computes(locked: Staging):
+    locked.insert("source", "x", pa.table({"a": ["Ａ１", None]}))
+    assert locked.sql("SELECT nfkc(a) AS a FROM source.x ORDER BY a").to_pylist() == [{"a": None}, {"a": "A1"}]
+
+
+def test_the_zone_is_utc_and_the_instant_is_fixed(locked: Staging):
+    assert locked.scalar("SELECT CAST(TIMESTAMPTZ '2026-01-01 00:00:00+08' AS VARCHAR)") == "2025-12-31 16:00:00+00"
+    assert locked.scalar("SELECT getvariable('as_of')") == AS_OF
+
+
+def test_nfkc_is_unicode_nfkc(locked: Staging):
+    import unicodedata
+
+    texts = ["ＡＢＣ１２３", "①㈱", "ｶﾞ", "ﬁ", "Å", "供应商", "😀", "", None]
+    locked.make("model", "t", pa.table({"i": range(len(texts)), "a": texts}), "FROM incoming")
+    found = locked.sql("SELECT nfkc(a) AS a FROM model.t ORDER BY i").column(0).to_pylist()
+    assert found == [t if t is None else unicodedata.normalize("NFKC", t) for t in texts]
+
+
+def test_only_one_select_is_described(locked: Staging):
+    assert locked.describe("SELECT 1::BIGINT AS n, 'x' AS \"名称\"")[1][0] == "名称"
+    for sql in ("SELECT 1; SELECT 2", "CREATE TABLE y (a INT)", "DROP TABLE source.x", ""):
+        with pytest.raises(SqlProblem):
+            locked.describe(sql)
+    assert locked.scalar("SELECT count(*) FROM source.x") == 0
+
+
+def test_a_statement_that_takes_too_long_is_stopped(locked: Staging):
+    with pytest.raises(TimedOut, match="longer than 0.2 seconds"), locked.limited(0.2):
+        locked.sql("SELECT count(*) FROM range(1000000) a, range(1000000) b")
+    with locked.limited(60):
+        assert locked.scalar("SELECT 1") == 1
+
+
+BIG = "CREATE TABLE source.big AS SELECT repeat('SPILL-CANARY-', 20) || i AS t FROM range(800000) r(i)"
+
+
+def test_sensitive_values_never_lie_open_on_the_disk(tmp_path: Path):
+    with Staging(tmp_path, as_of=AS_OF, memory="60MB", threads=1) as staging:
+        if staging.encrypts:
+            staging.execute(BIG)
+        else:
+            with pytest.raises(SqlProblem, match="could not allocate"):
+                staging.execute(BIG)
+        spilled = [p for p in (tmp_path / ".erpoa" / "tmp").rglob("*") if p.is_file()]
+        assert bool(spilled) is staging.encrypts
+        assert all(b"SPILL-CANARY" not in p.read_bytes() for p in spilled)
+
+
+def test_what_spills_is_private_and_removed(tmp_path: Path):
+    with Staging(tmp_path, as_of=AS_OF, sensitive=False, memory="60MB", threads=1) as staging:
+        staging.execute(BIG)
+        spilled = [p for p in (tmp_path / ".erpoa" / "tmp").rglob("*") if p.is_file()]
+        assert sum(p.stat().st_size for p in spilled) > 1_000_000
+        [mine] = (tmp_path / ".erpoa" / "tmp").iterdir()
+        assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / ".erpoa").stat().st_mode) == 0o700
+        assert staging.scalar("SELECT count(DISTINCT t) FROM source.big") == 800000
+    assert list((tmp_path / ".erpoa" / "tmp").iterdir()) == []
+
+
+def test_leftovers_of_dead_processes_go_and_those_of_the_living_stay(tmp_path: Path):
+    tmp = tmp_path / ".erpoa" / "tmp"
+    for name in ("4194305-aa", f"{os.getppid()}-bb", "1-cc"):
+        (tmp / name).mkdir(parents=True)
+    with Staging(tmp_path, as_of=AS_OF):
+        assert {p.name for p in tmp.iterdir()} >= {f"{os.getppid()}-bb", "1-cc"}
+        assert not (tmp / "4194305-aa").exists()
+
+
+def test_without_a_directory_nothing_touches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with Staging(None, as_of=AS_OF) as staging:
+        staging.lock()
+        assert staging.scalar("SELECT 1") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "before", "at"),
+    [
+        ("SELECT 1 AS a,\n  '供应商名称', nosuch FROM source.x", 2, "  '供应商名称', ", "nosuch FROM source.x"),
+        ("SELECT a\nFROM source.x\nWHERE sumx(a)", 3, "WHERE ", "sumx(a)"),
+    ],
+)
+def test_errors_say_where(locked: Staging, sql: str, line: int, before: str, at: str):
+    with pytest.raises(SqlProblem) as caught:
+        locked.describe(sql)
+    assert (caught.value.line, caught.value.before, caught.value.at) == (line, before, at)
