@@ -218,7 +218,7 @@ class Conformance(Asking):
             table = pa.Table.from_batches(list(reading), reading.schema)
             assert sorted(table["code"].to_pylist()) == ["C3", "C4", "C9"]
 
-    def test_a_read_tells_how_itended(self, tmp_path: Path) -> None:
+    def test_a_read_tells_how_it_ended(self, tmp_path: Path) -> None:
         with self.opened(tmp_path, THING) as (session, object_):
             self.create(session, object_, THING, [thing("C1"), thing("C2")])
             reading = session.read(ReadRequest(object=object_, fields=THING))
