@@ -9,9 +9,10 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.property.oracle import Answer, Oracle, World, applied
+from erpoa_cli.core.target import Column, Target, TargetField
+from tests.property.oracle import Answer, Base, Oracle, World, applied
 from tests.property.staged import answers, connect
-from tests.property.worlds import worlds
+from tests.property.worlds import AT, TYPES, worlds
 
 CASES = 2000
 # Derandomised: the same cases in every run. Not shrunk: the failure names the rows, and shrinking takes minutes.
@@ -77,3 +78,22 @@ def test_after_apply_and_fold_nothing_is_left_to_do(
     forgotten = {a.key for a in expected if a.action == "forget"}  # still wanted, they are created anew
     second = answers(connection, applied(world, expected))
     assert [a for a in second if a.action and not a.kind and a.key not in forgotten] == []
+
+
+def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB hashes both alike, and the hash decides which rows are looked at."""
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "code"),), at=AT,
+        fields=tuple(TargetField(n, Column(n), AT, type=TYPES[n]) for n in ("w", "code", "tags")),
+    )  # fmt: skip
+    values = {"w": 1, "code": "001"}
+    base = Base(7, 1, {**values, "tags": None}, {**values, "tags": None})
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, "001"), **values, "tags": [], "problem": None}],
+        actual=[{"id": 7, **values, "tags": None}],
+        base={(1, "001"): base},
+    )
+    (found,) = answers(connection, world)
+    assert (found.action, found.fields) == ("update", frozenset({"tags"}))
