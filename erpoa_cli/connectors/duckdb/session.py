@@ -7,6 +7,7 @@ halved down to the row at fault, all within what becomes one transaction.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from erpoa_cli.sdk.errors import (
 from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields, place_by_halves
 
 _ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
+_VALUES = re.compile(r"\b((?i:key|string|value)) (['\"]).*\2", re.DOTALL)
 _SAFE = {
     "enable_external_access": "false",  # a query of the project reads this database and nothing else
     "autoinstall_known_extensions": "false",
@@ -53,8 +55,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def failure(error: Exception) -> SystemFailure:
-    """What *error* of the driver means."""
-    words = str(error)
+    """What *error* of the driver means. DuckDB quotes the values it refuses; they may be sensitive and are left out."""
+    words = _VALUES.sub(r"\1 (…)", str(error))
     match error:
         case duckdb.ConstraintException() if "foreign key" in words.lower():
             return MasterMissing(words)
@@ -290,8 +292,8 @@ class DuckdbSession(SqlSession):
             for n in names
         ]
         if batch.action is Action.CREATE:
-            into = f"({', '.join(map(identifier, names))})" if names else ""
-            return f"INSERT INTO {table.name} {into} SELECT {', '.join(values) or 'DEFAULT'} FROM {_ROWS} r"
+            into = f"({', '.join(map(identifier, names))})"
+            return f"INSERT INTO {table.name} {into} SELECT {', '.join(values)} FROM {_ROWS} r"
         where = self._as_planned(table, batch)
         if batch.action is Action.DELETE:
             return f"DELETE FROM {table.name} AS t USING {_ROWS} r WHERE {where}"

@@ -63,9 +63,9 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> str:
-    """Put what *write* writes in the place of *path*, whose content must still have the digest *before*; gives the
-    new digest. Readers see the old file or the new one, and after a crash either of them is there, whole.
+def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> None:
+    """Put what *write* writes in the place of *path*, whose content must still have the digest *before*.
+    Readers see the old file or the new one, and after a crash either of them is there, whole.
 
     Raises `Transient` when somebody changed the file meanwhile. (Between this last look and the renaming another
     writer can still slip in: the file system offers no compare-and-swap.)
@@ -77,7 +77,6 @@ def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> str
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        after = digest(new.read_bytes())
         if digest(path.read_bytes()) != before:
             raise Transient(f"{path.name} was changed by someone else meanwhile")
         new.replace(path)
@@ -88,4 +87,3 @@ def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> str
         os.fsync(folder)
     finally:
         os.close(folder)
-    return after

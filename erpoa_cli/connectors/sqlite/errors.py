@@ -31,6 +31,10 @@ def failure(error: sqlite3.Error) -> SystemFailure:
     code = getattr(error, "sqlite_errorcode", None)
     words = str(error)
     primary = None if code is None else code & 0xFF
+    if (
+        words == "user-defined function raised exception"
+    ):  # ours decode the stored value, and only that can fail
+        return Rejected("the row holds text that is not valid UTF-8")
     if code in _DUPLICATE:
         return Duplicate(words)
     if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:

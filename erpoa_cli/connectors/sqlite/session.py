@@ -28,6 +28,7 @@ from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Fatal, MasterMissing, SystemFailure, Transient
 from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
 
+_NEEDED = (3, 37, 0)  # STRICT tables, RETURNING
 _BUSY_SECONDS = 5.0
 _type = lru_cache(parse_type)
 
@@ -35,6 +36,10 @@ _type = lru_cache(parse_type)
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A connection to the existing file *path*: texts arrive as bytes, foreign keys are enforced, nothing can be
     loaded into it. Raises `SystemFailure`; never creates a file."""
+    if sqlite3.sqlite_version_info < _NEEDED:
+        raise Fatal(
+            f"SQLite {'.'.join(map(str, _NEEDED))} or newer is needed, this is {sqlite3.sqlite_version}"
+        )
     if not path.is_file():
         raise Fatal(f"there is no file {path}")
     uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rw'}"

@@ -274,7 +274,7 @@ def _encode_decimals(store: Store, type_: Type, array: pa.Array) -> tuple[list[S
         return texts.cast(pa.float64()).to_pylist(), {}
     values = texts.to_pylist()
     unfit = {
-        at: f"{text} has more than {FLOAT_DIGITS} digits and the column keeps a 64-bit number"
+        at: f"more than {FLOAT_DIGITS} digits, and the column keeps a 64-bit number"
         for at, text in enumerate(values)
         if text is not None and not _fits(text)
     }
@@ -295,7 +295,7 @@ def _number(text: str) -> int | float:
 
 def _over(values: Sequence[Any], limit: int) -> dict[int, str]:
     return {
-        at: f"{value} is beyond the integers that the column's 64-bit float keeps"
+        at: "beyond the integers that the column's 64-bit float keeps"
         for at, value in enumerate(values)
         if value is not None and abs(value) > limit
     }
@@ -306,7 +306,7 @@ def _turned(store: Store, array: pa.Array, values: Sequence[Any]) -> dict[int, s
     if not store.affinity.numeric or not _any(pc.match_substring_regex(array, _NUMBER)):
         return {}
     return {
-        at: f"the column keeps numbers: the text {value!r} would be changed"
+        at: "the column keeps numbers: a text that looks like one would be changed"
         for at, value in enumerate(values)
         if value is not None and re.match(_NUMBER, value) and not _survives(store, value)
     }

@@ -521,3 +521,28 @@ def test_a_huge_batch_with_a_bad_row_stays_fast_and_whole(opened: Opened, path: 
     answers = writer.create([{"id": n, "n": n} for n in range(20_000)])
     assert [a["ordinal"] for a in answers if a["outcome"] != "applied"] == [13]
     assert stored(path, "SELECT count(*), sum(id) FROM c") == [(19_999, sum(range(20_000)) - 13)]
+
+
+def test_no_value_is_told_in_an_error(opened: Opened) -> None:
+    session = opened("CREATE TABLE k (id INTEGER PRIMARY KEY, s NUMERIC, d DECIMAL(18,2), r REAL)")
+    writer = Writer(session, "k", id="integer", s="string", d="decimal(18,2)", r="integer")
+    row: dict[str, Any] = {"s": None, "d": None, "r": None}
+    rows = [
+        row | {"id": 1, "s": "0042"},
+        row | {"id": 2, "d": Decimal("4242424242424242.42")},
+        row | {"id": 3, "r": 42 * 10**17},
+    ]
+    answers = writer.create(rows)
+    assert outcomes(answers) == ["rejected"] * 3
+    assert not any("42" in a["error"] for a in answers)
+
+
+def test_a_row_that_became_unreadable_does_not_stop_the_others(opened: Opened, path: Path) -> None:
+    session = opened("CREATE TABLE c (id INTEGER PRIMARY KEY, s TEXT);"
+                     "INSERT INTO c VALUES (1, CAST(x'61ff' AS TEXT)), (2, 'b')")  # fmt: skip
+    writer = Writer(session, "c", id="integer", s="string")
+    assert outcomes(writer.update([{"id": 1}, {"id": 2}], [{"s": "x"}] * 2, [{"s": "a"}, {"s": "b"}])) == [
+        "rejected",
+        "applied",
+    ]
+    assert stored(path, "SELECT hex(s) FROM c ORDER BY id") == [("61FF",), ("78",)]
