@@ -65,11 +65,13 @@ say "The plan that answers it" \
     "a payment term changed there is only reported (on_drift: report). The telephone belongs to the OA and goes to the" \
     "ERP. The deleted supplier is deactivated, not deleted. The approved requisition becomes a purchase order."
 erpoa plan -o second.erpoaplan
-erpoa apply second.erpoaplan --limit 5
 
-say "Who did what, and why?"
+say "Why this row?" "Its source rows, the SQL between, whose word counts for which field, and the values compared."
+erpoa explain oa_suppliers/code=S0001 --plan second.erpoaplan
+
+say "Do exactly that, and keep the record"
+erpoa apply second.erpoaplan
 erpoa runs ls
-erpoa explain oa_suppliers/code=S0001
 erpoa audit verify
 
 printf '\n%sDone.%s The project is in %s\n' "$bold" "$plain" "$directory"

@@ -87,7 +87,7 @@ def _latest(root: Path) -> Path:
 
 
 def _answer(found: Explanation) -> Answer:
-    from erpoa_cli.render.value import plain, sides
+    from erpoa_cli.render.value import shown, sides
 
     row = found.found
     said = _said(found)
@@ -96,9 +96,9 @@ def _answer(found: Explanation) -> Answer:
         change = row.fields.get(name) if row else None
         before, after = sides(change) if change else ("", "")
         hidden = change is not None and change.sensitive
-        agreed = "" if change is None else "(sensitive)" if hidden else plain(change.agreed)
-        values.append((name, before, after, agreed, origin, master))
-    columns = ("field", "actual", "desired", "agreed", "comes from", "whose word")
+        agreed = "" if change is None else "(sensitive)" if hidden else shown(change.agreed)
+        values.append((name, before, after, agreed, f"{origin} ({master})"))
+    columns = ("field", "actual", "desired", "agreed", "comes from (whose word)")
     tables = [
         Table(("what the plan says",), ((said,),)),
         Table(columns, tuple(values), title=f"{found.target.name} at {found.target.at}"),
@@ -113,8 +113,7 @@ def _answer(found: Explanation) -> Answer:
         "plan": found.plan,
         "said": said,
         "fields": [
-            dict(zip(("field", "actual", "desired", "agreed", "origin", "master"), v, strict=True))
-            for v in values
+            dict(zip(("field", "actual", "desired", "agreed", "origin"), v, strict=True)) for v in values
         ],
         "rows": [
             {"relation": r.relation, "rows": [dict(zip(r.columns, values, strict=True)) for values in r.rows]}

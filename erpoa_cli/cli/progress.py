@@ -82,7 +82,8 @@ def _under_way(task: str, since: float, done: int, total: int | None, now: float
 
 def _done(event: Finished, took: float) -> str:
     note = f", {clean.terminal(event.note)}" if event.note else ""
-    return f"{clean.terminal(event.task)}: {rows(event.rows)}, {took:.1f} s{note}"
+    read = f" {rows(event.rows)}," if event.rows else ""
+    return f"{clean.terminal(event.task)}:{read} {took:.1f} s{note}"
 
 
 @contextmanager
