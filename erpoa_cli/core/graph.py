@@ -178,7 +178,7 @@ class Graph:
             raise _unreadable(
                 what, did_you_mean(what, known) if known else "This command does not know of earlier runs."
             )
-        return frozenset(given[what]) & self.nodes.keys()
+        return frozenset(i for i in given[what] if i in self.nodes)
 
     def _where(self, holds: object) -> frozenset[NodeId]:
         assert callable(holds)

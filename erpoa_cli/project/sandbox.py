@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError
@@ -97,6 +98,8 @@ class Sandbox:
             raise TemplateProblem("E0201", str(error), _REMEDY) from None
         except (TypeError, ValueError, ArithmeticError, RecursionError, LookupError, AttributeError) as error:
             raise TemplateProblem("E0201", f"this cannot be evaluated: {error}", _REMEDY) from None
+        if not isinstance(value, str | int | float | Decimal | None):
+            raise TemplateProblem("E0201", "this gives neither text nor a number", _REMEDY)
         return value
 
     def _undefined(self, said: str) -> TemplateProblem:

@@ -12,7 +12,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exported at run time only
 
-from erpoa_cli.project.sql_order import ordered, ordered_after, ordered_before
+from erpoa_cli.project.sql_order import one_argument, ordered, ordered_after, ordered_before
 from erpoa_cli.project.template import Rendered
 
 # What it cannot parse is told as a finding; it need not also be logged.
@@ -30,7 +30,7 @@ _REACHES_OUT = re.compile(
     r"|icu_calendar_names|python_map_function|test_all_types|test_vector_types|summary|stats|version|platform|user_agent"
     r"|current_(database|schema|schemas|catalog|user|role|query|query_id|connection_id|transaction_id)|session_user|user"
     r"|in_search_path|nextval|currval|lastval|txid_current|sleep_ms|pg_sleep|error"
-    r"|collations|database_list|database_size|extension_versions|functions|show|show_\w+|all_profiling_output"
+    r"|format_type|format_pg_type|collations|database_list|database_size|extension_versions|functions|show|show_\w+|all_profiling_output"
     r"|add_parquet_key|verify_\w+|get_block_size|get_current_timestamp_ns|load_\w+|install_\w+|http_\w+|url_\w*open)$"
 )
 # Functions whose answer is another one each time.
@@ -243,6 +243,9 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
             else "The same inputs must give the same plan: compute it from the row's key, like md5(code).",
             token.start,
         )
+    elif called and name == "age" and one_argument(tokens, index):
+        remedy = "Of one argument it counts to today: write age({{ as_of() }}, …)."
+        yield SqlProblem("E0214", "age() gives another answer each day", remedy, token.start)
     elif called and name in _NEEDS_ORDER_OVER and not ordered(tokens, index, within=False):
         yield _unordered(f"{name}() without ORDER BY", "Name the order: over (order by …).", token)
     elif called and name in _NEEDS_ORDER_WITHIN and not ordered(tokens, index, within=True):

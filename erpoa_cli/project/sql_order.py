@@ -1,4 +1,4 @@
-"""Where an ORDER BY stands among the tokens of a SELECT."""
+"""How calls and ORDER BY stand among the tokens of a SELECT."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def _closing(tokens: Sequence[Token], opening: int) -> int:
             case _:
                 pass
     return len(tokens) - 1
+
+
+def one_argument(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the call at *index* has a single argument."""
+    depth = 0
+    for token in tokens[index + 1 : _closing(tokens, index + 1)]:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if token.token_type is TokenType.COMMA and depth == 1:
+            return False
+    return True
 
 
 def _orders(tokens: Sequence[Token], opening: int, closing: int) -> bool:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.validators import extend
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean, near
@@ -17,11 +16,24 @@ from erpoa_cli.project.notes import SECRET_KEY, Notes
 from erpoa_cli.project.parse import plain
 from erpoa_cli.project.published import schema
 
-# A scalar that a template made a Secret counts as text.
-_TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
-    "string", lambda _, value: isinstance(value, str | Secret)
-)
-_Validator: Any = extend(Draft202012Validator, type_checker=_TYPES)  # type: ignore[no-untyped-call]
+
+class _Hidden(str):
+    """The text of a secret while it is judged; `spelled` never repeats it."""
+
+    __slots__ = ()
+
+
+def _opened(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _opened(part) for key, part in value.items()}
+        case list():
+            return [_opened(part) for part in value]
+        case Secret():
+            return _Hidden(value.reveal())
+        case _:
+            return value
+
 
 HABITS: dict[str, str] = {
     # dbt
@@ -66,7 +78,7 @@ def validator(kind: str) -> Any:
     leaves = {
         f"#/$defs/{name}": part for name, part in whole.get("$defs", {}).items() if "$ref" not in str(part)
     }
-    return _Validator(_inlined(whole, leaves))
+    return Draft202012Validator(_inlined(whole, leaves))
 
 
 def _inlined(part: Any, leaves: Mapping[str, Any]) -> Any:
@@ -90,7 +102,7 @@ def validate(
     A path leads to the broken value, so that its first two steps name the broken entry.
     """
     broken: set[tuple[str | int, ...]] = set()
-    for error in validator(kind).iter_errors(node.data):
+    for error in validator(kind).iter_errors(_opened(node.data)):
         path = tuple(error.absolute_path)
         if path not in skip:
             broken.add(path)
@@ -172,7 +184,7 @@ def spelled(value: Any) -> str:
             return "a mapping"
         case list():
             return "a list"
-        case Secret():
+        case _Hidden():
             return "a secret"
         case str():
             return repr(value if len(value) <= 60 else value[:57] + "…")
@@ -255,7 +267,7 @@ def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 
     Paths are dotted, empty for *value* itself; secrets count as text and are never repeated.
     """
-    for error in _Validator(wanted).iter_errors(value):
+    for error in Draft202012Validator(wanted).iter_errors(_opened(value)):
         path = list(error.absolute_path)
         match error.validator:
             case "additionalProperties":

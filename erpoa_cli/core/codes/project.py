@@ -29,7 +29,7 @@ CODES: tuple[Code, ...] = (
         "not YAML",
         "The file cannot be parsed. Frequent causes: a tab in the indentation, a colon and a space in text without quotes, "
         "a template without quotes.",
-        'Check the indentation and quotes at the place shown; write templates as "{{ env(\'NAME\') }}".',
+        "Check the indentation and quotes at the place shown; write templates as \"{{ env('NAME') }}\".",
     ),
     Code(
         "E0105",
@@ -135,7 +135,7 @@ CODES: tuple[Code, ...] = (
         "E0127",
         "not a time, zone or schedule",
         "Zones are IANA names, schedules five cron fields, instants carry an offset.",
-        "Write for example Asia/Shanghai, \"*/15 * * * *\", 2026-12-30T18:00+08:00.",
+        'Write for example Asia/Shanghai, "*/15 * * * *", 2026-12-30T18:00+08:00.',
     ),
     Code(
         "E0128",
@@ -239,7 +239,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0208",
         "a place of secrets cannot be used",
-        "A file of secrets must be readable by its owner alone, and be YAML of the form `name: \"text\"`; the keyring needs its package.",
+        'A file of secrets must be readable by its owner alone, and be YAML of the form `name: "text"`; the keyring needs its package.',
         "Do what the message says, for example `chmod 600 FILE`.",
     ),
     Code(

@@ -1,0 +1,45 @@
+"""A new project directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.project import load_findings, scaffold
+
+
+def test_a_new_project_is_valid_and_keeps_its_key_to_itself(tmp_path: Path):
+    place = tmp_path / "new" / "huaxin"
+    created = scaffold(place)
+    assert {"erpoa.yml", ".gitignore", ".erpoa/key"} <= set(created)
+    assert all((place / name).is_file() for name in created)
+    key = place / ".erpoa" / "key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(bytes.fromhex(key.read_text(encoding="ascii"))) == 32
+    assert ".erpoa/" in (place / ".gitignore").read_text(encoding="utf-8").split("\n")
+    project, findings = load_findings(place, getenv=lambda _: None)
+    assert findings == []
+    assert project is not None
+
+
+def test_two_projects_have_two_keys(tmp_path: Path):
+    for name in ("a", "b"):
+        scaffold(tmp_path / name)
+    assert (tmp_path / "a/.erpoa/key").read_bytes() != (tmp_path / "b/.erpoa/key").read_bytes()
+
+
+def test_nothing_is_overwritten(tmp_path: Path):
+    (tmp_path / "erpoa.yml").write_text("mine", encoding="utf-8")
+    with pytest.raises(Failure) as caught:
+        scaffold(tmp_path)
+    assert caught.value.diagnostics[0].code == "E0604"
+    assert [p.name for p in tmp_path.iterdir()] == ["erpoa.yml"]
+
+
+def test_a_link_in_the_way_is_in_the_way(tmp_path: Path):
+    (tmp_path / "erpoa.yml").symlink_to(tmp_path / "elsewhere.yml")
+    with pytest.raises(Failure):
+        scaffold(tmp_path)
+    assert not (tmp_path / "elsewhere.yml").exists()
