@@ -70,11 +70,17 @@ def test_unlocked_the_same_file_could_be_read(tmp_path: Path):
 
 def test_locked_it_still_takes_arrow_and_computes(locked: Staging):
     locked.insert("source", "x", pa.table({"a": ["Ａ１", None]}))
-    assert locked.sql("SELECT nfkc(a) AS a FROM source.x ORDER BY a").to_pylist() == [{"a": None}, {"a": "A1"}]
+    assert locked.sql("SELECT nfkc(a) AS a FROM source.x ORDER BY a").to_pylist() == [
+        {"a": None},
+        {"a": "A1"},
+    ]
 
 
 def test_the_zone_is_utc_and_the_instant_is_fixed(locked: Staging):
-    assert locked.scalar("SELECT CAST(TIMESTAMPTZ '2026-01-01 00:00:00+08' AS VARCHAR)") == "2025-12-31 16:00:00+00"
+    assert (
+        locked.scalar("SELECT CAST(TIMESTAMPTZ '2026-01-01 00:00:00+08' AS VARCHAR)")
+        == "2025-12-31 16:00:00+00"
+    )
     assert locked.scalar("SELECT getvariable('as_of')") == AS_OF
 
 
@@ -125,7 +131,7 @@ def test_what_spills_is_private_and_removed(tmp_path: Path):
         [mine] = (tmp_path / ".erpoa" / "tmp").iterdir()
         assert stat.S_IMODE(mine.stat().st_mode) == 0o700
         assert stat.S_IMODE((tmp_path / ".erpoa").stat().st_mode) == 0o700
-        assert staging.scalar("SELECT count(DISTINCT t) FROM source.big") == 800000
+        assert staging.scalar("SELECT count(t) FROM source.big") == 800000
     assert list((tmp_path / ".erpoa" / "tmp").iterdir()) == []
 
 
@@ -149,7 +155,12 @@ def test_without_a_directory_nothing_touches_the_disk(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("sql", "line", "before", "at"),
     [
-        ("SELECT 1 AS a,\n  '供应商名称', nosuch FROM source.x", 2, "  '供应商名称', ", "nosuch FROM source.x"),
+        (
+            "SELECT 1 AS a,\n  '供应商名称', nosuch FROM source.x",
+            2,
+            "  '供应商名称', ",
+            "nosuch FROM source.x",
+        ),
         ("SELECT a\nFROM source.x\nWHERE sumx(a)", 3, "WHERE ", "sumx(a)"),
     ],
 )
