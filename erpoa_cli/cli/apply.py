@@ -125,4 +125,4 @@ def execute(options: Options, bound: Bound, file: Path, *, verify: bool, full: b
         wanted = ApplyOptions(verify=verify, stop=stop)
         result = execute_plan(plan, bound, connections, store, wanted, listen)
     report = opened.run_report(project, result.run, full=full, limit=limit, diagnostics=result.diagnostics)
-    return Ending(replace(report, file=str(file)), result.exit, full=full)
+    return Ending(replace(report, file=str(file)), stop.exit(result), full=full)

@@ -45,4 +45,4 @@ def resume(
         wanted = ApplyOptions(verify=verify, stop=stop)
         result = continue_run(run, bound, connections, store, wanted, listen)
     report = opened.run_report(project, result.run, full=full, limit=limit, diagnostics=result.diagnostics)
-    return Ending(report, result.exit, full=full)
+    return Ending(report, stop.exit(result), full=full)

@@ -26,11 +26,15 @@ class Exit(IntEnum):
     LOCKED = 7
     IN_DOUBT = 8
     CONFLICTS = 9
+    INTERRUPTED = 130  # by Ctrl-C
+    TERMINATED = 143  # by SIGTERM
 
 
 # When several hold, the one a caller must act on first wins.
 PRECEDENCE = (
     Exit.FAILURE,
+    Exit.INTERRUPTED,
+    Exit.TERMINATED,
     Exit.INVALID,
     Exit.LOCKED,
     Exit.STALE,

@@ -25,7 +25,11 @@ TYPES: dict[str, Type] = {
     }.items()
 }
 
-CHANGED, GONE, NEW = 100, 400, 400  # one row in so many is changed, missing on their side, or only on their side
+CHANGED, GONE, NEW = (
+    100,
+    400,
+    400,
+)  # one row in so many is changed, missing on their side, or only on their side
 
 
 def rows_sql(rows: int) -> str:
@@ -68,6 +72,7 @@ def theirs_sql(rows: int) -> str:
 
 def counted(rows: int) -> dict[str, int]:
     """How many rows of *rows* are changed, to be created, and gone from the source."""
+
     def hits(every: int, rest: int) -> int:
         return len(range(rest, rows + 1, every))
 

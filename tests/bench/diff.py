@@ -105,7 +105,11 @@ def measure(rows: int, times: int) -> dict[str, object]:
         for table in ("t", "by_hand"):
             assert counts(staging, table) == wanted, (table, counts(staging, table), wanted)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"spent": {n: [asdict(s) for s in all_] for n, all_ in spent.items()}, "staged": ready, "peak": peak}
+    return {
+        "spent": {n: [asdict(s) for s in all_] for n, all_ in spent.items()},
+        "staged": ready,
+        "peak": peak,
+    }
 
 
 if __name__ == "__main__":

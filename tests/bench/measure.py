@@ -65,7 +65,11 @@ def timed(run: Callable[[], object]) -> Spent:
 
 
 def process(
-    arguments: Sequence[str], directory: Path, *, exits: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    directory: Path,
+    *,
+    exits: Sequence[int] = (0,),
+    env: Mapping[str, str] | None = None,
 ) -> Spent:
     """One process to its end; RuntimeError with its words when it ends otherwise than with one of *exits*."""
     told = directory / ".bench-output"
@@ -79,6 +83,8 @@ def process(
     seconds = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in exits:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}:\n{told.read_text(errors='replace')}")
+        raise RuntimeError(
+            f"{' '.join(arguments)} ended with {child.returncode}:\n{told.read_text(errors='replace')}"
+        )
     told.unlink()
     return Spent(seconds, usage.ru_maxrss / 1024)

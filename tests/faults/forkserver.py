@@ -16,26 +16,32 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, NoReturn
 
-import pyarrow.compute
-import pyarrow.dataset
-import pyarrow.parquet
-
+import erpoa_cli
 from erpoa_cli.cli.program import main
 from tests.faults.points import Points, install
 
 WARM = (
-    "duckdb", "jinja2", "jsonschema", "numpy", "sqlglot", "yaml", "wcwidth",
-    "erpoa_cli.cli.apply", "erpoa_cli.cli.plan", "erpoa_cli.cli.resume",
-    "erpoa_cli.engine.apply", "erpoa_cli.engine.plan", "erpoa_cli.engine.report", "erpoa_cli.engine.resume",
-    "erpoa_cli.project.load", "erpoa_cli.render.json", "erpoa_cli.render.text",
-)  # fmt: skip
+    "duckdb",
+    "jinja2",
+    "jsonschema",
+    "numpy",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "sqlglot",
+    "yaml",
+    "wcwidth",
+)
 
 
 def serve() -> None:
-    for name in WARM:
-        import_module(name)
+    ours = [module.name for module in walk_packages(erpoa_cli.__path__, "erpoa_cli.")]
+    for name in (*WARM, *ours):
+        if not name.endswith("__main__"):
+            import_module(name)
     print(json.dumps({"ready": os.getpid()}), flush=True)
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)

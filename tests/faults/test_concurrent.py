@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 import subprocess
@@ -37,8 +36,7 @@ def test_many_at_once_have_one_effect(scene: Scene):
     for program in programs:
         program.communicate(timeout=120)
         ended.append(program.returncode)
-    assert sorted(ended)[0] == Exit.SUCCESS
-    assert set(ended[:]) <= {Exit.SUCCESS, Exit.LOCKED, Exit.STALE, Exit.IN_DOUBT}
+    assert set(ended) <= {Exit.SUCCESS, Exit.LOCKED, Exit.STALE, Exit.IN_DOUBT}
     assert ended.count(Exit.SUCCESS) == 1
     assert scene.disagreements() == {}
 

@@ -68,11 +68,15 @@ def finish(scene: Scene, forked: Forks) -> None:
         assert ended.exit == 0, ended
 
 
-def assert_as_undisturbed(scene: Scene, forked: Forks, wanted: Undisturbed) -> None:
+def assert_as_undisturbed(scene: Scene, wanted: Undisturbed) -> None:
     assert scene.disagreements() == {}
     assert scene.contents() == wanted.contents
     assert scene.batches() == wanted.batches
     assert scene.remembered() == wanted.memory
+
+
+def assert_nothing_left_to_do(scene: Scene, forked: Forks) -> None:
+    """Once per test: the databases and the state, which are all a plan sees, are the same at every point."""
     second = forked.run(*PLAN, directory=scene.root)
     assert second.exit == 0, second
 
@@ -102,12 +106,11 @@ def test_killed_at_a_boundary(
         print(f"killed at point {point}, {wanted.points[point]}")
         assert killed.killed, killed
         finish(prepared, forked)
-        assert_as_undisturbed(prepared, forked, wanted)
+        assert_as_undisturbed(prepared, wanted)
+    assert_nothing_left_to_do(prepared, forked)
 
 
-def test_killed_again_while_it_resumes(
-    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
-):
+def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Each resume is killed a few steps on, until one reaches the end."""
     wanted = undisturbed["planned"]
     for steps in (5, 12, 30):
@@ -121,12 +124,11 @@ def test_killed_again_while_it_resumes(
             assert ended.killed or ended.exit == 0, ended
         else:
             pytest.fail("resume never reached the end")
-        assert_as_undisturbed(prepared, forked, wanted)
+        assert_as_undisturbed(prepared, wanted)
+    assert_nothing_left_to_do(prepared, forked)
 
 
-def test_killed_at_a_random_moment(
-    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
-):
+def test_killed_at_a_random_moment(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
     print(f"seed {seed}")
     moments = random.Random(seed)
@@ -136,7 +138,8 @@ def test_killed_at_a_random_moment(
         print(f"killed after {after:.4f} s")
         forked.run(*APPLY, directory=prepared.root, after=after)
         finish(prepared, forked)
-        assert_as_undisturbed(prepared, forked, wanted)
+        assert_as_undisturbed(prepared, wanted)
+    assert_nothing_left_to_do(prepared, forked)
 
 
 def test_the_real_program_killed_at_a_random_moment(
@@ -152,13 +155,16 @@ def test_the_real_program_killed_at_a_random_moment(
     whole = time.monotonic() - begun
     for _ in range(RANDOM_PROGRAMS):
         prepared.restore("planned")
-        after = moments.uniform(max(0.0, whole - 2 * wanted.seconds), whole)  # most of its time it only starts
+        after = moments.uniform(
+            max(0.0, whole - 2 * wanted.seconds), whole
+        )  # most of its time it only starts
         print(f"killed after {after:.4f} s")
         _killed_after(prepared, after)
         if command := next_step(prepared):
             ended = erpoa(*command, directory=prepared.root)
             assert ended.exit == 0, ended
-        assert_as_undisturbed(prepared, forked, wanted)
+        assert_as_undisturbed(prepared, wanted)
+    assert_nothing_left_to_do(prepared, forked)
 
 
 def _killed_after(scene: Scene, seconds: float) -> Ended:

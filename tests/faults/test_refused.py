@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.gate import gate
+from erpoa_cli.project import load
 from erpoa_cli.state import PlanFile
-from tests.faults.program import Ended, Forks, erpoa
+from tests.faults.program import Ended, Forks
 from tests.faults.scene import Scene
 
 APPLY = ("apply", "the.erpoaplan", "--no-input", "--format", "json")
@@ -53,17 +53,13 @@ def test_aimed_at_another_database(scene: Scene, forked: Forks):
     assert elsewhere.contents() == before == scene.contents()
 
 
-def test_expired(scene: Scene, forked: Forks, monkeypatch: pytest.MonkeyPatch):
-    from erpoa_cli.engine.gate import gate
-    from erpoa_cli.project import load
-
+def test_expired(scene: Scene):
     project = load(scene.root, None, {}, getenv=lambda name: None)
     plan = PlanFile.open(scene.plan)
-    identity = {target["system"]: target["identity"] for target in plan.targets.values()}
-    moment = timedelta(microseconds=1)
-    gate(plan, project, identity.__getitem__, plan.header.expires - moment)
-    with pytest.raises(Failure) as refused:
-        gate(plan, project, identity.__getitem__, plan.header.expires)
+    with Connections(project) as connections:
+        gate(plan, project, connections, plan.header.expires - timedelta(microseconds=1))
+        with pytest.raises(Failure) as refused:
+            gate(plan, project, connections, plan.header.expires)
     assert refused.value.exit is Exit.STALE
     assert [d.code for d in refused.value.diagnostics] == ["E0533"]
 
@@ -140,7 +136,9 @@ def test_no_plan_at_all(scene: Scene, forked: Forks):
 
 def test_a_row_that_moved_is_not_overwritten(scene: Scene, forked: Forks):
     """Somebody edits a person and removes another between plan and apply: those rows stay as they are."""
-    scene.sql("oa", "UPDATE person SET phone = '手改' WHERE code = 'E001'; DELETE FROM person WHERE code = 'E005'")
+    scene.sql(
+        "oa", "UPDATE person SET phone = '手改' WHERE code = 'E001'; DELETE FROM person WHERE code = 'E005'"
+    )
     ended = apply(scene, forked)
     assert ended.exit == Exit.PARTIAL, ended
     assert scene.rows("oa", "SELECT phone FROM person WHERE code = 'E001'") == [("手改",)]
