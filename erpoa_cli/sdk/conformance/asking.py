@@ -187,6 +187,7 @@ def comparable(value: Any, type_: Type, *, arrived: pa.DataType | None = None) -
 
 
 def status(session: Writable, asked: ReadRequest) -> ReadStatus:
+    """How reading all that is *asked* for ends."""
     reading = session.read(asked)
     list(reading)
     return reading.verdict.status
@@ -197,6 +198,7 @@ def ended(reading: Reading) -> str:
 
 
 def raised(call: Any, error: type[Exception]) -> bool:
+    """Whether *call* raises *error*."""
     try:
         call()
     except error:
