@@ -12,7 +12,7 @@ from erpoa_cli.render.layout import Line, Piece, chunks, line, pad, right, width
 from erpoa_cli.render.value import plain
 
 _GAP = 2
-_NARROWEST = 24  # cells under which the last column is not squeezed
+_NARROWEST = 16  # cells under which a column is not squeezed
 
 
 def answer(given: Answer, cells: int = 100) -> Iterator[Line]:
@@ -36,36 +36,52 @@ def cell(value: Any) -> str:
 
 
 def lines(table: Table, cells: int) -> Iterator[Line]:
-    """Columns side by side where they fit, the last one wrapped if need be, else one record below the other."""
+    """Columns side by side, wide ones wrapped where they do not fit; where even that is too wide, one record
+    below the other."""
     if table.title:
         yield line(Piece(clean.terminal(table.title), "title"))
     if not table.rows:
         yield line(Piece("  (none)", "note"))
         return
     body = [[cell(value) for value in row] for row in table.rows]
-    sizes = [max(width(text) for text in column) for column in zip(table.columns, *body, strict=True)]
-    left = sum(sizes[:-1]) + _GAP * len(sizes)
-    if left + min(sizes[-1], _NARROWEST) > cells:
+    natural = [max(width(text) for text in column) for column in zip(table.columns, *body, strict=True)]
+    sizes = _squeezed(natural, cells - _GAP * len(natural))
+    if sizes is None:
         yield from _records(table, body, cells)
         return
-    sizes[-1] = min(sizes[-1], cells - left)
-    numeric = [
-        all(isinstance(v, int | Decimal) and not isinstance(v, bool) for v in c)
-        for c in zip(*table.rows, strict=True)
-    ]
+    numeric = [_is_number(column) for column in zip(*table.rows, strict=True)]
     yield from _columns([list(table.columns)], sizes, numeric, "note")
     yield from _columns(body, sizes, numeric, "")
+
+
+def _is_number(column: Sequence[Any]) -> bool:
+    return all(isinstance(v, int | Decimal) and not isinstance(v, bool) for v in column if v is not None)
+
+
+def _squeezed(natural: Sequence[int], room: int) -> list[int] | None:
+    """Column widths that fit into *room*: the widest give first; None when they would become unreadable."""
+    sizes = list(natural)
+    while (over := sum(sizes) - room) > 0:
+        widest = max(sizes)
+        if widest <= _NARROWEST:
+            return None
+        second = max((size for size in sizes if size < widest), default=0)
+        several = [index for index, size in enumerate(sizes) if size == widest]
+        lower = max(second, _NARROWEST, widest - -(-over // len(several)))
+        for index in several:
+            sizes[index] = lower
+    return sizes
 
 
 def _columns(
     body: Sequence[Sequence[str]], sizes: Sequence[int], numeric: Sequence[bool], style: str
 ) -> Iterator[Line]:
     for row in body:
-        first = [right(t, s) if n else pad(t, s) for t, s, n in zip(row[:-1], sizes, numeric, strict=False)]
-        start = "  " + "".join(text + " " * _GAP for text in first)
-        for index, part in enumerate(chunks(row[-1], max(sizes[-1], 1))):
-            text = right(part, sizes[-1]) if numeric[-1] else part
-            yield line(Piece((start if not index else " " * width(start)) + text, style))
+        parts = [list(chunks(text, max(size, 1))) for text, size in zip(row, sizes, strict=True)]
+        for index in range(max(len(part) for part in parts)):
+            texts = [part[index] if index < len(part) else "" for part in parts]
+            cells = [right(t, s) if n else pad(t, s) for t, s, n in zip(texts, sizes, numeric, strict=True)]
+            yield line(Piece("  " + (" " * _GAP).join(cells), style))
 
 
 def _records(table: Table, body: Sequence[Sequence[str]], cells: int) -> Iterator[Line]:

@@ -1,0 +1,101 @@
+"""The pages of docs/ that are made from the program: `PAGES=write pytest tests/house/test_pages.py` renews them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from unittest.mock import patch
+
+from erpoa_cli.cli.commands import ENTRIES, SECTIONS
+from erpoa_cli.cli.options import application
+from erpoa_cli.cli.program import main
+from erpoa_cli.core.codes import CATALOGUE
+
+CLI = """\
+# Commands
+
+<!-- Made from the program by tests/house/pages.py; do not edit. -->
+
+Global options work before and after the command. stdout is the answer, stderr is progress, diagnostics and the log.
+`--format json` is always one valid document, also on failure; `erpoa schema print` lists the schemas.
+
+## Exit codes
+
+| exit | meaning |
+|---|---|
+| 0 | success; for plan: no changes, or changes without `--detailed-exitcode` |
+| 1 | unexpected failure, network, internal |
+| 2 | changes or drift present, only with `--detailed-exitcode` |
+| 3 | invalid project, arguments, contract or unreadable plan; failed tests |
+| 4 | blocked: guard, policy, incomplete read where a removal was wanted |
+| 5 | applied with rejected, held or blocked rows |
+| 6 | stale, expired, already applied or altered plan |
+| 7 | locked by another run |
+| 8 | operations in doubt: `erpoa resume` |
+| 9 | unresolved conflicts |
+| 130, 143 | interrupted; the state is consistent |
+
+When several hold: 1, 3, 7, 6, 4, 8, 9, 5, 2, 0.
+
+## Selection
+
+`-s/--select` and `-x/--exclude` name nodes: `name`, `+name` (with what it depends on), `name+` (with what depends on it), `2+name`,
+globs; a space is union, a comma intersection; `tag:`, `path:`, `system:`, `kind:`, `owner:`. A narrowed plan is not complete and may
+not remove anything on evidence it did not select.
+
+## Symbols
+
+`+ create` `~ update` `> move` `- delete` `o deactivate` `= adopt, converge, accept, forget (state only)` `≠ drift` `! conflict`
+`? in doubt` `· held, withheld`. Strings stand in quotes, so that `NULL`, `""` and `"  "` differ; characters that a terminal would obey
+or hide are spelled out (`\\e`, `\\u202e`, `\\u3000`).
+"""
+
+DIAGNOSTICS = """\
+# Diagnostics
+
+<!-- Made from erpoa_cli/core/codes by tests/house/pages.py; do not edit. -->
+
+Every message has a stable code; `erpoa explain CODE` tells the same as this page.
+"""
+
+
+def cli() -> str:
+    """docs/cli.md: the help of every command."""
+    parts = [CLI, "## erpoa\n", _help()]
+    for title, entries in SECTIONS.items():
+        parts.append(f"## {title}\n")
+        for entry in entries:
+            parts += [f"### erpoa {entry.name}\n", _help(entry.name)]
+            parts += [
+                part
+                for name in subcommands(entry.name)
+                for part in (f"#### erpoa {entry.name} {name}\n", _help(entry.name, name))
+            ]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def subcommands(name: str) -> list[str]:
+    """The commands below the group *name*; none when it is a command itself."""
+    from importlib import import_module
+
+    app = import_module(ENTRIES[name].module).app
+    assert isinstance(app, type(application()))
+    if app.registered_callback is None:
+        return []
+    return [c.name or (c.callback.__name__ if c.callback else "") for c in app.registered_commands]
+
+
+def _help(*words: str) -> str:
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), patch.dict(os.environ, {"COLUMNS": "100", "TERM": "dumb"}):
+        assert main([*words, "--help"]) == 0
+    return f"```\n{told.getvalue().strip()}\n```\n"
+
+
+def diagnostics() -> str:
+    """docs/diagnostics.md: the catalogue of codes."""
+    parts = [DIAGNOSTICS]
+    for code in sorted(CATALOGUE.values(), key=lambda c: (c.id[0], c.id)):
+        parts.append(f"## {code.id}: {code.title}\n\n{code.meaning}\n\n*What to do:* {code.remedy}\n")
+    return "\n".join(parts).rstrip("\n") + "\n"
