@@ -276,16 +276,18 @@ def _encode_decimals(store: Store, type_: Type, array: pa.Array) -> tuple[list[S
     unfit = {
         at: f"more than {FLOAT_DIGITS} digits, and the column keeps a 64-bit number"
         for at, text in enumerate(values)
-        if text is not None and not _fits(text)
+        if text is not None and not _fits(text, store)
     }
     return [None if text is None or at in unfit else _number(text) for at, text in enumerate(values)], unfit
 
 
-def _fits(text: str) -> bool:
-    """Whether a 64-bit integer or 15 digits of a float hold the decimal *text*."""
+def _fits(text: str, store: Store) -> bool:
+    """Whether 15 digits of a float, or a 64-bit integer where the column keeps integers, hold the decimal *text*."""
     whole, _, fraction = text.lstrip("-").partition(".")
     fraction = fraction.rstrip("0")
-    return len((whole + fraction).strip("0")) <= FLOAT_DIGITS or (not fraction and abs(int(whole)) < 2**63)
+    return len((whole + fraction).strip("0")) <= FLOAT_DIGITS or (
+        store.affinity is not Affinity.REAL and not fraction and abs(int(whole)) < 2**63
+    )
 
 
 def _number(text: str) -> int | float:
