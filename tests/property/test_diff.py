@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from erpoa_cli.core.target import Column, Target, TargetField
+from erpoa_cli.core.target import Column, Compare, Target, TargetField
 from tests.property.oracle import Answer, Base, Oracle, World, applied
 from tests.property.staged import answers, connect
 from tests.property.worlds import AT, TYPES, worlds
@@ -97,3 +98,36 @@ def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> Non
     )
     (found,) = answers(connection, world)
     assert (found.action, found.fields) == ("update", frozenset({"tags"}))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "action", "fields"),
+    [
+        ("0.00", "0.01", "adopt", ()),  # at the tolerance: the same
+        ("0.00", "0.02", None, ()),  # beyond it: reported on first contact
+        ("0.02", None, "update", ("amount",)),  # nothing there yet: filled
+    ],
+)
+def test_first_contact_at_its_borders(
+    connection: duckdb.DuckDBPyConnection,
+    ours: str,
+    theirs: str | None,
+    action: str | None,
+    fields: tuple[str, ...],
+) -> None:
+    near = (Compare("tolerance", Decimal("0.01")),)
+    plain = tuple(TargetField(n, Column(n), AT, type=TYPES[n]) for n in ("w", "code"))
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "code"),), at=AT,
+        fields=(*plain, TargetField("amount", Column("amount"), AT, near, type=TYPES["amount"])),
+    )  # fmt: skip
+    values = {"w": 1, "code": "001"}
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, "001"), **values, "amount": Decimal(ours), "problem": None}],
+        actual=[{"id": 7, **values, "amount": Decimal(theirs) if theirs else None}],
+        base={},
+    )
+    (found,) = answers(connection, world)
+    assert (found.action, found.fields) == (action, frozenset(fields))
