@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from erpoa_cli.state.durable import PRIVATE
 from erpoa_cli.state.schema import FORMAT, MIGRATIONS
 
 _PATIENCE = 30.0  # seconds to wait for another writer's transaction
+_PAUSE = 0.01
 _MIGRATE = "run `erpoa state migrate`"
 
 Row = sqlite3.Row
@@ -67,7 +69,7 @@ class Control:
         path.touch(mode=PRIVATE, exist_ok=True)
         connection = _connect(f"{path.resolve().as_uri()}?mode=rw")
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.DatabaseError as error:
             connection.close()
@@ -164,6 +166,20 @@ def _connect(address: str) -> sqlite3.Connection:
     return sqlite3.connect(
         address, uri=True, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
     )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log. SQLite does not wait when another process is just doing the same."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _damaged(error: sqlite3.DatabaseError) -> Failure:

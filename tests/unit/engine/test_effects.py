@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.core.canonical import canonical
@@ -123,7 +123,7 @@ def expected(rows: list[dict[str, Any]]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES, st.randoms())
 def test_it_is_sha256_over_rfc_8785(rows: list[dict[str, Any]], random: Any) -> None:
     assert digest(rows) == expected(rows)
@@ -131,7 +131,7 @@ def test_it_is_sha256_over_rfc_8785(rows: list[dict[str, Any]], random: Any) -> 
     assert digest([{**row, "ordinal": 7, "wave": 3, "id_id": None} for row in rows]) == expected(rows)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES.filter(lambda rows: len(rows) > 2))
 def test_pieces_of_work_do_not_matter(rows: list[dict[str, Any]]) -> None:
     whole = digest(rows)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, parse_type
@@ -131,7 +131,7 @@ def table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist([{**row, "ordinal": i} for i, row in enumerate(rows)], LAYOUT.plan_schema())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(RUNS, st.integers(1, 3))
 def test_folding_is_what_the_oracle_says(runs: Any, piece: int) -> None:
     expected: dict[tuple[str, int], Row] = {}

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -497,6 +498,20 @@ else:
     sys.stdin.readline()
     state.close()
 """
+
+
+def test_stores_made_at_the_same_moment(tmp_path):
+    """Turning the log on is refused while another process is doing so; that is waited for."""
+    (tmp_path / ".erpoa").mkdir()
+    other = sqlite3.connect(tmp_path / ".erpoa" / "control.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE made_elsewhere (x)")
+    other.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(0.3, lambda: other.execute("ROLLBACK"))
+    timer.start()
+    with open_writer(tmp_path, "dev") as state:
+        assert state.serial == 0
+    timer.join()
+    other.close()
 
 
 def test_of_two_writers_one_waits_outside(tmp_path):
