@@ -34,9 +34,8 @@ def test_what_the_engine_parses_means_the_same_here(type_):
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
         for text in TEXTS:
-            parsed = db.execute(
-                f"SELECT {value('v', field)} FROM (SELECT ?::VARCHAR AS v)", [text]
-            ).fetchone()[0]
+            sql = f"SELECT {value('v', field)} AS v FROM (SELECT ?::VARCHAR AS v)"
+            parsed = db.execute(sql, [text]).to_arrow_table()["v"][0].as_py()
             found = meaning(text, field.type)
             if parsed is not None:
                 assert found == parsed, text

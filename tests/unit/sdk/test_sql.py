@@ -38,7 +38,7 @@ def test_exactly_the_bad_rows_are_refused_and_all_others_are_in_place(seed):
         written[:] = [n for part in done for n in part["n"].to_pylist()]
 
     rows = pa.RecordBatch.from_pydict({"n": pa.array(range(size), pa.int64())})
-    place_by_halves(rows, place, undo_to, lambda at, error: refused.setdefault(at, str(error)), (Refused,))
+    place_by_halves(rows, place, undo_to, lambda at, error: refused.update({at: str(error)}), (Refused,))
     assert written == [n for n in range(size) if n not in bad]
     assert refused == {at: str(at) for at in bad}
     if not bad:
