@@ -14,8 +14,8 @@ from erpoa_cli.project.functions import Inputs, scalar
 from erpoa_cli.project.locate import PROJECT_FILE, Found, decoded
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
-from erpoa_cli.project.parse import parse
-from erpoa_cli.project.template import OPENING, TemplateProblem
+from erpoa_cli.project.template import OPENING
+from erpoa_cli.project.template_problem import TemplateProblem
 
 Path = tuple[str | int, ...]
 
@@ -57,8 +57,12 @@ def read_documents(found: Found, notes: Notes, cache: Cache) -> dict[str, Docume
         templated = kind != "contract" and OPENING.search(text) is not None
         if (entry := cache.get(key)) is not None:
             node = Node(entry[0], entry[1], name)
-            documents[name] = Document(name, kind, node, key, templated, clean=True)
+            documents[name] = Document(
+                name, kind, node, key, templated, clean=not templated, cacheable=not templated
+            )
             continue
+        from erpoa_cli.project.parse import parse  # noqa: PLC0415 - PyYAML costs 0.1 s; a warm cache does without
+
         parsed = parse(text)
         for problem in parsed.problems:
             at = Location(name, problem.line, problem.column)
@@ -69,7 +73,10 @@ def read_documents(found: Found, notes: Notes, cache: Cache) -> dict[str, Docume
             else:
                 continue
         document = Document(name, kind, Node(parsed.data, parsed.mark, name), key, templated)
-        document.cacheable = not (parsed.problems or parsed.decimals or templated)
+        exact = not (parsed.problems or parsed.decimals)
+        document.cacheable = exact and not templated
+        if exact and templated:
+            cache.put(key, [parsed.data, parsed.mark])
         documents[name] = document
     return documents
 

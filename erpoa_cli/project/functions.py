@@ -10,7 +10,8 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.secrets import SecretChain, SecretsUnreadable
-from erpoa_cli.project.template import TemplateProblem, Templates
+from erpoa_cli.project.template import Templates
+from erpoa_cli.project.template_problem import TemplateProblem
 
 SCHEMAS = {"source": "source", "ref": "model", "actual": "actual"}
 """Function → staging schema of the relations it names."""

@@ -17,7 +17,8 @@ from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
 from erpoa_cli.project.scope import Scope
 from erpoa_cli.project.secrets import SecretChain
-from erpoa_cli.project.template import OPENING, TemplateProblem
+from erpoa_cli.project.template import OPENING
+from erpoa_cli.project.template_problem import TemplateProblem
 
 DEFAULT_ENVIRONMENT = "default"
 _EMPTY: Node = Node({}, [1, 1, {}], "erpoa.yml")

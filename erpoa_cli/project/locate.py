@@ -9,9 +9,9 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
 from erpoa_cli.project.notes import Notes
-from erpoa_cli.project.parse import MAX_BYTES
 
 PROJECT_FILE = "erpoa.yml"
+MAX_BYTES = 1_000_000
 MAX_SEED_BYTES = 64_000_000
 MAX_FILES = 20_000
 # folder → kinds of files read there; the kind of a .yml is its schema

@@ -13,7 +13,8 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.functions import SCHEMAS, Inputs, model_templates
 from erpoa_cli.project.scope import Scope
-from erpoa_cli.project.template import Rendered, TemplateProblem, Templates, line_column
+from erpoa_cli.project.template import Rendered, Templates, line_column
+from erpoa_cli.project.template_problem import TemplateProblem
 
 _FUNCTIONS = {schema: function for function, schema in SCHEMAS.items()}
 

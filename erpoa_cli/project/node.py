@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Location
-from erpoa_cli.project.parse import Mark
+
+# The position of a value: [line, column], followed for a mapping by {key: [line, column, mark of the value]}
+# and for a sequence by [mark, …]. Lists, so that the cache keeps them as JSON.
+Mark = list[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: large projects make 100,000 of them, and frozen ones take thrice the time
 class Node:
     """*data* is plain (dict, list, str, int, Decimal, bool, None, or Secret where a template made one)."""
 

@@ -14,13 +14,10 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES = 1_000_000
+from erpoa_cli.project.node import Mark
+
 MAX_DEPTH = 40
 MAX_NODES = 100_000
-
-# The position of a value: [line, column], followed for a mapping by {key: [line, column, mark of the value]}
-# and for a sequence by [mark, …]. Lists, so that the cache keeps them as JSON.
-Mark = list[Any]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: dict[str, Any] = dict.fromkeys(("", "~", "null", "Null", "NULL"))

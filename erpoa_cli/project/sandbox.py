@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.project.template import MAX_OUTPUT, TemplateProblem
+from erpoa_cli.project.template_problem import MAX_OUTPUT, TemplateProblem
 
 _REMEDY = "Templates only name things; compute in SQL."
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from erpoa_cli.core.secret import Secret
-from erpoa_cli.project.parse import parse
 
 PREFIX = "ERPOA_SECRET_"
 
@@ -65,6 +64,8 @@ class SecretChain:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    from erpoa_cli.project.parse import parse  # noqa: PLC0415 - PyYAML costs 0.1 s; most projects have no such file
+
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

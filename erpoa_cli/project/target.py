@@ -26,8 +26,7 @@ from erpoa_cli.core.target import (
     Target,
     TargetField,
 )
-from erpoa_cli.project.node import Node
-from erpoa_cli.project.parse import Mark
+from erpoa_cli.project.node import Mark, Node
 from erpoa_cli.project.scope import Entry, Scope, own, share
 from erpoa_cli.project.target_field import Side, build_field, is_lines
 

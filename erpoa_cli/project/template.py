@@ -13,20 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_OUTPUT = 1_000_000
+from erpoa_cli.project.template_problem import MAX_OUTPUT, TemplateProblem
+
 OPENING = re.compile(r"\{[{%#]")
 _PIECE = re.compile(
     r"""\{\{(?P<expression>(?:[^'"}]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}(?!\}))*)\}\}|\{\#(?:.*?)\#\}""",
     re.DOTALL,
 )
-
-
-class TemplateProblem(Exception):
-    """An expression that cannot be evaluated; `offset` is where it starts in the text."""
-
-    def __init__(self, code: str, summary: str, remedy: str, offset: int = 0) -> None:
-        super().__init__(summary)
-        self.code, self.summary, self.remedy, self.offset = code, summary, remedy, offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,11 +77,13 @@ def test_where_nothing_can_be_written_nothing_is(root: Path, write: Callable[...
 
 
 def test_a_warm_look_loads_no_heavy_library(root: Path):
+    systems = "systems: {erp: {plugin: sqlite, config: {path: \"{{ env('ERP', 'erp.db') }}\"}}, oa: {plugin: sqlite}}\n"
+    (root / "systems/s.yml").write_text(systems, encoding="utf-8")
     load_findings(root, getenv=lambda _: None)
     script = (
         "import sys; from pathlib import Path; from erpoa_cli.project import load_findings; "
         f"assert load_findings(Path({str(root)!r}))[0]; "
-        "print([m for m in ('jinja2', 'jsonschema', 'sqlglot', 'duckdb', 'pyarrow') if m in sys.modules])"
+        "print([m for m in ('yaml', 'jinja2', 'jsonschema', 'sqlglot', 'duckdb', 'pyarrow') if m in sys.modules])"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     done = subprocess.run(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erpoa_cli.project.template import TemplateProblem, Templates
+from erpoa_cli.project.template import Templates
+from erpoa_cli.project.template_problem import TemplateProblem
 
 TEMPLATES = Templates({"one": lambda: 1, "same": lambda text: text, "names": lambda *texts: "+".join(texts)})
 
