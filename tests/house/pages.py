@@ -96,6 +96,8 @@ def _help(*words: str) -> str:
 def diagnostics() -> str:
     """docs/diagnostics.md: the catalogue of codes."""
     parts = [DIAGNOSTICS]
-    for code in sorted(CATALOGUE.values(), key=lambda c: (c.id[0], c.id)):
-        parts.append(f"## {code.id}: {code.title}\n\n{code.meaning}\n\n*What to do:* {code.remedy}\n")
+    parts += [
+        f"## {code.id}: {code.title}\n\n{code.meaning}\n\n*What to do:* {code.remedy}\n"
+        for code in sorted(CATALOGUE.values(), key=lambda c: (c.id[0], c.id))
+    ]
     return "\n".join(parts).rstrip("\n") + "\n"

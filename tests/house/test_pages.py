@@ -53,6 +53,8 @@ def test_commands_have_the_summary_that_the_list_gives():
     with_app = {
         name
         for name in files
-        if re.search(r"^app = application", (ROOT / "erpoa_cli" / "cli" / f"{name}.py").read_text(), re.M)
+        if re.search(
+            r"^app = application", (ROOT / "erpoa_cli" / "cli" / f"{name}.py").read_text(), re.MULTILINE
+        )
     }
     assert with_app == set(ENTRIES)
