@@ -32,7 +32,6 @@ from erpoa_cli.engine.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import PlanFile, StateReader, load_sealer
 
-
 _WRITTEN = "list_distinct(list_concat(fields, coalesce(second, [])))"  # by the first step or the second
 
 
