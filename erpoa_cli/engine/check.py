@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from graphlib import CycleError
+from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
 from erpoa_cli.core.project import Project
@@ -15,6 +16,7 @@ from erpoa_cli.engine.abilities import Conforms, judge_systems
 from erpoa_cli.engine.bound import Bound, build_order, declared
 from erpoa_cli.engine.feed import bind_target, expected_actual
 from erpoa_cli.engine.model import bind_model, bind_tests
+from erpoa_cli.engine.seed import load_seed
 from erpoa_cli.engine.staging import Staging
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # nothing runs while checking
@@ -41,10 +43,12 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                 staging.create("source", name, relations[name])
             elif name in project.seeds:
                 relations[name] = project.seeds[name].fields
-                staging.create("model", name, relations[name])
+                for finding in load_seed(staging, Path(project.root), project.seeds[name], relations[name]):
+                    findings.add(finding)
             else:
-                _actuals(project, name, relations, staging, findings)
-                fields = bind_model(project, project.transforms[name], relations, staging, findings)
+                known = _actuals(project, name, relations, staging, findings)
+                model = project.transforms[name]
+                fields = bind_model(project, model, relations, staging, findings) if known else None
                 if fields is not None:
                     relations[name] = fields
                     staging.create("model", name, fields)
@@ -79,11 +83,15 @@ def _actuals(
     relations: Mapping[str, tuple[Field, ...]],
     staging: Staging,
     findings: Findings,
-) -> None:
-    """Empty relations for the targets whose rows *model* reads."""
+) -> bool:
+    """Empty relations for the targets whose rows *model* reads; False, with findings, where a type is unknown."""
+    whole = True
     for name in project.transforms[model].actuals:
         fields, unknown = expected_actual(project, project.targets[name], relations)
-        staging.create("actual", name, fields)
+        if unknown:
+            whole = False
+        else:
+            staging.create("actual", name, fields)
         for field in unknown:
             findings.add(
                 Diagnostic(
@@ -94,6 +102,7 @@ def _actuals(
                     at=project.transforms[model].at,
                 )
             )
+    return whole
 
 
 __all__ = ["Bound", "Conforms", "check", "check_findings"]

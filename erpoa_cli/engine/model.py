@@ -199,7 +199,7 @@ def place(path: Path, sql: str, problem: SqlProblem) -> tuple[int, int, str]:
     position = start + len(problem.before) if start >= 0 else -1
     if position < 0:
         return problem.line, 0, written
-    if written != rendered:
+    if not written.startswith(rendered[:position]):  # a template call stands before the place
         rest = rendered[position:]
         position = written.find(rest) if written.count(rest) == 1 else -1
     return problem.line, position + 1, written

@@ -21,19 +21,22 @@ _LINE = "?line"  # no column of a seed is called so
 
 
 def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field]) -> list[Diagnostic]:
-    """Read *seed* into `model."NAME"`; what is wrong with its values is told with file and line.
+    """Read *seed* into `model."NAME"`; what is wrong with the file or its values is told with its line.
 
     An empty cell is an empty text; where the field's `nulls` say so, NULL."""
-    (header_line, header), *lines = _rows(root, seed)
-    if header != [f.name for f in fields]:
-        raise _unreadable(seed, "its columns changed while the command ran", header_line)
+    place = Place(schema="model", name=seed.name, listing=seed.name, key=seed.key)
+    staging.create("model", seed.name, fields)
+    held.prepare(staging, seed.name)
+    try:
+        (header_line, header), *lines = _rows(root, seed)
+        if header != [f.name for f in fields]:
+            raise _unreadable(seed, "its columns changed while the command ran", header_line)
+    except Failure as failure:
+        return list(failure.diagnostics)
     columns = {f.name: pa.array([cells[i] for _, cells in lines], pa.utf8()) for i, f in enumerate(fields)}
     table = pa.table({**columns, _LINE: pa.array([line for line, _ in lines], pa.int64())})
     read = staging.compare(parsing(table.schema, (*fields, Field(_LINE, INTEGER))), {"incoming": table})
     problems = list(_problems(seed, read, fields))
-    place = Place(schema="model", name=seed.name, listing=seed.name, key=seed.key)
-    staging.create("model", seed.name, fields)
-    held.prepare(staging, seed.name)
     names = ", ".join(identifier(f.name) for f in fields)
     staging.insert("model", seed.name, read, f"SELECT {names} FROM incoming")
     hold_keys(staging, place, fields)

@@ -76,15 +76,6 @@ class TimedOut(SqlProblem):
     """A statement ran longer than it may."""
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn DuckDB's errors into `SqlProblem`."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise SqlProblem(f"{type(error).__name__}: {error}" if ": " not in str(error) else str(error)) from None
-
-
 class Staging:
     """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`.
 
@@ -106,6 +97,7 @@ class Staging:
         self._spill = _private_directory(root / ".erpoa" / "tmp") if root else None
         self._db = duckdb.connect(":memory:")
         self._lock = threading.Lock()
+        self._late = threading.Event()
         self.locked = False
         self.as_of = as_of
         for statement in _SETTINGS:
@@ -131,17 +123,17 @@ class Staging:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement whose rows nobody wants."""
-        with self._lock, told():
+        with self._lock, self._told():
             self._db.execute(sql, list(parameters) or None)
 
     def sql(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The rows of one query."""
-        with self._lock, told():
+        with self._lock, self._told():
             return self._db.execute(sql, list(parameters) or None).to_arrow_table()
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """The rows of one query, as a stream; independent of what is executed meanwhile."""
-        with told():
+        with self._told():
             return self._db.cursor().execute(sql).to_arrow_reader(_BATCH)
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -153,16 +145,25 @@ class Staging:
         """The columns of a query without running it: name, declared type (None: there is none), DuckDB's type.
 
         Only a single SELECT is described; anything else is a `SqlProblem`."""
-        with self._lock, told():
+        with self._lock, self._told():
             statements = self._db.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise SqlProblem("Parser Error: it is not one SELECT statement")
             try:
                 rows = self._db.sql(sql)
-            except duckdb.Error:
-                self._db.execute(f"EXPLAIN {sql}")  # refused too, and says where
-                raise
+            except duckdb.Error as error:
+                raise self._located(sql, error) from None
             return [(n, declared_type(t), str(t)) for n, t in zip(rows.columns, rows.types, strict=True)]
+
+    def _located(self, sql: str, error: duckdb.Error) -> SqlProblem:
+        """*error* with its place, which DuckDB tells only when a statement is executed."""
+        try:
+            self._db.execute(f"EXPLAIN\n{sql}")
+        except duckdb.Error as again:
+            problem = SqlProblem(str(again))
+            problem.line = max(0, problem.line - 1)
+            return problem
+        return SqlProblem(str(error))
 
     def syntax(self, sql: str) -> dict[str, Any]:
         """DuckDB's syntax tree of one SELECT; `{"error": true, …}` for what it cannot serialise."""
@@ -184,11 +185,11 @@ class Staging:
 
     def compare(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """The rows of a query over Arrow *tables*, by the names they are given."""
-        with self._feeding(tables) as cursor, told():
+        with self._feeding(tables) as cursor, self._told():
             return cursor.execute(sql).to_arrow_table()
 
     def _fed(self, sql: str, tables: Mapping[str, Any]) -> None:
-        with self._feeding(tables) as cursor, told():
+        with self._feeding(tables) as cursor, self._told():
             cursor.execute(sql)
 
     @contextmanager
@@ -213,11 +214,11 @@ class Staging:
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
-        """Statements within are interrupted after *seconds*, with `TimedOut`."""
-        late = threading.Event()
+        """A statement within that is still running after *seconds* is stopped, with `TimedOut`."""
+        self._late.clear()
 
         def stop() -> None:
-            late.set()
+            self._late.set()
             self._db.interrupt()
 
         timer = threading.Timer(seconds, stop)
@@ -225,12 +226,20 @@ class Staging:
         timer.start()
         try:
             yield
-        except SqlProblem:
-            if late.is_set():
-                raise TimedOut(f"Timeout Error: it ran longer than {seconds:g} seconds") from None
-            raise
         finally:
             timer.cancel()
+            self._late.clear()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn DuckDB's errors into `SqlProblem`, what `limited` stopped into `TimedOut`."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if self._late.is_set():
+                raise TimedOut("Timeout Error: it takes too long and was stopped") from None
+            text = str(error)
+            raise SqlProblem(text if _CLASS.match(text) else f"{type(error).__name__}: {text}") from None
 
     def close(self) -> None:
         self._db.close()

@@ -13,7 +13,8 @@ from erpoa_cli.core.project import Transform
 from erpoa_cli.core.schema import Field, identifier
 from erpoa_cli.engine import held
 from erpoa_cli.engine.bound import Bound, inputs
-from erpoa_cli.engine.model import selected, sql_finding
+from erpoa_cli.engine.kept_key import carry, kept_key
+from erpoa_cli.engine.model import origins, selected, sql_finding
 from erpoa_cli.engine.quality import Tested, Unmapped, run_contract, run_data_test, run_test
 from erpoa_cli.engine.seed import load_seed
 from erpoa_cli.engine.staging import SqlProblem, Staging, relation
@@ -24,7 +25,8 @@ SECONDS = 600.0  # the longest a single model may take
 @dataclass(slots=True)
 class Built:
     """What building gave. `blocked`: relations that must not be used, with the reason; `held`: rows set aside per
-    relation, `keyless`: those of them that nobody can name; `tested`: every test and contract that ran."""
+    relation, `keyless`: those of them that nobody can name; `kept`: (model, relation) where the rows held of the
+    relation are held of the model too, by the same key; `tested`: every test and contract that ran."""
 
     bound: Bound
     reads: Mapping[str, Read]
@@ -32,6 +34,7 @@ class Built:
     blocked: dict[str, str] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     keyless: dict[str, int] = field(default_factory=dict)
+    kept: set[tuple[str, str]] = field(default_factory=set)
     tested: list[Tested] = field(default_factory=list)
 
     @property
@@ -48,11 +51,18 @@ class Built:
         asked = {t for n in self.bound.made_of(name) if n in models for t in models[n].actuals}
         actuals = sorted(f"actual.{target}" for target in asked)
         reasons += [_unproven(actual, self.reads.get(actual), empty=True) for actual in actuals]
-        for behind in sorted(self.bound.made_of(name)):
-            lost = self.keyless.get(behind, 0) if behind == name else self.held.get(behind, 0)
-            if lost:
-                reasons.append(f"{lost} rows of {behind} are held")
+        reasons += self._lost(name)
         return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+    def _lost(self, name: str) -> list[str]:
+        """Rows set aside in or behind *name* of which nobody can tell which rows of *name* they would be."""
+        reasons = [f"{n} rows of {name} are held and have no key"] if (n := self.keyless.get(name)) else []
+        for behind in inputs(self.bound.project, name):
+            if self.held.get(behind) and (name, behind) not in self.kept:
+                reasons.append(f"{self.held[behind]} rows of {behind} are held")
+            reasons += self._lost(behind)
+        return reasons
 
 
 def _unproven(name: str, read: Read | None, *, empty: bool = False) -> str:
@@ -105,6 +115,7 @@ def _build(name: str, built: Built, staging: Staging) -> int:
         built.diagnostics += findings
         if findings:
             built.blocked[name] = findings[0].summary
+            return 0
         tests, key, contract = seed.tests, seed.key, ""
     else:
         model = project.transforms[name]
@@ -141,7 +152,22 @@ def _select(model: Transform, fields: Iterable[Field], built: Built, staging: St
         built.diagnostics.append(replace(finding, code="E0353"))
         built.blocked[model.name] = finding.summary
         return False
+    _carry_held(model, built, staging)
     return True
+
+
+def _carry_held(model: Transform, built: Built, staging: Staging) -> None:
+    """Hold of *model* what is held of the relations whose key it keeps."""
+    behind = [name for name in inputs(built.bound.project, model.name) if built.held.get(name)]
+    if not behind or not model.key:
+        return
+    names = [f.name for f in built.bound.relations[model.name]]
+    known = dict(zip(names, origins(model, names, built.bound.relations, staging), strict=True))
+    tree = staging.syntax(selected(model.sql))
+    for name in behind:
+        if columns := kept_key(tree, known, model.key, name, built.bound.key(name)):
+            carry(staging, name, model.name, columns)
+            built.kept.add((model.name, name))
 
 
 def _take(name: str, tested: Tested, built: Built) -> None:
