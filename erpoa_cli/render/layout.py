@@ -56,7 +56,10 @@ def cut(text: str, cells: int) -> tuple[str, str]:
 
 def elide(text: str, cells: int) -> str:
     """*text* within *cells*, its end replaced by an ellipsis when it is longer."""
-    return text if width(text) <= cells else cut(text, max(1, cells - 1))[0] + "…"
+    if width(text) <= cells:
+        return text
+    head, _ = cut(text, max(1, cells - 1))
+    return head + "…" if width(head) < cells else "…"
 
 
 def chunks(text: str, cells: int) -> Iterator[str]:
