@@ -29,9 +29,9 @@ class Bound:
     @cached_property
     def sensitive(self) -> bool:
         """Whether any value that is read or written must not lie open on a disk."""
-        fields = (f for fields in self.relations.values() for f in fields)
-        wanted = (f for target in self.targets.values() for f in target.fields)
-        return any(f.sensitivity.sealed for f in (*fields, *wanted))
+        kept = (f.sensitivity for fields in self.relations.values() for f in fields)
+        wanted = (f.sensitivity for target in self.targets.values() for f in target.fields)
+        return any(sensitivity.sealed for sensitivity in (*kept, *wanted))
 
     def needed(self, names: Iterable[str]) -> frozenset[str]:
         """*names* and every relation that must be there to build and test them."""

@@ -1,5 +1,7 @@
 """Text → declared type in DuckDB, against Python's own int, Decimal, datetime and zoneinfo."""
 
+# ruff: noqa: DTZ001 - local times without zone are what is tested
+
 from __future__ import annotations
 
 import re
@@ -37,7 +39,9 @@ def reads(type_: str, text: str | None, **more: Any) -> Any:
 
 NUMBERS = st.one_of(
     st.from_regex(r"[+-]?[0-9]{0,25}(\.[0-9]{0,12})?", fullmatch=True),
-    st.sampled_from(["", " 1", "1 ", "1e3", "NaN", "inf", "-0", "0x1", "1_000", "１２", "١", "1,000", "--1", "."]),
+    st.sampled_from(
+        ["", " 1", "1 ", "1e3", "NaN", "inf", "-0", "0x1", "1_000", "１２", "١", "1,000", "--1", "."]
+    ),
 )
 
 
@@ -90,7 +94,9 @@ def test_dates_are_iso_dates_that_exist(day: date, pattern: str):
     assert reads("date", text) == (day if iso else BAD)
 
 
-@pytest.mark.parametrize("text", ["2023-02-29", "0000-01-01", "2024-13-01", "2024-1-5", "2024-01-05 ", "", "今天"])
+@pytest.mark.parametrize(
+    "text", ["2023-02-29", "0000-01-01", "2024-13-01", "2024-1-5", "2024-01-05 ", "", "今天"]
+)
 def test_what_is_no_date_is_held(text: str):
     assert reads("date", text) is BAD
 
@@ -230,5 +236,16 @@ def test_nulls_and_empty_and_blank_are_told_apart():
 
 
 def test_hostile_text_stays_text():
-    texts = ["'; DROP TABLE x; --", "供应商\u202e\u2066", "\x1b[31m", "😀", "0012", "a\nb", '"', "\\", "%s", "{{ x }}"]
+    texts = [
+        "'; DROP TABLE x; --",
+        "供应商\u202e\u2066",
+        "\x1b[31m",
+        "😀",
+        "0012",
+        "a\nb",
+        '"',
+        "\\",
+        "%s",
+        "{{ x }}",
+    ]
     assert read(Field("x", parse_type("string"), nulls=("'; --",)), [*texts]) == texts

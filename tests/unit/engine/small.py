@@ -49,7 +49,7 @@ class Small:
         return self.last
 
     def bound(self) -> Bound:
-        return check(load(self.root, getenv={}.get), conforms)
+        return check(load(self.root, getenv=lambda _: None), conforms)
 
     def findings(self) -> list[Diagnostic]:
         try:

@@ -287,7 +287,7 @@ class Odd(Connector):
 
 class OddSession(Readable):
     def read(self, request: ReadRequest) -> BatchReading:
-        return Odd.answer(request)  # type: ignore[no-any-return]
+        return Odd.answer(request)
 
     def check(self) -> Any: ...
 
