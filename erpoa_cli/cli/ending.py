@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -136,6 +137,8 @@ def _put(options: Options, content: str) -> None:
     content = MASKER.masked(content)
     path = file_of(options)
     if path is None:
+        if options.format is not Format.TEXT and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # what machines read does not depend on the locale
         sys.stdout.write(content)
         sys.stdout.flush()
         return

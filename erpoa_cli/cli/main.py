@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -12,6 +13,9 @@ def run() -> None:
 
         print(f"erpoa {__version__}")
         return
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that lacks a character is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     from erpoa_cli.cli.program import main
 
     sys.exit(main(arguments))
