@@ -37,8 +37,8 @@ class Unparsed:
 def meaning(text: str | None, type_: Type) -> Any:
     """The value of *type_* that *text* spells: `7.0920` and `7.092` mean one decimal, `…12:00:00+00:00` and
     `…20:00:00+08:00` one instant. None is None; `Unparsed` when it spells none. An instant without offset is UTC."""
-    if text is None:
-        return None
+    if text is None or type_.kind is Kind.STRING:
+        return text
     if type_.kind in _FORMS and not _FORMS[type_.kind].fullmatch(text):
         return Unparsed(text)  # Python also reads full-width digits, underscores and blanks around
     try:

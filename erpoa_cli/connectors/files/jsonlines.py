@@ -107,7 +107,8 @@ class JsonLines(Layout):
         empty = True
         for row in self._rows(content, faults):
             rows.append(row)
-            unseen -= {path for path in unseen if path in row or path.partition(".")[0] in row}
+            if unseen:
+                unseen -= {path for path in unseen if path in row or path.partition(".")[0] in row}
             empty = False
             if len(rows) == _ROWS:
                 yield _batch(schema, fields, rows)
