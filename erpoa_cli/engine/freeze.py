@@ -12,6 +12,7 @@ from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.target import Ownership, Target
 from erpoa_cli.engine.effects import effects_digest
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Layout, Sealer, write_plan
@@ -70,6 +71,7 @@ def freeze(
                 "object": columns.object,
                 "identity": identities[name],
                 "measure": measured.get(name, {}),
+                "uncompared": _uncompared(project.targets[name]),
             }
             for name, columns in layouts.items()
         },
@@ -78,6 +80,13 @@ def freeze(
         tables=tables,
         sealer=sealer,
     )
+
+
+def _uncompared(target: Target) -> dict[str, str]:
+    """Fields whose difference no plan shows, with the reason: reviewers must know where they are not looking."""
+    ignored = {f.name: "compare: ignore" for f in target.fields if any(c.kind == "ignore" for c in f.compare)}
+    theirs = {f.name: f"mastered by {target.system}" for f in target.fields if f.ownership is Ownership.THEIRS}
+    return {**ignored, **theirs}
 
 
 def _rows(staging: Staging, columns: Layout, where: str) -> pa.Table:
