@@ -69,7 +69,7 @@ def read_documents(found: Found, notes: Notes, cache: Cache) -> dict[str, Docume
             notes.error(problem.code, at, problem.summary, problem.remedy)
         if parsed.data is None:
             if name == PROJECT_FILE and not parsed.problems:
-                parsed.data = {}
+                parsed.data, parsed.mark = {}, [1, 1, {}]
             else:
                 continue
         document = Document(name, kind, Node(parsed.data, parsed.mark, name), key, templated)
