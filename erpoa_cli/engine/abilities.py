@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Location
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project, Source, System
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import Target
-from erpoa_cli.engine.connect import Installed, discovered, missing_connector
+from erpoa_cli.engine.connect import Installed, discovered, missing_connector, resolved
 from erpoa_cli.sdk.connector import Connector, Readable, Writable
 
 Conforms = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, str]]]
@@ -30,6 +31,7 @@ def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
         known[system.name] = connector
         yield from _misfits(f"system {system.name}", "config", system.config, connector.config_schema, conforms, system.at)
         yield from _open_secrets(system, connector)
+        yield from _stray_paths(system, connector, Path(project.root))
     for source in project.sources.values():
         if found := known.get(source.system):
             yield from _source(source, found, conforms)
@@ -74,6 +76,13 @@ def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagno
                 "erpoa.yml says secrets are; change it, for it may have been seen.",
                 at=system.at,
             )
+
+
+def _stray_paths(system: System, connector: type[Connector], root: Path) -> Iterator[Diagnostic]:
+    try:
+        resolved(system, connector, root)
+    except Failure as failure:
+        yield from failure.diagnostics
 
 
 def _source(source: Source, connector: type[Connector], conforms: Conforms) -> Iterator[Diagnostic]:

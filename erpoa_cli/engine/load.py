@@ -190,12 +190,24 @@ def typed(staging: Staging, reading: Reading, fields: Sequence[Field]) -> pa.Tab
 
     A value that does not parse is `Failure` E0320: what was just written must be readable."""
     if problem := mismatch(reading.schema, fields):
-        raise Failure(Diagnostic("E0313", f"a connector broke its contract: {problem}"))
+        raise Failure(
+            Diagnostic(
+                "E0313",
+                f"a connector broke its contract: {problem}",
+                remedy="Report the connector's name and version to its author.",
+            )
+        )
     table = pa.Table.from_batches(list(reading), reading.schema)
     read = staging.compare(parsing(table.schema, fields), {"incoming": table})
     troubles = read.column(TROUBLE).drop_null()
     if len(troubles):
         name = troubles[0].as_py()[0][0]
         field = next(f for f in fields if f.name == name)
-        raise Failure(Diagnostic("E0320", f"a value of {name} that was read back is not {expected(field)}"))
+        raise Failure(
+            Diagnostic(
+                "E0320",
+                f"a value of {name} that was read back is not {expected(field)}",
+                remedy="Look at the row in its system; `erpoa resume` goes on when it is mended.",
+            )
+        )
     return read.drop_columns([TROUBLE]).cast(pa.schema([(f.name, arrow_type(f.type)) for f in fields]))

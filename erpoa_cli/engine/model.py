@@ -179,7 +179,7 @@ def sql_finding(project: Project, what: str, file: str, sql: str, problem: SqlPr
         "E0330",
         f"{what}: {problem.summary}",
         detail=problem.kind,
-        remedy=problem.hint,
+        remedy=problem.hint or "Correct the SQL at the place shown.",
         at=Location(file, line, column),
         snippet=snippet,
     )

@@ -72,7 +72,12 @@ def _describe(target: Target, connections: Connections) -> ObjectInfo | None:
             infos = session.objects([target.object])
         except SystemFailure as error:
             raise Failure(
-                Diagnostic("E0311", f"system {target.system} cannot describe {target.object}: {error}", at=target.at)
+                Diagnostic(
+                    "E0311",
+                    f"system {target.system} cannot describe {target.object}: {error}",
+                    remedy="`erpoa doctor` looks at the connection.",
+                    at=target.at,
+                )
             ) from None
     return infos[0] if infos else None
 
@@ -124,7 +129,12 @@ def _nowhere(target: Target) -> Diagnostic:
 def _judge(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
     """What the object cannot do that *target* wants."""
     if not info.writable:
-        yield Diagnostic("E0317", f"target {target.name}: {info.address} cannot be written to", at=target.at)
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address} cannot be written to",
+            remedy="Check `read_only` of the system and the privileges of its user; a view cannot be a target.",
+            at=target.at,
+        )
     if not (target.id or info.id):
         yield Diagnostic(
             "E0317",
@@ -155,9 +165,21 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             at=field.at,
         )
     elif own.type is None:
-        yield Diagnostic("E0317", f"target {target.name}: {info.address}.{field.name}: {own.refused}", at=field.at)
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address}.{field.name} cannot be kept exactly",
+            detail=own.refused,
+            remedy="Leave the field out, or change the column's type in the system.",
+            at=field.at,
+        )
     elif field.type is None:
-        yield Diagnostic("E0318", f"target {target.name}: the type of {field.name} cannot be found out", at=field.at)
+        yield Diagnostic(
+            "E0318",
+            f"target {target.name}: the type of {field.name} cannot be found out",
+            detail="What it refers to is not described by its system.",
+            remedy="`erpoa discover` shows what the systems describe.",
+            at=field.at,
+        )
     elif not _fits(field.type, own.type):
         yield Diagnostic(
             "E0318",

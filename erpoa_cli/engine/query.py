@@ -178,4 +178,8 @@ def _nodes(node: Any, member: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _refused(what: str, remedy: str = "") -> Diagnostic:
-    return Diagnostic("E0370", f"the query cannot be answered: {what}", remedy=remedy)
+    return Diagnostic(
+        "E0370",
+        f"the query cannot be answered: {what}",
+        remedy=remedy or "Write one SELECT over source.x, model.x or actual.x; `erpoa ls` lists them.",
+    )

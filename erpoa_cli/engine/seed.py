@@ -66,7 +66,8 @@ def _rows(root: Path, seed: Seed) -> Iterator[tuple[int, list[str]]]:
 
 def _unreadable(seed: Seed, what: str, line: int) -> Failure:
     at = Location(seed.file, line)
-    return Failure(Diagnostic("E0340", f"seed {seed.name}: {what}", at=at), exit=Exit.INVALID)
+    remedy = "A seed is CSV in UTF-8: a header, then rows with as many cells."
+    return Failure(Diagnostic("E0340", f"seed {seed.name}: {what}", remedy=remedy, at=at), exit=Exit.INVALID)
 
 
 def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field]) -> Iterator[Diagnostic]:
@@ -76,14 +77,24 @@ def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field]) -> Iterator[D
         for name, text in row[TROUBLE]:
             yield Diagnostic(
                 "E0341",
-                f"seed {seed.name}: {name} {text!r} is not {expected(known[name])}",
+                f"seed {seed.name}: {name} {_quoted(known[name], text)} is not {expected(known[name])}",
+                remedy="Correct the cell, or declare `type`, `format` or `nulls` of the column in seeds/*.yml.",
                 at=Location(seed.file, row[_LINE]),
             )
+
+
+def _quoted(field: Field, text: str) -> str:
+    return "(sensitive)" if field.sensitivity.sealed else repr(text)
 
 
 def _key_problems(staging: Staging, seed: Seed) -> list[Diagnostic]:
     rows = staging.sql(f"SELECT DISTINCT key, reason FROM {relation('held', seed.name)} ORDER BY ALL LIMIT {_SHOWN}")
     return [
-        Diagnostic("E0341", f"seed {seed.name}: {row['reason']}: {row['key'] or ''}".rstrip(": "), at=Location(seed.file))
+        Diagnostic(
+            "E0341",
+            f"seed {seed.name}: {row['reason']}: {row['key'] or ''}".rstrip(": "),
+            remedy="Give every row a key of its own.",
+            at=Location(seed.file, 1),
+        )
         for row in rows.to_pylist()
     ]

@@ -181,4 +181,5 @@ def _text(value: Any) -> str | None:
 
 def _cannot(test: UnitTest, what: str, remedy: str = "") -> Failure:
     at: Location = test.at
-    return Failure(Diagnostic("E0360", f"unit test {test.name}: {what}", remedy=remedy, at=at))
+    told = remedy or "Correct the rows of the test."
+    return Failure(Diagnostic("E0360", f"unit test {test.name}: {what}", remedy=told, at=at))
