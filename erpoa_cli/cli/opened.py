@@ -166,6 +166,12 @@ def plan_report(
     return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
 
 
+def is_run(loaded: Project, name: str) -> bool:
+    """Whether the state knows a run called *name*."""
+    with reading(loaded) as state:
+        return state.run(name) is not None
+
+
 def run_report(
     loaded: Project, run: str, *, full: bool = False, limit: int = 20, diagnostics: Sequence[Diagnostic] = ()
 ) -> PlanReport:

@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from erpoa_cli.cli.commands import ENTRIES, SECTIONS
-from erpoa_cli.cli.ending import Ending, finish, stop
 from erpoa_cli.cli.options import Format, Invocation, global_parameters, merged, with_parameters
 from erpoa_cli.cli.suggest import command_hint, option_hint
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
@@ -82,11 +81,19 @@ def main(arguments: Sequence[str]) -> int:
     invocation = Invocation(arguments)
     try:
         ending = _program().main(arguments, prog_name="erpoa", standalone_mode=False, obj=invocation)
-        return finish(invocation.options, ending) if isinstance(ending, Ending) else int(ending or 0)
+        if ending is None or isinstance(ending, int):  # help and completion are answered by Typer
+            return ending or 0
+        from erpoa_cli.cli.ending import finish
+
+        return finish(invocation.options, ending)
     except TyperException as error:
+        from erpoa_cli.cli.ending import stop
+
         invocation.options = replace(invocation.options, format=format_asked(arguments))
         return stop(invocation.options, _usage(error, arguments))
     except BaseException as error:  # noqa: BLE001 - here every error becomes words and an exit code
+        from erpoa_cli.cli.ending import stop
+
         return stop(invocation.options, error)
 
 

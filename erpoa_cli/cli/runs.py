@@ -63,10 +63,7 @@ def show(
 ) -> Ending:
     """Show what became of every change of a run."""
     project = opened.project(options)
-    with opened.reading(project) as state:
-        if state.run(run) is None:
-            raise Failure(
-                Diagnostic("E0605", f"no run {run!r}", remedy="`erpoa runs ls` lists them."),
-                exit=Exit.INVALID,
-            )
+    if not opened.is_run(project, run):
+        remedy = "`erpoa runs ls` lists them."
+        raise Failure(Diagnostic("E0605", f"no run {run!r}", remedy=remedy), exit=Exit.INVALID)
     return Ending(opened.run_report(project, run, full=full, limit=limit), full=full)

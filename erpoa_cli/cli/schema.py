@@ -15,8 +15,9 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
 app = application("Print published schemas.")
-_ANSWERS = files("erpoa_cli.render") / "schemas"
-_FILES = files("erpoa_cli.project") / "schemas"
+_PACKAGE = files("erpoa_cli")  # not the packages themselves: naming a schema loads neither
+_ANSWERS = _PACKAGE / "render" / "schemas"
+_FILES = _PACKAGE / "project" / "schemas"
 
 
 def kinds() -> dict[str, str]:
