@@ -154,7 +154,7 @@ class Connections:
         self.close()
 
 
-def resolved(system: System, connector: Connector, root: Path) -> dict[str, Any]:
+def resolved(system: System, connector: Connector | type[Connector], root: Path) -> dict[str, Any]:
     """The config of *system* with its paths made absolute: a relative one is taken from the project's directory
     and must stay inside it (`Failure` E0312); one that is written absolute, or from ~, is taken as it is."""
     config = dict(system.config)
