@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,9 +64,8 @@ class RunResult:
 
     @property
     def exit(self) -> Exit:
-        happened = {outcome for counts in self.outcomes.values() for outcome, n in counts.items() if n}
         codes = [Exit.SUCCESS]
-        if happened & _UNFINISHED or self.plan.members("held"):
+        if _left_over(self.outcomes) or self.plan.members("held"):
             codes.append(Exit.PARTIAL)
         if self.plan.members("conflicts"):
             codes.append(Exit.CONFLICTS)
@@ -75,6 +74,11 @@ class RunResult:
         elif self.diagnostics:
             codes.append(Exit.FAILURE)
         return worst(codes)
+
+
+def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:
+    """Some row is not as the plan wanted it."""
+    return any(n and outcome in _UNFINISHED for counts in outcomes.values() for outcome, n in counts.items())
 
 
 def apply(
@@ -153,26 +157,25 @@ class Walk:
         self._done: dict[str, list[int]] = {}
         self._outcomes: dict[str, Counter[Outcome]] = {}
         self._duplicates: list[Batch] = []
+        self._refused: set[tuple[str, int]] = set()
         self._deleted = False
         self._number = 0
 
     def run(self) -> RunResult:
         """Walk to the end, or to the first system that fails as a whole; close the run accordingly."""
-        status = RunStatus.APPLIED
         problems: tuple[Diagnostic, ...] = ()
         try:
             self._remember()
-            finished = self._write_all()
-            if not finished:
-                status = RunStatus.INTERRUPTED
+            status = self._write_all()
         except InDoubt as error:
             status, problems = RunStatus.IN_DOUBT, (_failed(error),)
         except SystemFailure as error:
             status, problems = RunStatus.INTERRUPTED, (_failed(error),)
-        if status is RunStatus.APPLIED and any(set(c) & _UNFINISHED for c in self._outcomes.values()):
+        if status is RunStatus.APPLIED and _left_over(self._outcomes):
             status = RunStatus.PARTIAL
         serial = self._journal.close(status)
-        return RunResult(self._journal.run, self._plan, status, serial, self._outcomes, problems)
+        outcomes = {target: +counts for target, counts in self._outcomes.items()}
+        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems)
 
     def _remember(self) -> None:
         """Take in what the journal holds; settle batches of which only the intent is known."""
@@ -200,20 +203,22 @@ class Walk:
             outcomes = perform(desk, ready, ask, verify=self._options.verify)
         self._record(batch, ready, number, outcomes, problems)
 
-    def _write_all(self) -> bool:
+    def _write_all(self) -> RunStatus:
+        """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
         sizes = {name: desk.batch_size for name, desk in self._desks.items()}
         for batch in batches(self._tables, sizes, self._done):
             if self._options.stop.is_set():
-                return False
-            if not self._write(batch):
-                return False
-        if self._deleted:  # what was refused as a duplicate may fit now
-            for batch in self._duplicates:
+                return RunStatus.INTERRUPTED
+            counts = self._write(batch)
+            if counts[Outcome.STALE] and self._desks[batch.target].target.on_stale is OnStale.ABORT:
+                return RunStatus.ABORTED
+        if self._deleted:  # what was refused as a duplicate may fit now; once
+            refused, self._duplicates = self._duplicates, []
+            for batch in refused:
                 self._write(batch)
-        return True
+        return RunStatus.APPLIED
 
-    def _write(self, batch: Batch) -> bool:
-        """Write one batch; False when its target wants the run stopped at stale rows and it has some."""
+    def _write(self, batch: Batch) -> Counter[Outcome]:
         desk, number = self._desks[batch.target], self._number
         self._number += 1
         self._listener(Started(f"write {batch.target}", desk.target.system, batch.rows.num_rows))
@@ -226,7 +231,7 @@ class Walk:
             outcomes = perform(desk, ready, ask, verify=self._options.verify)
         counts = self._record(batch, ready, number, outcomes, problems)
         self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
-        return not (counts[Outcome.STALE] and desk.target.on_stale is OnStale.ABORT)
+        return counts
 
     def _record(
         self,
@@ -254,18 +259,27 @@ class Walk:
         self._produced.remember(batch, results)
         self._done.setdefault(batch.target, []).extend(batch.ordinals)
         self._deleted |= batch.action is Action.DELETE
-        if batch.action is Action.CREATE:
-            refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
-            if len(refused):
-                rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
-                self._duplicates.append(
-                    Batch(batch.target, batch.wave, batch.step, batch.action, batch.fields, rows)
-                )
-        counts = Counter(
-            {Outcome(c["values"]): c["counts"] for c in results["outcome"].value_counts().to_pylist()}
-        )
-        self._outcomes.setdefault(batch.target, Counter()).update(counts)
+        told = results["outcome"].value_counts().to_pylist()
+        counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
+        total = self._outcomes.setdefault(batch.target, Counter())
+        total.update(counts)
+        total[Outcome.REJECTED] -= self._forget_refused(batch)
+        self._remember_refused(batch, results)
         return counts
+
+    def _remember_refused(self, batch: Batch, results: pa.Table) -> None:
+        """Keep the creates that were refused as duplicates, for another try."""
+        refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
+        if batch.action is Action.CREATE and len(refused):
+            rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
+            self._duplicates.append(replace(batch, rows=rows))
+            self._refused.update((batch.target, ordinal) for ordinal in refused.to_pylist())
+
+    def _forget_refused(self, batch: Batch) -> int:
+        """How many rows of *batch* were refused before: their new outcome stands for both."""
+        again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
+        self._refused -= again
+        return len(again)
 
 
 def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.schema import INTEGER, STRING
 from erpoa_cli.core.situation import Outcome
-from erpoa_cli.core.target import Column, Reference, Target, TargetField
+from erpoa_cli.core.target import Column, OnStale, Reference, Target, TargetField
 from erpoa_cli.engine.apply import ApplyOptions, RunResult, Walk
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.desk import desks
@@ -28,7 +29,7 @@ AT = Location("targets/t.yml", 1, 1)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DDL = """
 CREATE TABLE dept (id INTEGER PRIMARY KEY, code TEXT UNIQUE NOT NULL, name TEXT, boss INTEGER REFERENCES emp(id));
-CREATE TABLE emp (id INTEGER PRIMARY KEY, no INTEGER UNIQUE NOT NULL, name TEXT CHECK (name <> 'bad'),
+CREATE TABLE emp (id INTEGER PRIMARY KEY, no INTEGER UNIQUE NOT NULL, name TEXT UNIQUE CHECK (name <> 'bad'),
                   dept INTEGER NOT NULL REFERENCES dept(id));
 INSERT INTO dept (id, code, name) VALUES (7, '001', '财务部'), (8, '002', 'old');
 INSERT INTO emp VALUES (70, 1, '张伟', 7), (71, 2, 'gone', 8);
@@ -163,6 +164,10 @@ class World:
             systems={"oa": System(name="oa", plugin="sqlite", config={"path": "oa.db"}, at=AT)},
         )
         self.file = root / "plan.erpoaplan"
+        self.freeze(ROWS)
+
+    def freeze(self, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+        """Write the plan file with these changes."""
         write_plan(
             self.file,
             Header(
@@ -184,8 +189,8 @@ class World:
             guards=(),
             layouts=LAYOUTS,
             tables={
-                ("changes", name): pa.Table.from_pylist(rows, LAYOUTS[name].plan_schema())
-                for name, rows in ROWS.items()
+                ("changes", name): pa.Table.from_pylist(changes, LAYOUTS[name].plan_schema())
+                for name, changes in rows.items()
             },
         )
 
@@ -255,6 +260,27 @@ def test_everything_but_the_refused_row_is_written(world: World) -> None:
         )
 
 
+def test_a_create_refused_as_a_duplicate_is_tried_again_after_the_deletes(world: World) -> None:
+    """The new person has the name of one who is deleted in a later wave."""
+    with sqlite3.connect(world.database) as db:
+        db.execute("UPDATE emp SET name = '赵敏' WHERE no = 2")
+    rows = [{**row, "a_name": "赵敏"} if row["action"] == "delete" else row for row in ROWS["emp"]]
+    world.freeze({**ROWS, "emp": rows})
+    result = world.apply()
+    assert _contents(world) == AFTER
+    assert result.outcomes["emp"] == {Outcome.APPLIED: 3, Outcome.REJECTED: 1}
+
+
+def test_a_stale_row_gives_the_run_up_where_the_target_says_so(world: World) -> None:
+    with sqlite3.connect(world.database) as db:
+        db.execute("UPDATE dept SET name = 'theirs' WHERE code = '002'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "DEPT", replace(DEPT, on_stale=OnStale.ABORT))
+        result = world.apply()
+    assert (result.status, result.exit) == (RunStatus.ABORTED, Exit.PARTIAL)
+    assert world.sql("SELECT count(*) FROM emp") == [(2,)]
+
+
 def test_a_row_that_moved_since_the_plan_is_left_alone(world: World) -> None:
     with sqlite3.connect(world.database) as db:
         db.execute("UPDATE dept SET name = 'theirs' WHERE code = '002'")
@@ -280,7 +306,7 @@ def test_ctrl_c_stops_after_a_batch_and_resume_finishes(world: World) -> None:
     seen: list[int] = []
 
     class Stopping(Walk):
-        def _write(self, batch: Any) -> bool:
+        def _write(self, batch: Any) -> Any:
             seen.append(1)
             if len(seen) == 2:
                 options.stop.set()
