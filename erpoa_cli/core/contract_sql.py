@@ -14,6 +14,8 @@ from typing import Any
 from erpoa_cli.core.contract import Property
 from erpoa_cli.core.schema import Kind, Type, identifier, literal
 
+_ITEM = '"?item"'  # no column is called so
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _FORMATS = {
     "email": r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*",
     "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
@@ -21,7 +23,7 @@ _FORMATS = {
     "date-time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "uri": r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]*",
-    "ipv4": r"((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.|$)){4}",
+    "ipv4": rf"({_OCTET}\.){{3}}{_OCTET}",
 }
 
 
@@ -69,7 +71,7 @@ def _text_rules(schema: Any, column: str) -> Iterator[tuple[str, str]]:
         if form == "date":
             whole = f"{whole} OR TRY_CAST({column} AS DATE) IS NULL"
         if form == "date-time":
-            whole = f"{whole} OR TRY_CAST({column} AS TIMESTAMPTZ) IS NULL"
+            whole = f"{whole} OR TRY_CAST(upper({column}) AS TIMESTAMPTZ) IS NULL"
         yield whole, f"is no {form}"
 
 
@@ -92,11 +94,11 @@ def _list_rules(schema: Any, column: str, type_: Type) -> Iterator[tuple[str, st
     if "maxItems" in schema:
         yield f"len({column}) > {int(schema['maxItems'])}", f"has more than {schema['maxItems']} items"
     if schema.get("uniqueItems"):
-        yield f"len(list_distinct({column})) < len(list_filter({column}, lambda u: u IS NOT NULL))", "repeats an item"
+        yield f"len(list_distinct({column})) < len(list_filter({column}, lambda {_ITEM}: {_ITEM} IS NOT NULL))", "repeats an item"
     items = schema.get("items")
     if isinstance(items, dict) and type_.item:
-        for where, words in _member_rules(items, "i", type_.item):
-            yield f"len(list_filter({column}, lambda i: coalesce({where}, false))) > 0", f"has an item that {words}"
+        for where, words in _member_rules(items, _ITEM, type_.item):
+            yield f"len(list_filter({column}, lambda {_ITEM}: coalesce({where}, false))) > 0", f"has an item that {words}"
 
 
 def _member_rules(schema: Any, name: str, type_: Type) -> Iterator[tuple[str, str]]:

@@ -184,7 +184,7 @@ def _leaves(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f"x{depth}"
+            item = f'"?x{depth}"'  # no column is called so
             return f"list_transform({shaped}, lambda {item}: {_leaves(item, type_.item, depth + 1)})"
         case Kind.STRUCT:
             members = ", ".join(
@@ -205,7 +205,7 @@ def _leaf_broken(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f"y{depth}"
+            item = f'"?x{depth}"'
             found = f"list_filter({shaped}, lambda {item}: {_leaf_broken(item, type_.item, depth + 1)})"
             return f"coalesce(len({found}) > 0, false)"
         case Kind.STRUCT:
@@ -232,4 +232,4 @@ def _has_no_number(text: str) -> str:
 def _loses_digits(text: str) -> str:
     """A number with a fraction that is longer than a double keeps; it must be sent as text."""
     numbers = rf"regexp_extract_all({_unquoted(text)}, '[0-9]+\.[0-9]+|[0-9.]+[eE]')"
-    return f"len(list_filter({numbers}, lambda n: length(n) > {_KEPT_DIGITS} OR n ILIKE '%e')) > 0"
+    return f"""len(list_filter({numbers}, lambda "?n": length("?n") > {_KEPT_DIGITS} OR "?n" ILIKE '%e')) > 0"""

@@ -35,7 +35,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
     for finding in judge_systems(project, conforms):
         findings.add(finding)
     relations: dict[str, tuple[Field, ...]] = {}
-    with Staging(None, as_of=_NEVER) as staging:
+    with Staging(None, as_of=_NEVER, threads=1) as staging:
         staging.lock()
         for name in _order(project, findings):
             if name in project.sources:

@@ -133,8 +133,10 @@ class Staging:
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """The rows of one query, as a stream; independent of what is executed meanwhile."""
+        with self._lock:
+            cursor = self._db.cursor()
         with self._told():
-            return self._db.cursor().execute(sql).to_arrow_reader(_BATCH)
+            return cursor.execute(sql).to_arrow_reader(_BATCH)
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first column of the first row, as a Python value; None when there is none."""

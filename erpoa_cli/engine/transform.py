@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.project import Transform
@@ -125,9 +126,12 @@ def _build(name: str, built: Built, staging: Staging) -> int:
             return 0
         tests, key, contract = model.tests, model.key, model.contract
     for test in tests:
-        _take(name, run_test(staging, built.bound, name, key, test), built)
+        said = f"test {test.kind} {', '.join(test.columns)}"
+        _take(name, said, test.at, partial(run_test, staging, built.bound, name, key, test), built)
     if contract:
-        _take(name, run_contract(staging, built.bound, name, key, project.contracts[contract]), built)
+        agreed = project.contracts[contract]
+        judge = partial(run_contract, staging, built.bound, name, key, agreed)
+        _take(name, f"contract {contract}", agreed.at, judge, built)
     _count_held(built, staging, name)
     return int(staging.scalar(f"SELECT count(*) FROM {relation('model', name)}"))
 
@@ -170,7 +174,14 @@ def _carry_held(model: Transform, built: Built, staging: Staging) -> None:
             built.kept.add((model.name, name))
 
 
-def _take(name: str, tested: Tested, built: Built) -> None:
+def _take(name: str, said: str, at: Location, judge: Callable[[], Tested], built: Built) -> None:
+    """Take in what *judge* finds; a test that cannot run at all blocks like one that fails."""
+    try:
+        tested = judge()
+    except SqlProblem as problem:
+        summary = f"{name}: {said} cannot run: {problem.summary}"
+        remedy = "Its values must be of the column's type, its patterns such as RE2 knows (no look-around)."
+        tested = Tested(name, said, 0, at, Diagnostic("E0355", summary, remedy=remedy, at=at))
     built.tested.append(tested)
     if tested.diagnostic:
         built.diagnostics.append(tested.diagnostic)

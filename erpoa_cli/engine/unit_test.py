@@ -50,7 +50,7 @@ def run_unit_tests(bound: Bound, names: Iterable[str] | None = None) -> list[Uni
     """Run the unit tests *names* (default: all), in the order they are declared."""
     chosen = None if names is None else frozenset(names)
     tests = [t for t in bound.project.unit_tests.values() if chosen is None or t.name in chosen]
-    with Staging(None, as_of=AS_OF) as staging:
+    with Staging(None, as_of=AS_OF, threads=1) as staging:
         staging.lock()
         return [_run(bound, test, staging) for test in tests]
 

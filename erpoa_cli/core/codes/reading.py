@@ -168,6 +168,12 @@ CODES: tuple[Code, ...] = (
         "`erpoa query` with the test's SQL shows them.",
     ),
     Code(
+        "E0355",
+        "a test cannot run",
+        "A test or contract names values that are not of the column's type, or a pattern that RE2 does not know.",
+        "Correct the test or the contract. RE2 has no look-around and no back-references.",
+    ),
+    Code(
         "E0360",
         "a unit test cannot run",
         "A unit test names a relation or column that its transform does not have, or gives a value that is not of its type.",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from erpoa_cli.core.parse import broken, value
 from erpoa_cli.core.schema import Field, parse_type
+from erpoa_cli.engine.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
 
 BAD = object()
@@ -225,6 +226,14 @@ LINES = "list<struct<no: integer, qty: decimal(9,3), day: date>>"
 )
 def test_lists_of_structs_are_exact_to_the_leaf(text: str, meant: Any):
     assert reads(LINES, text) == meant
+
+
+def test_fields_may_be_called_like_anything():
+    fields = [Field(n, parse_type(LINES)) for n in ("x0", "n", "t", "?x", "a.b", 'quo"te', "select", "名称")]
+    text = '[{"no": 1, "qty": "1.5", "day": null}]'
+    table = pa.table({f.name: pa.array([text]) for f in fields})
+    row = STAGING.compare(parsing(table.schema, fields), {"incoming": table}).to_pylist()[0]
+    assert row == {f.name: [{"no": 1, "qty": Decimal("1.500"), "day": None}] for f in fields} | {TROUBLE: None}
 
 
 def test_nulls_and_empty_and_blank_are_told_apart():

@@ -91,24 +91,10 @@ def ways_to_a_secret() -> Iterator[str]:
 
 @pytest.mark.parametrize("sql", list(ways_to_a_secret()))
 def test_sensitive_values_are_masked_however_they_are_asked_for(project: Small, sql: str):
-    try:
-        found = answer(project, sql)
-    except Failure as failure:
-        assert "CANARY" not in str(failure)  # refused is fine too
-        return
+    found = answer(project, sql)
     assert "CANARY" not in repr(found)
     assert "TAX" not in repr(found.rows)
     assert MASK in repr(found.rows)
-
-
-def test_most_ways_are_answered_not_refused(project: Small):
-    refused = []
-    for sql in ways_to_a_secret():
-        try:
-            answer(project, sql)
-        except Failure:
-            refused.append(sql)
-    assert len(refused) <= 4, refused
 
 
 @pytest.mark.parametrize(

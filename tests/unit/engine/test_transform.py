@@ -66,6 +66,15 @@ def test_tests_find_what_they_say(project: Small, test: str, script: str, words:
         assert len(built.tested) == 1
 
 
+@pytest.mark.parametrize("test", ["accepted_values: {credit: [many]}", "{accepted_values: {since: [x]}, severity: hold_row}"])
+def test_a_test_that_cannot_run_blocks(project: Small, test: str):
+    project.file("transforms/vendors.sql", "SELECT code, credit, since FROM {{ source('suppliers') }}\n")
+    with_test(project, test)
+    with project.building() as (_, built):
+        assert [d.code for d in built.diagnostics] == ["E0355"]
+        assert "vendors" in built.blocked
+
+
 def test_a_warning_blocks_nothing(project: Small):
     with_test(project, "{not_null: name, severity: warn}")
     with project.building() as (_, built):
