@@ -16,6 +16,9 @@ from erpoa_cli.project.template_problem import TemplateProblem
 SCHEMAS = {"source": "source", "ref": "model", "actual": "actual"}
 """Function → staging schema of the relations it names."""
 
+AS_OF = "getvariable('as_of')"
+"""The plan's instant, in SQL."""
+
 
 @dataclass(slots=True)
 class Inputs:
@@ -83,6 +86,12 @@ class _Whole:
         return found.reveal()
 
 
+class FromTemplate(str):
+    """Text that a template gave: it does not stand in the file."""
+
+    __slots__ = ()
+
+
 def scalar(text: str, inputs: Inputs) -> Any:
     """The value of a YAML scalar with templates; a `Secret` when it used `secret()`. Raises `TemplateProblem`."""
     whole = _Whole(inputs)
@@ -97,7 +106,7 @@ def scalar(text: str, inputs: Inputs) -> Any:
     value = templates.value(text)
     if whole.names:
         return Secret(str(value), whole.names[0])
-    return value
+    return FromTemplate(value) if isinstance(value, str) else value
 
 
 def model_templates(inputs: Inputs) -> Templates:
@@ -108,7 +117,7 @@ def model_templates(inputs: Inputs) -> Templates:
             "ref": _relation("ref"),
             "actual": _relation("actual"),
             "var": inputs.var,
-            "as_of": lambda: "getvariable('as_of')",
+            "as_of": lambda: AS_OF,
             **{name: _only_in_yaml(name) for name in ("env", "secret")},
         }
     )

@@ -195,5 +195,7 @@ def own(value: Any) -> Any:
             return [own(v) for v in value]
         case Decimal():
             return float(value)
+        case str():
+            return str(value)
         case _:
             return value

@@ -12,6 +12,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exported at run time only
 
+from erpoa_cli.core.schema import identifier
+from erpoa_cli.project.functions import AS_OF, SCHEMAS
 from erpoa_cli.project.sql_order import one_argument, ordered, ordered_after, ordered_before
 from erpoa_cli.project.template import Rendered
 
@@ -106,9 +108,8 @@ def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) ->
     if not _one_select(statements, tokens, judged):
         return judged
     _tables(statements[0], rendered, plain_schemas, judged)
-    written = [not rendered.piece(token.start).expression for token in tokens]
     for index, token in enumerate(tokens):
-        if written[index]:
+        if rendered.made(token.start) != AS_OF:
             judged.problems.extend(_token(tokens, index, token))
     judged.problems.sort(key=lambda p: p.offset)
     return judged
@@ -176,7 +177,7 @@ def _tables(root: exp.Expr, rendered: Rendered, plain: frozenset[str], judged: J
                 )
             continue
         start = source.meta.get("start", 0) if isinstance(source, exp.Identifier) else 0
-        if isinstance(source, exp.Identifier) and rendered.piece(start).expression:
+        if isinstance(source, exp.Identifier) and _called(table, start, rendered):
             judged.relations.append((table.db, table.name, start))
         elif not isinstance(source, exp.Identifier):
             judged.problems.append(SqlProblem("E0212", "this cannot stand as a table", _RELATIONS, start))
@@ -194,6 +195,12 @@ def _tables(root: exp.Expr, rendered: Rendered, plain: frozenset[str], judged: J
 
 PLAN_TABLES = ("changes", "fields", "targets", "reads", "grants")
 _RELATIONS = "A SELECT reads sources, transforms and seeds: {{ source('NAME') }}, {{ ref('NAME') }}."
+
+
+def _called(table: exp.Table, start: int, rendered: Rendered) -> bool:
+    """Whether all of the table's name, and nothing else, is what one template call made."""
+    made = f"{table.db}.{identifier(table.name)}"
+    return table.db in SCHEMAS.values() and not table.catalog and rendered.made(start) == made
 
 
 def _instead(table: exp.Table, plain: frozenset[str]) -> str:

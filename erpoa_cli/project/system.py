@@ -9,6 +9,7 @@ from typing import Any
 
 from erpoa_cli.core.project import Limits, System
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.project.functions import FromTemplate
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import SECRET_KEY
 from erpoa_cli.project.scope import Entry, Scope, own
@@ -56,12 +57,18 @@ def _literal_secrets(node: Node, key: str, system: str, scope: Scope) -> None:
         case value:
             if why := _looks_secret(key, value):
                 scope.notes.hidden.extend(line for line in str(value).split("\n") if line)
+                given = isinstance(value, FromTemplate)
                 scope.notes.error(
                     "E0128",
                     node.at,
-                    f"a secret is written out: {why}",
-                    f"Write \"{{{{ secret('{_suggested(system, key)}') }}}}\", put it into the environment, a file or the keyring, "
-                    "and change it: what was committed is known.",
+                    f"a secret is {'not kept as one' if given else 'written out'}: {why}",
+                    f"Write \"{{{{ secret('{_suggested(system, key)}') }}}}\""
+                    + (
+                        ": only then it is masked everywhere."
+                        if given
+                        else ", put it into the environment, a file or the keyring, and change it: "
+                        "what was committed is known."
+                    ),
                 )
 
 
@@ -75,6 +82,8 @@ def _looks_secret(key: str, value: Any) -> str:
         return ""
     if _PASSWORD_IN_URL.search(text):
         return "a password in a URL"
+    if isinstance(value, FromTemplate):
+        return ""
     if _KNOWN_SHAPES.search(text):
         return f"`{key}` has the shape of a key or token"
     if (

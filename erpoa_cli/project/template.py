@@ -44,6 +44,13 @@ class Rendered:
         """The piece the character at *offset* belongs to."""
         return self.pieces[max(0, bisect_right(self.pieces, offset, key=lambda p: p.start) - 1)]
 
+    def made(self, offset: int) -> str:
+        """What the expression gave that the character at *offset* belongs to; empty in literal text."""
+        number = max(0, bisect_right(self.pieces, offset, key=lambda p: p.start) - 1)
+        here, following = self.pieces[number], self.pieces[number + 1 : number + 2]
+        end = following[0].start if following else len(self.text)
+        return self.text[here.start : end].rstrip("\n") if here.expression else ""
+
     def origin(self, offset: int) -> int:
         """Where in the template the character at *offset* comes from."""
         piece = self.piece(offset)
