@@ -169,7 +169,10 @@ class Staging:
 
     def syntax(self, sql: str) -> dict[str, Any]:
         """DuckDB's syntax tree of one SELECT; `{"error": true, …}` for what it cannot serialise."""
-        tree: dict[str, Any] = json.loads(self.scalar(f"SELECT json_serialize_sql({literal(sql)})"))
+        with self._lock, self._told():
+            row = self._db.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
+        assert row is not None
+        tree: dict[str, Any] = json.loads(row[0])
         return tree
 
     def create(self, schema: str, name: str, fields: Iterable[Field]) -> None:
