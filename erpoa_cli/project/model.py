@@ -13,7 +13,7 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.functions import SCHEMAS, Inputs, model_templates
 from erpoa_cli.project.scope import Scope
-from erpoa_cli.project.template import Rendered, Templates, line_column
+from erpoa_cli.project.template import Piece, Rendered, Templates, line_column
 from erpoa_cli.project.template_problem import TemplateProblem
 
 _FUNCTIONS = {schema: function for function, schema in SCHEMAS.items()}
@@ -59,33 +59,37 @@ class Models:
         return model if self._resolved(model, file) else None
 
     def rule(self, text: str, at: Location) -> bool:
-        """Whether *text*, written at *at*, is one clean SELECT over the plan's tables."""
-        return self._judge(text, lambda _line, _column: at, plain_schemas=frozenset({"plan"})) is not None
+        """Whether *text*, written at *at* and rendered with its file, is one clean SELECT over the plan's tables."""
+        return self._clean(Rendered(text, text, [Piece(0, 0)]), lambda _: at, frozenset({"plan"})) is not None
 
-    def _judge(
-        self, text: str, place: Callable[[int, int], Location], plain_schemas: frozenset[str] = frozenset()
-    ) -> Model | None:
-        from erpoa_cli.project.sql import judge  # noqa: PLC0415 - sqlglot costs 0.3 s; a warm cache does without
-
-        notes = self.scope.notes
+    def _judge(self, text: str, place: Callable[[int, int], Location]) -> Model | None:
         if self._templates is None:
             self._templates = model_templates(self.inputs)
         try:
-            rendered: Rendered = self._templates.render(text)
+            rendered = self._templates.render(text)
         except TemplateProblem as problem:
-            notes.error(
-                problem.code, place(*line_column(text, problem.offset)), problem.summary, problem.remedy
-            )
+            at = place(*line_column(text, problem.offset))
+            self.scope.notes.error(problem.code, at, problem.summary, problem.remedy)
             return None
+        relations = self._clean(rendered, lambda offset: place(*rendered.place(offset)))
+        if relations is None:
+            return None
+        calls = [(_FUNCTIONS[schema], name, *rendered.place(offset)) for schema, name, offset in relations]
+        return Model(rendered.text, tuple(calls))
+
+    def _clean(
+        self,
+        rendered: Rendered,
+        place: Callable[[int], Location],
+        plain_schemas: frozenset[str] = frozenset(),
+    ) -> list[tuple[str, str, int]] | None:
+        """The relations that *rendered* reads; None (noted) when it is not one clean SELECT."""
+        from erpoa_cli.project.sql import judge  # noqa: PLC0415 - sqlglot costs 0.3 s; a warm cache does without
+
         judged = judge(rendered, plain_schemas=plain_schemas)
         for found in judged.problems:
-            notes.error(found.code, place(*rendered.place(found.offset)), found.summary, found.remedy)
-        if judged.problems:
-            return None
-        calls = [
-            (_FUNCTIONS.get(s, s), name, *rendered.place(offset)) for s, name, offset in judged.relations
-        ]
-        return Model(rendered.text, tuple(calls))
+            self.scope.notes.error(found.code, place(found.offset), found.summary, found.remedy)
+        return None if judged.problems else judged.relations
 
     def _resolved(self, model: Model, file: str) -> bool:
         good = True
