@@ -94,6 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - here every error becomes words and an exit code
         from erpoa_cli.cli.ending import stop
 
+        if invocation.options.format is Format.TEXT:  # the failure may have come before --format was read
+            invocation.options = replace(invocation.options, format=format_asked(arguments))
         return stop(invocation.options, error)
 
 

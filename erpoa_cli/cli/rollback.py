@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -31,12 +32,15 @@ def rollback(
 
     Rows that somebody changed since are left alone and shown."""
     from erpoa_cli.engine.connect import Connections
+    from erpoa_cli.engine.rollback import changed_targets
     from erpoa_cli.engine.rollback import rollback as take_back
 
     bound = opened.bound(options)
+    project = bound.project
     waivers = planning.waivers(waive, reason)
     asked = planning.asked(options, bound, select=select, exclude=exclude, waivers=waivers)
-    project = bound.project
     with Connections(project) as connections, opened.reading(project) as state, listener(options) as listen:
-        result = take_back(run, bound, connections, state, asked, listen)
+        changed = changed_targets(run, bound, state)
+        wanted = changed if asked.targets is None else changed & asked.targets
+        result = take_back(run, bound, connections, state, replace(asked, targets=wanted), listen)
     return planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)

@@ -72,7 +72,7 @@ FAILURES = {
     "schema print plan-reprot": (3, "E0609", "plan-report"),
     "state links oa_supplers": (3, "E0605", "oa_suppliers"),
     "state forget oa_suppliers/code=S9999": (3, "E0605", "state links"),
-    "state forget oa_suppliers": (3, "E0606", ""),
+    "state protect oa_suppliers": (3, "E0606", ""),
     "query select": (3, "", ""),
     "-e nowhere plan": (3, "", ""),
     "--var oops plan": (3, "E0601", "NAME=VALUE"),
