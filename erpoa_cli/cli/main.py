@@ -7,6 +7,7 @@ import sys
 
 
 def run() -> None:
+    """The console script: `--version` at once, everything else through `program`; exits with its code."""
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from erpoa_cli import __version__

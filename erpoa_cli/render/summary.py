@@ -49,6 +49,7 @@ def verdict(report: PlanReport) -> tuple[str, str]:
 
 
 def opening(report: PlanReport, cells: int) -> Iterator[Line]:
+    """Author, commit, instant, reads, guards, expiry, counts and verdict; of a run only what it was."""
     header = report.header
     title = [
         Piece(f"Plan {header.id}", "title"),
