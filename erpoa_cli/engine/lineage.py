@@ -193,7 +193,7 @@ class _Reader:
         if not schema and name.casefold() in known:
             return known[name.casefold()]
         for (own_schema, own_name), columns in self._relations.items():
-            if own_name.casefold() == name.casefold() and own_schema == schema:
+            if own_name.casefold() == name.casefold() and own_schema == schema.casefold():
                 place = label(own_schema, own_name)
                 return [(column, Origin(frozenset({(place, column)}), plain=True)) for column in columns]
         return [("", self.everything)]

@@ -70,8 +70,7 @@ def ask(
     built = build_models(bound, staging, names, reads, listener=listener)
     if stopped := sorted({built.blocked[name] for name in (*names, *reads) if name in built.blocked}):
         raise Failure(*built.diagnostics, *(_refused(why) for why in stopped))
-    for name in names:  # so that a relation can be called by its bare name
-        schema = "source" if name in bound.project.sources else "model"
+    for schema, name in sorted(asked):  # so that a relation can be called by its bare name
         staging.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS FROM {relation(schema, name)}")
     return _answer(bound, staging, text, asked, limit, reads, tuple(built.diagnostics))
 
@@ -113,11 +112,13 @@ def _classes(
     """The class of every column of the answer: the highest of what it is computed from."""
     known: dict[tuple[str, str], list[str]] = {}
     found: dict[tuple[str, str], Sensitivity] = {}
-    for schema, name in asked:
+    for schema, name in sorted(asked, reverse=True):  # relations first: a bare name means them
         if schema == "actual":
             fields = {f.name: f.sensitivity for f in bound.targets[name].fields}
             columns = [column for column, _, _ in staging.describe(f"FROM {relation(schema, name)}")]
-            found |= {(f"actual.{name}", c): fields.get(c, Sensitivity.PUBLIC) for c in columns}
+            for called in (f"actual.{name}", name):
+                for column in columns:
+                    found.setdefault((called, column), fields.get(column, Sensitivity.PUBLIC))
         else:
             columns = [f.name for f in bound.relations[name]]
             found |= {(name, f.name): f.sensitivity for f in bound.relations[name]}
@@ -156,10 +157,17 @@ def _relations(bound: Bound, staging: Staging, text: str) -> set[tuple[str, str]
 
 
 def _place(bound: Bound, schema: str, name: str) -> tuple[str, str] | None:
-    own = "source" if name in bound.project.sources else "model"
-    if name in bound.relations and schema in ("", own):
-        return own, name
-    return (schema, name) if schema == "actual" and name in bound.targets else None
+    """The relation that *name* means, as declared: SQL does not mind upper case. Without schema, relations come
+    before what targets hold."""
+    asked = schema.casefold()
+    for known in bound.relations:
+        own = "source" if known in bound.project.sources else "model"
+        if known.casefold() == name.casefold() and asked in ("", own):
+            return own, known
+    for known in bound.targets:
+        if known.casefold() == name.casefold() and asked in ("", "actual"):
+            return "actual", known
+    return None
 
 
 def _nodes(node: Any, member: str) -> Iterator[Mapping[str, Any]]:

@@ -97,6 +97,19 @@ def test_sensitive_values_are_masked_however_they_are_asked_for(project: Small, 
     assert MASK in repr(found.rows)
 
 
+@pytest.mark.parametrize("name", ["vendors", "actual.vendors", "ACTUAL.Vendors"])
+def test_what_targets_hold_is_asked_and_masked_too(project: Small, name: str):
+    project.sql(
+        "CREATE TABLE vendor(vid INTEGER PRIMARY KEY, code TEXT, tax_no TEXT);"
+        "INSERT INTO vendor VALUES (7, '001', 'TAX-CANARY-9')"
+    )
+    project.file(
+        "targets/t.yml",
+        "targets: {vendors: {from: suppliers, system: erp, object: vendor, key: [code], fields: [code, tax_no]}}\n",
+    )
+    assert answer(project, f"SELECT code, tax_no, left(tax_no, 1) AS t FROM {name}").rows == (("001", MASK, MASK),)
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
