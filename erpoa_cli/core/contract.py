@@ -29,7 +29,10 @@ def accepts(agreed: Type, found: Type) -> bool:
     whole numbers where decimals are agreed; lists and structs member by member (structs may have more)."""
     match agreed.kind:
         case Kind.DECIMAL if found.kind is Kind.DECIMAL:
-            return found.scale <= agreed.scale and found.precision - found.scale <= agreed.precision - agreed.scale
+            return (
+                found.scale <= agreed.scale
+                and found.precision - found.scale <= agreed.precision - agreed.scale
+            )
         case Kind.DECIMAL:
             return found.kind is Kind.INTEGER
         case Kind.LIST if found.kind is Kind.LIST:

@@ -48,7 +48,10 @@ def rules(promised: Property, type_: Type) -> Iterator[Rule]:
 def _value_rules(schema: Any, column: str, type_: Type) -> Iterator[tuple[str, str]]:
     if "enum" in schema:
         values = [v for v in schema["enum"] if v is not None]
-        yield f"NOT coalesce({column} IN ({', '.join(_constant(v, type_) for v in values)}), false)", "is none of its values"
+        yield (
+            f"NOT coalesce({column} IN ({', '.join(_constant(v, type_) for v in values)}), false)",
+            "is none of its values",
+        )
     if "const" in schema:
         yield f"{column} IS DISTINCT FROM {_constant(schema['const'], type_)}", f"is not {schema['const']}"
     if type_.kind is Kind.STRING:
@@ -65,7 +68,10 @@ def _text_rules(schema: Any, column: str) -> Iterator[tuple[str, str]]:
     if "maxLength" in schema:
         yield f"length({column}) > {int(schema['maxLength'])}", f"is longer than {schema['maxLength']}"
     if "pattern" in schema:
-        yield f"NOT regexp_matches({column}, {literal(schema['pattern'])})", f"does not match {schema['pattern']}"
+        yield (
+            f"NOT regexp_matches({column}, {literal(schema['pattern'])})",
+            f"does not match {schema['pattern']}",
+        )
     if (form := schema.get("format")) in _FORMATS:
         whole = f"NOT regexp_full_match({column}, {literal(_FORMATS[form])})"
         if form == "date":
@@ -94,11 +100,17 @@ def _list_rules(schema: Any, column: str, type_: Type) -> Iterator[tuple[str, st
     if "maxItems" in schema:
         yield f"len({column}) > {int(schema['maxItems'])}", f"has more than {schema['maxItems']} items"
     if schema.get("uniqueItems"):
-        yield f"len(list_distinct({column})) < len(list_filter({column}, lambda {_ITEM}: {_ITEM} IS NOT NULL))", "repeats an item"
+        yield (
+            f"len(list_distinct({column})) < len(list_filter({column}, lambda {_ITEM}: {_ITEM} IS NOT NULL))",
+            "repeats an item",
+        )
     items = schema.get("items")
     if isinstance(items, dict) and type_.item:
         for where, words in _member_rules(items, _ITEM, type_.item):
-            yield f"len(list_filter({column}, lambda {_ITEM}: coalesce({where}, false))) > 0", f"has an item that {words}"
+            yield (
+                f"len(list_filter({column}, lambda {_ITEM}: coalesce({where}, false))) > 0",
+                f"has an item that {words}",
+            )
 
 
 def _member_rules(schema: Any, name: str, type_: Type) -> Iterator[tuple[str, str]]:

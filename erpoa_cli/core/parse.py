@@ -96,9 +96,13 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.TIMESTAMPTZ:
             pattern = literal(f"{_DATE}[T ]{_TIME}{_OFFSET}")
             whole = f"coalesce(TRY_CAST({text} AS {type_.duckdb}), TRY_CAST({_offset_spelt_out(text)} AS {type_.duckdb}))"
-            return f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN {whole} END"
+            return (
+                f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN {whole} END"
+            )
         case Kind.JSON:
-            return f"CASE WHEN json_valid({text}) AND NOT {_has_no_number(text)} THEN CAST({text} AS JSON) END"
+            return (
+                f"CASE WHEN json_valid({text}) AND NOT {_has_no_number(text)} THEN CAST({text} AS JSON) END"
+            )
         case Kind.BYTES:
             return f"CASE WHEN regexp_full_match({text}, {literal(_BYTES)}) THEN unhex({text}) END"
         case Kind.LIST | Kind.STRUCT:
@@ -232,4 +236,6 @@ def _has_no_number(text: str) -> str:
 def _loses_digits(text: str) -> str:
     """A number with a fraction that is longer than a double keeps; it must be sent as text."""
     numbers = rf"regexp_extract_all({_unquoted(text)}, '[0-9]+\.[0-9]+|[0-9.]+[eE]')"
-    return f"""len(list_filter({numbers}, lambda "?n": length("?n") > {_KEPT_DIGITS} OR "?n" ILIKE '%e')) > 0"""
+    return (
+        f"""len(list_filter({numbers}, lambda "?n": length("?n") > {_KEPT_DIGITS} OR "?n" ILIKE '%e')) > 0"""
+    )

@@ -29,7 +29,9 @@ def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
             yield _missing(system, there)
             continue
         known[system.name] = connector
-        yield from _misfits(f"system {system.name}", "config", system.config, connector.config_schema, conforms, system.at)
+        yield from _misfits(
+            f"system {system.name}", "config", system.config, connector.config_schema, conforms, system.at
+        )
         yield from _open_secrets(system, connector)
         yield from _stray_paths(system, connector, Path(project.root))
     for source in project.sources.values():
@@ -46,7 +48,11 @@ def _missing(system: System, there: Installed) -> Diagnostic:
     if system.plugin in there.broken or not near:
         return finding
     return Diagnostic(
-        finding.code, finding.summary, finding.detail, f"{near} `erpoa plugin list` shows what is installed.", system.at
+        finding.code,
+        finding.summary,
+        finding.detail,
+        f"{near} `erpoa plugin list` shows what is installed.",
+        system.at,
     )
 
 
@@ -61,7 +67,10 @@ def _misfits(
     for path, message in conforms(value, schema):
         place = ".".join(part for part in (word, path) if part)
         yield Diagnostic(
-            "E0315", f"{what}: {place}: {message}", remedy="`erpoa plugin describe` shows what it takes.", at=at
+            "E0315",
+            f"{what}: {place}: {message}",
+            remedy="`erpoa plugin describe` shows what it takes.",
+            at=at,
         )
 
 

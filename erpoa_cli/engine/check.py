@@ -53,9 +53,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                     relations[name] = fields
                     staging.create("model", name, fields)
         bind_tests(project, relations, staging, findings)
-    targets = {
-        name: bind_target(target, relations, findings) for name, target in project.targets.items()
-    }
+    targets = {name: bind_target(target, relations, findings) for name, target in project.targets.items()}
     return Bound(project, relations, targets), findings
 
 

@@ -13,9 +13,7 @@ from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, Field, Kind, Sensiti
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 
 
-def bind_target(
-    target: Target, relations: Mapping[str, tuple[Field, ...]], findings: Findings
-) -> Target:
+def bind_target(target: Target, relations: Mapping[str, tuple[Field, ...]], findings: Findings) -> Target:
     """*target* with the type and sensitivity of its fields; references and results get their types online."""
     columns = feed_columns(target, relations)
     if columns is None:
@@ -32,9 +30,7 @@ def bind_target(
                     at=target.at,
                 )
             )
-    return replace(
-        target, fields=tuple(_field(target, field, columns, findings) for field in target.fields)
-    )
+    return replace(target, fields=tuple(_field(target, field, columns, findings) for field in target.fields))
 
 
 def feed_columns(target: Target, relations: Mapping[str, tuple[Field, ...]]) -> dict[str, Field] | None:

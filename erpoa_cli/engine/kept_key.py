@@ -18,7 +18,11 @@ _CHOOSING = ("group_expressions", "having", "qualify", "sample")
 
 
 def kept_key(
-    tree: Mapping[str, Any], origins: Mapping[str, Origin], key: Sequence[str], behind: str, behind_key: Sequence[str]
+    tree: Mapping[str, Any],
+    origins: Mapping[str, Origin],
+    key: Sequence[str],
+    behind: str,
+    behind_key: Sequence[str],
 ) -> dict[str, str] | None:
     """For every column of the model's *key* the column of *behind* it is; None when the key is not kept.
 
@@ -45,7 +49,9 @@ def _plain(tree: Mapping[str, Any], behind: str) -> bool:
             modifier.get("type") != "ORDER_MODIFIER" for modifier in node.get("modifiers", ())
         ):
             return False
-        times += node.get("type") == "BASE_TABLE" and node.get("table_name", "").casefold() == behind.casefold()
+        times += (
+            node.get("type") == "BASE_TABLE" and node.get("table_name", "").casefold() == behind.casefold()
+        )
     return times == 1
 
 
@@ -65,7 +71,8 @@ def _objects(node: Any) -> Iterator[Mapping[str, Any]]:
 def carry(staging: Staging, behind: str, name: str, columns: Mapping[str, str]) -> None:
     """Put the rows held from *behind* into `held` of the model *name* as well, under its own key *columns*."""
     parts = ", ".join(
-        f"{literal(own)}, json_extract_string(key, {literal('$.' + _json_name(theirs))})" for own, theirs in columns.items()
+        f"{literal(own)}, json_extract_string(key, {literal('$.' + _json_name(theirs))})"
+        for own, theirs in columns.items()
     )
     staging.execute(
         f"INSERT INTO {relation('held', name)} SELECT CAST(json_object({parts}) AS VARCHAR), {identifier('field')}, "

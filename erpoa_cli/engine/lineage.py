@@ -59,7 +59,9 @@ class _Scope:
         return merged([own, self.outer.everything]) if self.outer else own
 
 
-def lineage(tree: Node, relations: Mapping[tuple[str, str], Sequence[str]], names: Sequence[str]) -> list[Origin]:
+def lineage(
+    tree: Node, relations: Mapping[tuple[str, str], Sequence[str]], names: Sequence[str]
+) -> list[Origin]:
     """The origin of every output column, in the order of *names* (the columns as DuckDB binds them).
 
     *tree* is what `json_serialize_sql` gives for one SELECT; *relations* the columns of (schema, name)."""
@@ -171,7 +173,9 @@ class _Reader:
             case "JOIN":
                 left = list(self._from(table["left"], known, outer))
                 yield from left
-                yield from self._from(table["right"], known, _Scope(left, outer))  # LATERAL sees the left side
+                yield from self._from(
+                    table["right"], known, _Scope(left, outer)
+                )  # LATERAL sees the left side
             case "EMPTY":
                 return
             case "EXPRESSION_LIST":

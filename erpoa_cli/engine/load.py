@@ -128,7 +128,9 @@ def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
         if field.type.kind is not Kind.STRING:
             inner.append(f"{column} AS {raw}")
             conditions.append(broken(raw, field, column))
-            troubles.append(f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END")
+            troubles.append(
+                f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END"
+            )
     trouble = "CAST(NULL AS VARCHAR[][])"
     if troubles:
         found = f"list_filter([{', '.join(troubles)}], lambda t: t IS NOT NULL)"
@@ -161,7 +163,9 @@ def _reason(fields: Sequence[Field]) -> str:
     cases = []
     for field in fields:
         shown = "'the value'" if field.sensitivity.sealed else "concat('''', t[2], '''')"
-        cases.append(f"WHEN {literal(field.name)} THEN concat({shown}, {literal(f' is not {expected(field)}')})")
+        cases.append(
+            f"WHEN {literal(field.name)} THEN concat({shown}, {literal(f' is not {expected(field)}')})"
+        )
     return f"CASE t[1] {' '.join(cases)} END"
 
 
@@ -173,7 +177,14 @@ def hold_keys(staging: Staging, place: Place, fields: Sequence[Field]) -> None:
     said = ", ".join(place.key)
     missing = " OR ".join(f"r.{identifier(k)} IS NULL" for k in place.key)
     held.set_aside(
-        staging, place.schema, place.name, missing, key=typed_key, field=said, code="E0321", reason="'the key is NULL'"
+        staging,
+        place.schema,
+        place.name,
+        missing,
+        key=typed_key,
+        field=said,
+        code="E0321",
+        reason="'the key is NULL'",
     )
     columns = ", ".join(map(identifier, place.key))
     repeated = f"SELECT {columns} FROM {relation(place.schema, place.name)} GROUP BY ALL HAVING count(*) > 1"

@@ -48,7 +48,9 @@ def bind_model(
     for test in model.tests:
         for name in test.columns:
             if name not in known:
-                findings.add(replace(_no_column(model, f"test {test.kind}: column {name}", name, known), at=test.at))
+                findings.add(
+                    replace(_no_column(model, f"test {test.kind}: column {name}", name, known), at=test.at)
+                )
     typed = tuple(field for field in fields if field)
     if len(typed) < len(fields):
         return None
@@ -94,10 +96,14 @@ def origins(
     model: Transform, names: Sequence[str], relations: Mapping[str, tuple[Field, ...]], staging: Staging
 ) -> list[Origin]:
     """What each column of *model* is computed from."""
-    places = {("source", n): relations[n] for n in model.sources} | {("model", n): relations[n] for n in model.refs}
+    places = {("source", n): relations[n] for n in model.sources} | {
+        ("model", n): relations[n] for n in model.refs
+    }
     known = {place: [f.name for f in fields] for place, fields in places.items()}
     for name in model.actuals:
-        known["actual", name] = [f for f, _, _ in staging.describe(f"SELECT * FROM {relation('actual', name)}")]
+        known["actual", name] = [
+            f for f, _, _ in staging.describe(f"SELECT * FROM {relation('actual', name)}")
+        ]
     return lineage(staging.syntax(selected(model.sql)), known, names)
 
 
@@ -110,7 +116,9 @@ def classed(
 ) -> tuple[Field, ...]:
     """*fields* with their sensitivity: the highest of what they are computed from, unless declassified with a
     reason, and of what the contract says."""
-    classes = {(name, f.name): f.sensitivity for name in (*model.sources, *model.refs) for f in relations[name]}
+    classes = {
+        (name, f.name): f.sensitivity for name in (*model.sources, *model.refs) for f in relations[name]
+    }
     for name in model.actuals:
         classes |= {(f"actual.{name}", f.name): f.sensitivity for f in project.targets[name].fields}
     if all(c is Sensitivity.PUBLIC for c in classes.values()):
@@ -153,7 +161,9 @@ def _column(model: Transform, name: str, type_: Type | None, native: str, findin
 
 
 def _no_column(model: Transform, what: str, name: str, known: set[str]) -> Diagnostic:
-    return Diagnostic("E0332", f"model {model.name} has no {what}", remedy=did_you_mean(name, sorted(known)), at=model.at)
+    return Diagnostic(
+        "E0332", f"model {model.name} has no {what}", remedy=did_you_mean(name, sorted(known)), at=model.at
+    )
 
 
 def bind_tests(

@@ -62,7 +62,9 @@ def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += [f.value.target for f in bound.targets[name].fields if isinstance(f.value, Reference | Result)]
+            waiting += [
+                f.value.target for f in bound.targets[name].fields if isinstance(f.value, Reference | Result)
+            ]
     return frozenset(found)
 
 
@@ -91,7 +93,9 @@ def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str,
         case Constant():
             return replace(field, type=own.type if own and own.type else field.type)
         case Reference() as reference:
-            return replace(field, type=_id_type(bound, target, reference, infos) or (own.type if own else None))
+            return replace(
+                field, type=_id_type(bound, target, reference, infos) or (own.type if own else None)
+            )
         case Result() as result:
             if result.text or result.join:
                 return replace(field, type=STRING)

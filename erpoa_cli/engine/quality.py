@@ -44,9 +44,7 @@ class Tested:
     unmapped: tuple[Unmapped, ...] = ()
 
 
-def run_test(
-    staging: Staging, bound: Bound, name: str, key: Sequence[str], test: RelationTest
-) -> Tested:
+def run_test(staging: Staging, bound: Bound, name: str, key: Sequence[str], test: RelationTest) -> Tested:
     """Run *test* on `model."NAME"`. Rows that `hold_row` finds are set aside."""
     where, words = _condition(bound, name, test)
     unmapped = _queue(staging, bound, name, test, where) if test.kind == "mapped" else ()
@@ -116,7 +114,9 @@ def _reason(fields: Sequence[Field], test: RelationTest, words: str) -> str:
     sealed = {f.name for f in fields if f.sensitivity.sealed}
     if len(test.columns) != 1 or test.kind == "not_null" or test.columns[0] in sealed:
         return literal(words)
-    return f"concat('''', left(CAST(r.{identifier(test.columns[0])} AS VARCHAR), 60), ''' ', {literal(words)})"
+    return (
+        f"concat('''', left(CAST(r.{identifier(test.columns[0])} AS VARCHAR), 60), ''' ', {literal(words)})"
+    )
 
 
 def _examples(staging: Staging, bound: Bound, name: str, key: Sequence[str], where: str) -> str:
@@ -132,9 +132,7 @@ def _examples(staging: Staging, bound: Bound, name: str, key: Sequence[str], whe
     return f"For example {', '.join(keys)}." if keys else ""
 
 
-def _queue(
-    staging: Staging, bound: Bound, name: str, test: RelationTest, where: str
-) -> tuple[Unmapped, ...]:
+def _queue(staging: Staging, bound: Bound, name: str, test: RelationTest, where: str) -> tuple[Unmapped, ...]:
     """The distinct unmapped values, most frequent first; sensitive ones are not listed."""
     assert test.to is not None
     column = test.columns[0]
@@ -147,12 +145,12 @@ def _queue(
     return tuple(Unmapped(name, column, ".".join(test.to), r["v"], r["n"]) for r in rows.to_pylist())
 
 
-def run_contract(
-    staging: Staging, bound: Bound, name: str, key: Sequence[str], contract: Contract
-) -> Tested:
+def run_contract(staging: Staging, bound: Bound, name: str, key: Sequence[str], contract: Contract) -> Tested:
     """Check the rows of `model."NAME"` against *contract*; a violation is an error: an agreed shape is a promise."""
     columns = {f.name: f for f in bound.relations[name]}
-    checked = [rule for p in contract.properties if p.name in columns for rule in rules(p, columns[p.name].type)]
+    checked = [
+        rule for p in contract.properties if p.name in columns for rule in rules(p, columns[p.name].type)
+    ]
     what, at = f"contract {contract.name}", _place(bound, name)
     if not checked:
         return Tested(name, what, 0, at)

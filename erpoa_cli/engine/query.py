@@ -148,7 +148,11 @@ def _relations(bound: Bound, staging: Staging, text: str) -> set[tuple[str, str]
         place = _place(bound, schema, name)
         if place is None:
             shown = f"{schema}.{name}" if schema else name
-            problems.append(_refused(f"there is no relation {shown}", did_you_mean(name, [*bound.relations, *bound.targets])))
+            problems.append(
+                _refused(
+                    f"there is no relation {shown}", did_you_mean(name, [*bound.relations, *bound.targets])
+                )
+            )
         else:
             found.add(place)
     if problems:

@@ -128,7 +128,9 @@ def judged(verdict: Verdict, source: Source, last: Read | None, since: str = "")
         found.append(f"{rows} rows; at least {rule.min_rows} are expected")
     before = int(last.verdict.evidence.get("rows", 0)) if last else 0
     if rule.max_drop is not None and rows < before * (1 - rule.max_drop):
-        found.append(f"{rows} rows; the last applied plan read {before}, and at most {rule.max_drop:.0%} may go")
+        found.append(
+            f"{rows} rows; the last applied plan read {before}, and at most {rule.max_drop:.0%} may go"
+        )
     status = ReadStatus.PARTIAL if found else verdict.status
     return Verdict(status, "; ".join(found), verdict.evidence)
 
@@ -171,9 +173,7 @@ def read_actual(
     A row with a value that does not parse stays, with NULL there, and is listed in `held."actual.T"` by its
     identifier. Where the value would have recognised the row, the read is `partial`: absence proves nothing."""
     listing = f"actual.{target.name}"
-    place = Place(
-        schema="actual", name=target.name, listing=listing, key=target.id or info.id, keep=True
-    )
+    place = Place(schema="actual", name=target.name, listing=listing, key=target.id or info.id, keep=True)
     request = ReadRequest(
         object=target.object,
         fields=actual_fields(target, info, extras),

@@ -52,7 +52,9 @@ def _rows(root: Path, seed: Seed) -> Iterator[tuple[int, list[str]]]:
             for cells in reader:
                 width = width or len(cells)
                 if len(cells) != width:
-                    raise _unreadable(seed, f"{len(cells)} cells where the header has {width}", reader.line_num)
+                    raise _unreadable(
+                        seed, f"{len(cells)} cells where the header has {width}", reader.line_num
+                    )
                 yield reader.line_num, cells
     except csv.Error as error:
         raise _unreadable(seed, str(error), 0) from None
@@ -88,7 +90,9 @@ def _quoted(field: Field, text: str) -> str:
 
 
 def _key_problems(staging: Staging, seed: Seed) -> list[Diagnostic]:
-    rows = staging.sql(f"SELECT DISTINCT key, reason FROM {relation('held', seed.name)} ORDER BY ALL LIMIT {_SHOWN}")
+    rows = staging.sql(
+        f"SELECT DISTINCT key, reason FROM {relation('held', seed.name)} ORDER BY ALL LIMIT {_SHOWN}"
+    )
     return [
         Diagnostic(
             "E0341",

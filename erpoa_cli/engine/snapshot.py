@@ -128,7 +128,9 @@ class Memory:
         info = self.latest()
         if info is None:
             there = self.snapshots.latest(self.source.name) is not None
-            reason = "it was declared otherwise when its snapshot was taken" if there else "it has no snapshot"
+            reason = (
+                "it was declared otherwise when its snapshot was taken" if there else "it has no snapshot"
+            )
             return Verdict(ReadStatus.FAILED, f"{reason}; run `erpoa extract`")
         staging.insert("source", self.source.name, self.snapshots.read(info))
         reasons = [info.verdict.reason] if info.verdict.reason else []

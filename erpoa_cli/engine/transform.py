@@ -55,7 +55,6 @@ class Built:
         reasons += self._lost(name)
         return "; ".join(dict.fromkeys(filter(None, reasons)))
 
-
     def _lost(self, name: str) -> list[str]:
         """Rows set aside in or behind *name* of which nobody can tell which rows of *name* they would be."""
         reasons = [f"{n} rows of {name} are held and have no key"] if (n := self.keyless.get(name)) else []

@@ -135,7 +135,8 @@ def _wanted(test: UnitTest, fields: Sequence[Field], staging: Staging) -> list[R
 def _texts(staging: Staging, what: str, fields: Sequence[Field]) -> list[Row]:
     casts = (f"CAST({identifier(f.name)} AS {f.type.duckdb})" for f in fields)
     texts = (
-        f"{canonical_sql(cast, f.type)} AS {identifier(f.name)}" for cast, f in zip(casts, fields, strict=True)
+        f"{canonical_sql(cast, f.type)} AS {identifier(f.name)}"
+        for cast, f in zip(casts, fields, strict=True)
     )
     select = ", ".join(texts) or "1 AS nothing"
     return staging.sql(f"SELECT {select} FROM {what} ORDER BY ALL").to_pylist()

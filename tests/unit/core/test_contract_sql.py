@@ -27,7 +27,9 @@ def breaks(schema: dict[str, Any], values: list[Any], type_: Type, *, required: 
     promised = Property(name="x", type=type_, required=required, schema=schema, at=Location("c.yml"))
     conditions = [f"coalesce({rule.where}, false)" for rule in rules(promised, type_)] or ["false"]
     table = pa.table({"i": range(len(values)), "x": pa.array(values, arrow_type(type_))})
-    found = STAGING.compare(f"SELECT {' OR '.join(conditions)} AS b FROM incoming r ORDER BY i", {"incoming": table})
+    found = STAGING.compare(
+        f"SELECT {' OR '.join(conditions)} AS b FROM incoming r ORDER BY i", {"incoming": table}
+    )
     return [bool(b) for b in found.column(0).to_pylist()]
 
 
@@ -60,7 +62,9 @@ def test_texts(values: list[str | None], schema: dict[str, Any]):
 
 
 @given(
-    st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(-12, 12)), min_size=1, max_size=8),
+    st.lists(
+        st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(-12, 12)), min_size=1, max_size=8
+    ),
     st.sampled_from(
         [
             {"minimum": -3},
@@ -95,8 +99,16 @@ def test_null_breaks_only_required():
     [
         ("email", ["a@b.example", "李@华信.中国"], ["a", "@b", "a@", "a b@c.d", "a@b@c", ""]),
         ("date", ["2024-02-29"], ["2023-02-29", "2024-2-9", "2024-01-01T00:00:00Z"]),
-        ("date-time", ["2024-01-01T10:00:00Z", "2024-01-01t10:00:00.5+08:00"], ["2024-01-01 10:00", "2024-13-01T10:00:00Z"]),
-        ("uuid", ["123e4567-e89b-12d3-a456-426614174000"], ["123e4567", "123e4567-e89b-12d3-a456-42661417400g"]),
+        (
+            "date-time",
+            ["2024-01-01T10:00:00Z", "2024-01-01t10:00:00.5+08:00"],
+            ["2024-01-01 10:00", "2024-13-01T10:00:00Z"],
+        ),
+        (
+            "uuid",
+            ["123e4567-e89b-12d3-a456-426614174000"],
+            ["123e4567", "123e4567-e89b-12d3-a456-42661417400g"],
+        ),
         ("ipv4", ["10.0.0.255"], ["10.0.0.256", "1.2.3", "1.2.3.4.", "1.2.3.4.5"]),
         ("uri", ["https://x.example/a?b", "urn:x"], ["x", "//x", "a b:c"]),
     ],
@@ -111,9 +123,19 @@ def test_lists_and_their_members():
         "minItems": 1,
         "items": {"required": ["no"], "properties": {"no": {"minimum": 1}, "unit": {"enum": ["kg"]}}},
     }
-    values = [[{"no": 1, "unit": "kg"}], [], [{"no": None, "unit": "kg"}], [{"no": 0, "unit": None}], [{"no": 2, "unit": "t"}]]
+    values = [
+        [{"no": 1, "unit": "kg"}],
+        [],
+        [{"no": None, "unit": "kg"}],
+        [{"no": 0, "unit": None}],
+        [{"no": 2, "unit": "t"}],
+    ]
     assert breaks(schema, values, type_) == [False, True, True, True, True]
-    assert breaks({"uniqueItems": True}, [["a", "b"], ["a", "a"], None], parse_type("list<string>")) == [False, True, False]
+    assert breaks({"uniqueItems": True}, [["a", "b"], ["a", "a"], None], parse_type("list<string>")) == [
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,9 @@ def test_fields_may_be_called_like_anything():
     text = '[{"no": 1, "qty": "1.5", "day": null}]'
     table = pa.table({f.name: pa.array([text]) for f in fields})
     row = STAGING.compare(parsing(table.schema, fields), {"incoming": table}).to_pylist()[0]
-    assert row == {f.name: [{"no": 1, "qty": Decimal("1.500"), "day": None}] for f in fields} | {TROUBLE: None}
+    assert row == {f.name: [{"no": 1, "qty": Decimal("1.500"), "day": None}] for f in fields} | {
+        TROUBLE: None
+    }
 
 
 def test_nulls_and_empty_and_blank_are_told_apart():

@@ -117,7 +117,10 @@ def test_paths_and_only_paths_are_taken_from_the_project(project: Project, tmp_p
     ("error", "said"),
     [
         (Denied("login failed for geheim-canary"), "system erp refuses us: login failed for ***"),
-        (OSError("cannot reach host?pw=geheim-canary"), "system erp cannot be opened: OSError: cannot reach host?pw=***"),
+        (
+            OSError("cannot reach host?pw=geheim-canary"),
+            "system erp cannot be opened: OSError: cannot reach host?pw=***",
+        ),
     ],
 )
 def test_errors_name_the_system_and_tell_no_secret(project: Project, error: Exception, said: str):

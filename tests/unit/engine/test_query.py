@@ -18,7 +18,9 @@ from tests.unit.engine.small import AS_OF, KEY, Small, small
 
 @pytest.fixture
 def project(tmp_path: Path) -> Small:
-    small(tmp_path).file("transforms/m.sql", "SELECT code, left(tax_no, 3) AS tail FROM {{ source('suppliers') }}\n")
+    small(tmp_path).file(
+        "transforms/m.sql", "SELECT code, left(tax_no, 3) AS tail FROM {{ source('suppliers') }}\n"
+    )
     project = Small(tmp_path)
     with project.reading():
         return project
@@ -107,7 +109,9 @@ def test_what_targets_hold_is_asked_and_masked_too(project: Small, name: str):
         "targets/t.yml",
         "targets: {vendors: {from: suppliers, system: erp, object: vendor, key: [code], fields: [code, tax_no]}}\n",
     )
-    assert answer(project, f"SELECT code, tax_no, left(tax_no, 1) AS t FROM {name}").rows == (("001", MASK, MASK),)
+    assert answer(project, f"SELECT code, tax_no, left(tax_no, 1) AS t FROM {name}").rows == (
+        ("001", MASK, MASK),
+    )
 
 
 @pytest.mark.parametrize(

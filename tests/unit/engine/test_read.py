@@ -56,7 +56,11 @@ def test_a_row_with_a_value_that_does_not_parse_is_held_not_changed(project: Sma
 
 
 def test_reasons_do_not_tell_sensitive_values(project: Small):
-    text = (project.root / "sources/s.yml").read_text().replace("tax_no: {type: string,", "tax_no: {type: integer,")
+    text = (
+        (project.root / "sources/s.yml")
+        .read_text()
+        .replace("tax_no: {type: string,", "tax_no: {type: integer,")
+    )
     project.file("sources/s.yml", text)
     with project.reading() as (staging, _, _):
         found = rows(staging, "held.suppliers")
@@ -80,7 +84,9 @@ def test_null_and_repeated_keys_are_held(project: Small):
 
 def test_a_system_that_is_not_there_fails_its_sources_only(project: Small):
     project.file("systems/t.yml", "systems: {gone: {plugin: sqlite, config: {path: gone.db}}}\n")
-    project.file("sources/t.yml", "sources: {t: {system: gone, object: x, key: [id], fields: {id: integer}}}\n")
+    project.file(
+        "sources/t.yml", "sources: {t: {system: gone, object: x, key: [id], fields: {id: integer}}}\n"
+    )
     with project.reading() as (staging, reads, _):
         assert reads["suppliers"].verdict.status is ReadStatus.COMPLETE
         assert reads["t"].verdict.status is ReadStatus.FAILED
@@ -105,8 +111,12 @@ def test_an_object_that_is_not_there_fails(project: Small):
         ("{max_drop: 24%}", 4, ReadStatus.PARTIAL),
     ],
 )
-def test_completeness_is_judged_by_the_declared_rule(project: Small, rule: str, before: int, status: ReadStatus):
-    text = (project.root / "sources/s.yml").read_text().replace("key: [id]", f"key: [id]\n    complete: {rule}")
+def test_completeness_is_judged_by_the_declared_rule(
+    project: Small, rule: str, before: int, status: ReadStatus
+):
+    text = (
+        (project.root / "sources/s.yml").read_text().replace("key: [id]", f"key: [id]\n    complete: {rule}")
+    )
     project.file("sources/s.yml", text)
     project.last["suppliers"] = Read("suppliers", "erp", Verdict(ReadStatus.COMPLETE, "", {"rows": before}))
     with project.reading() as (_, reads, _):
@@ -144,7 +154,9 @@ def test_offline_without_a_snapshot_is_a_failed_read(project: Small):
 def test_a_snapshot_of_another_declaration_is_not_used(project: Small):
     with project.reading():
         pass
-    text = (project.root / "sources/s.yml").read_text().replace("credit: decimal(18,2)", "credit: decimal(18,3)")
+    text = (
+        (project.root / "sources/s.yml").read_text().replace("credit: decimal(18,2)", "credit: decimal(18,3)")
+    )
     project.file("sources/s.yml", text)
     with project.reading(offline=True) as (_, reads, _):
         assert reads["suppliers"].verdict.status is ReadStatus.FAILED
@@ -161,7 +173,11 @@ def test_a_snapshot_does_not_forget_that_rows_were_held(project: Small):
 
 
 def test_an_old_snapshot_proves_nothing(project: Small):
-    text = (project.root / "sources/s.yml").read_text().replace("key: [id]", "key: [id]\n    fresh_within: PT24H")
+    text = (
+        (project.root / "sources/s.yml")
+        .read_text()
+        .replace("key: [id]", "key: [id]\n    fresh_within: PT24H")
+    )
     project.file("sources/s.yml", text)
     with project.reading():
         pass
@@ -321,7 +337,10 @@ def answer(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Any:
     [
         (pa.schema([(n, pa.utf8()) for n in NAMES[:-1]]), "columns id, code"),
         (pa.schema([(n, pa.utf8()) for n in (*NAMES, "more")]), "columns id, code"),
-        (pa.schema([(n, pa.float64() if n == "credit" else pa.utf8()) for n in NAMES]), "credit arrives as double"),
+        (
+            pa.schema([(n, pa.float64() if n == "credit" else pa.utf8()) for n in NAMES]),
+            "credit arrives as double",
+        ),
         (pa.schema([(n, pa.int32() if n == "id" else pa.utf8()) for n in NAMES]), "id arrives as int32"),
     ],
 )

@@ -66,7 +66,9 @@ def test_tests_find_what_they_say(project: Small, test: str, script: str, words:
         assert len(built.tested) == 1
 
 
-@pytest.mark.parametrize("test", ["accepted_values: {credit: [many]}", "{accepted_values: {since: [x]}, severity: hold_row}"])
+@pytest.mark.parametrize(
+    "test", ["accepted_values: {credit: [many]}", "{accepted_values: {since: [x]}, severity: hold_row}"]
+)
 def test_a_test_that_cannot_run_blocks(project: Small, test: str):
     project.file("transforms/vendors.sql", "SELECT code, credit, since FROM {{ source('suppliers') }}\n")
     with_test(project, test)
@@ -102,14 +104,20 @@ def test_unmapped_values_are_queued_and_their_rows_held(project: Small):
     with project.building() as (staging, built):
         assert [(u.value, u.rows, u.to) for u in built.unmapped] == [("箱", 2, "units.erp_unit")]
         assert [r["code"] for r in rows(staging, "model.vendors")] == ["002"]
-        assert [r["reason"] for r in rows(staging, "held.vendors")] == ["'箱' is not mapped in units.erp_unit"] * 2
+        assert [r["reason"] for r in rows(staging, "held.vendors")] == [
+            "'箱' is not mapped in units.erp_unit"
+        ] * 2
 
 
 def test_reasons_of_tests_do_not_tell_sensitive_values(project: Small):
     project.file("transforms/vendors.sql", "SELECT code, tax_no FROM {{ source('suppliers') }}\n")
-    with_test(project, "{accepted_values: {tax_no: [a]}, severity: hold_row}, {mapped: {tax_no: units.erp_unit}}")
+    with_test(
+        project, "{accepted_values: {tax_no: [a]}, severity: hold_row}, {mapped: {tax_no: units.erp_unit}}"
+    )
     with project.building() as (staging, built):
-        assert "CANARY" not in str(rows(staging, "held.vendors")) + str(built.diagnostics) + str(built.unmapped)
+        assert "CANARY" not in str(rows(staging, "held.vendors")) + str(built.diagnostics) + str(
+            built.unmapped
+        )
         assert built.held["vendors"] == 2
 
 
@@ -163,7 +171,10 @@ def test_a_failed_source_blocks_everything_made_of_it(project: Small):
 
 
 def test_a_model_that_fails_while_running_blocks_what_is_made_of_it(project: Small):
-    project.file("transforms/vendors.sql", "SELECT code,\n  CAST(name AS BIGINT) AS n\nFROM {{ source('suppliers') }}\n")
+    project.file(
+        "transforms/vendors.sql",
+        "SELECT code,\n  CAST(name AS BIGINT) AS n\nFROM {{ source('suppliers') }}\n",
+    )
     project.file("transforms/next.sql", "SELECT * FROM {{ ref('vendors') }}\n")
     with project.building() as (_, built):
         [finding] = built.diagnostics
@@ -195,7 +206,9 @@ CONTRACT = """
 
 def test_a_broken_contract_blocks_and_says_every_promise(project: Small):
     project.file("contracts/vendor.yml", CONTRACT)
-    project.file("transforms/t.yml", "transforms: {vendors: {description: d, key: [code], contract: vendor}}\n")
+    project.file(
+        "transforms/t.yml", "transforms: {vendors: {description: d, key: [code], contract: vendor}}\n"
+    )
     with project.building() as (_, built):
         [finding] = built.diagnostics
         assert finding.code == "E0351"

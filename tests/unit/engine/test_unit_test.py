@@ -17,7 +17,9 @@ FROM {{ source('suppliers') }} s LEFT JOIN {{ ref('units') }} u ON u.erp_unit = 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Small:
-    project = small(tmp_path).file("seeds/units.csv", "erp_unit,oa_unit\nKG,千克\n").file("transforms/m.sql", MODEL)
+    project = (
+        small(tmp_path).file("seeds/units.csv", "erp_unit,oa_unit\nKG,千克\n").file("transforms/m.sql", MODEL)
+    )
     (tmp_path / "erp.db").unlink()  # nothing is connected to
     return project
 
@@ -32,7 +34,10 @@ GIVEN = "given: {suppliers: [{code: '001', name: 'Ａ', credit: 1.5, unit: KG}, 
 
 
 def test_rows_are_compared_by_the_columns_that_are_expected(project: Small):
-    result = run(project, f"{GIVEN}, expect: [{{code: '002', name: null, unit: null}}, {{code: '001', name: A, unit: 千克}}]")
+    result = run(
+        project,
+        f"{GIVEN}, expect: [{{code: '002', name: null, unit: null}}, {{code: '001', name: A, unit: 千克}}]",
+    )
     assert result.passed, result.problems
 
 
@@ -43,11 +48,16 @@ def test_values_are_compared_as_their_type(project: Small):
 
 
 def test_the_instant_is_always_the_same(project: Small):
-    assert run(project, f"{GIVEN}, expect: [{{at: '2026-01-01T00:00:00Z'}}, {{at: '2026-01-01T00:00:00Z'}}]").passed
+    assert run(
+        project, f"{GIVEN}, expect: [{{at: '2026-01-01T00:00:00Z'}}, {{at: '2026-01-01T00:00:00Z'}}]"
+    ).passed
 
 
 def test_differences_are_shown_row_by_row(project: Small):
-    result = run(project, f"{GIVEN}, expect: [{{code: '001', name: B}}, {{code: '002', name: ''}}, {{code: '002', name: null}}]")
+    result = run(
+        project,
+        f"{GIVEN}, expect: [{{code: '001', name: B}}, {{code: '002', name: ''}}, {{code: '002', name: null}}]",
+    )
     assert not result.passed
     assert result.missing == ({"code": "001", "name": "B"}, {"code": "002", "name": ""})
     assert result.unexpected == ({"code": "001", "name": "A"},)
@@ -72,9 +82,7 @@ def test_expecting_no_rows(project: Small):
     assert result.unexpected[0]["code"] == "001"
 
 
-@pytest.mark.parametrize(
-    "row", ["{credit: '1.555'}", "{since: '2024-02-30'}", "{id: 1.5}", "{credit: x}"]
-)
+@pytest.mark.parametrize("row", ["{credit: '1.555'}", "{since: '2024-02-30'}", "{id: 1.5}", "{credit: x}"])
 def test_what_is_given_must_be_of_its_type(project: Small, row: str):
     result = run(project, f"given: {{suppliers: [{row}], units: []}}, expect: []")
     assert [p.code for p in result.problems] == ["E0360"]
