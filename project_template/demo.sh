@@ -3,9 +3,9 @@
 # ERPOA names the program (default: erpoa), PYTHON an interpreter for the demo's own data script.
 set -eu
 
-ERPOA=${ERPOA:-erpoa}
+ERPOA=$(command -v -- "${ERPOA:-erpoa}") || { echo "erpoa is not on the PATH; name it in ERPOA" >&2; exit 1; }
 if [ -z "${PYTHON:-}" ]; then
-    PYTHON=$(dirname -- "$(command -v -- "$ERPOA")")/python
+    PYTHON=$(dirname -- "$ERPOA")/python
     [ -x "$PYTHON" ] || PYTHON=python3
 fi
 unset ERPOA_ENV || :
