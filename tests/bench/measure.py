@@ -11,6 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# A small process starts the one that is measured: what a child had before its exec counts as its memory too.
+_LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seconds = time.perf_counter() - start
+with open(sys.argv[1], "w") as file:
+    file.write(f"{os.waitstatus_to_exitcode(status)} {seconds} {usage.ru_maxrss}")
+"""
 ERPOA = str(Path(sys.executable).with_name("erpoa"))
 
 
@@ -72,19 +82,23 @@ def process(
     env: Mapping[str, str] | None = None,
 ) -> Spent:
     """One process to its end; RuntimeError with its words when it ends otherwise than with one of *exits*."""
-    told = directory / ".bench-output"
-    start = time.perf_counter()
+    told, spent = directory / ".bench-output", directory / ".bench-spent"
     with told.open("wb") as file:
-        child = subprocess.Popen(
-            arguments, cwd=directory, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, spent, *arguments],
+            cwd=directory, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=True,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
-        _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in exits:
-        raise RuntimeError(
-            f"{' '.join(arguments)} ended with {child.returncode}:\n{told.read_text(errors='replace')}"
-        )
+    code, seconds, kilobytes = spent.read_text().split()
+    if int(code) not in exits:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code}:\n{told.read_text(errors='replace')}")
     told.unlink()
-    return Spent(seconds, usage.ru_maxrss / 1024)
+    spent.unlink()
+    return Spent(float(seconds), int(kilobytes) / 1024)
+
+
+def process_output(arguments: Sequence[str], directory: Path) -> str:
+    """What one process says on stdout; its stderr is ours."""
+    return subprocess.run(
+        arguments, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout

@@ -74,12 +74,12 @@ class Forks:
 
 
 @contextmanager
-def forks(scratch: Path) -> Iterator[Forks]:
-    """A fork server for as long as the block runs."""
+def forks(scratch: Path, **more: str) -> Iterator[Forks]:
+    """A fork server for as long as the block runs, with *more* in its environment."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.forkserver"],
         cwd=ROOT,
-        env=environment(),
+        env=environment(**more),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,106 @@
+"""`make bench`: runs every measurement and writes the table of docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import plan_file, start_up, whole_plan
+from tests.bench.measure import Row, Section, Spent, process_output
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "performance.md"
+
+HEAD = """# Performance
+
+Written by `make bench`; the numbers are of the run named below. Every figure stands beside a limit typed by hand and measured in
+the same run, in turns, so that a slow moment meets both. Read the ratios: seconds are the machine's, ratios are ours.
+The suite never judges times.
+
+"""
+
+
+def staged_diff(rows: int, times: int) -> Section:
+    """The diff runs in a process of its own, so that its memory is its own."""
+    told = json.loads(process_output([sys.executable, "-m", "tests.bench.diff", str(rows), str(times)], ROOT))
+    spent = {name: [Spent(**one) for one in all_] for name, all_ in told["spent"].items()}
+    return Section(
+        f"Diff of {rows:,} × 15 against {rows:,} × 15, staged",
+        f"1 % changed, 0.25 % missing, 0.25 % more. Resident memory: {told['staged']:,.0f} MB with D, A and the base (two images "
+        f"of every field) staged, {told['peak']:,.0f} MB at the peak. By hand, D and A: one full join, all columns compared. With base: "
+        "the three-way comparison that the rules need. erpoa: recognition, repeated keys, normalisation, situations, reasons.",
+        [
+            Row("by hand, D and A", spent["by hand, D and A"]),
+            Row("by hand, with base", spent["by hand, with base"]),
+            Row("erpoa, against D and A", spent["erpoa"], "by hand, D and A", "≤ 1.5 ×"),
+            Row("erpoa, against the three-way join", spent["erpoa"], "by hand, with base"),
+        ],
+    )
+
+
+SECTIONS: dict[str, Callable[[int], Section]] = {
+    "diff-1m": lambda times: staged_diff(1_000_000, times),
+    "diff-10m": lambda times: staged_diff(10_000_000, min(times, 2)),
+    "plan-file": plan_file.section,
+    "start-up": start_up.section,
+    "validate": start_up.validation,
+    "whole-plan": whole_plan.section,
+}
+
+
+def rendered(sections: list[Section]) -> str:
+    return "\n".join(_section(section) for section in sections)
+
+
+def _section(section: Section) -> str:
+    lines = [
+        f"## {section.title}", "", section.words, "",
+        "| case | n | seconds, median (min–max) | peak MB | ratio to its limit | aim |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    medians = {row.name: row.median for row in section.rows}
+    for row in section.rows:
+        seconds = [s.seconds for s in row.spent]
+        span = f"{row.median:.3f} ({min(seconds):.3f}–{max(seconds):.3f})"
+        ratio = f"{row.median / medians[row.limit]:.2f} ×" if row.limit else ""
+        peak = f"{row.peak:,.0f}" if row.peak else ""
+        lines.append(f"| {row.name} | {len(seconds)} | {span} | {peak} | {ratio} | {row.aim} |")
+    return "\n".join([*lines, ""])
+
+
+def machine() -> str:
+    names = ("duckdb", "pyarrow")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[0]
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, Python "
+        f"{platform.python_version()}, "
+        + ", ".join(f"{n} {version(n)}" for n in names)
+        + f"; load before the run {load:.1f}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "sections", nargs="*", choices=[*SECTIONS, []], help="default: all, and the page is written"
+    )
+    parser.add_argument("--times", type=int, default=5)
+    asked = parser.parse_args()
+    where = machine()
+    found = []
+    for name in asked.sections or SECTIONS:
+        found.append(SECTIONS[name](asked.times))
+        print(_section(found[-1]), flush=True)
+    if not asked.sections:
+        PAGE.write_text(HEAD + where + "\n\n" + rendered(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
