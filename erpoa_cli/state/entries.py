@@ -27,6 +27,7 @@ def write_ordinals(ordinals: Array) -> bytes:
 
 
 def read_ordinals(content: bytes) -> Array:
+    """The ordinals that `write_ordinals` packed."""
     packed = array("q", content)
     if sys.byteorder == "big":
         packed.byteswap()

@@ -48,6 +48,7 @@ def header_to_json(header: Header) -> bytes:
 
 
 def header_from_json(content: Mapping[str, Any]) -> Header:
+    """The header that `plan.json` holds; KeyError, TypeError or ValueError when it is none."""
     known = {field.name for field in dataclasses.fields(Header)}
     if unknown := set(content) - known:
         raise ValueError(f"unknown entries {sorted(unknown)}")
@@ -75,6 +76,7 @@ def reads_to_json(reads: Sequence[Read], header: Header) -> dict[str, Any]:
 
 
 def read_from_json(content: Mapping[str, Any]) -> Read:
+    """One entry of `reads.json`."""
     verdict = Verdict(ReadStatus(content["status"]), content["reason"], content["evidence"])
     return Read(content["relation"], content["system"], verdict, content["held"])
 

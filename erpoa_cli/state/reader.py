@@ -16,7 +16,7 @@ from erpoa_cli.core.plan import Read
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, lock, planjson
 from erpoa_cli.state.archive import Archive
-from erpoa_cli.state.base import Base
+from erpoa_cli.state.current import Base
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.control import Control, Row
 from erpoa_cli.state.entries import read_ordinals, read_results

@@ -87,6 +87,7 @@ def work(target: str, part: str) -> str:
 
 
 def column(prefix: str, name: str, alias: str = "") -> str:
+    """A column of an image (`d_`, `a_`, …) as SQL names it."""
     quoted = identifier(prefix + name)
     return f"{alias}.{quoted}" if alias else quoted
 
