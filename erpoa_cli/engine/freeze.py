@@ -85,7 +85,9 @@ def freeze(
 def _uncompared(target: Target) -> dict[str, str]:
     """Fields whose difference no plan shows, with the reason: reviewers must know where they are not looking."""
     ignored = {f.name: "compare: ignore" for f in target.fields if any(c.kind == "ignore" for c in f.compare)}
-    theirs = {f.name: f"mastered by {target.system}" for f in target.fields if f.ownership is Ownership.THEIRS}
+    theirs = {
+        f.name: f"mastered by {target.system}" for f in target.fields if f.ownership is Ownership.THEIRS
+    }
     return {**ignored, **theirs}
 
 

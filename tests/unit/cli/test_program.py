@@ -17,6 +17,7 @@ from erpoa_cli.cli.plan import instant, waivers
 from erpoa_cli.cli.program import format_asked, main
 from erpoa_cli.cli.suggest import HABITS, OPTIONS, command_hint, option_hint
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.render.mask import Masker
 
 
 def test_options_after_the_command_win_and_variables_add_up():
@@ -116,7 +117,7 @@ def test_colour(monkeypatch, color, terminal, environment, plain):
 
 @pytest.fixture
 def masker(monkeypatch):
-    fresh = log.Masker()
+    fresh = Masker()
     monkeypatch.setattr(log, "MASKER", fresh)
     monkeypatch.setattr(ending, "MASKER", fresh)
     return fresh

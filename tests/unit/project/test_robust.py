@@ -28,7 +28,7 @@ ROWS = {
     "lines: {from: lines, object: l, parent: p, key: [n], fields: {n: n}}}}}\n",
 }
 FILES = {**SOUND, **ROWS}
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[object] = st.sampled_from(
     [None, True, 0, -1, 10**30, 1.5, "", " ", "x", "erp", "suppliers", "oa_suppliers", "code", "{{ var('company') }}", "{{", "{{ nope() }}",
      "{{ secret('x') }}", "{% x %}", "P", "5%", "decimal(", "list<", "shared", "名\u202e称", "\u0000", "a" * 300, [], {}, [None], [[]], [{}],
      {"": None}, {"from": None}, {"fields": None}, {"key": 1, "fields": []}, {"$ref": "#"}, {"$ref": "supplier.yml#/properties/name"}]

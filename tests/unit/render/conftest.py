@@ -1,7 +1,9 @@
 """Hand-made plan reports with hostile and Chinese data."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -28,9 +30,7 @@ def address(target: str, **key: str) -> Address:
     return Address.of(target, key)
 
 
-def change(
-    where: Address, action: Action, ordinal: int, cause: Cause = Cause.DATA, **fields: object
-) -> Change:
+def change(where: Address, action: Action, ordinal: int, cause: Cause = Cause.DATA, **fields: Any) -> Change:
     situation = {Action.CREATE: Situation.ABSENT, Action.DELETE: Situation.SOURCE_GONE}
     told = {n: v if isinstance(v, FieldChange) else FieldChange(*v) for n, v in fields.items()}
     return Change(where, action, situation.get(action, Situation.CONFIRMED), cause, told, ordinal, wave=2)
@@ -237,10 +237,8 @@ def run_report() -> PlanReport:
     done = change(address("oa_suppliers", code="S1"), Action.UPDATE, 1, name=("a", "b"))
     refused = change(address("oa_suppliers", code="S2"), Action.UPDATE, 2, name=("c", "d"))
     outcomes = (
-        Change(**{**_values(done), "outcome": Outcome.APPLIED}),
-        Change(
-            **{**_values(refused), "outcome": Outcome.REJECTED, "error": "税号不能为空 (code 1004)\x1b[2J"}
-        ),
+        replace(done, outcome=Outcome.APPLIED),
+        replace(refused, outcome=Outcome.REJECTED, error="税号不能为空 (code 1004)\x1b[2J"),
     )
     target = TargetReport(
         target="oa_suppliers",
@@ -254,7 +252,3 @@ def run_report() -> PlanReport:
     return PlanReport(
         header=header(), file="p.erpoaplan", targets=(target,), run=RunSummary("r-1", "partial")
     )
-
-
-def _values(given: Change) -> dict[str, object]:
-    return {name: getattr(given, name) for name in given.__dataclass_fields__}
