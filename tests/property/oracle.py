@@ -259,7 +259,7 @@ class Oracle:
             elif is_empty(two) and not is_empty(one):
                 v[spec.name] = "write"
             elif spec.ownership == Ownership.SHARED:
-                v[spec.name] = self.conflict(spec)
+                v[spec.name] = "same" if is_empty(one) else self.conflict(spec)
             else:
                 v[spec.name] = "write" if self.t.on_first_contact == "write" else "drift"
         return self.finish(answer, d, v, adopt=True)

@@ -51,7 +51,10 @@ def found(shape: Shape, field: TargetField) -> str:
         return "'same'"
     d, a = column("d_", field.name), column("a_", field.name)
     report = "'drift'" if shape.target.on_first_contact is ReportOrWrite.REPORT else "'write'"
-    differs = _unknown_shared(shape.target, field) if field.ownership is Ownership.SHARED else report
+    shared = field.ownership is Ownership.SHARED
+    differs = _unknown_shared(shape.target, field) if shared else report
+    # Their value that ours lacks is theirs to bring: the opposite target carries it.
+    theirs = f"WHEN {empty(field, d)} THEN 'same' " if shared else ""
     wanted = f"NOT {empty(field, d)}"
     if isinstance(field.value, Reference | Result):
         pending = column("p_", field.name)
@@ -59,7 +62,7 @@ def found(shape: Shape, field: TargetField) -> str:
             WHEN {pending} IS NULL AND {equal(field, d, a)} THEN 'settle'
             WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN 'fill' ELSE {differs} END"""
     return f"""CASE WHEN {equal(field, d, a)} THEN 'settle'
-        WHEN {empty(field, a)} AND {wanted} THEN 'fill' ELSE {differs} END"""
+        WHEN {empty(field, a)} AND {wanted} THEN 'fill' {theirs}ELSE {differs} END"""
 
 
 def restored(shape: Shape, field: TargetField) -> str:
@@ -111,7 +114,6 @@ def _judge(target: Target, field: TargetField, *, new: str) -> str:
 
 def _new_field(target: Target, field: TargetField) -> str:
     if field.ownership is Ownership.SHARED:
-        # Their value that ours lacks is theirs to bring: the opposite target carries it.
         d, a = column("d_", field.name), column("a_", field.name)
         return (
             f"CASE WHEN {empty(field, a)} THEN 'write' WHEN {empty(field, d)} THEN 'same' "
