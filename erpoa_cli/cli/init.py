@@ -1,4 +1,4 @@
-"""`erpoa init`: a runnable project from the template, with its own ERP and OA data."""
+"""`erpoa init`: a runnable project from the template, with its own ERP and OA data; or the key of a cloned one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ def init(
     options: Options,
     place: Annotated[Path | None, typer.Argument(help="Where; default: here.", metavar="[DIR]")] = None,
 ) -> Ending:
-    """Make a runnable project; offline, with an embedded ERP and OA. Nothing that exists is overwritten."""
-    from erpoa_cli.project import scaffold
+    """Make a runnable project; offline, with an embedded ERP and OA. Nothing that exists is overwritten.
+
+    In a project that has no .erpoa/key, as after cloning it, only that key is made."""
+    from erpoa_cli.project import lacks_key, make_key, scaffold
 
     place = place if place is not None else options.directory
+    if lacks_key(place):
+        files = make_key(place)
+        lines = (
+            f"{place / files[0]} is made; nothing else of this project was touched.",
+            "Sensitive values that erpoa keeps are sealed with it: keep a copy, they cannot be read without.",
+        )
+        return Ending(Answer(data={"directory": str(place), "files": list(files)}, lines=lines))
     files = scaffold(place)
     _seed(place)
     lines = (

@@ -16,15 +16,17 @@ from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_root
 from erpoa_cli.project.notes import illustrated
 from erpoa_cli.project.published import SCHEMA_KINDS, schema
-from erpoa_cli.project.scaffold import scaffold
+from erpoa_cli.project.scaffold import lacks_key, make_key, scaffold
 
 __all__ = [
     "SCHEMA_KINDS",
     "conforms",
     "find_root",
     "illustrated",
+    "lacks_key",
     "load",
     "load_findings",
+    "make_key",
     "scaffold",
     "schema",
 ]

@@ -1,4 +1,5 @@
-"""A new project directory: the template's files, .gitignore and the key that seals sensitive values."""
+"""A new project directory: the template's files, .gitignore and the key that seals sensitive values; and the key
+alone for a project that came without one, as a fresh clone does."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ GITIGNORE = """\
 # the databases of the demo
 data/
 """
+KEY = ".erpoa/key"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LEFT_OUT = frozenset({"__pycache__", ".erpoa", "data"})
 
@@ -40,13 +42,34 @@ def scaffold(directory: Path) -> tuple[str, ...]:
         if path.is_file() and not _LEFT_OUT & set(path.relative_to(origin).parts)
     }
     contents[".gitignore"] = GITIGNORE.encode()
-    contents[".erpoa/key"] = f"{secrets.token_hex(32)}\n".encode()
+    contents[KEY] = _new_key()
     taken = [name for name in contents if os.path.lexists(directory / name)]
     if taken or (directory.exists() and not directory.is_dir()):
         raise Failure(_in_the_way(directory, taken), exit=Exit.INVALID)
     for name, content in contents.items():
-        _write(directory / name, content, private=name == ".erpoa/key")
+        _write(directory / name, content, private=name == KEY)
     return tuple(contents)
+
+
+def lacks_key(directory: Path) -> bool:
+    """Whether *directory* is a project whose .erpoa has no key: the key is never in git."""
+    return (directory / "erpoa.yml").is_file() and not os.path.lexists(directory / KEY)
+
+
+def make_key(directory: Path) -> tuple[str, ...]:
+    """Make .erpoa/key of an existing project, and keep git from it whatever the project's own .gitignore says.
+
+    Answers the created files. Raises `FileExistsError` when there is a key."""
+    _write(directory / KEY, _new_key(), private=True)
+    ignore = directory / ".erpoa" / ".gitignore"
+    if ignore.exists():
+        return (KEY,)
+    _write(ignore, b"*\n", private=True)
+    return KEY, ".erpoa/.gitignore"
+
+
+def _new_key() -> bytes:
+    return f"{secrets.token_hex(32)}\n".encode()
 
 
 def _in_the_way(directory: Path, taken: list[str]) -> Diagnostic:

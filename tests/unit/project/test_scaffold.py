@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Failure
-from erpoa_cli.project import load_findings, scaffold
+from erpoa_cli.project import lacks_key, load_findings, make_key, scaffold
 
 
 def test_a_new_project_is_valid_and_keeps_its_key_to_itself(tmp_path: Path):
@@ -43,3 +43,28 @@ def test_a_link_in_the_way_is_in_the_way(tmp_path: Path):
     with pytest.raises(Failure):
         scaffold(tmp_path)
     assert not (tmp_path / "elsewhere.yml").exists()
+
+
+def test_a_cloned_project_gets_a_key_and_nothing_else(tmp_path: Path):
+    (tmp_path / "erpoa.yml").write_text("format: 1\nname: cloned\n", encoding="utf-8")
+    assert lacks_key(tmp_path)
+    assert make_key(tmp_path) == (".erpoa/key", ".erpoa/.gitignore")
+    key = tmp_path / ".erpoa" / "key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(bytes.fromhex(key.read_text(encoding="ascii"))) == 32
+    assert (tmp_path / ".erpoa" / ".gitignore").read_text(encoding="ascii") == "*\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".erpoa", "erpoa.yml"]
+    assert (tmp_path / "erpoa.yml").read_text(encoding="utf-8") == "format: 1\nname: cloned\n"
+
+
+def test_a_key_is_never_made_anew(tmp_path: Path):
+    scaffold(tmp_path)
+    key = (tmp_path / ".erpoa/key").read_bytes()
+    assert not lacks_key(tmp_path)
+    with pytest.raises(FileExistsError):
+        make_key(tmp_path)
+    assert (tmp_path / ".erpoa/key").read_bytes() == key
+
+
+def test_an_empty_directory_is_no_project_without_a_key(tmp_path: Path):
+    assert not lacks_key(tmp_path)
