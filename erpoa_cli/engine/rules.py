@@ -48,7 +48,8 @@ def judge_rules(
             )
             continue
         examples = [", ".join(str(v) for v in row.values()) for row in rows.slice(0, _SHOWN).to_pylist()]
-        said = f"{rows.num_rows} rows: {'; '.join(examples)}" if examples else "no rows"
+        more = rows.num_rows - len(examples)
+        said = "; ".join(examples) + (f"; and {more:,} more" if more else "")
         blocks = rule.severity in ("block", "approval") and rows.num_rows > 0
         verdicts.append(
             GuardVerdict(

@@ -90,7 +90,7 @@ def sides(change: FieldChange, wave: int = 0) -> tuple[str, str]:
     """(before, after) of a field for a person; masked where the field is sensitive."""
     if change.sensitive:
         before, after = revealed(change.before, change.reveal), revealed(change.after, change.reveal)
-        if before == after:
+        if before == after != "NULL":
             after = HIDDEN_CHANGED
         return before, pending(change, wave) if change.pending else after
     return shown(change.before), pending(change, wave) if change.pending else shown(change.after)
