@@ -3,6 +3,7 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 plugins := $(wildcard plugins/*/pyproject.toml)
 ready := .venv/.ready
@@ -31,7 +32,7 @@ format: $(ready)
 
 # One process: neighbours would be measured too.
 bench: $(ready)
-	$(bin)/pytest -m bench -s tests/bench $(PYTEST_ARGS)
+	$(bin)/python -m tests.bench $(BENCH_ARGS)
 
 # After an upgrade in .venv: record what is installed now.
 constraints:

@@ -24,6 +24,7 @@ from tests.bench.company import TYPES, counted, theirs_sql, typed_sql
 from tests.bench.measure import interleaved, timed
 
 HERE = Location("bench.yml", 1, 1)
+MANY, LITTLE = 2_000_000, "5GB"  # more rows than that must do with so much memory, and spill
 FIELDS = [name for name in TYPES if name != "id"]
 
 
@@ -90,7 +91,8 @@ def counts(staging: Staging, table: str) -> dict[str, int]:
 
 
 def measure(rows: int, times: int) -> dict[str, object]:
-    with TemporaryDirectory() as home, Staging(Path(home), as_of=datetime.now(UTC)) as staging:
+    memory = LITTLE if rows > MANY else None
+    with TemporaryDirectory() as home, Staging(Path(home), as_of=datetime.now(UTC), memory=memory) as staging:
         stage(staging, rows)
         ready = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         spent = interleaved(
