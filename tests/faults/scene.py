@@ -128,6 +128,8 @@ class Scene:
         if not path.exists():
             return []
         with closing(sqlite3.connect(path)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_schema").fetchone():  # killed before it had tables
+                return []
             return db.execute(query, values).fetchall()
 
     def remembered(self) -> dict[str, Any]:
