@@ -31,7 +31,8 @@ _HALF = "".join(chr(c) for c in range(0x21, 0x7F)) + " "
 @dataclass(frozen=True, slots=True)
 class Folded:
     """`patterns`: rows of (action, cause, field, what, rows, examples: ordinals), most rows first; `outliers`:
-    ordinals of the rows that they do not tell, ascending."""
+    ordinals of the rows that they do not wholly tell, ascending. No outlier is an example, and a pattern of
+    outliers only is none: a row shown as an example of one field's change has no other that nobody saw."""
 
     patterns: pa.Table
     outliers: pa.Table
@@ -40,18 +41,25 @@ class Folded:
 def fold(changes: pa.Table, layout: Layout, ask: Ask) -> Folded:
     """The patterns of the updates in *changes* (columns of `layout.plan_schema(sealed=True)`)."""
     labelled = ask(_labelled(layout, changes.schema.names), {"changes": changes})
-    patterns = ask(_PATTERNS, {"labelled": labelled})
-    outliers = ask(_OUTLIERS, {"labelled": labelled, "patterns": patterns, "changes": changes.select(_SLIM)})
+    common = ask(_COMMON, {"labelled": labelled})
+    outliers = ask(_OUTLIERS, {"labelled": labelled, "patterns": common, "changes": changes.select(_SLIM)})
+    patterns = ask(_PATTERNS, {"labelled": labelled, "patterns": common, "outliers": outliers})
     return Folded(patterns, outliers)
 
 
 _SLIM = ["ordinal", "action", "fields"]
 _FOLDABLE = "('update', 'deactivate')"
 
-_PATTERNS = f"""
-SELECT action, cause, field, what, count(*) AS rows, list(ordinal ORDER BY ordinal)[1:{_EXAMPLES}] AS examples
+_COMMON = f"""
+SELECT action, cause, field, what, count(*) AS rows
 FROM labelled GROUP BY ALL HAVING count(*) >= {LEAST}
 ORDER BY rows DESC, field, what, action, cause LIMIT {MOST}
+"""
+
+_PATTERNS = f"""
+SELECT action, cause, field, what, any_value(p.rows) AS rows, list(ordinal ORDER BY ordinal)[1:{_EXAMPLES}] AS examples
+FROM patterns p JOIN labelled l USING (action, cause, field, what) ANTI JOIN outliers o USING (ordinal)
+GROUP BY action, cause, field, what ORDER BY rows DESC, field, what, action, cause
 """
 
 _OUTLIERS = f"""

@@ -152,3 +152,26 @@ def test_hostile_text_is_data():
     hostile = "'; DROP TABLE changes; --"
     patterns, _ = folded([{"name": (hostile, '"')}] * 9)
     assert patterns == {("name", f'"{hostile}" → """'): 9}
+
+
+def test_a_row_with_another_change_is_told_by_itself_not_as_an_example():
+    """Row 1 and 2 share a pattern with the rest, and each has a change of its own that nobody may miss."""
+    rows = [{"active": (True, False)} for _ in range(LEAST + 2)]
+    rows[0] |= {"bank": (b"1", b"2")}
+    rows[1] |= {"name": ("A", "B")}
+    made = [
+        {"ordinal": n, "k_code": str(n), "id_id": n, "action": "update", "cause": "data", "generation": 1}
+        | {"situation": "confirmed", "wave": 1, "step": 1, "fields": list(fields)}
+        | {f"{side}_{name}": pair[at] for name, pair in fields.items() for at, side in enumerate("ad")}
+        for n, fields in enumerate(rows, 1)
+    ]
+    told = fold(pa.Table.from_pylist(made, LAYOUT.plan_schema(sealed=True)), LAYOUT, ask)
+    assert told.outliers["ordinal"].to_pylist() == [1, 2]
+    [pattern] = told.patterns.to_pylist()
+    assert (pattern["rows"], pattern["examples"]) == (LEAST + 2, [3, 4])
+
+
+def test_a_pattern_whose_rows_are_all_told_singly_tells_nothing():
+    rows = [{"active": (True, False), "name": ("x", f"{n}!" * n)} for n in range(1, LEAST + 1)]
+    patterns, outliers = folded(rows)
+    assert (patterns, outliers) == ({}, [1, 2, 3, 4, 5])
