@@ -30,7 +30,7 @@ from erpoa_cli.engine.read import read_actual, read_sources
 from erpoa_cli.engine.rules import judge_rules
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.engine.transform import build_models
-from erpoa_cli.state import StateReader, load_sealer
+from erpoa_cli.state import StateReader, load_sealer, require
 
 __all__ = ["PlanOptions", "PlanResult", "Waiver", "make_plan"]
 
@@ -48,6 +48,9 @@ def make_plan(
     read could not prove is no failure: it is withheld, shown, and ends in exit 4 where removals were wanted."""
     project = bound.project
     key = project.key if isinstance(project.key, Secret) else None
+    sealer = load_sealer(Path(project.root), key)
+    if bound.sensitive:
+        require(sealer)  # before anybody waits for reads whose values could not be kept
     with Staging(Path(project.root), as_of=options.as_of, sensitive=bound.sensitive) as staging:
         planning = Planning(
             bound=bound,
@@ -56,7 +59,7 @@ def make_plan(
             options=options,
             staging=staging,
             listener=listener,
-            sealer=load_sealer(Path(project.root), key),
+            sealer=sealer,
         )
         for name, stage in STAGES:
             listener(Started(name))

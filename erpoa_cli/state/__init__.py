@@ -18,7 +18,7 @@ from erpoa_cli.state.lock import break_lock
 from erpoa_cli.state.planfile import PlanFile, write_plan
 from erpoa_cli.state.reader import StateReader
 from erpoa_cli.state.records import Batch, Doubt, Holder, Intent, Rejection, Run, RunStatus
-from erpoa_cli.state.seal import Sealer, load_sealer
+from erpoa_cli.state.seal import Sealer, load_sealer, require
 from erpoa_cli.state.snapshot import SnapshotInfo, Snapshots
 from erpoa_cli.state.writer import StateWriter
 
@@ -109,5 +109,6 @@ __all__ = [
     "open_reader",
     "open_writer",
     "release_lock",
+    "require",
     "write_plan",
 ]
