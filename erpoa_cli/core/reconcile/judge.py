@@ -1,16 +1,8 @@
-"""What desired, actual, agreed and seen say about one field: the verdict as a SQL expression.
-
-same      nothing to do
-settle    both sides hold the same: base follows
-accept    theirs is taken as it is: base follows
-write     we changed it (or nobody knew it before)
-fill      first contact, and their side is empty
-revert    they changed a field whose master we are, and that is undone
-drift     they changed it; only reported
-conflict  both changed it; only reported
-"""
+"""What desired, actual, agreed and seen say about one field: the verdict as a SQL expression."""
 
 from __future__ import annotations
+
+from enum import IntFlag
 
 from erpoa_cli.core.reconcile.compare import empty, equal
 from erpoa_cli.core.reconcile.shape import Shape, column, type_of, value_sql
@@ -25,8 +17,23 @@ from erpoa_cli.core.target import (
     TargetField,
 )
 
-WRITTEN = ("write", "fill", "revert")
-SETTLED = ("settle", "accept")
+
+class Verdict(IntFlag):
+    """One bit each: the verdicts of a million rows times their fields stay small, and those of one row are
+    or-ed to tell what it needs."""
+
+    SAME = 0  # nothing to do
+    SETTLE = 1  # both sides hold the same: base follows
+    ACCEPT = 2  # theirs is taken as it is: base follows
+    WRITE = 4  # we changed it (or nobody knew it before)
+    FILL = 8  # first contact, and their side is empty
+    REVERT = 16  # they changed a field whose master we are, and that is undone
+    DRIFT = 32  # they changed it; only reported
+    CONFLICT = 64  # both changed it; only reported
+
+    SETTLED = SETTLE | ACCEPT
+    WRITTEN = WRITE | FILL | REVERT
+    REPORTED = DRIFT | CONFLICT
 
 
 def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
@@ -41,33 +48,33 @@ def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
 def confirmed(shape: Shape, field: TargetField) -> str:
     """The verdict of a field of a row that both sides have and we know."""
     if field not in shape.compared:
-        return "'same'"
+        return str(Verdict.SAME)
     return _judge(shape.target, field, new=_new_field(shape.target, field))
 
 
 def found(shape: Shape, field: TargetField) -> str:
     """The verdict of a field of a row of theirs that is met for the first time."""
     if field not in shape.compared:
-        return "'same'"
+        return str(Verdict.SAME)
     d, a = column("d_", field.name), column("a_", field.name)
-    report = "'drift'" if shape.target.on_first_contact is ReportOrWrite.REPORT else "'write'"
+    report = Verdict.DRIFT if shape.target.on_first_contact is ReportOrWrite.REPORT else Verdict.WRITE
     shared = field.ownership is Ownership.SHARED
     differs = _unknown_shared(shape.target, field) if shared else report
     # Their value that ours lacks is theirs to bring: the opposite target carries it.
-    theirs = f"WHEN {empty(field, d)} THEN 'same' " if shared else ""
+    theirs = f"WHEN {empty(field, d)} THEN {Verdict.SAME} " if shared else ""
     wanted = f"NOT {empty(field, d)}"
     if isinstance(field.value, Reference | Result):
         pending = column("p_", field.name)
-        return f"""CASE WHEN list_contains(waiting, {literal(field.name)}) THEN 'same'
-            WHEN {pending} IS NULL AND {equal(field, d, a)} THEN 'settle'
-            WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN 'fill' ELSE {differs} END"""
-    return f"""CASE WHEN {equal(field, d, a)} THEN 'settle'
-        WHEN {empty(field, a)} AND {wanted} THEN 'fill' {theirs}ELSE {differs} END"""
+        return f"""CASE WHEN list_contains(waiting, {literal(field.name)}) THEN {Verdict.SAME}
+            WHEN {pending} IS NULL AND {equal(field, d, a)} THEN {Verdict.SETTLE}
+            WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN {Verdict.FILL} ELSE {differs} END"""
+    return f"""CASE WHEN {equal(field, d, a)} THEN {Verdict.SETTLE}
+        WHEN {empty(field, a)} AND {wanted} THEN {Verdict.FILL} {theirs}ELSE {differs} END"""
 
 
 def restored(shape: Shape, field: TargetField) -> str:
     """The verdict of an extra field of a confirmed row: ours only while it bears our deactivation."""
-    return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape.target, field, new=literal('same'))} ELSE 'same' END"
+    return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape.target, field, new=str(Verdict.SAME))} ELSE {Verdict.SAME} END"
 
 
 def ours_inactive(shape: Shape, field: TargetField) -> str:
@@ -85,9 +92,9 @@ def deactivated(shape: Shape, field: TargetField) -> str:
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
     ours = f"({known} AND {d} IS NOT DISTINCT FROM {agreed})"
     return f"""CASE WHEN {d} IS NOT DISTINCT FROM {a}
-            THEN CASE WHEN {ours} AND {a} IS NOT DISTINCT FROM {seen} THEN 'same' ELSE 'settle' END
-        WHEN NOT {ours} THEN 'write'
-        WHEN {a} IS NOT DISTINCT FROM {seen} THEN 'same' ELSE {_drift(shape.target)} END"""
+            THEN CASE WHEN {ours} AND {a} IS NOT DISTINCT FROM {seen} THEN {Verdict.SAME} ELSE {Verdict.SETTLE} END
+        WHEN NOT {ours} THEN {Verdict.WRITE}
+        WHEN {a} IS NOT DISTINCT FROM {seen} THEN {Verdict.SAME} ELSE {_drift(shape.target)} END"""
 
 
 def _judge(target: Target, field: TargetField, *, new: str) -> str:
@@ -103,12 +110,12 @@ def _judge(target: Target, field: TargetField, *, new: str) -> str:
         ours, same = f"(NOT {pending} AND {ours})", f"(NOT {pending} AND {same})"
         waits = f"list_contains(waiting, {literal(field.name)})"
     shared = field.ownership is Ownership.SHARED
-    return f"""CASE WHEN {waits} THEN 'same'
-        WHEN {same} THEN CASE WHEN {known} AND {ours} AND {theirs} THEN 'same' ELSE 'settle' END
+    return f"""CASE WHEN {waits} THEN {Verdict.SAME}
+        WHEN {same} THEN CASE WHEN {known} AND {ours} AND {theirs} THEN {Verdict.SAME} ELSE {Verdict.SETTLE} END
         WHEN NOT {known} THEN {new}
-        WHEN {ours} AND {theirs} THEN 'same'
-        WHEN {theirs} THEN 'write'
-        WHEN {ours} THEN {literal("same") if shared else _drift(target)}
+        WHEN {ours} AND {theirs} THEN {Verdict.SAME}
+        WHEN {theirs} THEN {Verdict.WRITE}
+        WHEN {ours} THEN {Verdict.SAME if shared else _drift(target)}
         ELSE {_conflict(target, field)} END"""
 
 
@@ -116,33 +123,33 @@ def _new_field(target: Target, field: TargetField) -> str:
     if field.ownership is Ownership.SHARED:
         d, a = column("d_", field.name), column("a_", field.name)
         return (
-            f"CASE WHEN {empty(field, a)} THEN 'write' WHEN {empty(field, d)} THEN 'same' "
+            f"CASE WHEN {empty(field, a)} THEN {Verdict.WRITE} WHEN {empty(field, d)} THEN {Verdict.SAME} "
             f"ELSE {_unknown_shared(target, field)} END"
         )
-    return "'write'" if target.on_new_field is ReportOrWrite.WRITE else "'drift'"
+    return str(Verdict.WRITE if target.on_new_field is ReportOrWrite.WRITE else Verdict.DRIFT)
 
 
-def _unknown_shared(target: Target, field: TargetField) -> str:
+def _unknown_shared(target: Target, field: TargetField) -> Verdict:
     """A shared field that nobody knew before and whose sides differ: two opposite targets that both wrote
     would swap the values, so only `on_conflict` decides."""
     return _conflict(target, field)
 
 
-def _drift(target: Target) -> str:
+def _drift(target: Target) -> Verdict:
     match target.on_drift:
         case OnDrift.REPORT:
-            return "'drift'"
+            return Verdict.DRIFT
         case OnDrift.REVERT:
-            return "'revert'"
+            return Verdict.REVERT
         case OnDrift.ACCEPT:
-            return "'accept'"
+            return Verdict.ACCEPT
 
 
-def _conflict(target: Target, field: TargetField) -> str:
+def _conflict(target: Target, field: TargetField) -> Verdict:
     """`write` and `accept` decide fields of ours; for shared fields a system is named, and its value wins."""
     choice = target.on_conflict
     if field.ownership is Ownership.SHARED:
         if choice in ("report", "write", "accept"):
-            return "'conflict'"
-        return "'accept'" if choice == target.system else "'write'"
-    return {"write": "'write'", "accept": "'accept'"}.get(choice, "'conflict'")
+            return Verdict.CONFLICT
+        return Verdict.ACCEPT if choice == target.system else Verdict.WRITE
+    return {"write": Verdict.WRITE, "accept": Verdict.ACCEPT}.get(choice, Verdict.CONFLICT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from erpoa_cli.core.reconcile.recognise import row_hash
 from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
 from erpoa_cli.core.schema import identifier, literal
-from erpoa_cli.core.target import OnSourceGone, Owns
+from erpoa_cli.core.target import Column, OnSourceGone, Owns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,17 @@ def proof(shape: Shape, evidence: Evidence) -> str:
 
 
 def near(shape: Shape, evidence: Evidence) -> str:
-    """The narrow join: row numbers of everything that hashes cannot clear."""
+    """The narrow join: keys and row numbers of everything that hashes cannot clear, numbered by key.
+
+    What is numbered and sorted here need not be sorted with all its values."""
     keys = listed(column("k_", k, "d") for k in shape.key)
+    both = listed(
+        f"coalesce({column('k_', k, 'd')}, {column('k_', k, 'l')}) AS {column('k_', k)}" for k in shape.key
+    )
     match_keys = listed(column("k_", k, "m") for k in shape.key)
+    linked_ids = [f"l.{column('id_', i)}" for i in shape.id]
+    order = [f"{column('k_', k)} NULLS FIRST" for k in shape.key] + [column("id_", i) for i in shape.id]
+    ids = [column("id_", i) for i in shape.id]
     pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
     waiting = ["len(waiting) > 0"] if shape.pending else []
     special = listed(["problem IS NOT NULL", *pending, *waiting], " OR ")
@@ -68,18 +76,20 @@ def near(shape: Shape, evidence: Evidence) -> str:
             {special} OR t.first_row IS NOT NULL AS special, t.copies, t.unnamed
         FROM {table("desired", shape.name)} d LEFT JOIN {work(shape.name, "twin")} t ON {twins}
         WHERE t.first_row IS NULL OR t.first_row = d.rowid),
-    joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed(column("k_", k, "d") + " AS " + column("k_", k) for k in shape.key)},
+    joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed([both, *linked_ids])},
             l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
         WHERE NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)
             AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
     hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
-        FROM {work(shape.name, "match")} m GROUP BY {match_keys})
-    SELECT joined.d_row, joined.b_row, joined.linked, joined.again, coalesce(joined.a_row, hit.m_row) AS a_row,
-        joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
-        coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims, joined.copies, joined.unnamed
-    FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
-    {_foreign(shape, evidence)}"""
+        FROM {work(shape.name, "match")} m GROUP BY {match_keys}),
+    every AS (SELECT joined.* EXCLUDE (a_row), coalesce(joined.a_row, hit.m_row) AS a_row,
+            joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
+            coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims
+        FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
+        {_foreign(shape, evidence)})
+    SELECT row_number() OVER () - 1 AS ordinal, * {f"EXCLUDE ({listed(ids)})" if ids else ""}
+    FROM (SELECT * FROM every ORDER BY {listed(order)})"""
 
 
 def _foreign(shape: Shape, evidence: Evidence) -> str:
@@ -87,8 +97,16 @@ def _foreign(shape: Shape, evidence: Evidence) -> str:
     target = shape.target
     if target.owns is not Owns.ALL or evidence.first or target.on_source_gone is OnSourceGone.KEEP:
         return ""
+    carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
+    named = [
+        f"TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb}) AS {column('k_', k)}"
+        for k, t in shape.key.items()
+        if k in carried
+    ]
+    ids = [f"a.{identifier(i)} AS {column('id_', i)}" for i in shape.id]
     return f"""UNION ALL BY NAME
-    SELECT a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
+    SELECT {listed((f"{c}," for c in named + ids), " ")}
+        a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
     FROM {table("actual", shape.name)} a
     WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
         AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)

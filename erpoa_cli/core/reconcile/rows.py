@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from erpoa_cli.core.reconcile import judge
+from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
 from erpoa_cli.core.reconcile.shape import (
     Shape,
     column,
     listed,
     names_sql,
+    same_key,
     table,
     value_sql,
     work,
 )
 from erpoa_cli.core.schema import identifier, literal
-from erpoa_cli.core.target import Column, Mode, OnSourceGone, OnVanished, TargetField
+from erpoa_cli.core.target import Mode, OnSourceGone, OnVanished, TargetField
 
 
 def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
@@ -24,9 +26,7 @@ def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
     yield twin(shape)
     yield proof(shape, evidence)
     yield near(shape, evidence)
-    yield _wide(shape, evidence)
-    yield _verdict(shape, evidence)
-    yield _final(shape, evidence)
+    yield _judged(shape, evidence)
 
 
 def foreign_count(shape: Shape) -> str:
@@ -36,15 +36,47 @@ def foreign_count(shape: Shape) -> str:
         ANTI JOIN {work(shape.name, "match")} m ON m.a_row = a.rowid"""
 
 
-def _wide(shape: Shape, evidence: Evidence) -> str:
+def _judged(shape: Shape, evidence: Evidence) -> str:
+    """The noteworthy rows, each with its situation, what is wrong with it, the verdicts of its fields and its
+    action. One statement, so that wide rows flow through it once and are never sorted or stored on the way."""
+    keys = [column("k_", k) for k in shape.key]
+    ids = [column("id_", i) for i in shape.id]
+    values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
+    pending = [column("p_", f.name) for f in shape.pending]
+    generation = (
+        "CASE WHEN action = 'create' THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
+    )
+    return f"""
+    CREATE OR REPLACE TABLE {table("diff", shape.name)} AS
+    WITH met AS ({_met(shape, evidence)}),
+    told AS (SELECT * EXCLUDE (problem, problem_code, unread), {_held(shape, evidence)} FROM met),
+    judged AS (SELECT *, {_verdicts(shape)} FROM told),
+    summed AS (SELECT *, {_sums(shape)} FROM judged),
+    acting AS (SELECT * REPLACE (
+            CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
+        FROM (SELECT *, {_action(shape)} AS action FROM summed)),
+    whole AS (SELECT * EXCLUDE (kind, code, reason, waiting), {_withheld(shape, evidence)},
+            CASE WHEN action = 'create' THEN {_created(shape)}
+                WHEN action IN ('update', 'deactivate') THEN {_among(shape, Verdict.WRITTEN)} ELSE [] END AS fields,
+            CASE WHEN situation = 'not_observed' THEN [] ELSE {_among(shape, Verdict.DRIFT)} END AS drifted,
+            {_among(shape, Verdict.CONFLICT)} AS conflicted,
+            CASE WHEN situation IN ('confirmed', 'found', 'source_gone') THEN {_among(shape, Verdict.SETTLED)}
+                ELSE [] END AS settled,
+            coalesce(waiting, []) AS waiting
+        FROM acting
+        WHERE action IS NOT NULL OR kind IS NOT NULL OR situation = 'vanished'
+            OR signs & {Verdict.CONFLICT} <> 0 OR (signs & {Verdict.DRIFT} <> 0 AND situation <> 'not_observed'))
+    SELECT ordinal, {listed(keys + ids)},
+        {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
+        fields, drifted, conflicted, settled, waiting,
+        coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
+            AND NOT (situation = 'found' AND signs & {Verdict.REPORTED} <> 0), false) AS links,
+        kind, code, reason, {listed(values + pending)}
+    FROM whole"""
+
+
+def _met(shape: Shape, evidence: Evidence) -> str:
     """The rows to judge, with all their values and their situation."""
-    carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
-    keys = [
-        f"coalesce({column('k_', k, 'd')}, {column('k_', k, 'b')}"
-        + (f", TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb})" if k in carried else "")
-        + f") AS {column('k_', k)}"
-        for k, t in shape.key.items()
-    ]
     ids = [f"coalesce(a.{identifier(i)}, {column('id_', i, 'b')}) AS {column('id_', i)}" for i in shape.id]
     moved = (
         listed(
@@ -53,11 +85,9 @@ def _wide(shape: Shape, evidence: Evidence) -> str:
         )
         or "false"
     )
-    gone_keys = listed((f"{column('k_', k, 'g')} = {column('k_', k, 'd')}" for k in shape.key), " AND ")
     return f"""
-    CREATE OR REPLACE TABLE {work(shape.name, "wide")} AS
-    SELECT {listed([*keys, *ids])}, n.d_row, n.b_row, n.a_row, n.copies, n.unnamed, n.again, n.hits, n.claims,
-        n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved, n.linked,
+    SELECT n.*, {listed([f"{i}," for i in ids], " ")}
+        n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved,
         coalesce(b.generation, g.generation, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
@@ -66,7 +96,7 @@ def _wide(shape: Shape, evidence: Evidence) -> str:
         LEFT JOIN {_rows(shape, "desired", "d_row")} d ON d.row_number = n.d_row
         LEFT JOIN {_rows(shape, "actual", "a_row")} a ON a.row_number = n.a_row
         LEFT JOIN {_rows(shape, "base", "b_row")} b ON b.row_number = n.b_row
-        LEFT JOIN {work(shape.name, "gone")} g ON {gone_keys}{_parent_join(shape)}
+        LEFT JOIN {work(shape.name, "gone")} g ON n.d_row IS NOT NULL AND {same_key(shape, "g", "n")}{_parent_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
 
 
@@ -137,27 +167,32 @@ def _situation(evidence: Evidence) -> str:
         WHEN n.a_row IS NULL THEN 'both_gone' ELSE 'source_gone' END"""
 
 
-def _verdict(shape: Shape, evidence: Evidence) -> str:
-    """Adds `v_<field>`, the verdict per field, and `kind`, `code`, `reason` of rows that cannot be judged."""
-    verdicts = [
-        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN 'same'
+def _verdicts(shape: Shape) -> str:
+    """`v_<field>`, the verdict per field; rows that cannot be judged have none."""
+    fields = [
+        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME}
             WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
-            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
+            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
         for f in shape.fields
-    ] + [
-        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN 'same' WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
-            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE 'same' END AS {column("v_", f.name)}"""
+    ]
+    extras = [
+        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME} WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
         for f in judge.extra_fields(shape)
     ]
-    return f"""
-    CREATE OR REPLACE TABLE {work(shape.name, "verdict")} AS
-    SELECT *, {listed(verdicts)}
-    FROM (SELECT * EXCLUDE (problem, problem_code, unread), {_held(shape, evidence)} FROM {work(shape.name, "wide")})"""
+    return listed(fields + extras)
+
+
+def _sums(shape: Shape) -> str:
+    """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has."""
+    some = listed((column("v_", name) for name in shape.columns), " | ")
+    every = listed((column("v_", f.name) for f in shape.compared), " & ") or "0"
+    return f"{some} AS signs, {every} AS unison"
 
 
 def _gone_verdict(shape: Shape, field: TargetField) -> str:
-    return judge.deactivated(shape, field) if field.name in shape.deactivate else "'same'"
+    return judge.deactivated(shape, field) if field.name in shape.deactivate else str(Verdict.SAME)
 
 
 def _held(shape: Shape, evidence: Evidence) -> str:
@@ -215,51 +250,16 @@ def _held(shape: Shape, evidence: Evidence) -> str:
     return f"{chosen(0)} AS kind, {chosen(1)} AS code, {chosen(2)} AS reason"
 
 
-def _among(shape: Shape, verdicts: Iterable[str]) -> str:
-    """The names of the fields whose verdict is one of *verdicts*, as a VARCHAR[]."""
-    wanted = listed(map(literal, verdicts))
+def _among(shape: Shape, verdicts: Verdict) -> str:
+    """The names of the fields whose verdict is one of *verdicts*, as a VARCHAR[].
+
+    Making a list per row is what costs: most rows have no such field, and rows found equal have every one."""
     parts = (
-        f"CASE WHEN {column('v_', name)} IN ({wanted}) THEN {literal(name)} END" for name in shape.columns
+        f"CASE WHEN {column('v_', name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in shape.columns
     )
-    return f"list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
-
-
-def _final(shape: Shape, evidence: Evidence) -> str:
-    """The noteworthy rows with their action."""
-    keys = [column("k_", k) for k in shape.key]
-    ids = [column("id_", i) for i in shape.id]
-    values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
-    pending = [column("p_", f.name) for f in shape.pending]
-    generation = (
-        "CASE WHEN action = 'create' THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
-    )
-    order = listed([f"{k} NULLS FIRST" for k in keys] + ids)
-    return f"""
-    CREATE OR REPLACE TABLE {table("diff", shape.name)} AS
-    WITH listed AS (SELECT * , {_created(shape)} AS created,
-            {_among(shape, judge.WRITTEN)} AS written,
-            CASE WHEN situation = 'not_observed' THEN [] ELSE {_among(shape, ["drift"])} END AS drifted,
-            {_among(shape, ["conflict"])} AS conflicted, {_among(shape, judge.SETTLED)} AS settled,
-            {_among(shape, ["accept"])} AS accepted, {_among(shape, ["revert"])} AS reverted
-        FROM {work(shape.name, "verdict")}),
-    acting AS (SELECT * REPLACE (
-            CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
-        FROM (SELECT *, {_action(shape)} AS action FROM listed)),
-    whole AS (SELECT * EXCLUDE (kind, code, reason, settled, waiting),
-            {_withheld(shape, evidence)},
-            CASE WHEN situation IN ('confirmed', 'found', 'source_gone') THEN settled ELSE [] END AS settled,
-            CASE WHEN action = 'create' THEN created WHEN action IN ('update', 'deactivate') THEN written
-                ELSE [] END AS fields,
-            coalesce(waiting, []) AS waiting
-        FROM acting)
-    SELECT row_number() OVER (ORDER BY {order}) - 1 AS ordinal, {listed(keys + ids)},
-        {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
-        fields, drifted, conflicted, settled, waiting,
-        coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
-            AND NOT (situation = 'found' AND len(drifted) + len(conflicted) > 0), false) AS links,
-        kind, code, reason, {listed(values + pending)}
-    FROM whole
-    WHERE action IS NOT NULL OR kind IS NOT NULL OR len(drifted) + len(conflicted) > 0 OR situation = 'vanished'"""
+    return f"""CASE WHEN signs & {verdicts} = 0 THEN []
+            WHEN situation = 'found' AND unison & {verdicts} <> 0 THEN {names_sql(f.name for f in shape.compared)}
+            ELSE list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL) END"""
 
 
 def _created(shape: Shape) -> str:
@@ -276,7 +276,10 @@ def _action(shape: Shape) -> str:
         OnVanished.RECREATE: "'create'",
         OnVanished.FORGET: "'forget'",
     }[shape.target.on_vanished]
-    inactive = "CASE WHEN len(written) > 0 THEN 'deactivate' WHEN b_row IS NULL THEN NULL WHEN len(accepted) > 0 THEN 'accept' WHEN len(settled) > 0 THEN 'converge' END"
+    written, accepted, settled, reported = (
+        f"signs & {v} <> 0" for v in (Verdict.WRITTEN, Verdict.ACCEPT, Verdict.SETTLED, Verdict.REPORTED)
+    )
+    inactive = f"CASE WHEN {written} THEN 'deactivate' WHEN b_row IS NULL THEN NULL WHEN {accepted} THEN 'accept' WHEN {settled} THEN 'converge' END"
     gone = {
         OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
         OnSourceGone.DELETE: "'delete'",
@@ -288,12 +291,12 @@ def _action(shape: Shape) -> str:
         WHEN situation = 'both_gone' THEN 'forget'
         WHEN situation = 'not_observed' AND d_row IS NOT NULL AND b_row IS NULL THEN 'create'
         WHEN d_row IS NULL AND a_row IS NOT NULL THEN {_follow(shape, gone)}
-        WHEN situation IN ('confirmed', 'found') AND len(written) > 0 THEN 'update'
-        WHEN situation = 'found' AND len(drifted) + len(conflicted) = 0 THEN 'adopt'
-        WHEN situation = 'found' THEN NULL
+        WHEN situation IN ('confirmed', 'found') AND {written} THEN 'update'
+        WHEN situation = 'found' AND {reported} THEN NULL
+        WHEN situation = 'found' THEN 'adopt'
         WHEN situation = 'confirmed' AND (moved OR b_row IS NULL) THEN 'adopt'
-        WHEN situation = 'confirmed' AND len(accepted) > 0 THEN 'accept'
-        WHEN situation = 'confirmed' AND len(settled) > 0 THEN 'converge' END"""
+        WHEN situation = 'confirmed' AND {accepted} THEN 'accept'
+        WHEN situation = 'confirmed' AND {settled} THEN 'converge' END"""
 
 
 def _follow(shape: Shape, gone: str) -> str:
@@ -319,6 +322,6 @@ def _cause(evidence: Evidence) -> str:
     ours = literal("project" if evidence.edited else "data")
     return f"""CASE WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
         WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
-        WHEN action = 'update' AND len(reverted) = len(written) THEN 'drift'
+        WHEN action = 'update' AND signs & {Verdict.WRITTEN} = {Verdict.REVERT} THEN 'drift'
         WHEN action IS NULL AND len(drifted) > 0 THEN 'drift'
         ELSE {ours} END"""
