@@ -236,10 +236,16 @@ class _Teller:
                 address=Address.of(layout.target, key),
                 kind=kind,
                 code=row["code"] or "",
-                reason=row["reason"] or "",
+                reason=row["reason"] or _first_contact(row, kind),
                 wanted=Action(row["action"]) if row["action"] else None,
                 fields={field: _field(row, field, layout) for field in told if field in layout.fields},
             )
+
+
+def _first_contact(row: Mapping[str, Any], kind: str) -> str:
+    """Nobody changed anything when two rows meet: they never agreed."""
+    met = kind in {"drift", "conflict"} and row["situation"] == Situation.FOUND
+    return "first contact, nothing was agreed before" if met else ""
 
 
 def _keys(table: pa.Table, layout: Layout) -> Iterator[dict[str, str]]:

@@ -141,11 +141,8 @@ def guard_words(guard: GuardVerdict) -> str:
     text = f"{mark} {clean.terminal(name)} {count(guard.measured)}{of}, limit {clean.terminal(guard.limit)}"
     if guard.waived:
         return f"{text}; waived: {clean.terminal(guard.waived)}"
-    return (
-        f"{text}; {clean.terminal(guard.message)}"
-        if guard.message and (guard.blocks or _warns(guard))
-        else text
-    )
+    told = guard.message and (guard.blocks or _warns(guard)) and not guard.base  # a share says it all
+    return f"{text}; {clean.terminal(guard.message)}" if told else text
 
 
 def numbers(report: PlanReport) -> str:
