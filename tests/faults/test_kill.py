@@ -113,7 +113,7 @@ def test_killed_at_a_boundary(
 def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Each resume is killed a few steps on, until one reaches the end."""
     wanted = undisturbed["planned"]
-    for steps in (5, 12, 30):
+    for steps in (24, 50):
         prepared.restore("planned")
         assert forked.run(*APPLY, directory=prepared.root, point=len(wanted.points) // 5).killed
         for kills in range(len(wanted.points)):
