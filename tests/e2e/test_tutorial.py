@@ -14,9 +14,18 @@ FILE = re.compile(r"^(?:#|--) file: (\S+)\n")
 EXIT = re.compile(r"# exit (\d+)$")
 
 
+def blocks(page: str) -> list[tuple[str, str]]:
+    """(language, text) of every block, in order."""
+    return BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+def test_the_chinese_tutorial_has_the_same_blocks() -> None:
+    assert blocks("tutorial.zh-CN.md") == blocks("tutorial.md")
+
+
 def test_the_tutorial_is_true(tmp_path: Path) -> None:
     said, executed = "", 0
-    for language, text in BLOCK.findall((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")):
+    for language, text in blocks("tutorial.md"):
         if named := FILE.match(text):
             file = tmp_path / named[1]
             file.parent.mkdir(exist_ok=True)
