@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
+from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge
 from erpoa_cli.core.plan import GuardVerdict
 from erpoa_cli.core.project import Project
@@ -64,25 +64,13 @@ def verdicts(
 
 
 def chosen(project: Project, selection: str) -> list[str]:
-    """The targets a freeze selects: `tag:`, `system:`, a name or a glob; a space joins, a comma narrows."""
+    """The targets that a freeze's *selection* names, in the grammar of `-s`; every target where it is empty. The
+    lines of a document are frozen with it."""
+    if not selection:
+        return list(project.targets)
+    ids = Graph(project).select(selection)
     return [
         name
-        for name in project.targets
-        if any(all(_fits(project, name, part) for part in union.split(",")) for union in selection.split())
+        for name, target in project.targets.items()
+        if f"target:{name}" in ids or (target.lines and f"target:{target.lines.parent}" in ids)
     ]
-
-
-def _fits(project: Project, name: str, part: str) -> bool:
-    target = project.targets[name]
-    method, colon, value = part.partition(":")
-    match method if colon else "name":
-        case "tag":
-            return any(fnmatchcase(tag, value) for tag in target.tags)
-        case "system":
-            return fnmatchcase(target.system, value)
-        case "kind":
-            return value == "target"
-        case "owner":
-            return fnmatchcase(target.owner, value)
-        case _:
-            return fnmatchcase(name, value if colon else part)

@@ -1,0 +1,39 @@
+"""What a freeze covers, by the project that `erpoa init` makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from erpoa_cli.engine.guard import chosen
+from erpoa_cli.project import load
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "project_template"
+ALL = [
+    "oa_departments",
+    "oa_users",
+    "erp_orders",
+    "erp_orders.lines",
+    "oa_order_numbers",
+    "oa_suppliers",
+    "erp_supplier_phones",
+]
+
+
+@pytest.mark.parametrize(
+    ("selection", "targets"),
+    [
+        ("", ALL),
+        ("erp_orders", ["erp_orders", "erp_orders.lines"]),
+        ("tag:suppliers system:erp", [*ALL[2:4], *ALL[5:]]),
+        ("tag:suppliers,system:erp", ["erp_supplier_phones"]),
+        ("path:targets/suppliers.yml", ["oa_suppliers", "erp_supplier_phones"]),
+        ("supplier_phones+", ["erp_supplier_phones"]),
+        ("erp_orders+", ["erp_orders", "erp_orders.lines", "oa_order_numbers"]),
+        ("tag:nothing", []),
+    ],
+)
+def test_a_freeze_covers_what_its_selection_names(selection: str, targets: list[str]):
+    project = load(TEMPLATE, None, {})
+    assert sorted(chosen(project, selection)) == sorted(targets)
