@@ -16,9 +16,9 @@ from erpoa_cli.core.plan import Read
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, lock, planjson
 from erpoa_cli.state.archive import Archive
-from erpoa_cli.state.current import Base
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.control import Control, Row
+from erpoa_cli.state.current import Base
 from erpoa_cli.state.entries import read_ordinals, read_results
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile

@@ -120,7 +120,9 @@ def section(times: int, rows: int = ROWS) -> Section:
 def typed_by_hand(erp: str, oa: str, out: str) -> None:
     db = duckdb.connect()
     db.execute(f"ATTACH '{oa}' AS oa (READ_ONLY)")
-    cursor = sqlite3.connect(erp, check_same_thread=False).execute(f"SELECT {', '.join(TYPES)} FROM customers")
+    cursor = sqlite3.connect(erp, check_same_thread=False).execute(
+        f"SELECT {', '.join(TYPES)} FROM customers"
+    )
 
     def batches():
         while rows := cursor.fetchmany(50_000):

@@ -174,16 +174,4 @@ CODES: tuple[Code, ...] = (
         "Rows would have been removed, but the reads do not prove that they are gone.",
         "See the withheld rows and their reasons.",
     ),
-    Code(
-        "E0438",
-        "the target is another system than before",
-        "The rows under management belong to another endpoint or tenant than the one configured now.",
-        "Point the system back, or start a new environment.",
-    ),
-    Code(
-        "E0439",
-        "a row is not in the plan and not in the reads",
-        "Nothing is known of the address that was asked for.",
-        "Check its spelling: TARGET/column=value.",
-    ),
 )

@@ -156,7 +156,7 @@ def test_hostile_text_is_data():
 
 def test_a_row_with_another_change_is_told_by_itself_not_as_an_example():
     """Row 1 and 2 share a pattern with the rest, and each has a change of its own that nobody may miss."""
-    rows = [{"active": (True, False)} for _ in range(LEAST + 2)]
+    rows: list[dict[str, tuple[object, object]]] = [{"active": (True, False)} for _ in range(LEAST + 2)]
     rows[0] |= {"bank": (b"1", b"2")}
     rows[1] |= {"name": ("A", "B")}
     made = [
