@@ -324,9 +324,19 @@ def _objection(verdict: GuardVerdict) -> Diagnostic:
         "E0432" if verdict.guard.startswith("rule:") else "E0430",
         f"{where}{verdict.guard} blocks the plan",
         detail=verdict.message,
-        remedy="Look at the changes; mend the cause, or waive exactly this count: "
-        f"--waive {verdict.target}.{verdict.guard}={verdict.measured} --reason …",
+        remedy=f"Look at the changes; mend the cause, or {_way_out(verdict)}",
     )
+
+
+def _way_out(verdict: GuardVerdict) -> str:
+    """What lets the plan pass as it is: a waiver only for the guards of a target."""
+    match verdict.guard:
+        case "freeze":
+            return "plan again when the freeze is over; who may, changes it in policies/."
+        case guard if verdict.target:
+            return f"waive exactly this count: --waive {verdict.target}.{guard}={verdict.measured} --reason …"
+        case _:
+            return "narrow the plan with -s; who may, changes the rule or limit in policies/."
 
 
 def _unproven(p: Planning) -> list[Diagnostic]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from erpoa_cli.core.plan import GuardVerdict
 from erpoa_cli.engine.guard import chosen
+from erpoa_cli.engine.plan import _objection
 from erpoa_cli.project import load
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "project_template"
@@ -37,3 +39,17 @@ ALL = [
 def test_a_freeze_covers_what_its_selection_names(selection: str, targets: list[str]):
     project = load(TEMPLATE, None, {})
     assert sorted(chosen(project, selection)) == sorted(targets)
+
+
+@pytest.mark.parametrize(
+    ("guard", "target", "waivable"),
+    [
+        ("max_delete", "oa_users", True),
+        ("max_calls", "", False),
+        ("rule:tax", "", False),
+        ("freeze", "month_end", False),
+    ],
+)
+def test_a_waiver_is_proposed_only_where_it_is_taken(guard: str, target: str, *, waivable: bool):
+    told = _objection(GuardVerdict(guard, target, 3, 10, "2 rows", blocks=True))
+    assert (f"--waive {target}.{guard}=3 " in told.remedy) is waivable
