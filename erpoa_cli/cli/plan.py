@@ -102,6 +102,10 @@ def asked(
     from erpoa_cli.engine.plan import PlanOptions
 
     commit, dirty = opened.commit(opened.root(options))
+    if bound.project.clean_git and not drift_only and (dirty or not commit):
+        raise _uncommitted(
+            bound.project.environment, "has changes that are not committed" if commit else "is not in git"
+        )
     chosen = tuple(f"-s {e}" for e in select or ()) + tuple(f"-x {e}" for e in exclude or ())
     return PlanOptions(
         as_of=instant(as_of),
@@ -118,6 +122,17 @@ def asked(
         commit=commit,
         dirty=dirty,
         variables=dict(options.variables),
+    )
+
+
+def _uncommitted(environment: str, what: str) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0611",
+            f"the project {what}, and {environment} plans only from a clean commit",
+            remedy="Commit what `git status` shows, or plan in another environment.",
+        ),
+        exit=Exit.BLOCKED,
     )
 
 

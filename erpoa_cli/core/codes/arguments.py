@@ -73,4 +73,10 @@ CODES: tuple[Code, ...] = (
         "`erpoa doctor` looked at a system, the state or a file and found it not as it should be.",
         "Do what the line says, then run `erpoa doctor` again.",
     ),
+    Code(
+        "E0611",
+        "the project is not what is committed",
+        "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from.",
+        "Commit the files that `git status` names, or plan in another environment.",
+    ),
 )
