@@ -85,6 +85,14 @@ def by_hand_with_base(staging: Staging) -> None:
     )
 
 
+def by_hand_every_row(staging: Staging) -> None:
+    """The full join of D and A that keeps all rows, as a first plan must: those found equal are adopted."""
+    staging.execute(
+        """CREATE OR REPLACE TABLE diff.by_hand AS
+            SELECT d.*, a.* FROM desired.t d FULL JOIN actual.t a ON a.code = d.k_code"""
+    )
+
+
 def counts(staging: Staging, table: str) -> dict[str, int]:
     rows = staging.sql(f"SELECT action, count(*) AS n FROM diff.{table} GROUP BY action").to_pylist()
     return {row["action"]: row["n"] for row in rows}
@@ -106,6 +114,17 @@ def measure(rows: int, times: int) -> dict[str, object]:
         wanted = counted(rows)
         for table in ("t", "by_hand"):
             assert counts(staging, table) == wanted, (table, counts(staging, table), wanted)
+        staging.execute("TRUNCATE base.t")
+        spent |= interleaved(
+            {
+                "by hand, D and A, without base": lambda: timed(lambda: by_hand(staging)),
+                "by hand, D and A, every row kept": lambda: timed(lambda: by_hand_every_row(staging)),
+                "erpoa, first plan": lambda: timed(lambda: ours(staging)),
+            },
+            times,
+        )
+        first = counts(staging, "t")
+        assert first["adopt"] == rows - wanted["update"] - wanted["create"], first
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "spent": {n: [asdict(s) for s in all_] for n, all_ in spent.items()},

@@ -26,10 +26,12 @@ ERPOA = str(Path(sys.executable).with_name("erpoa"))
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One measurement: seconds of the clock, and the largest resident set (MB) where a process of its own ran."""
+    """One measurement: seconds of the clock, the largest resident set (MB) where a process of its own ran, and
+    seconds of all processors where it ran in this one."""
 
     seconds: float
     megabytes: float | None = None
+    processor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Row:
     @property
     def median(self) -> float:
         return statistics.median(s.seconds for s in self.spent)
+
+    @property
+    def processor(self) -> float | None:
+        found = [s.processor for s in self.spent if s.processor is not None]
+        return statistics.median(found) if found else None
 
     @property
     def peak(self) -> float | None:
@@ -69,9 +76,9 @@ def interleaved(runs: Mapping[str, Callable[[], Spent]], times: int) -> dict[str
 
 
 def timed(run: Callable[[], object]) -> Spent:
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     run()
-    return Spent(time.perf_counter() - start)
+    return Spent(time.perf_counter() - start, processor=time.process_time() - worked)
 
 
 def process(
