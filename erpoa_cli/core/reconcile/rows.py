@@ -38,7 +38,8 @@ def foreign_count(shape: Shape) -> str:
 
 def _judged(shape: Shape, evidence: Evidence) -> str:
     """The noteworthy rows, each with its situation, what is wrong with it, the verdicts of its fields and its
-    action. One statement, so that wide rows flow through it once and are never sorted or stored on the way."""
+    action. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
+    batches, and everything after them costs per batch."""
     keys = [column("k_", k) for k in shape.key]
     ids = [column("id_", i) for i in shape.id]
     values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
@@ -48,7 +49,7 @@ def _judged(shape: Shape, evidence: Evidence) -> str:
     )
     return f"""
     CREATE OR REPLACE TABLE {table("diff", shape.name)} AS
-    WITH met AS ({_met(shape, evidence)}),
+    WITH met AS MATERIALIZED ({_met(shape, evidence)}),
     told AS (SELECT * EXCLUDE (problem, problem_code, unread), {_held(shape, evidence)} FROM met),
     judged AS (SELECT *, {_verdicts(shape)} FROM told),
     summed AS (SELECT *, {_sums(shape)} FROM judged),
@@ -88,7 +89,7 @@ def _met(shape: Shape, evidence: Evidence) -> str:
     return f"""
     SELECT n.*, {listed([f"{i}," for i in ids], " ")}
         n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved,
-        coalesce(b.generation, g.generation, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
+        coalesce(b.generation, CASE WHEN n.d_row IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
         {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
@@ -96,7 +97,7 @@ def _met(shape: Shape, evidence: Evidence) -> str:
         LEFT JOIN {_rows(shape, "desired", "d_row")} d ON d.row_number = n.d_row
         LEFT JOIN {_rows(shape, "actual", "a_row")} a ON a.row_number = n.a_row
         LEFT JOIN {_rows(shape, "base", "b_row")} b ON b.row_number = n.b_row
-        LEFT JOIN {work(shape.name, "gone")} g ON n.d_row IS NOT NULL AND {same_key(shape, "g", "n")}{_parent_join(shape)}
+        LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
 
 
