@@ -142,8 +142,6 @@ class Differ:
             "twin",
             "proof",
             "near",
-            "wide",
-            "verdict",
             "creating",
             "depth",
             "height",
