@@ -24,6 +24,7 @@ from erpoa_cli.engine.gate import gate
 from erpoa_cli.engine.produced import Produced, wanted_targets
 from erpoa_cli.engine.recheck import recheck
 from erpoa_cli.engine.staging import Staging
+from erpoa_cli.engine.stranger import without_strangers
 from erpoa_cli.engine.write import Desk, perform, request, settle
 from erpoa_cli.sdk.connector import OUTCOMES
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
@@ -98,13 +99,14 @@ def apply(
     gate(plan, project, connections, datetime.now(UTC))
     sealer = load_sealer(Path(project.root), project.key)
     recheck(plan, bound, connections, sealer, datetime.now(UTC))
-    return walk(plan, bound, connections, store.open_run(plan, sealer), sealer, options, listener)
+    return walk(plan, bound, connections, store, store.open_run(plan, sealer), sealer, options, listener)
 
 
 def walk(
     plan: PlanFile,
     bound: Bound,
     connections: Connections,
+    state: StateReader,
     journal: Journal,
     sealer: Sealer | None,
     options: ApplyOptions,
@@ -114,7 +116,7 @@ def walk(
     tables = {name: plan.table("changes", name, sealer) for name in plan.members("changes")}
     with (
         Staging(Path(bound.project.root), as_of=plan.header.as_of) as staging,
-        desks(plan, bound.targets, bound.project, connections, staging) as opened,
+        desks(plan, bound.targets, bound.project, connections, staging, state) as opened,
     ):
         return Walk(plan, tables, opened, journal, options, listener).run()
 
@@ -196,12 +198,14 @@ class Walk:
 
     def _settle(self, batch: Batch, number: int) -> None:
         ready, problems = self._produced.fill(batch)
-        desk = self._desks[batch.target]
-        ask = request(desk, ready, self._journal.run, number, self._plan.header.effects_digest)
-        outcomes = settle(desk, ready, ask)
-        if outcomes is None:
-            outcomes = perform(desk, ready, ask, verify=self._options.verify)
-        self._record(batch, ready, number, outcomes, problems)
+        if ready.rows.num_rows:
+            desk = self._desks[batch.target]
+            ask = request(desk, ready, self._journal.run, number, self._plan.header.effects_digest)
+            outcomes = settle(desk, ready, ask)
+            if outcomes is not None:
+                self._record(batch, ready, number, outcomes, problems)
+                return
+        self._perform(batch, ready, number, problems)
 
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
@@ -225,13 +229,20 @@ class Walk:
         ready, problems = self._produced.fill(batch)
         ordinals = batch.rows["ordinal"].combine_chunks()
         self._journal.intend(Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step))
-        outcomes = None
+        counts = self._perform(batch, ready, number, problems)
+        self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
+        return counts
+
+    def _perform(
+        self, batch: Batch, ready: Batch, number: int, problems: Mapping[int, tuple[Outcome, str]]
+    ) -> Counter[Outcome]:
+        """Write what of *batch* is *ready*, and record what became of all of it."""
+        desk, outcomes = self._desks[batch.target], None
+        ready, strangers = without_strangers(desk, ready)
         if ready.rows.num_rows:
             ask = request(desk, ready, self._journal.run, number, self._plan.header.effects_digest)
             outcomes = perform(desk, ready, ask, verify=self._options.verify)
-        counts = self._record(batch, ready, number, outcomes, problems)
-        self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
-        return counts
+        return self._record(batch, ready, number, outcomes, {**problems, **strangers})
 
     def _record(
         self,

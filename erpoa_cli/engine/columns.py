@@ -29,7 +29,7 @@ def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
         key=_key(bound, target),
         id=ids,
         extras=extras(target, info),
-        siblings=_siblings(bound, target),
+        siblings=siblings(bound.targets, target),
         document=len(parent.key) if parent else 0,
     )
 
@@ -105,11 +105,12 @@ def _key(bound: Bound, target: Target) -> Mapping[str, Type]:
     return {k: columns[k] for k in target.key}
 
 
-def _siblings(bound: Bound, target: Target) -> tuple[str, ...]:
+def siblings(targets: Mapping[str, Target], target: Target) -> tuple[str, ...]:
+    """The other targets that keep the same rows of the same object."""
     here = (target.system, target.object, target.key)
     return tuple(
         name
-        for name, other in bound.targets.items()
+        for name, other in targets.items()
         if name != target.name and (other.system, other.object, other.key) == here
     )
 

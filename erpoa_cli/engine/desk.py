@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Type
 from erpoa_cli.core.target import Target
+from erpoa_cli.engine.columns import siblings
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.load import typed
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.write import Desk
 from erpoa_cli.sdk.connector import ObjectInfo, Session, Writable
-from erpoa_cli.state import PlanFile
+from erpoa_cli.state import Layout, PlanFile, StateReader
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def desks(
     project: Project,
     connections: Connections,
     staging: Staging,
+    state: StateReader,
 ) -> Iterator[Mapping[str, Desk]]:
     """A desk for every target that *plan* changes; one session per system, held for the whole block.
 
@@ -60,10 +63,20 @@ def desks(
                 returns=_types(info, target.returns),
                 plugin=project.systems[target.system].plugin,
                 ledger=project.systems[target.system].ledger == "table",
+                linked=partial(_linked, state, targets, layout),
                 typed=partial(typed, staging),
                 compare=staging.compare,
             )
         yield made
+
+
+def _linked(state: StateReader, targets: Mapping[str, Target], layout: Layout) -> set[tuple[object, ...]]:
+    """The identifiers of rows that belong to a key of this target, or of another one of the same object."""
+    found: set[tuple[object, ...]] = set()
+    for name in (layout.target, *siblings(targets, targets[layout.target])):
+        for batch in state.base(replace(layout, target=name, fields={})):
+            found.update(zip(*(batch[f"id_{field}"].to_pylist() for field in layout.id), strict=True))
+    return found
 
 
 def _described(session: Session, target: Target) -> ObjectInfo:

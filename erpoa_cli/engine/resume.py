@@ -30,7 +30,7 @@ def resume(
     plan = store.plan(name)
     same_systems(plan, bound.project, connections)
     sealer = load_sealer(Path(bound.project.root), bound.project.key)
-    return walk(plan, bound, connections, store.resume(name, sealer), sealer, options, listener)
+    return walk(plan, bound, connections, store, store.resume(name, sealer), sealer, options, listener)
 
 
 def _unfinished(store: StateReader) -> str:

@@ -14,7 +14,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
-from erpoa_cli.core.target import Ownership, Target
+from erpoa_cli.core.target import Column, Ownership, Target
 from erpoa_cli.engine.batch import Batch
 from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, Transient
@@ -36,6 +36,7 @@ class Desk:
     returns: Mapping[str, Type]
     plugin: str
     ledger: bool
+    linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
     typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
     compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
 
@@ -72,10 +73,21 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
         effects_digest=effects_digest,
         id=tuple(desk.id_types),
         types={**desk.types, **desk.id_types},
-        unless=tuple(m for m in desk.target.match if set(m) <= set(batch.fields)) if create else (),
+        unless=_unless(desk.target, batch) if create else (),
         options=desk.target.options,
         ledger=desk.ledger,
     )
+
+
+def _unless(target: Target, batch: Batch) -> tuple[tuple[str, ...], ...]:
+    """The sets of fields by which no row may exist; what does not hold the key is looked at before (`stranger`)."""
+    return tuple(m for m in target.match if set(m) <= set(batch.fields) and holds_key(target, m))
+
+
+def holds_key(target: Target, fields: tuple[str, ...]) -> bool:
+    """Whether equal *fields* mean an equal key."""
+    values = (target.field(name).value for name in fields if any(f.name == name for f in target.fields))
+    return set(target.key) <= {value.name for value in values if isinstance(value, Column)}
 
 
 def perform(
@@ -198,7 +210,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
         "told": told,
         "asked": values,
         "wanted": rows.select(["ordinal", *(f"d_{name}" for name in fields)]),
-        "found": _found(desk, fields, by, values.select(list(by))),
+        "found": find(desk, fields, by, values.select(list(by))),
     }
     gone = batch.action is Action.DELETE
     table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
@@ -207,7 +219,8 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     return _with_outcome(table.drop_columns(["here"]), wrong, Outcome.REJECTED, words)
 
 
-def _found(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
+def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
+    """The rows that have one of *values* in the fields *by*: identifier, *fields*, *by* and what is returned."""
     names = dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))
     types = {**desk.types, **desk.returns, **desk.id_types}
     asked = ReadRequest(

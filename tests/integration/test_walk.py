@@ -23,7 +23,7 @@ from erpoa_cli.engine.apply import ApplyOptions, RunResult, Walk
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.desk import desks
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.state import FieldLayout, Journal, Layout, PlanFile, RunStatus, open_writer, write_plan
+from erpoa_cli.state import FieldLayout, Journal, Layout, PlanFile, RunStatus, StateReader, open_writer, write_plan
 
 AT = Location("targets/t.yml", 1, 1)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -205,15 +205,20 @@ class World:
         ):
             plan = PlanFile.open(self.file)
             journal = journal_of(store) if journal_of else store.open_run(plan)
-            return self.walk(plan, journal, connections, options or ApplyOptions())
+            return self.walk(plan, store, journal, connections, options or ApplyOptions())
 
     def walk(
-        self, plan: PlanFile, journal: Journal, connections: Connections, options: ApplyOptions
+        self,
+        plan: PlanFile,
+        store: StateReader,
+        journal: Journal,
+        connections: Connections,
+        options: ApplyOptions,
     ) -> RunResult:
         tables = {name: plan.table("changes", name) for name in plan.members("changes")}
         with (
             Staging(self.root, as_of=NOW) as staging,
-            desks(plan, {"dept": DEPT, "emp": EMP}, self.project, connections, staging) as opened,
+            desks(plan, {"dept": DEPT, "emp": EMP}, self.project, connections, staging, store) as opened,
         ):
             return Walk(plan, tables, opened, journal, options).run()
 
