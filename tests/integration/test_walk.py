@@ -23,7 +23,16 @@ from erpoa_cli.engine.apply import ApplyOptions, RunResult, Walk
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.desk import desks
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.state import FieldLayout, Journal, Layout, PlanFile, RunStatus, StateReader, open_writer, write_plan
+from erpoa_cli.state import (
+    FieldLayout,
+    Journal,
+    Layout,
+    PlanFile,
+    RunStatus,
+    StateReader,
+    open_writer,
+    write_plan,
+)
 
 AT = Location("targets/t.yml", 1, 1)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -42,14 +42,11 @@ DDL = "n INTEGER PRIMARY KEY, w INTEGER, code TEXT, name TEXT, amount TEXT, tags
 
 def stored(value: Any) -> Any:
     """*value* as SQLite keeps it, by a hand that is not the connector's."""
-    match value:
-        case bool():
-            return int(value)
-        case Decimal():
-            return f"{value:.2f}"
-        case list():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return value
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return int(value) if isinstance(value, bool) else value
 
 
 def loaded(row: Mapping[str, Any]) -> Row:
@@ -83,7 +80,9 @@ def realistic(world: World, *, keyed: bool) -> World:
     desired, complete = world.desired, world.desired_complete
     if keyed:
         complete = complete and not any(None in row["key"] for row in desired)
-        desired = list({row["key"]: _set_aside(row, desired) for row in desired if None not in row["key"]}.values())
+        desired = list(
+            {row["key"]: _set_aside(row, desired) for row in desired if None not in row["key"]}.values()
+        )
     else:
         desired = [{**row, "problem": None} for row in desired]
     return replace(world, actual=actual, gone=gone, desired=desired, desired_complete=complete)
@@ -131,7 +130,9 @@ class Databases:
 
     @cached_property
     def project(self) -> Project:
-        systems = {n: System(name=n, plugin="sqlite", config={"path": f"{n}.db"}, at=AT) for n in ("erp", "oa")}
+        systems = {
+            n: System(name=n, plugin="sqlite", config={"path": f"{n}.db"}, at=AT) for n in ("erp", "oa")
+        }
         fields = tuple(Field(name, type_) for name, type_ in TYPES.items())
         few = 0 if self.world.desired_complete else len(self.rows) + 1
         source = Source(
@@ -169,13 +170,19 @@ class Databases:
 
     def plan(self, name: str) -> PlanResult:
         options = PlanOptions(
-            as_of=NOW, author="a", targets=frozenset({"t"}) if self.world.siblings else None, out=self.root / name
+            as_of=NOW,
+            author="a",
+            targets=frozenset({"t"}) if self.world.siblings else None,
+            out=self.root / name,
         )
         with Connections(self.project) as connections, open_reader(self.root, "dev") as state:
             return make_plan(self.bound, connections, state, options)
 
     def apply(self, result: PlanResult) -> RunResult:
-        with Connections(self.project) as connections, open_writer(self.root, "dev", command="apply") as store:
+        with (
+            Connections(self.project) as connections,
+            open_writer(self.root, "dev", command="apply") as store,
+        ):
             return apply(PlanFile.open(result.path), self.bound, connections, store, ApplyOptions())
 
     def base(self) -> dict[Key, Base]:
@@ -202,9 +209,12 @@ class Databases:
         """Write the world's base: what a plan of nothing but adoptions leaves behind."""
         once = {key: Base(0, generation, {}, {}) for key, generation in self.world.gone.items()}
         known = [_adopted(n, key, base) for n, (key, base) in enumerate((self.world.base | once).items())]
-        linked = [_adopted(n, key, Base(id_, 1, {}, {})) for n, (key, id_) in enumerate(self.world.siblings.items())]
+        linked = [
+            _adopted(n, key, Base(id_, 1, {}, {})) for n, (key, id_) in enumerate(self.world.siblings.items())
+        ]
         lost = [
-            {**_adopted(n, key, base), "action": "forget", "links": False} for n, (key, base) in enumerate(once.items())
+            {**_adopted(n, key, base), "action": "forget", "links": False}
+            for n, (key, base) in enumerate(once.items())
         ]
         self._run_state("base", known, linked)
         self._run_state("gone", lost, [])

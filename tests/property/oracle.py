@@ -288,7 +288,7 @@ class Oracle:
         if not known:
             if not shared:
                 return "write" if self.t.on_new_field == "write" else "drift"
-            return "write" if is_empty(a) else "same" if is_empty(d) else self.conflict(spec)
+            return "same" if is_empty(d) else "write" if is_empty(a) else self.conflict(spec)
         if ours and theirs:
             return "same"
         if theirs:
@@ -459,6 +459,6 @@ def applied(world: World, answers: list[Answer]) -> World:
         wanted = world.target.deactivate if lost else {**by_key[answer.key], **restored}
         for name in answer.fields | answer.settled:
             agreed[name], seen[name] = wanted[name], row[name]
-        base[answer.key] = Base(id_, answer.generation, agreed, seen)
-        gone.pop(answer.key, None)
+        again = gone.pop(answer.key, 0) + 1  # linked again after it was forgotten: another life
+        base[answer.key] = Base(id_, max(answer.generation, again), agreed, seen)
     return replace(world, actual=actual, base=base, gone=gone)

@@ -123,7 +123,7 @@ def _new_field(target: Target, field: TargetField) -> str:
     if field.ownership is Ownership.SHARED:
         d, a = column("d_", field.name), column("a_", field.name)
         return (
-            f"CASE WHEN {empty(field, a)} THEN {Verdict.WRITE} WHEN {empty(field, d)} THEN {Verdict.SAME} "
+            f"CASE WHEN {empty(field, d)} THEN {Verdict.SAME} WHEN {empty(field, a)} THEN {Verdict.WRITE} "
             f"ELSE {_unknown_shared(target, field)} END"
         )
     return str(Verdict.WRITE if target.on_new_field is ReportOrWrite.WRITE else Verdict.DRIFT)

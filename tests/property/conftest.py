@@ -1,0 +1,11 @@
+"""Which cases were generated is part of what a run tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.property.worlds import SEED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"generated cases: seed {SEED} (tests/property/worlds.py)")
