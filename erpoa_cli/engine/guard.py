@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from erpoa_cli.core.graph import Graph
-from erpoa_cli.core.guard import Measure, Waiver, frozen, judge
-from erpoa_cli.core.plan import GuardVerdict
-from erpoa_cli.core.project import Project
+from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
+from erpoa_cli.core.plan import GuardVerdict, Read, share
+from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, ignored, names_sql, table
-from erpoa_cli.core.target import Ownership
+from erpoa_cli.core.target import Limit, Ownership
 from erpoa_cli.engine.diff import Differ
 from erpoa_cli.engine.freeze import counts
 from erpoa_cli.engine.staging import Staging
@@ -61,6 +61,24 @@ def verdicts(
     changing = {m.target: m.creates + m.updates + m.removals for m in measures}
     found = judge(measures, own, project.guards, waivers)
     return found + frozen(project.freezes, staging.as_of, changing, lambda text: chosen(project, text))
+
+
+def drops(
+    sources: Mapping[str, Source], reads: Mapping[str, Read], waivers: Sequence[Waiver]
+) -> list[GuardVerdict]:
+    """A verdict per source that lost more rows than its `max_drop`. It does not block: what it lets nobody do is
+    remove rows, unless exactly this drop was waived."""
+    waived = {(w.target, w.count): w.reason for w in waivers if w.guard == "max_drop"}
+    found = []
+    for name, read in reads.items():
+        evidence = read.verdict.evidence
+        if name in sources and (dropped := evidence.get("dropped")):
+            before = int(evidence["rows"]) + dropped
+            said = f"{dropped} rows of {before} are not there any more ({share(dropped, before):.1%})"
+            limit = text(Limit(share=sources[name].complete.max_drop))
+            reason = waived.get((name, dropped), "")
+            found.append(GuardVerdict("max_drop", name, dropped, before, limit, False, reason, said))
+    return found
 
 
 def chosen(project: Project, selection: str) -> list[str]:

@@ -109,6 +109,7 @@ def read(p: Planning) -> None:
         names=sources,
         offline=p.options.offline,
         full=p.options.full,
+        waived={w.target: w.count for w in p.options.waivers if w.guard == "max_drop"},
         sealer=p.sealer,
         listener=p.listener,
     )
@@ -239,6 +240,7 @@ def weigh(p: Planning) -> None:
     p.measures = [guard.measure(s, p.layouts[s.name], p.infos[s.name], p.staging, p.differ) for s in shapes]
     project, waivers = p.bound.project, p.options.waivers
     p.guards = guard.verdicts(project, p.staging, shapes, p.measures, waivers)
+    p.guards += guard.drops(project.sources, p.reads, waivers)
     for waiver in idle_waivers(waivers, p.guards):
         p.diagnostics.append(
             Diagnostic(

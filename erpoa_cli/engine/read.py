@@ -39,6 +39,7 @@ class _Task:
     last: Read | None
     memory: Memory
     full: bool
+    waived: int | None
 
     @property
     def place(self) -> Place:
@@ -55,13 +56,15 @@ def read_sources(
     names: Iterable[str] | None = None,
     offline: bool = False,
     full: bool = False,
+    waived: Mapping[str, int] | None = None,
     sealer: Sealer | None = None,
     listener: Listener = ignore,
 ) -> dict[str, Read]:
     """Read the sources *names* (default: all) into `source."NAME"`, what could not be used into `held."NAME"`.
 
     A source that cannot be read gives a `failed` read and an empty relation; nothing is raised for it. With
-    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole."""
+    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole.
+    *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
     project = bound.project
     snapshots = Snapshots(Path(project.root), project.environment, sealer)
     wanted = None if names is None else frozenset(names)
@@ -73,6 +76,7 @@ def read_sources(
             last=last.get(source.name),
             memory=Memory(source, bound.relations[source.name], snapshots),
             full=full,
+            waived=(waived or {}).get(source.name),
         )
         for source in project.sources.values()
         if wanted is None or source.name in wanted
@@ -112,27 +116,43 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
     if since:
         memory.merge(staging)
     evidence = {**verdict.evidence, **memory.evidence(staging, since)}
-    verdict = judged(replace(verdict, evidence=evidence), source, task.last, since)
+    verdict = judged(replace(verdict, evidence=evidence), source, task.last, since, waived=task.waived)
     if since or verdict.status is ReadStatus.COMPLETE:
         verdict = memory.keep(staging, verdict, since)
     return Read(source.name, source.system, verdict, int(evidence["held"]))
 
 
-def judged(verdict: Verdict, source: Source, last: Read | None, since: str = "") -> Verdict:
-    """*verdict* after the source's own rules of completeness; a read *since* some mark proves no absence."""
+def judged(
+    verdict: Verdict, source: Source, last: Read | None, since: str = "", *, waived: int | None = None
+) -> Verdict:
+    """*verdict* after the source's own rules of completeness; a read *since* some mark proves no absence.
+
+    A drop is measured against `known`, the rows of the last complete read: a read that lost rows does not become
+    the measure of the next one because its plan was applied. *waived*: exactly this drop is right."""
     rows, rule = int(verdict.evidence["rows"]), source.complete
     found = [verdict.reason] if verdict.reason else []
     if since:
         found.append(f"incremental, since {since}")
     if rows < rule.min_rows:
         found.append(f"{rows} rows; at least {rule.min_rows} are expected")
-    before = int(last.verdict.evidence.get("rows", 0)) if last else 0
+    before = known_rows(last)
+    evidence = dict(verdict.evidence)
     if rule.max_drop is not None and rows < before * (1 - rule.max_drop):
-        found.append(
-            f"{rows} rows; the last applied plan read {before}, and at most {rule.max_drop:.0%} may go"
-        )
+        evidence["dropped"] = before - rows
+        if waived != before - rows:
+            found.append(
+                f"{rows} rows; the last complete read had {before}, and at most {rule.max_drop:.0%} may go; "
+                f"if they are right: --waive {source.name}.max_drop={before - rows} --reason …"
+            )
     status = ReadStatus.PARTIAL if found else verdict.status
-    return Verdict(status, "; ".join(found), verdict.evidence)
+    evidence["known"] = rows if status is ReadStatus.COMPLETE else max(rows, before)
+    return Verdict(status, "; ".join(found), evidence)
+
+
+def known_rows(last: Read | None) -> int:
+    """How many rows a source had when it was last read completely; 0 when nobody knows."""
+    evidence = last.verdict.evidence if last else {}
+    return int(evidence.get("known", evidence.get("rows", 0)))
 
 
 def _recall(task: _Task, staging: Staging) -> Read:
