@@ -1,0 +1,160 @@
+"""What tables a database has, and which declared type holds each column exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, MetaData
+from sqlalchemy import types as sa
+from sqlalchemy.dialects.mssql import DATETIMEOFFSET
+from sqlalchemy.dialects.oracle import RAW
+from sqlalchemy.exc import CompileError, NoSuchTableError
+
+from erpoa_cli.core.schema import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    STRING,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    Kind,
+    Type,
+    decimal,
+)
+from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
+from erpoa_cli.sdk.sql import LEDGER
+
+_UNSIGNED_DIGITS = 20  # of a 64-bit number without sign
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An object, and the same as SQLAlchemy has it."""
+
+    info: ObjectInfo
+    table: sqlalchemy.Table
+
+
+def names(connection: Connection, schema: str | None) -> list[str]:
+    """Tables and views of the schema, without our ledger."""
+    found = sqlalchemy.inspect(connection)
+    return sorted({*found.get_table_names(schema), *found.get_view_names(schema)} - {LEDGER})
+
+
+def reflect(connection: Connection, address: str, schema: str | None, *, read_only: bool) -> Table | None:
+    """The table or view at *address* (`schema.table` outside the session's schema); None when there is none."""
+    inspector = sqlalchemy.inspect(connection)
+    where, _, name = address.rpartition(".")
+    where_or_default = where or schema
+    try:
+        table = sqlalchemy.Table(
+            name, MetaData(), schema=where_or_default, autoload_with=connection, resolve_fks=False
+        )
+    except NoSuchTableError:
+        return None
+    for column in table.columns:
+        if isinstance(column.type, sa.JSON):
+            column.type.none_as_null = True  # NULL is no JSON value
+    is_view = name in inspector.get_view_names(where_or_default)
+    key = tuple(c.name for c in table.primary_key.columns)
+    uniques = [tuple(u["column_names"]) for u in inspector.get_unique_constraints(name, where_or_default)]
+    uniques += [
+        tuple(str(n) for n in index["column_names"])
+        for index in inspector.get_indexes(name, where_or_default)
+        if index.get("unique") and None not in index["column_names"]
+    ]
+    info = ObjectInfo(
+        address=address,
+        fields=tuple(_field(connection, column, is_view=is_view) for column in table.columns),
+        id=key,
+        keys=tuple(u for u in dict.fromkeys(uniques) if u != key),
+        foreign_keys=tuple(
+            ForeignKey(
+                tuple(f["constrained_columns"]), str(f["referred_table"]), tuple(f["referred_columns"])
+            )
+            for f in inspector.get_foreign_keys(name, where_or_default)
+        ),
+        writable=not (is_view or read_only),
+    )
+    return Table(info, table)
+
+
+def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:
+    type_, refused = declared(column.type, native_decimals=connection.dialect.supports_native_decimal)
+    numbered = column.primary_key and column.autoincrement is True
+    return FieldInfo(
+        name=column.name,
+        type=type_,
+        native=_native(connection, column),
+        nullable=bool(column.nullable),
+        generated=bool(column.server_default is not None or column.identity or column.computed or numbered),
+        writable=not (is_view or column.computed),
+        refused=refused,
+    )
+
+
+def _native(connection: Connection, column: sqlalchemy.Column[Any]) -> str:
+    try:
+        return str(column.type.compile(connection.dialect))
+    except CompileError:
+        return "unknown"
+
+
+def declared(column: sa.TypeEngine[Any], *, native_decimals: bool) -> tuple[Type | None, str]:
+    """The declared type of a column, or why there is none and which to declare."""
+    if isinstance(column, sa.Float | sa.Double):
+        return (
+            None,
+            "is a floating-point number: declare decimal(15,6); values that need more than 15 digits are held",
+        )
+    if isinstance(column, sa.Numeric):
+        return _decimal(column, native_decimals=native_decimals)
+    if isinstance(column, sa.DateTime):  # before Date: what Oracle calls a date has a time
+        return _moment(column)
+    if isinstance(column, sa.Time) and column.timezone:
+        return None, "is a time of day with a zone: declare string"
+    if isinstance(column, sa.Integer) and getattr(column, "unsigned", False):
+        return decimal(_UNSIGNED_DIGITS, 0), ""
+    for kind, found in _SIMPLE:
+        if isinstance(column, kind):
+            return found, ""
+    return None, f"type {type(column).__name__} has no exact equal here: declare string"
+
+
+_SIMPLE: Sequence[tuple[Any, Type]] = (
+    (sa.Boolean, BOOLEAN),
+    (sa.Integer, INTEGER),
+    (sa.Date, DATE),
+    (sa.Time, Type(Kind.TIME)),
+    (sa.LargeBinary, Type(Kind.BYTES)),
+    (sa.BINARY, Type(Kind.BYTES)),
+    (sa.VARBINARY, Type(Kind.BYTES)),
+    (RAW, Type(Kind.BYTES)),
+    (sa.JSON, Type(Kind.JSON)),
+    (sa.Uuid, STRING),
+    (sa.String, STRING),
+)
+
+
+def _decimal(column: sa.Numeric[Any], *, native_decimals: bool) -> tuple[Type | None, str]:
+    if column.precision is None:
+        return None, "has no precision and scale: declare decimal(38,9), or what its values need"
+    precision, scale = column.precision, column.scale or 0
+    if not 0 <= scale <= precision <= 38:
+        return None, f"decimal({precision},{scale}) is beyond 38 digits: declare string"
+    if not native_decimals and precision > 15:
+        return (
+            None,
+            f"this driver has floats for decimals: declare decimal(15,{min(scale, 15)}), or make the column a text",
+        )
+    return decimal(precision, scale), ""
+
+
+def _moment(column: sa.DateTime) -> tuple[Type | None, str]:
+    if (getattr(column, "precision", None) or 0) > 6:
+        return None, "has more than microseconds: declare string"
+    zoned = column.timezone or getattr(column, "local_timezone", False) or isinstance(column, DATETIMEOFFSET)
+    return (TIMESTAMPTZ if zoned else TIMESTAMP), ""

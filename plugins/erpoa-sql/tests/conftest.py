@@ -1,0 +1,3 @@
+from tests.services import service_url
+
+__all__ = ["service_url"]
