@@ -1,0 +1,226 @@
+"""One SELECT over a snapshot: whole, since a cursor, or only the rows with given values.
+
+Read by ADBC: binary COPY, decoded to Arrow as it arrives, in a transaction of its own that sees one state of the
+database and may not write. Values never stand in the statement: COPY takes no parameters, so they wait in settings
+of the transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
+import pyarrow as pa
+
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.schema import Kind, Type, identifier
+from erpoa_cli.sdk.connector import BatchReading, ReadRequest
+from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
+from erpoa_postgres.columns import Column, Delivery, as_text, delivery
+from erpoa_postgres.config import Place
+from erpoa_postgres.errors import failure_of
+from erpoa_postgres.reflect import Db, described, find_relation
+from erpoa_postgres.values import equals, sides, staged
+
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
+_BLOCK = 4 << 20  # bytes per record batch, so that memory stays bounded whatever the rows are
+
+
+def failure(error: Exception) -> SystemFailure:
+    """What an error of the reading driver means."""
+    code = getattr(error, "sqlstate", None)
+    said = _SAID.search(str(error))
+    words = " ".join((said[1] if said else str(error)).split())
+    return failure_of(code, words) if code and code.strip("\0") else Transient(words)
+
+
+class Selection:
+    """A read request: described over *db*, read over a connection of its own that the reading closes."""
+
+    def __init__(
+        self,
+        db: Db,
+        place: Place,
+        request: ReadRequest,
+        sought: tuple[tuple[str, ...], pa.Table] | None = None,
+    ) -> None:
+        self._place = place
+        self._request = request
+        self._sought = sought
+        self._settings: list[str] = []
+        self._from = f"({request.query}\n)" if request.query else find_relation(db, request.object).name
+        self._columns = described(db, self._from)
+        absent = [n for n in (*(f.source for f in request.fields), *request.filter) if n not in self._columns]
+        if absent:
+            what = "the query" if request.query else request.object
+            raise ContractBroken(f"{what} has no column {', '.join(map(repr, absent))}")
+        self._where = self._tests()
+
+    def reading(self) -> BatchReading:
+        connection, snapshot = self._begun()
+        try:
+            deliveries = self._deliveries(connection)
+        except BaseException:
+            connection.close()
+            raise
+        schema = pa.schema([(f.name, d.arrow) for f, d in zip(self._request.fields, deliveries, strict=True)])
+        return BatchReading(schema, self._batches(connection, deliveries, schema), {"snapshot": snapshot})
+
+    def _begun(self) -> tuple[Any, str]:
+        """A connection with a snapshot and the settings that hold our values."""
+        try:
+            connection = adbc.connect(self._place.conninfo.reveal(), autocommit=True)
+        except adbc_driver_manager.Error as error:
+            raise failure(error) from error
+        try:
+            for name, value in self._place.settings.items():
+                _row(connection, "SELECT set_config($1, $2, false)", (name, value))
+            _do(connection, _SNAPSHOT)
+            for at, value in enumerate(self._settings):
+                _row(connection, "SELECT set_config($1, $2, true)", (f"erpoa.v{at}", value))
+            (snapshot,) = _row(connection, "SELECT pg_current_snapshot()::text")
+        except BaseException:
+            connection.close()
+            raise
+        return connection, str(snapshot)
+
+    def _deliveries(self, connection: Any) -> list[Delivery]:
+        """How each field is read. Columns that may hold what no declared type does are looked through first, in the
+        same snapshot: those that do are read as text."""
+        found = [delivery(_t(f.source), self._columns[f.source], f.type) for f in self._request.fields]
+        doubtful = [at for at, one in enumerate(found) if one.beyond]
+        if not doubtful:
+            return found
+        tests = ", ".join(f"coalesce(bool_or({found[at].beyond}), false)" for at in doubtful)
+        beyond = _row(connection, f"SELECT {tests} FROM {self._from} t{self._where}")
+        for at, is_beyond in zip(doubtful, beyond, strict=True):
+            if is_beyond:
+                source = self._request.fields[at].source
+                found[at] = as_text(_t(source), self._columns[source])
+        return found
+
+    def _batches(
+        self, connection: Any, deliveries: Sequence[Delivery], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        columns = ", ".join(f"{d.sql} AS {identifier(f'c{at}')}" for at, d in enumerate(deliveries))
+        try:
+            with closing(connection), closing(connection.cursor()) as cursor:
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BLOCK)})
+                cursor.execute(f"SELECT {columns} FROM {self._from} t{self._where}")
+                for batch in cursor.fetch_record_batch():
+                    yield pa.RecordBatch.from_arrays(
+                        [
+                            _delivered(array, wanted)
+                            for array, wanted in zip(batch.columns, schema.types, strict=True)
+                        ],
+                        schema=schema,
+                    )
+        except (adbc_driver_manager.Error, OSError) as error:
+            raise failure(error) from error
+
+    # -- which rows --
+
+    def _tests(self) -> str:
+        tests = [
+            self._equals(_t(name), self._columns[name], wanted)
+            for name, wanted in self._request.filter.items()
+        ]
+        if self._request.since:
+            tests.append(self._since())
+        if self._sought is not None:
+            tests.append(self._matches(*self._sought))
+        return f" WHERE {' AND '.join(tests)}" if tests else ""
+
+    def _value(self, text: str) -> str:
+        """The SQL expression of *text*, which waits in a setting."""
+        self._settings.append(text)
+        return f"current_setting('erpoa.v{len(self._settings) - 1}')"
+
+    def _since(self) -> str:
+        """At or after the watermark, or without a readable value: such a row must not be missed."""
+        cursor = next(f for f in self._request.fields if f.name == self._request.cursor)
+        mark = f"{self._value(self._request.since)}::{staged(cursor.type)}"
+        found, mark = sides(_t(cursor.source), self._columns[cursor.source], cursor.type, mark)
+        return f"({found} >= {mark} OR {found} IS NULL)"
+
+    def _matches(self, by: tuple[str, ...], values: pa.Table) -> str:
+        fields = {f.name: f for f in self._request.fields}
+        lists = ", ".join(
+            f"{self._value(_array(values[n], fields[n].type))}::{staged(fields[n].type)}[]" for n in by
+        )
+        names = ", ".join(f"v{at}" for at in range(len(by)))
+        tests = " AND ".join(
+            equals(_t(fields[n].source), self._columns[fields[n].source], fields[n].type, f"f.v{at}")
+            for at, n in enumerate(by)
+        )
+        return f"EXISTS (SELECT FROM (SELECT DISTINCT * FROM unnest({lists}) u({names})) f WHERE {tests})"
+
+    def _equals(self, name: str, of: Column, wanted: object) -> str:
+        match wanted:
+            case None:
+                return f"{name} IS NULL"
+            case list():
+                return "(" + " OR ".join(self._equals(name, of, one) for one in wanted) + ")"
+            case bool():
+                return f"{name} = {wanted}"
+            case int():
+                return f"{name} = {wanted}"
+            case str() if "\0" in wanted:
+                return "false"
+            case str():
+                return equals(name, of, Type(Kind.STRING), self._value(wanted))
+            case _:
+                raise ContractBroken(
+                    f"a filter compares with text, whole numbers, true, false or null, not {wanted!r}"
+                )
+
+
+def _t(name: str) -> str:
+    return f"t.{identifier(name)}"
+
+
+def _array(values: pa.ChunkedArray, type_: Type) -> str:
+    """The values as the text of a PostgreSQL array; a text with NUL is in no row, and neither is NULL."""
+    texts = (canonical(value, type_) for value in values.to_pylist())
+    prefix = "\\\\x" if type_.kind is Kind.BYTES else ""
+    return (
+        "{" + ",".join("NULL" if t is None or "\0" in t else f'"{prefix}{_escaped(t)}"' for t in texts) + "}"
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _delivered(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if array.type == wanted:
+        return array
+    if pa.types.is_decimal128(wanted) and pa.types.is_int64(array.type):
+        return _scaled(array, wanted)
+    return array.cast(wanted)
+
+
+def _scaled(digits: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Integers as decimals with these digits: the point moves, no digit does."""
+    whole = digits.cast(pa.decimal128(19, 0))
+    buffers = whole.buffers()
+    return pa.Array.from_buffers(wanted, len(whole), buffers, whole.null_count, whole.offset)
+
+
+def _do(connection: Any, sql: str) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(sql)
+
+
+def _row(connection: Any, sql: str, parameters: Sequence[str] = ()) -> tuple[Any, ...]:
+    try:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(sql, parameters or None)
+            return tuple(cursor.fetchone())
+    except (adbc_driver_manager.Error, OSError) as error:
+        raise failure(error) from error
