@@ -1,4 +1,4 @@
-"""The connector for files in a directory: CSV, JSON lines, Parquet."""
+"""The connector for files in a directory: CSV, JSON lines, Parquet, XLSX, XML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.sdk.connector import Connector, Session, Writable
 
 _FORMAT: Mapping[str, Any] = {
-    "format": {"enum": ["csv", "jsonl", "parquet"], "description": "default: by the file's suffix"},
+    "format": {
+        "enum": ["csv", "jsonl", "parquet", "xlsx", "xml"],
+        "description": "default: by the file's suffix",
+    },
     "encoding": {
         "enum": ["utf-8", "gb18030"],
         "description": "of a CSV file; default utf-8, with or without BOM",
@@ -57,7 +60,27 @@ class FilesConnector(Connector):
                             "type": "array",
                             "items": {"type": "string"},
                             "minItems": 1,
-                            "description": "the fields of a JSON lines file; default: those that occur in it",
+                            "description": "the fields of a JSON lines or XML file; default: those that occur in it",
+                        },
+                        "sheet": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "the sheet of a workbook; default: its only one",
+                        },
+                        "header": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "description": "the row of a workbook's sheet that names the columns; default 1",
+                        },
+                        "rows": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "the path to the elements of an XML file that are rows, below the root: `s:body/s:supplier`; default: the root's children",
+                        },
+                        "namespaces": {
+                            "type": "object",
+                            "additionalProperties": {"type": "string", "minLength": 1},
+                            "description": 'the prefixes used in paths of an XML file; the prefix "" is for names without one',
                         },
                         "id": {
                             "type": "array",

@@ -51,7 +51,7 @@ class _Change:
             for name, kept in sheet.columns.items()
         }
         ids = {n: batch.rows[f"set.{n}"] for n in batch.id if n in cells}
-        after = Sheet(columns, sheet.rows + len(todo), sheet.shape) if todo else None
+        after = Sheet(columns, sheet.rows + len(todo), sheet.shape, sheet.rest) if todo else None
         return after, self._outcomes.record_batch(ids)
 
     def updated(self) -> tuple[Sheet | None, pa.RecordBatch]:
@@ -64,7 +64,7 @@ class _Change:
         for name, values in cells.items():
             for at in todo:
                 columns[name][places[at]] = values[at]
-        after = Sheet(columns, self._sheet.rows, self._sheet.shape) if todo else None
+        after = Sheet(columns, self._sheet.rows, self._sheet.shape, self._sheet.rest) if todo else None
         return after, self._outcomes.record_batch()
 
     def deleted(self) -> tuple[Sheet | None, pa.RecordBatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
@@ -15,15 +15,20 @@ from erpoa_cli.sdk.connector import FieldInfo
 
 @dataclass(slots=True)
 class Sheet:
-    """The rows of a file, column by column, and what the format needs to write it again as it was."""
+    """The rows of a file, column by column, and what the format needs to write it again as it was: of the whole
+    (*shape*), and of each row (*rest*; None of a row that is new)."""
 
     columns: dict[str, list[Any]]
     rows: int
     shape: Any = None
+    rest: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rest = self.rest + [None] * (self.rows - len(self.rest))
 
     def kept(self, positions: Sequence[int]) -> Sheet:
         columns = {name: [values[at] for at in positions] for name, values in self.columns.items()}
-        return Sheet(columns, len(positions), self.shape)
+        return Sheet(columns, len(positions), self.shape, [self.rest[at] for at in positions])
 
 
 class Layout(ABC):

@@ -11,7 +11,14 @@ from typing import BinaryIO
 
 from erpoa_cli.sdk.errors import Denied, Fatal, Transient
 
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+SUFFIXES = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xml": "xml",
+}
 
 
 def is_pattern(address: str) -> bool:

@@ -99,8 +99,20 @@ class FilesSession(Writable):
                 return JsonLines(declared=tuple(options.get("fields", ())))
             case "parquet":
                 return Parquet()
+            case "xlsx":
+                from erpoa_cli.connectors.files.workbook import Workbook  # noqa: PLC0415 - slow to load, and rare
+
+                return Workbook(sheet=options.get("sheet", ""), header=options.get("header", 1))
+            case "xml":
+                from erpoa_cli.connectors.files.xml import Xml  # noqa: PLC0415 - as above
+
+                return Xml(
+                    rows=options.get("rows", ""),
+                    namespaces=options.get("namespaces", {}),
+                    declared=tuple(options.get("fields", ())),
+                )
             case _:
-                raise ContractBroken(f"{name}: say its format: csv, jsonl or parquet")
+                raise ContractBroken(f"{name}: say its format: csv, jsonl, parquet, xlsx or xml")
 
     # -- reading --
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
+import openpyxl
 import pyarrow as pa
 from pyarrow import parquet
 
 from erpoa_cli.connectors.duckdb import DuckdbConnector
 from erpoa_cli.connectors.files import FilesConnector
 from erpoa_cli.connectors.sqlite import SqliteConnector
-from erpoa_cli.core.schema import Field, Kind, identifier
+from erpoa_cli.core.schema import Field, Kind, Type, identifier
 from erpoa_cli.sdk.arrow import arrow_schema
 from erpoa_cli.sdk.conformance import Conformance
 
@@ -141,6 +142,50 @@ class TestParquet(Files):
         )
         parquet.write_table(table, folder / self.file)
         return self.config(folder), self.file, ["a", "b", "c"]
+
+
+class TestXlsx(Files):
+    file = "物料.xlsx"
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        book = openpyxl.Workbook()
+        book.worksheets[0].append([f.name for f in fields])
+        book.save(folder / self.file)
+        return self.config(folder), self.file
+
+    def holds(self, value: Any, type_: Type) -> bool:
+        return not isinstance(value, str) or (
+            len(value) <= 32_767 and not set(value) & {"\0", "\x07", "\x1b"}
+        )
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        book = openpyxl.Workbook()
+        for row in (["a", "b", "c"], [1.5, 1, 2**60], [2, "x", 1]):
+            book.worksheets[0].append(row)
+        book.save(folder / self.file)
+        return self.config(folder), self.file, ["a", "b", "c"]
+
+
+class TestXml(Files):
+    file = "thing.xml"
+
+    def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
+        (folder / self.file).write_text('<?xml version="1.0" encoding="GB18030"?>\n<things></things>\n')
+        special = {"id": ["code"], "rows": "thing", "fields": [f.name for f in fields]}
+        return {"path": str(folder), "files": {self.file: special}}, self.file
+
+    def holds(self, value: Any, type_: Type) -> bool:
+        match value:
+            case str():
+                return not set(value) & {"\0", "\x07", "\x1b"}
+            case list():
+                return bool(value) and None not in value and not any(isinstance(item, dict) for item in value)
+            case _:
+                return not isinstance(value, dict)
+
+    def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
+        (folder / self.file).write_text("<o><thing><l><q>1</q></l><l><q>2</q></l></thing></o>")
+        return {"path": str(folder)}, self.file, ["l"]
 
 
 class TestJsonLines(Files):

@@ -1,0 +1,407 @@
+"""XLSX: one sheet with a header row. A number means its 15 significant digits, as in Excel itself; everything
+that a cell cannot keep exactly as a number, date or truth value is kept as text."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from openpyxl import load_workbook
+from openpyxl.cell.cell import Cell
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.workbook import Workbook as Book
+from openpyxl.worksheet.worksheet import Worksheet
+
+from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, Field, Kind, Type
+from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.errors import ContractBroken
+from erpoa_cli.sdk.meaning import meaning
+
+_ROWS = 20_000  # per record batch
+_LOOK_AT = 1000  # rows looked at to describe the fields
+_DIGITS = 15  # of a number in Excel ("Excel specifications and limits")
+_LONGEST = 32_767  # characters of a cell (the same page)
+_UNPACKED = 2 << 30  # bytes: a workbook that unpacks to more is taken for a bomb
+_FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
+_BROKEN = (
+    InvalidFileException,
+    KeyError,
+    TypeError,
+    ValueError,
+    OSError,
+    SyntaxError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_NO_CELL_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]|_x[0-9A-Fa-f]{4}_")
+# What openpyxl does not write again.
+_LOST = re.compile(
+    r"xl/(charts|drawings/drawing|media|pivot|slicer|timeline|embeddings|ctrlProps|activeX|threadedComments|"
+    r"diagrams|vbaProject|externalLinks|model)|customXml/",
+    re.IGNORECASE,
+)
+
+
+class _Unreadable(ValueError):
+    """A cell without an exact value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    book: Book
+    sheet: Worksheet
+    columns: dict[str, int]
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook(Layout):
+    """The sheet called *sheet* (none said: the only one), whose columns are named in row *header*."""
+
+    sheet: str = ""
+    header: int = 1
+
+    def fields(self, content: bytes) -> list[FieldInfo]:
+        names, rows = self._opened(content)
+        seen: dict[str, list[Any]] = {name: [] for name in names}
+        for place, (_, cells) in enumerate(rows):
+            if place == _LOOK_AT:
+                break
+            for name, at in names.items():
+                seen[name].append(cells[at - 1] if at <= len(cells) else None)
+        return [_described(name, cells) for name, cells in seen.items()]
+
+    def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:  # noqa: ARG002 - all is text
+        return pa.schema([(f.name, pa.utf8()) for f in fields])
+
+    def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
+        names, rows = self._opened(content)
+        absent = [f.source for f in fields if f.source not in names]
+        if absent:
+            raise ContractBroken(
+                f"there is no column {', '.join(map(repr, absent))}; row {self.header} has {', '.join(names)}"
+            )
+        schema = self.schema(fields, content)
+        places = [(names[f.source], f.type) for f in fields]
+        texts: list[list[str | None]] = []
+        for number, cells in rows:
+            try:
+                texts.append([_text(cells[at - 1], t) if at <= len(cells) else None for at, t in places])
+            except _Unreadable as error:
+                faults.append(f"row {number}: {error}")
+            if len(texts) == _ROWS:
+                yield _batch(schema, texts)
+                texts = []
+        if texts:
+            yield _batch(schema, texts)
+
+    def load(self, content: bytes) -> Sheet:
+        lost = sorted({name for name in _members(content) if _LOST.match(name)})
+        if lost:
+            raise ContractBroken(
+                f"the workbook holds more than cells ({lost[0]}), which writing would lose: keep the table in a workbook of its own"
+            )
+        book = self._book(content)
+        formula = next(
+            (c for ws in book.worksheets for row in ws.iter_rows() for c in row if c.data_type == "f"), None
+        )
+        if formula is not None:
+            raise ContractBroken(
+                f"cell {formula.parent.title}!{formula.coordinate} has a formula, whose value writing would lose: keep the table in a workbook without formulas"
+            )
+        sheet = self._chosen(book)
+        if sheet.merged_cells.ranges:
+            raise ContractBroken(f"cells {sheet.merged_cells} are merged: a table that is written has none")
+        names = self._header(sheet)
+        rows = [row for row in sheet.iter_rows(min_row=self.header + 1) if not _is_blank(row)]
+        columns = {name: [row[at - 1] for row in rows] for name, at in names.items()}
+        for name, cells in columns.items():
+            for cell in cells:
+                try:
+                    _text(cell, STRING)
+                except _Unreadable as error:
+                    raise ContractBroken(
+                        f"{cell.coordinate} ({name}): {error}, so it cannot be written again"
+                    ) from error
+        numbers = [row[0].row for row in rows]
+        return Sheet(columns, len(rows), _Shape(book, sheet, names, numbers), numbers)
+
+    def save(self, sheet: Sheet, stream: BinaryIO) -> None:
+        shape: _Shape = sheet.shape
+        page = shape.sheet
+        stay = set(sheet.rest)
+        for gone in _runs([row for row in shape.rows if row not in stay]):
+            page.delete_rows(gone.start, len(gone))
+        place = _after(shape.rows, stay)
+        last = max(page.max_row, self.header)
+        for at, row in enumerate(sheet.rest):
+            last += row is None
+            below = last if row is None else place[row]
+            for name, column in shape.columns.items():
+                kept = sheet.columns[name][at]
+                if not isinstance(kept, Cell):
+                    _set(page.cell(below, column), kept)
+        for table in page.tables.values():
+            start, _, end = table.ref.partition(":")
+            table.ref = f"{start}:{end.rstrip('0123456789')}{max(last, self.header + 1)}"
+        shape.book.save(stream)
+
+    def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:  # noqa: ARG002 - cells have no column type
+        match value:
+            case None | bool():
+                return value
+            case int() | Decimal() if _digits(Decimal(value)) <= _DIGITS:
+                return value
+            case datetime() if (
+                type_.kind is Kind.TIMESTAMP and value.microsecond % 1000 == 0 and value.date() >= _FIRST_DAY
+            ):
+                return value
+            case date() if type_.kind is Kind.DATE and value >= _FIRST_DAY:
+                return value
+        text = canonical(value, type_)
+        assert text is not None
+        if found := _NO_CELL_TEXT.search(text):
+            raise ValueError(f"a cell cannot keep {found[0]!r}")
+        if len(text) > _LONGEST:
+            raise ValueError(f"a cell keeps at most {_LONGEST} characters, this text has {len(text)}")
+        return text
+
+    def means(self, kept: Any, type_: Type) -> Any:
+        return meaning(_text(kept, type_), type_) if isinstance(kept, Cell) else kept
+
+    # -- the file --
+
+    def _opened(self, content: bytes) -> tuple[dict[str, int], Iterator[tuple[int, Sequence[Any]]]]:
+        """The columns by name, and the rows below the header that hold something, with their numbers."""
+        _members(content)
+        sheet = self._chosen(self._book(content, read_only=True, data_only=True))
+        names = self._header(sheet)
+        # A formula that was never computed looks like an empty cell; only the formulas themselves tell.
+        computed = _has_formulas(content)
+        formulas = self._chosen(self._book(content, read_only=True)) if computed else None
+        return names, self._rows(sheet, formulas)
+
+    def _rows(self, sheet: Any, formulas: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+        first = self.header + 1
+        beside = formulas.iter_rows(min_row=first) if formulas is not None else iter(())
+        for number, row in enumerate(_whole(sheet.iter_rows(min_row=first)), first):
+            written = next(beside, ())
+            cells = [
+                _NotComputed(cell) if of is not None and of.data_type == "f" and cell.value is None else cell
+                for cell, of in zip(row, (*written, *[None] * (len(row) - len(written))), strict=False)
+            ]
+            if not _is_blank(cells):
+                yield number, cells
+
+    def _book(self, content: bytes, **how: bool) -> Book:
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                book = load_workbook(io.BytesIO(content), **how)
+        except _BROKEN as error:
+            raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
+        lost = next((str(w.message) for w in said if "removed" in str(w.message)), "")
+        if lost and not how:
+            raise ContractBroken(f"the workbook holds what writing would lose: {lost}")
+        return book
+
+    def _chosen(self, book: Book) -> Any:
+        names = [page.title for page in book.worksheets]
+        if self.sheet and self.sheet not in names:
+            raise ContractBroken(f"there is no sheet {self.sheet!r}; there are {', '.join(names)}")
+        if not self.sheet and len(names) != 1:
+            raise ContractBroken(f"say which sheet: {', '.join(names)}")
+        chosen: Any = book[self.sheet or names[0]]
+        if book.read_only:
+            chosen.reset_dimensions()  # some programs write a wrong one
+        return chosen
+
+    def _header(self, sheet: Any) -> dict[str, int]:
+        row = next(sheet.iter_rows(min_row=self.header, max_row=self.header), ())
+        names: dict[str, int] = {}
+        for place, cell in enumerate(row, 1):
+            if cell.value is None:
+                continue
+            name = _text(cell, STRING) or ""
+            if name in names:
+                raise ContractBroken(f"row {self.header}: column {name!r} occurs twice")
+            names[name] = place
+        if not names:
+            raise ContractBroken(f"row {self.header} names no columns")
+        return names
+
+
+def _runs(rows: Sequence[int]) -> list[range]:
+    """Neighbouring *rows* (ascending) together, the last first: deleting them moves none of the others."""
+    runs: list[range] = []
+    for row in rows:
+        if runs and runs[-1].stop == row:
+            runs[-1] = range(runs[-1].start, row + 1)
+        else:
+            runs.append(range(row, row + 1))
+    return runs[::-1]
+
+
+def _after(rows: Sequence[int], stay: AbstractSet[int]) -> dict[int, int]:
+    """Where the rows that *stay* are once the others are gone."""
+    gone = 0
+    place: dict[int, int] = {}
+    for row in rows:
+        if row in stay:
+            place[row] = row - gone
+        else:
+            gone += 1
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class _NotComputed:
+    """A formula whose value nobody has computed."""
+
+    cell: Any
+    data_type: str = "f"
+    value: str = "a formula without a value"
+
+    @property
+    def coordinate(self) -> str:
+        return str(self.cell.coordinate)
+
+
+def _members(content: bytes) -> list[str]:
+    """The names in the archive; refuses what is no archive, a bomb, and document type definitions."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
+                raise ContractBroken(f"the workbook unpacks to more than {_UNPACKED >> 30} GiB")
+            for name in archive.namelist():
+                if name.lower().endswith((".xml", ".rels")):
+                    with archive.open(name) as stream:
+                        if b"<!DOCTYPE" in stream.read(4096).replace(b"\0", b""):
+                            raise ContractBroken(
+                                f"{name} has a document type definition, which no workbook needs"
+                            )
+            return archive.namelist()
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
+
+
+def _whole(rows: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from rows
+    except _BROKEN as error:
+        raise ContractBroken(f"the workbook is damaged: {error}") from error
+
+
+def _has_formulas(content: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/"):
+                tail = b""
+                with archive.open(name) as stream:
+                    while chunk := stream.read(1 << 20):
+                        if re.search(rb"<(\w+:)?f[ />]", tail + chunk):
+                            return True
+                        tail = chunk[-40:]
+    return False
+
+
+def _is_blank(row: Sequence[Any]) -> bool:
+    return all(cell.value is None and cell.data_type == "n" for cell in row)
+
+
+def _text(cell: Any, type_: Type) -> str | None:
+    value = cell.value
+    match cell.data_type:
+        case "e":
+            raise _Unreadable(f"{cell.coordinate} is {value}")
+        case "f":
+            raise _Unreadable(
+                f"{cell.coordinate} is a formula without a value: open the workbook once and save it"
+            )
+        case "s" | "inlineStr" if value is None:
+            return ""  # a cell of text without any
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return _number(cell, value)
+        case datetime() if type_.kind is Kind.DATE and value.time() == time():
+            return value.date().isoformat()
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return str(value)
+        case _:
+            return str(value)
+
+
+def _number(cell: Any, value: float) -> str:
+    exact = Decimal(value)
+    if isinstance(value, int) and _digits(exact) > _DIGITS:
+        raise _Unreadable(f"{cell.coordinate} is a number of more than {_DIGITS} digits: keep it as text")
+    return f"{Decimal(f'{value:.{_DIGITS}g}'):f}"
+
+
+def _digits(value: Decimal) -> int:
+    """Significant digits (`normalize` would round to the context's 28)."""
+    return len("".join(map(str, value.as_tuple().digits)).strip("0"))
+
+
+def _set(cell: Any, value: Any) -> None:
+    cell.value = value
+    if isinstance(value, str):
+        cell.data_type = "s"  # never a formula, whatever it begins with
+        cell.number_format = "@"
+    elif isinstance(value, bool | int | Decimal) and cell.is_date:
+        cell.number_format = "General"
+
+
+def _batch(schema: pa.Schema, rows: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+    columns = [pa.array(column, pa.utf8()) for column in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+_KINDS = {bool: BOOLEAN, str: STRING, date: DATE, datetime: TIMESTAMP}
+
+
+def _described(name: str, cells: Sequence[Any]) -> FieldInfo:
+    values = [cell.value for cell in cells if cell is not None and cell.value is not None]
+    kinds = {type(value) for value in values} or {str}
+    native = " or ".join(sorted({_WORDS.get(kind, kind.__name__) for kind in kinds}))
+    sample = next((str(value) for value in values), "")
+    type_ = None
+    if kinds == {datetime}:
+        type_ = DATE if all(value.time() == time() for value in values) else TIMESTAMP
+    elif kinds == {int} and all(_digits(Decimal(value)) <= _DIGITS for value in values):
+        type_ = INTEGER
+    elif len(kinds) == 1:
+        type_ = _KINDS.get(kinds.pop())
+    refused = (
+        "" if type_ else f"holds {native}: declare the type its values have, e.g. decimal(15,2) or string"
+    )
+    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample)
+
+
+_WORDS = {
+    str: "text",
+    int: "numbers",
+    float: "numbers",
+    bool: "truth values",
+    datetime: "dates",
+    time: "times",
+}
