@@ -8,32 +8,36 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
-from erpoa_cli.state.backup import backup
+from erpoa_cli.state import place
+from erpoa_cli.state.backup import backup, restore
 from erpoa_cli.state.control import Control
+from erpoa_cli.state.database import Condition
 from erpoa_cli.state.digest import desired_digests
 from erpoa_cli.state.journal import Journal
 from erpoa_cli.state.layout import FieldLayout, Layout
 from erpoa_cli.state.lock import break_lock
+from erpoa_cli.state.place import URL
 from erpoa_cli.state.planfile import PlanFile, write_plan
 from erpoa_cli.state.reader import StateReader
 from erpoa_cli.state.records import Batch, Doubt, Holder, Intent, Rejection, Run, RunStatus
+from erpoa_cli.state.schema import FORMAT
 from erpoa_cli.state.seal import Sealer, load_sealer, require
 from erpoa_cli.state.snapshot import SnapshotInfo, Snapshots
 from erpoa_cli.state.writer import StateWriter
 
-_STORE = Path(".erpoa") / "control.db"
 
+def open_reader(root: Path, environment: str, url: URL = "", project: str = "") -> StateReader:
+    """The state of *environment* of the project at *root*, for reading; empty when there is none yet.
 
-def open_reader(root: Path, environment: str, url: str = "") -> StateReader:
-    """The state of *environment* of the project at *root*, for reading; empty when there is none yet."""
-    return StateReader(root, environment, Control.reading(root / _local(url)))
+    *url*: a shared store, which belongs to one *project*. Failures: E0515 to E0518, E0522, E0523, E0528."""
+    return StateReader(root, environment, Control.reading(place.reading(root, url), project))
 
 
 def open_writer(
     root: Path,
     environment: str,
-    url: str = "",
+    url: URL = "",
+    project: str = "",
     *,
     command: str = "",
     lease: timedelta = timedelta(seconds=60),
@@ -42,7 +46,7 @@ def open_writer(
 
     Failure E0520 (exit 7) names who holds the lock. A lock whose holder died on this machine, or did not
     renew it within *lease*, is taken over."""
-    control = Control.writing(root / _local(url))
+    control = Control.writing(place.writing(root, url), project)
     try:
         return StateWriter(root, environment, control, command, lease)
     except BaseException:
@@ -50,43 +54,45 @@ def open_writer(
         raise
 
 
-def release_lock(root: Path, environment: str, url: str = "") -> Holder | None:
+def condition(root: Path, url: URL = "") -> Condition:
+    """What the store is, which rights there are, and what is wrong with it (`erpoa doctor`); fails as
+    `open_reader` does."""
+    database = place.reading(root, url)
+    try:
+        return database.condition()
+    finally:
+        database.close()
+
+
+def release_lock(root: Path, environment: str, url: URL = "", project: str = "") -> Holder | None:
     """Break the lock of *environment* (`erpoa lock release`); who held it. The old holder's writes are refused."""
-    path = root / _local(url)
-    if not path.exists():
-        return None
-    control = Control.writing(path)
+    with open_reader(root, environment, url, project) as state:
+        if state.lock_holder() is None:
+            return None
+    control = Control.writing(place.writing(root, url), project)
     try:
         return break_lock(control, environment)
     finally:
         control.close()
 
 
-def migrate(root: Path, url: str = "") -> int:
-    """Bring the state's format up to date (`erpoa state migrate`); the format it now has."""
-    control = Control.writing(root / _local(url), migrate=True)
+def migrate(root: Path, url: URL = "", project: str = "", *, renamed_from: str = "") -> int:
+    """Bring the state's format up to date (`erpoa state migrate`), and make a store that is missing; the format it
+    now has. *renamed_from*: what *project* was called when the shared store was made."""
+    control = Control.writing(place.writing(root, url), renamed_from or project, migrate=True)
     try:
+        if renamed_from:
+            control.rename(renamed_from, project)
         return control.format
     finally:
         control.close()
 
 
-def _local(url: str) -> Path:
-    if url:
-        raise Failure(
-            Diagnostic(
-                "E0528",
-                f"state at {url.partition(':')[0]}: is not supported by this version",
-                detail="State is kept in .erpoa of the project directory.",
-                remedy="remove `state:` of the environment in erpoa.yml",
-            ),
-            exit=Exit.INVALID,
-        )
-    return _STORE
-
-
 __all__ = [
+    "FORMAT",
+    "URL",
     "Batch",
+    "Condition",
     "Doubt",
     "FieldLayout",
     "Holder",
@@ -103,6 +109,7 @@ __all__ = [
     "StateReader",
     "StateWriter",
     "backup",
+    "condition",
     "desired_digests",
     "load_sealer",
     "migrate",
@@ -110,5 +117,6 @@ __all__ = [
     "open_writer",
     "release_lock",
     "require",
+    "restore",
     "write_plan",
 ]

@@ -1,4 +1,6 @@
-"""The archive: immutable files under the SHA-256 of their content, each kept once."""
+"""The archive: immutable files under the SHA-256 of their content, each kept once.
+
+Where the store is shared, the archive is in it and the files are copies, fetched when they are needed."""
 
 from __future__ import annotations
 
@@ -6,16 +8,19 @@ import shutil
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.durable import file_digest, replacing
 
 
 class Archive:
     """`.erpoa/archive/ab/cdef…`, mode 0600."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_blobs", "_root")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, blobs: Blobs | None = None) -> None:
+        """*blobs*: the archive of a shared store."""
         self._root = root
+        self._blobs = blobs
 
     def path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest[2:]
@@ -32,18 +37,22 @@ class Archive:
                     raise Failure(
                         Diagnostic("E0524", f"{source} changed while it was archived", remedy="try again")
                     )
+        if self._blobs:
+            self._blobs.put(place, digest)
         return digest
 
     def get(self, digest: str) -> Path:
         """The file with this digest; Failure E0524 when it is not there."""
         place = self.path(digest)
-        if not place.exists():
+        if not (self._blobs.fetch(digest, place) if self._blobs else place.exists()):
             raise Failure(
                 Diagnostic(
                     "E0524",
                     f"the archive lacks {digest[:12]}…",
-                    detail=f"Expected at {place}.",
-                    remedy="restore .erpoa/archive from a backup",
+                    detail="The shared store does not have it." if self._blobs else f"Expected at {place}.",
+                    remedy="restore the state from a backup"
+                    if self._blobs
+                    else "restore .erpoa/archive from a backup",
                 )
             )
         return place

@@ -1,4 +1,4 @@
-"""The audit trail: append-only records, each bound to the one before by its digest.
+"""The audit trail of an environment: append-only records, each bound to the one before by its digest.
 
 A chain shows edits and gaps in the middle. It cannot show a cut tail or a rewrite from the first record on:
 compare `head` with a copy kept elsewhere.
@@ -31,7 +31,9 @@ def append(
     detail: str,
 ) -> AuditRecord:
     """Add a record, inside the transaction of what it records: no audit, no write."""
-    last = control.row("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+    last = control.row(
+        "SELECT number, digest FROM audit WHERE environment = ? ORDER BY number DESC LIMIT 1", environment
+    )
     number, previous = (last["number"] + 1, last["digest"]) if last else (1, _START)
     record = AuditRecord(number, now(), who, environment, command, event, plan, run, detail, previous, "")
     record = replace(record, digest=_digest(record))
@@ -39,15 +41,17 @@ def append(
     return record
 
 
-def records(control: Control) -> Iterator[AuditRecord]:
-    for row in control.rows(f"SELECT {_COLUMNS} FROM audit ORDER BY number"):
-        yield AuditRecord(*row)
+def records(control: Control, environment: str) -> Iterator[AuditRecord]:
+    for row in control.rows(
+        f"SELECT {_COLUMNS} FROM audit WHERE environment = ? ORDER BY number", environment
+    ):
+        yield AuditRecord(**row)
 
 
-def verify(control: Control) -> AuditRecord | None:
+def verify(control: Control, environment: str) -> AuditRecord | None:
     """Check the whole chain and return its head; Failure E0525 (exit 1) names the first record that is wrong."""
     previous, expected, record = _START, 1, None
-    for record in records(control):
+    for record in records(control, environment):
         if (record.number, record.previous, record.digest) != (expected, previous, _digest(record)):
             raise Failure(
                 Diagnostic(

@@ -1,49 +1,181 @@
-"""A copy of the whole state in one tar file: control store, archive, base images. Never the key.
+"""A copy of a state in one tar file, and back: control store, archive, base images. Never the key.
 
-Unpacked into a project directory without `.erpoa/control.db` it is that state again. Snapshots are not in it: the
-next plan reads them anew.
+The copy is always that of a local store, whatever it was made of: unpacked into a project directory without
+`.erpoa/control.db` it is that state again, and restored it becomes a local or a shared one. Snapshots are not in it:
+the next plan reads its sources anew.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.state import audit, place
 from erpoa_cli.state.archive import Archive
+from erpoa_cli.state.blobs import Blobs, Writing
 from erpoa_cli.state.control import Control
-from erpoa_cli.state.durable import PRIVATE, file_name, replacing
+from erpoa_cli.state.durable import file_name, replacing
 from erpoa_cli.state.image import Images
+from erpoa_cli.state.lock import Lock, whoami
+from erpoa_cli.state.place import URL
+from erpoa_cli.state.schema import REMEMBERED
+from erpoa_cli.state.sqlite import SqliteDatabase
 
-STATE = Path(".erpoa")
+STATE = place.STORE.parent
+_LEASE = timedelta(seconds=60)
+_TOGETHER = 500  # rows
 
 
-def backup(root: Path, to: Path) -> int:
+def backup(root: Path, to: Path, url: URL = "", project: str = "") -> int:
     """Write the state of the project at *root* (all environments, one moment) to the tar file *to*, mode 0600; how
     many files it holds. Needs no lock. Failure E0524 or E0526 when a file it needs is missing."""
-    control = Control.reading(root / STATE / "control.db")
-    try:
-        with tempfile.TemporaryDirectory(dir=to.parent) as place, replacing(to) as file:
-            copy = Path(place) / "control.db"
-            copy.touch(mode=PRIVATE)
-            control.copy_to(copy)
-            members = [
-                (copy, STATE / "control.db"),
-                *((path, path.relative_to(root)) for path in _files(root, control)),
+    with (
+        closing(Control.reading(place.reading(root, url), project)) as control,
+        tempfile.TemporaryDirectory(dir=to.parent) as scratch,
+        replacing(to) as file,
+    ):
+        copy = Path(scratch) / place.STORE.name
+        with closing(Control.writing(SqliteDatabase.writing(copy))) as made:
+            environments = [
+                row["environment"] for row in control.rows("SELECT environment FROM environments")
             ]
-            with tarfile.open(fileobj=file, mode="w") as tar:
-                for path, name in members:
-                    tar.add(path, name.as_posix(), recursive=False)
-            return len(members)
+            with made.transaction():
+                for environment in environments:
+                    _copy(control, made, environment)
+        members = [copy, *(path for name in environments for path in _files(root, control, name))]
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            for path in members:
+                name = place.STORE if path == copy else path.relative_to(root)
+                tar.add(path, name.as_posix(), recursive=False)
+        return len(members)
+
+
+def restore(root: Path, source: Path, environment: str, url: URL = "", project: str = "") -> int:
+    """Make the state of *environment* what the tar file *source* holds of it, in the local store of *root* or the
+    one that *url* names; its serial. Failure E0519 (exit 3) when there is a state already or the file has none.
+
+    Interrupted, it leaves no state, and can be repeated."""
+    (root / STATE).mkdir(exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=root / STATE) as scratch:
+        unpacked = Path(scratch)
+        _unpack(source, unpacked)
+        with closing(Control.reading(SqliteDatabase.reading(unpacked / place.STORE))) as kept:
+            found = kept.row("SELECT serial FROM environments WHERE environment = ?", environment)
+            if found is None:
+                names = ", ".join(
+                    row["environment"] for row in kept.rows("SELECT environment FROM environments")
+                )
+                raise _refused(
+                    f"{source} holds no state of {environment!r}", f"It holds: {names or 'nothing'}."
+                )
+            with closing(Control.writing(place.writing(root, url), project)) as control:
+                _restore(root, environment, kept, unpacked, control)
+        return int(found["serial"])
+
+
+def _restore(root: Path, environment: str, kept: Control, unpacked: Path, control: Control) -> None:
+    lock = Lock(control, environment, "erpoa state restore", _LEASE)
+
+    @contextmanager
+    def writing() -> Iterator[None]:
+        with control.transaction():
+            lock.check()
+            yield
+
+    try:
+        _refuse_to_overwrite(control, environment)
+        archive, images = _stores(root, control, environment, writing)
+        for path in _files(unpacked, kept, environment):
+            if path.suffix:
+                shutil.copyfile(path, _made(root / path.relative_to(unpacked)))
+            else:
+                archive.add(path)
+        for row in kept.rows("SELECT target, digest FROM images WHERE environment = ?", environment):
+            images.keep(row["target"], row["digest"])
+        with writing():
+            _refuse_to_overwrite(control, environment)
+            control.run("DELETE FROM environments WHERE environment = ?", environment)
+            _copy(kept, control, environment)
+            audit.append(
+                control,
+                who=whoami(),
+                environment=environment,
+                command="erpoa state restore",
+                event="state restored",
+                plan="",
+                run="",
+                detail=json.dumps({"records": len(list(audit.records(kept, environment)))}),
+            )
     finally:
-        control.close()
+        lock.release()
 
 
-def _files(root: Path, control: Control) -> Iterator[Path]:
-    """Everything the control store refers to."""
-    archive = Archive(root / STATE / "archive")
-    for row in control.rows("SELECT DISTINCT blob FROM runs ORDER BY blob"):
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    return path
+
+
+def _refuse_to_overwrite(control: Control, environment: str) -> None:
+    there = control.row("SELECT serial FROM environments WHERE environment = ?", environment)
+    run = control.row("SELECT run FROM runs WHERE environment = ?", environment)
+    if run or (there and there["serial"]):
+        raise _refused(
+            f"there is a state of {environment!r} already",
+            "A state is never overwritten: what it knows of applied plans would be lost.",
+        )
+
+
+def _refused(summary: str, detail: str) -> Failure:
+    remedy = "restore into an empty state, or choose another environment with -e"
+    return Failure(Diagnostic("E0519", summary, detail=detail, remedy=remedy), exit=Exit.INVALID)
+
+
+def _unpack(source: Path, directory: Path) -> None:
+    try:
+        with tarfile.open(source) as tar:
+            tar.extractall(directory, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise _refused(f"{source} is not a copy of a state", f"{type(error).__name__}: {error}") from error
+
+
+def _copy(source: Control, to: Control, environment: str) -> None:
+    """Inside a transaction of *to*: all rows of an environment that outlive a machine."""
+    for table in REMEMBERED:
+        rows = source.scan(f"SELECT * FROM {table} WHERE environment = ?", environment)
+        while some := list(islice(rows, _TOGETHER)):
+            columns, holes = ", ".join(some[0]), ", ".join("?" * len(some[0]))
+            to.run_many(
+                f"INSERT INTO {table} ({columns}) VALUES ({holes})", [tuple(row.values()) for row in some]
+            )
+
+
+def _stores(
+    root: Path, control: Control, environment: str, writing: Writing | None = None
+) -> tuple[Archive, Images]:
+    blobs = Blobs(control, environment, writing) if control.shared else None
+    return (
+        Archive(root / STATE / "archive", blobs),
+        Images(root / STATE / "base" / file_name(environment), blobs),
+    )
+
+
+def _files(root: Path, control: Control, environment: str) -> Iterator[Path]:
+    """Everything that the control store refers to; plans first."""
+    archive, images = _stores(root, control, environment)
+    for row in control.rows(
+        "SELECT blob FROM runs WHERE environment = ? GROUP BY blob ORDER BY blob", environment
+    ):
         yield archive.get(row["blob"])
-    for row in control.rows("SELECT environment, target, digest FROM images ORDER BY environment, target"):
-        yield Images(root / STATE / "base" / file_name(row["environment"])).get(row["target"], row["digest"])
+    for row in control.rows(
+        "SELECT target, digest FROM images WHERE environment = ? ORDER BY target", environment
+    ):
+        yield images.get(row["target"], row["digest"])

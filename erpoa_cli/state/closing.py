@@ -100,4 +100,6 @@ def _results(control: Control, environment: str, run: str) -> Iterator[tuple[str
 def _words(table: pa.Table, name: str) -> list[str]:
     if name not in table.schema.names:
         return [""] * table.num_rows
-    return [word or "" for word in table[name].to_pylist()]
+    return [
+        (word or "").replace("\0", "␀") for word in table[name].to_pylist()
+    ]  # PostgreSQL keeps no NUL in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -62,19 +62,31 @@ def _sealed(schema: pa.Schema, fields: Mapping[str, FieldLayout]) -> Iterable[tu
                     yield name, field.type, position
 
 
+def coded(lists: Column) -> Array:
+    """Lists of names as a dictionary of their joined texts: few distinct lists occur in many rows."""
+    return pc.fill_null(pc.binary_join(flat(lists), _SEPARATOR), "").dictionary_encode()
+
+
 class Members:
-    """Which names the lists of a column hold. Few distinct lists occur in many rows: each is looked at once."""
+    """Which names the lists of a column hold; each distinct list is looked at once."""
 
     __slots__ = ("_lists", "_rows")
 
     def __init__(self, lists: Column) -> None:
-        codes = pc.fill_null(pc.binary_join(flat(lists), _SEPARATOR), "").dictionary_encode()
-        self._lists = [frozenset(code.split(_SEPARATOR)) for code in codes.dictionary.to_pylist()]
-        self._rows = codes.indices
+        """*lists*: lists of names, or what `coded` made of them."""
+        codes = flat(lists)
+        codes = codes if pa.types.is_dictionary(codes.type) else coded(codes)
+        used = codes.dictionary.take(pc.unique(codes.indices))
+        self._lists = [frozenset(code.split(_SEPARATOR)) for code in used.to_pylist()]
+        self._rows = pc.index_in(codes.indices, value_set=pc.unique(codes.indices))
 
     def hold(self, name: str) -> Array:
         """Per row whether its list holds *name*; a NULL list holds nothing."""
-        return pa.array([name in names for names in self._lists], pa.bool_()).take(self._rows)
+        return self.tell(lambda names: name in names, pa.bool_())
+
+    def tell(self, what: Callable[[frozenset[str]], Any], type_: pa.DataType) -> Array:
+        """Per row *what* its list of names gives."""
+        return pa.array(map(what, self._lists), type_).take(self._rows)
 
     def anywhere(self, name: str) -> bool:
         return any(name in names for names in self._lists)

@@ -1,28 +1,19 @@
-"""The control store: one SQLite database, written durably by one process and read by any number.
-
-The only module that knows SQLite; the statements elsewhere keep to what PostgreSQL understands too.
-"""
+"""The control store: tables of one format in one database, used by threads one at a time."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Self
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
-from erpoa_cli.state.durable import PRIVATE
+from erpoa_cli.state.database import Collision, Database, Row
 from erpoa_cli.state.schema import FORMAT, MIGRATIONS
+from erpoa_cli.state.sqlite import SqliteDatabase
 
-_PATIENCE = 30.0  # seconds to wait for another writer's transaction
-_PAUSE = 0.01
 _MIGRATE = "run `erpoa state migrate`"
-
-Row = sqlite3.Row
 
 
 def now() -> str:
@@ -33,79 +24,103 @@ def now() -> str:
 class Control:
     """A connection to the control store; usable from several threads, one at a time."""
 
-    __slots__ = ("_connection", "_mutex")
+    __slots__ = ("_database", "_mutex")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        connection.row_factory = sqlite3.Row
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._mutex = threading.RLock()
 
     @classmethod
-    def reading(cls, path: Path) -> Self:
-        """The store as it is now and stays for this connection; an empty one when *path* does not exist."""
-        if not path.exists():
-            control = cls(_connect(":memory:"))
-            control.migrate()
-            return control
-        connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:  # a read-only directory cannot hold the shared memory of WAL
-            connection.close()
-            connection = _connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1")
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _damaged(error) from error
-        control = cls(connection)
-        control._refuse_other_formats()
-        connection.execute("BEGIN")
-        connection.execute("SELECT 1 FROM meta").fetchone()  # the snapshot begins with the first read
+    def reading(cls, database: Database, project: str = "") -> Self:
+        """The store in *database*, opened for reading; an empty one when it has no tables yet."""
+        control = cls(database)
+        with control._closed_after_failure():
+            if database.ready():
+                control._refuse_other_formats()
+                control._refuse_other_projects(project)
+                return control
+        database.close()
+        control = cls(SqliteDatabase.empty())
+        control._upgrade()
         return control
 
     @classmethod
-    def writing(cls, path: Path, *, migrate: bool = False) -> Self:
-        """The store for writing; created (mode 0600) when missing. *migrate* brings an older format up to date."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=PRIVATE, exist_ok=True)
-        connection = _connect(f"{path.resolve().as_uri()}?mode=rw")
-        try:
-            _write_ahead(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _damaged(error) from error
-        control = cls(connection)
-        with control.transaction():
-            if migrate or control.format == 0:
-                control.migrate()
-        control._refuse_other_formats()
+    def writing(cls, database: Database, project: str = "", *, migrate: bool = False) -> Self:
+        """The store in *database*, for writing; made when missing. *migrate* brings an older format up to date,
+        which nobody may be writing meanwhile. A shared store belongs to one *project*, the first that writes."""
+        control = cls(database)
+        with control._closed_after_failure():
+            if migrate or not database.ready():
+                control._make()
+            control._refuse_other_formats()
+            control._refuse_other_projects(project)
+            if database.shared and project:
+                control.run(
+                    "INSERT INTO meta (name, value) VALUES ('project', ?) ON CONFLICT (name) DO NOTHING",
+                    project,
+                )
+                control._refuse_other_projects(project)
         return control
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines use the store too."""
+        return self._database.shared
 
     @property
     def format(self) -> int:
         """The store's format; 0 for a store without tables."""
-        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
+        if not self._database.ready():
             return 0
-        return int(self.rows("SELECT value FROM meta WHERE name = 'format'")[0]["value"])
+        return int(self._meta("format"))
 
-    def migrate(self) -> None:
-        """Bring the store to the newest format, step by step."""
-        for statements in MIGRATIONS[self.format :]:
+    def _meta(self, name: str) -> str:
+        row = self.row("SELECT value FROM meta WHERE name = ?", name)
+        return str(row["value"]) if row else ""
+
+    def _make(self) -> None:
+        try:
+            with self.transaction():
+                self._upgrade()
+        except Collision:  # another process has just made it
+            pass
+
+    def _upgrade(self) -> None:
+        """Bring the store to the newest format, step by step, in one transaction that no writer runs beside."""
+        found = self._claim_format() if self._database.ready() else 0
+        for statements in MIGRATIONS[found:]:
             for statement in statements:
-                self.run(statement)
-        self.run(
-            "INSERT INTO meta (name, value) VALUES ('format', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            str(FORMAT),
+                self._database.define(statement)
+        if found < FORMAT:
+            self.run(
+                "INSERT INTO meta (name, value) VALUES ('format', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                str(FORMAT),
+            )
+
+    def _claim_format(self) -> int:
+        """The format, which only we may change now; refused while somebody writes in an older one."""
+        (row,) = self._database.claim("SELECT value FROM meta WHERE name = 'format'")
+        found = int(row["value"])
+        writing = self._database.claim(
+            "SELECT environment, who, host, expires FROM lease WHERE token IS NOT NULL"
         )
+        clock = self.clock()
+        for lease in writing if found < FORMAT else ():
+            if datetime.fromisoformat(lease["expires"]) > clock:
+                raise Failure(
+                    Diagnostic(
+                        "E0520",
+                        f"{lease['environment']!r} is locked by {lease['who']} on {lease['host']}",
+                        detail="The format of the state changes only while nobody writes it.",
+                        remedy="wait for that run to end",
+                    ),
+                    exit=Exit.LOCKED,
+                )
+        return found
 
     def _refuse_other_formats(self) -> None:
-        try:
-            found = self.format
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise _damaged(error) from error
+        found = self.format
         if found != FORMAT:
-            self.close()
             newer = found > FORMAT
             raise Failure(
                 Diagnostic(
@@ -116,77 +131,78 @@ class Control:
                 exit=Exit.INVALID,
             )
 
+    def _refuse_other_projects(self, project: str) -> None:
+        owner = self._meta("project") if self.shared and project else ""
+        if owner not in ("", project):
+            raise Failure(
+                Diagnostic(
+                    "E0518",
+                    f"the shared state belongs to the project {owner!r}, not to {project!r}",
+                    detail="Each project keeps its state in a schema of its own.",
+                    remedy="add `?schema=NAME` with another name to the URL of `state:`; "
+                    f"if the project was renamed, run `erpoa state migrate --renamed-from {owner}`",
+                ),
+                exit=Exit.INVALID,
+            )
+
+    def rename(self, old: str, new: str) -> None:
+        """Say that the project *old*, to which the store belongs, is called *new* now."""
+        with self.transaction():
+            self.run("UPDATE meta SET value = ? WHERE name = 'project' AND value = ?", new, old)
+        self._refuse_other_projects(new)
+
+    @contextmanager
+    def _closed_after_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def rows(self, sql: str, *values: Any) -> list[Row]:
         with self._mutex:
-            return self._connection.execute(sql, values).fetchall()
+            return self._database.query(sql, values)
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """The first row, if any."""
+        return next(iter(self.rows(sql, *values)), None)
+
+    def claim(self, sql: str, *values: Any) -> Row | None:
+        """The first row, if any; nobody else changes it before the transaction ends."""
         with self._mutex:
-            found: Row | None = self._connection.execute(sql, values).fetchone()
-            return found
+            return next(iter(self._database.claim(sql, values)), None)
+
+    def scan(self, sql: str, *values: Any) -> Iterator[Row]:
+        """Rows in bounded memory; the store is not to be used otherwise until the last one came."""
+        with self._mutex:
+            yield from self._database.scan(sql, values)
 
     def run(self, sql: str, *values: Any) -> int:
         """Execute a statement; how many rows it changed."""
         with self._mutex:
-            return self._connection.execute(sql, values).rowcount
+            return self._database.execute(sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         with self._mutex:
-            self._connection.executemany(sql, rows)
+            self._database.execute_many(sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, synced to disk when the block ends; excludes other writers and threads."""
+        """All or nothing, synced when the block ends; excludes other threads, and writers of the same rows."""
         with self._mutex:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._database.begin()
             try:
                 yield
-                self._connection.execute("COMMIT")
+                self._database.commit()
             except BaseException:
-                with suppress(sqlite3.OperationalError):  # SQLite may have rolled back itself (disk full)
-                    self._connection.execute("ROLLBACK")
+                self._database.rollback()
                 raise
 
-    def copy_to(self, path: Path) -> None:
-        """A consistent copy of the whole store."""
+    def clock(self) -> datetime:
+        """The time that decides about leases, the same for every machine."""
         with self._mutex:
-            copy = sqlite3.connect(path)
-            try:
-                self._connection.backup(copy)
-            finally:
-                copy.close()
+            return self._database.clock()
 
     def close(self) -> None:
         with self._mutex:
-            self._connection.close()
-
-
-def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        address, uri=True, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
-    )
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log. SQLite does not wait when another process is just doing the same."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return
-
-
-def _damaged(error: sqlite3.DatabaseError) -> Failure:
-    return Failure(
-        Diagnostic(
-            "E0523",
-            f"the control store cannot be read: {error}",
-            remedy="restore .erpoa from a backup (`erpoa state backup` makes them)",
-        )
-    )
+            self._database.close()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.state.archive import Archive
+from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.columns import conform, open_columns
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import file_name
@@ -50,11 +51,13 @@ class Base:
     """Bases of one environment. Reading never writes; `fold` writes images nobody knows of until the control
     store points to them."""
 
-    def __init__(self, root: Path, environment: str, control: Control, archive: Archive) -> None:
+    def __init__(
+        self, root: Path, environment: str, control: Control, archive: Archive, blobs: Blobs | None = None
+    ) -> None:
         self._environment = environment
         self._control = control
         self._archive = archive
-        self._images = Images(root / ".erpoa" / "base" / file_name(environment))
+        self._images = Images(root / ".erpoa" / "base" / file_name(environment), blobs)
         self._plans: dict[str, PlanFile] = {}
 
     def rows(self, layout: Layout, sealer: Sealer | None) -> pa.RecordBatchReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,16 +14,46 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.seal import Sealer, require
 from erpoa_cli.state.texts import Array, Column, texts, utf16
 
-_ESCAPES = [("\\", "\\\\"), ('"', '\\"')] + [(chr(c), json.dumps(chr(c))[1:-1]) for c in range(0x20)]
-_SPECIAL = bytes(byte < 0x20 or byte in b'"\\' for byte in range(256))  # 1 for bytes JSON must escape
+Parts: TypeAlias = "list[str | Array]"
+"""Text in pieces, to be joined row by row: what is the same in every row, and columns without NULL."""
 
 
-def quoted(column: Array) -> Array:
+def joined(parts: Parts) -> Array:
+    """The text of *parts* (one of them a column) row by row."""
+    pieces: Parts = []
+    for part in parts:
+        if pieces and isinstance(part, str) and isinstance(last := pieces[-1], str):
+            pieces[-1] = last + part
+        else:
+            pieces.append(part)
+    return pc.binary_join_element_wise(*pieces, "")
+
+
+def quoted(column: Array) -> Parts:
     """JSON strings of text values, `null` for NULL."""
-    if b"\x01" in bytes(content(column)).translate(_SPECIAL):  # one pass: most columns need no escapes
-        for raw, escaped in _ESCAPES:
-            column = pc.replace_substring(column, raw, escaped)
-    return pc.fill_null(pc.binary_join_element_wise('"', column, '"', ""), "null")
+    parts: Parts = ['"', _escaped(column), '"']
+    return parts if not column.null_count else [pc.fill_null(joined(parts), "null")]
+
+
+def _escaped(column: Array) -> Array:
+    """Text values as they stand between the quotes of a JSON string."""
+    if not _special(column):
+        return column
+    found = pc.match_substring_regex(column, r'[\x00-\x1f"\\]')
+    escaped = [_json(text)[1:-1] for text in column.filter(found).to_pylist()]
+    return pc.replace_with_mask(column, pc.fill_null(found, False), pa.array(escaped, pa.utf8()))
+
+
+def _special(column: Array) -> bool:
+    """Whether JSON must escape a character of *column*; most columns need that nowhere."""
+    data = content(column)
+    if not data:
+        return False
+    plain = bytes(data)
+    if b'"' in plain or b"\\" in plain:
+        return True
+    characters = pa.Array.from_buffers(pa.uint8(), len(plain), [None, pa.py_buffer(plain)])
+    return bool(pc.min_max(characters)["min"].as_py() < ord(" "))
 
 
 def content(column: Array) -> memoryview:
@@ -33,37 +64,37 @@ def content(column: Array) -> memoryview:
     return memoryview(data or b"")[first:last]
 
 
-def json_texts(column: Column, type_: Type) -> Array:
+def _json_parts(column: Column, type_: Type) -> Parts:
     """Canonical JSON of every value: text in canonical form as a string, true, false, null, arrays, objects."""
     plain = texts(column, type_)
     match type_.kind:
         case Kind.BOOLEAN | Kind.LIST | Kind.STRUCT:
-            return pc.fill_null(plain, "null")
+            return [pc.fill_null(plain, "null")]
         case _:
             return quoted(plain)
 
 
-def value_texts(layout: Layout, batch: pa.RecordBatch, image: str, name: str, sealer: Sealer | None) -> Array:
+def value_parts(layout: Layout, batch: pa.RecordBatch, image: str, name: str, sealer: Sealer | None) -> Parts:
     """Canonical JSON of the values of column `IMAGE_NAME`; sealed fields by their HMAC."""
     field, column = layout.fields[name], batch[f"{image}_{name}"]
     if not field.sealed:
-        return json_texts(column, field.type)
+        return _json_parts(column, field.type)
     macs = require(sealer).mac(column, field.type, f"{layout.target}.{name}").to_pylist()
     return quoted(pa.array([None if mac is None else f"hmac:{mac.hex()}" for mac in macs], pa.utf8()))
 
 
-def wanted_texts(layout: Layout, batch: pa.RecordBatch, name: str, sealer: Sealer | None) -> Array:
+def wanted_parts(layout: Layout, batch: pa.RecordBatch, name: str, sealer: Sealer | None) -> Parts:
     """Canonical JSON of what a row wants in field *name*: the value, or the reference it waits for."""
-    value = value_texts(layout, batch, "d", name, sealer)
-    if f"p_{name}" not in batch.schema.names:
+    value = value_parts(layout, batch, "d", name, sealer)
+    if f"p_{name}" not in batch.schema.names or batch[f"p_{name}"].null_count == batch.num_rows:
         return value
     pending = batch[f"p_{name}"]
-    canonical = [None if p is None else _canonical(json.loads(p)) for p in pending.to_pylist()]
+    canonical = [None if p is None else _json(json.loads(p)) for p in pending.to_pylist()]
     reference = pc.binary_join_element_wise('{"ref":', pa.array(canonical, pa.utf8()), "}", "")
-    return pc.coalesce(reference, value)
+    return [pc.coalesce(reference, joined(value))]
 
 
-def _canonical(value: list[str]) -> str:
+def _json(value: str | list[str]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -72,12 +103,8 @@ def desired_digests(layout: Layout, rows: pa.Table, sealer: Sealer | None = None
     still the same. *rows* needs those columns only."""
     found: list[str] = []
     for batch in rows.combine_chunks().to_batches():
-        parts: list[Array | str] = ["{"]
+        parts: Parts = [pa.repeat("{", batch.num_rows)]
         for position, name in enumerate(sorted(layout.fields, key=utf16)):
-            parts += ["," if position else "", json.dumps(name, ensure_ascii=False), ":"]
-            parts.append(wanted_texts(layout, batch, name, sealer))
-        lines = (
-            pc.binary_join_element_wise(*parts, "}", "") if layout.fields else pa.repeat("{}", batch.num_rows)
-        )
-        found += [hashlib.sha256(line.encode()).hexdigest() for line in lines.to_pylist()]
+            parts += ["," if position else "", _json(name), ":", *wanted_parts(layout, batch, name, sealer)]
+        found += [hashlib.sha256(line.encode()).hexdigest() for line in joined([*parts, "}"]).to_pylist()]
     return found

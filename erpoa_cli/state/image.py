@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
+from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.columns import PARQUET, conform
 from erpoa_cli.state.durable import file_digest, file_name, replacing
 from erpoa_cli.state.layout import METADATA_KEY, FieldLayout, Layout
@@ -41,15 +42,17 @@ def rest_schema(layout: Layout) -> pa.Schema:
 class Images:
     """`.erpoa/base/ENVIRONMENT/TARGET/DIGEST.parquet`, mode 0600."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_blobs", "_root")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, blobs: Blobs | None = None) -> None:
+        """*blobs*: the archive of a shared store, of which the files are copies."""
         self._root = root
+        self._blobs = blobs
 
     def get(self, target: str, digest: str) -> Path:
         """The file of an image; Failure E0526 when it is not there."""
-        path = self._path(target, digest)
-        if not path.exists():
+        path = self.path(target, digest)
+        if not (self._blobs.fetch(digest, path) if self._blobs else path.exists()):
             raise Failure(
                 Diagnostic(
                     "E0526",
@@ -68,25 +71,32 @@ class Images:
     def write(self, layout: Layout, batches: Iterable[pa.RecordBatch]) -> tuple[str, int]:
         """Keep a new image; its digest and number of live rows. On disk for good when this returns."""
         schema, live = rest_schema(layout), 0
-        made = self._path(layout.target, "new").with_suffix("")
+        made = self.path(layout.target, "new").with_suffix("")
         with replacing(made) as file:
             with pq.ParquetWriter(file, schema, **PARQUET) as writer:
                 for batch in batches:
                     live += batch.num_rows - (pc.sum(batch["dead"]).as_py() or 0)
                     writer.write_batch(batch)
             digest = file_digest(file)
-        made.replace(self._path(layout.target, digest))
+        made.replace(self.path(layout.target, digest))
+        self.keep(layout.target, digest)
         return digest, live
+
+    def keep(self, target: str, digest: str) -> None:
+        """Make the file of an image known to a shared store."""
+        if self._blobs:
+            self._blobs.put(self.path(target, digest), digest)
 
     def prune(self, target: str) -> None:
         """Remove all but the newest images of *target*."""
         files = sorted(
-            self._path(target, "x").parent.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns
+            self.path(target, "x").parent.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns
         )
         for path in files[:-_GRACE]:
             path.unlink(missing_ok=True)
 
-    def _path(self, target: str, digest: str) -> Path:
+    def path(self, target: str, digest: str) -> Path:
+        """Where the file of an image is, or would be."""
         return self._root / file_name(target) / f"{digest}.parquet"
 
 

@@ -6,12 +6,15 @@ import getpass
 import os
 import secrets
 import socket
-import sqlite3
 import threading
-from datetime import UTC, datetime, timedelta
+import uuid
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.state.control import Control
+from erpoa_cli.state.database import Row
 from erpoa_cli.state.records import Holder
 
 _BEATS = 3  # heartbeats per lease
@@ -20,8 +23,10 @@ _BEATS = 3  # heartbeats per lease
 def holder(control: Control, environment: str) -> Holder | None:
     """Who holds the lock, even if the lease has run out."""
     row = control.row("SELECT * FROM lease WHERE environment = ? AND token IS NOT NULL", environment)
-    if row is None:
-        return None
+    return _holder(row) if row else None
+
+
+def _holder(row: Row) -> Holder:
     since, expires = datetime.fromisoformat(row["since"]), datetime.fromisoformat(row["expires"])
     return Holder(row["who"], row["host"], row["pid"], row["command"], since, expires, row["fencing"])
 
@@ -45,44 +50,49 @@ class Lock:
         self._token = secrets.token_hex(16)
         self._stop = threading.Event()
         with control.transaction():
-            current = holder(control, environment)
-            if current is not None and not _abandoned(current):
-                raise _locked(environment, current)
-            self.fencing = self._take(command)
+            control.run(
+                "INSERT INTO lease (environment, fencing) VALUES (?, 0) ON CONFLICT (environment) DO NOTHING",
+                environment,
+            )
+            held = control.claim("SELECT * FROM lease WHERE environment = ?", environment)
+            assert held is not None
+            clock = control.clock()
+            if held["token"] is not None and not _abandoned(held, clock):
+                raise _locked(environment, _holder(held), clock)
+            self.fencing = held["fencing"] + 1
+            self._take(command, clock)
         self._thread = threading.Thread(target=self._beat, name=f"lock {environment}", daemon=True)
         self._thread.start()
 
-    def _take(self, command: str) -> int:
-        now = datetime.now(UTC)
+    def _take(self, command: str, clock: datetime) -> None:
         self._control.run(
-            """INSERT INTO lease (environment, fencing, token, who, host, pid, command, since, expires)
-               VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)
-               ON CONFLICT (environment) DO UPDATE SET fencing = lease.fencing + 1, token = excluded.token,
-               who = excluded.who, host = excluded.host, pid = excluded.pid, command = excluded.command,
-               since = excluded.since, expires = excluded.expires""",
-            self._environment,
+            """UPDATE lease SET fencing = ?, token = ?, who = ?, host = ?, machine = ?, pid = ?, command = ?,
+               since = ?, expires = ? WHERE environment = ?""",
+            self.fencing,
             self._token,
             whoami(),
             socket.gethostname(),
+            machine(),
             os.getpid(),
             command,
-            now.isoformat(),
-            (now + self._lease).isoformat(),
+            clock.isoformat(),
+            (clock + self._lease).isoformat(),
+            self._environment,
         )
-        row = self._control.row("SELECT fencing FROM lease WHERE environment = ?", self._environment)
-        assert row is not None
-        return int(row["fencing"])
 
     def check(self) -> None:
-        """Inside a transaction: raise Failure E0521 (exit 7) unless the lock is still ours."""
-        row = self._control.row("SELECT fencing, token FROM lease WHERE environment = ?", self._environment)
+        """Inside a transaction: raise Failure E0521 (exit 7) unless the lock is still ours. It stays ours until the
+        transaction ends: who wants to take it over waits for that."""
+        row = self._control.claim("SELECT * FROM lease WHERE environment = ?", self._environment)
         if row is None or (row["fencing"], row["token"]) != (self.fencing, self._token):
-            current = holder(self._control, self._environment)
+            held = row is not None and row["token"] is not None
             raise Failure(
                 Diagnostic(
                     "E0521",
                     f"the lock of {self._environment!r} was lost; nothing more is written",
-                    detail=f"Now held by {current}." if current else "It was released by someone else.",
+                    detail=f"Now held by {_holder(row)}."
+                    if row and held
+                    else "It was released by someone else.",
                     remedy="run `erpoa resume` when the lock is free",
                 ),
                 exit=Exit.LOCKED,
@@ -90,13 +100,14 @@ class Lock:
 
     def renew(self) -> bool:
         """Extend the lease; False when the lock is no longer ours."""
-        changed = self._control.run(
-            "UPDATE lease SET expires = ? WHERE environment = ? AND fencing = ? AND token = ?",
-            (datetime.now(UTC) + self._lease).isoformat(),
-            self._environment,
-            self.fencing,
-            self._token,
-        )
+        with self._control.transaction():
+            changed = self._control.run(
+                "UPDATE lease SET expires = ? WHERE environment = ? AND fencing = ? AND token = ?",
+                (self._control.clock() + self._lease).isoformat(),
+                self._environment,
+                self.fencing,
+                self._token,
+            )
         return changed == 1
 
     def _beat(self) -> None:
@@ -104,19 +115,20 @@ class Lock:
             try:
                 if not self.renew():
                     return
-            except sqlite3.Error:  # a full disk or a busy store: the next beat may do
+            except Exception:  # noqa: BLE001, S112 - a full disk, a busy store, a server that restarts: the next beat may do
                 continue
 
     def release(self) -> None:
-        """Give the lock back; nothing happens when it was lost."""
+        """Give the lock back; nothing happens when it was lost. One that cannot be given back runs out."""
         self._stop.set()
         self._thread.join()
-        self._control.run(
-            "UPDATE lease SET token = NULL WHERE environment = ? AND fencing = ? AND token = ?",
-            self._environment,
-            self.fencing,
-            self._token,
-        )
+        with suppress(Failure):  # a server that is away
+            self._control.run(
+                "UPDATE lease SET token = NULL WHERE environment = ? AND fencing = ? AND token = ?",
+                self._environment,
+                self.fencing,
+                self._token,
+            )
 
 
 def break_lock(control: Control, environment: str) -> Holder | None:
@@ -130,11 +142,21 @@ def break_lock(control: Control, environment: str) -> Holder | None:
     return current
 
 
-def _abandoned(current: Holder) -> bool:
+def machine() -> str:
+    """What tells process numbers of here from those of elsewhere. Containers share host names and boot, but not
+    the space of process numbers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - Path follows the link to nowhere
+    except OSError:
+        return f"{socket.gethostname()}/{uuid.getnode():x}"
+
+
+def _abandoned(held: Row, clock: datetime) -> bool:
     """The lease ran out, or its process on this machine is gone."""
-    if current.expires <= datetime.now(UTC):
+    if datetime.fromisoformat(held["expires"]) <= clock:
         return True
-    return current.host == socket.gethostname() and not _alive(current.pid)
+    return held["machine"] == machine() and not _alive(held["pid"])
 
 
 def _alive(pid: int) -> bool:
@@ -147,12 +169,13 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _locked(environment: str, current: Holder) -> Failure:
+def _locked(environment: str, current: Holder, clock: datetime) -> Failure:
+    left = max(0, round((current.expires - clock).total_seconds()))
     return Failure(
         Diagnostic(
             "E0520",
             f"{environment!r} is locked by {current}",
-            detail=f"The lock runs out at {current.expires:%Y-%m-%d %H:%M:%S} UTC unless its holder renews it.",
+            detail=f"The lock runs out at {current.expires:%Y-%m-%d %H:%M:%S} UTC, in {left} s, unless its holder renews it.",
             remedy="wait for that run to end; `erpoa lock release` takes the lock from a holder that is gone",
         ),
         exit=Exit.LOCKED,

@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.situation import Action, Outcome
-from erpoa_cli.state import audit, lock, planjson
+from erpoa_cli.state import audit, lock, planjson, sharing
 from erpoa_cli.state.archive import Archive
+from erpoa_cli.state.blobs import Blobs, Writing
 from erpoa_cli.state.columns import key_texts
-from erpoa_cli.state.control import Control, Row
+from erpoa_cli.state.control import Control
 from erpoa_cli.state.current import Base
+from erpoa_cli.state.database import Row
 from erpoa_cli.state.entries import read_ordinals, read_results
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
@@ -43,13 +45,16 @@ class StateReader:
     Everything is seen as of the opening; reading neither creates nor locks anything.
     """
 
-    def __init__(self, root: Path, environment: str, control: Control) -> None:
+    def __init__(
+        self, root: Path, environment: str, control: Control, writing: Writing | None = None
+    ) -> None:
         """Use `erpoa_cli.state.open_reader`. *root*: the project's directory."""
         self.root = root
         self.environment = environment
         self._control = control
-        self._archive = Archive(root / ".erpoa" / "archive")
-        self._base = Base(root, environment, control, self._archive)
+        self._blobs = Blobs(control, environment, writing) if control.shared else None
+        self._archive = Archive(root / ".erpoa" / "archive", self._blobs)
+        self._base = Base(root, environment, control, self._archive, self._blobs)
 
     @property
     def lineage(self) -> str:
@@ -81,10 +86,8 @@ class StateReader:
 
     def runs(self, limit: int | None = None) -> list[Run]:
         """Latest first."""
-        rows = self._rows(
-            "SELECT * FROM runs WHERE environment = ? ORDER BY sequence DESC LIMIT ?",
-            -1 if limit is None else limit,
-        )
+        every = "SELECT * FROM runs WHERE environment = ? ORDER BY sequence DESC"
+        rows = self._rows(every) if limit is None else self._rows(f"{every} LIMIT ?", limit)
         return [_run(row) for row in rows]
 
     def unfinished(self) -> list[Run]:
@@ -190,6 +193,11 @@ class StateReader:
         rows = self._rows("SELECT relation, content FROM reads WHERE environment = ?")
         return {row["relation"]: planjson.read_from_json(json.loads(row["content"])) for row in rows}
 
+    def fetch_snapshots(self) -> None:
+        """Bring this machine's snapshots up to those of a shared store, from which incremental reads go on."""
+        if self._blobs:
+            sharing.fetch(self.root, self._control, self.environment, self._blobs)
+
     def inputs(self) -> Mapping[str, str]:
         """Project file → SHA-256, of the last applied plan (tells cause `project` from `data`)."""
         row = self._row(
@@ -207,12 +215,12 @@ class StateReader:
         return lock.holder(self._control, self.environment)
 
     def audit(self) -> Iterator[AuditRecord]:
-        """The audit trail of all environments of the store, oldest first."""
-        return audit.records(self._control)
+        """The audit trail, oldest first."""
+        return audit.records(self._control, self.environment)
 
     def verify_audit(self) -> AuditRecord | None:
         """The head of the audit chain after checking all of it; Failure E0525 names the first wrong record."""
-        return audit.verify(self._control)
+        return audit.verify(self._control, self.environment)
 
     def _rows(self, sql: str, *values: Any) -> list[Row]:
         return self._control.rows(sql, self.environment, *values)

@@ -14,8 +14,8 @@ _FIRST = (
         environment TEXT PRIMARY KEY, lineage TEXT NOT NULL, serial BIGINT NOT NULL, sequence BIGINT NOT NULL)""",
     # The lock: the row stays when it is free (token NULL), because the fencing number must only grow.
     """CREATE TABLE lease (
-        environment TEXT PRIMARY KEY, fencing BIGINT NOT NULL, token TEXT, who TEXT, host TEXT, pid BIGINT,
-        command TEXT, since TEXT, expires TEXT)""",
+        environment TEXT PRIMARY KEY, fencing BIGINT NOT NULL, token TEXT, who TEXT, host TEXT, machine TEXT,
+        pid BIGINT, command TEXT, since TEXT, expires TEXT)""",
     # `plan` is unique: that is what marks a plan as consumed. `sequence`: when its state-only rows took effect.
     """CREATE TABLE runs (
         environment TEXT NOT NULL, run TEXT NOT NULL, plan TEXT NOT NULL, blob TEXT NOT NULL, status TEXT NOT NULL,
@@ -49,11 +49,27 @@ _FIRST = (
     """CREATE TABLE reads (
         environment TEXT NOT NULL, relation TEXT NOT NULL, content TEXT NOT NULL, watermark TEXT NOT NULL,
         run TEXT NOT NULL, PRIMARY KEY (environment, relation))""",
+    # One chain per environment, as there is one writer per environment.
     """CREATE TABLE audit (
-        number BIGINT PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, environment TEXT NOT NULL,
-        command TEXT NOT NULL, event TEXT NOT NULL, plan TEXT NOT NULL, run TEXT NOT NULL, detail TEXT NOT NULL,
-        previous TEXT NOT NULL, digest TEXT NOT NULL)""",
+        environment TEXT NOT NULL, number BIGINT NOT NULL, at TEXT NOT NULL, who TEXT NOT NULL, command TEXT NOT NULL,
+        event TEXT NOT NULL, plan TEXT NOT NULL, run TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL,
+        digest TEXT NOT NULL, PRIMARY KEY (environment, number))""",
+    # The archive of a shared store: content by its digest, in pieces; whole once it is in `blobs`.
+    """CREATE TABLE blobs (
+        environment TEXT NOT NULL, digest TEXT NOT NULL, size BIGINT NOT NULL, PRIMARY KEY (environment, digest))""",
+    """CREATE TABLE pieces (
+        environment TEXT NOT NULL, digest TEXT NOT NULL, number BIGINT NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (environment, digest, number))""",
+    # The last snapshot of a source that an applied plan used, for machines that have none or an older one.
+    """CREATE TABLE snapshots (
+        environment TEXT NOT NULL, source TEXT NOT NULL, digest TEXT NOT NULL, taken TEXT NOT NULL, full_at TEXT,
+        info BLOB NOT NULL, PRIMARY KEY (environment, source))""",
 )
+
+REMEMBERED = (
+    "environments", "runs", "intents", "results", "images", "edits", "rejected", "protected", "reads", "audit",
+)  # fmt: skip
+"""Tables of what cannot be had again; the others hold a lock, copies and caches."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 """Statements that lead from format n to n + 1. Forward only: never edit one that was released."""

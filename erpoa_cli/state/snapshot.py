@@ -63,7 +63,7 @@ class Snapshots:
     def read(self, info: SnapshotInfo) -> pa.RecordBatchReader:
         """The rows, sealed columns opened, columns named and typed as when it was written."""
         schema = pa.schema([(name, arrow_type(parse_type(text))) for name, text in info.fields.items()])
-        file = pq.ParquetFile(self._directory(info.source) / info.file)
+        file = pq.ParquetFile(self.path(info))
         return pa.RecordBatchReader.from_batches(
             schema, self._opened(file.iter_batches(_BATCH), info, schema)
         )
@@ -97,6 +97,27 @@ class Snapshots:
         write_private(directory / _LATEST, _content(info))
         self._prune(directory)
         return info
+
+    def path(self, info: SnapshotInfo) -> Path:
+        """The file of a snapshot."""
+        return self._directory(info.source) / info.file
+
+    def described(self, info: SnapshotInfo) -> bytes:
+        """All that is known of a snapshot but its rows, for `take`."""
+        return _content(info)
+
+    def place(self, source: str, digest: str) -> Path:
+        """Where the file of a snapshot with this digest belongs."""
+        return self._directory(source) / f"{digest}.parquet"
+
+    def take(self, source: str, described: bytes) -> None:
+        """Make a snapshot of another machine, whose file is in its place, the latest."""
+        write_private(self._directory(source) / _LATEST, described)
+        self._prune(self._directory(source))
+
+    def drop(self, source: str) -> None:
+        """Have no snapshot of *source* any more."""
+        (self._directory(source) / _LATEST).unlink(missing_ok=True)
 
     def _store(
         self, directory: Path, source: str, fields: tuple[Field, ...], batches: Iterable[pa.RecordBatch]

@@ -18,6 +18,8 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.sdk.arrow import arrow_type
 
+_PLAIN_SCALE = 6  # no value of so few decimals is small enough for an exponent
+
 Array: TypeAlias = "pa.Array[Any]"
 Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
 
@@ -47,11 +49,11 @@ def texts(column: Column, type_: Type) -> Array:
 
 
 def _decimal_texts(array: Array, scale: int) -> Array:
-    """Arrow writes small decimals with an exponent; their unscaled integers it writes plainly."""
+    """Arrow writes the smallest decimals with an exponent; their unscaled integers it writes plainly."""
+    if scale <= _PLAIN_SCALE:
+        return array.cast(pa.utf8())
     whole = pa.Array.from_buffers(pa.decimal128(38, 0), len(array), array.buffers(), offset=array.offset)
     digits = whole.cast(pa.utf8())
-    if not scale:
-        return digits
     minus = pc.if_else(pc.starts_with(digits, "-"), "-", "")
     padded = pc.ascii_lpad(pc.ascii_ltrim(digits, "-"), scale + 1, "0")
     units = pc.utf8_slice_codeunits(padded, 0, -scale)

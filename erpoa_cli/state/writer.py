@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from erpoa_cli.state import audit, closing, edits
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.state import audit, closing, edits, sharing
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.image import refit
 from erpoa_cli.state.journal import Journal
@@ -34,9 +35,10 @@ class StateWriter(StateReader):
         self, root: Path, environment: str, control: Control, command: str, lease: timedelta
     ) -> None:
         """Use `erpoa_cli.state.open_writer`."""
-        super().__init__(root, environment, control)
+        super().__init__(root, environment, control, self._writing)
         self._command = command
         self._who = whoami()
+        self._serial = self._next_serial = 0
         self._lock = Lock(control, environment, command, lease)
         with self._writing():
             control.run(
@@ -45,6 +47,8 @@ class StateWriter(StateReader):
                 environment,
                 str(uuid.uuid4()),
             )
+            self._lineage = self.lineage
+            self._next_serial = self.serial
 
     def open_run(self, plan: PlanFile, sealer: Sealer | None = None) -> Journal:
         """Archive the plan, mark it consumed and open its run, in one transaction.
@@ -105,14 +109,17 @@ class StateWriter(StateReader):
     def _close_run(self, run: str, plan: PlanFile, status: RunStatus, sealer: Sealer | None) -> int:
         targets = sorted({*plan.members("changes"), *plan.members("state")})
         folded = [image for target in targets if (image := self._base.fold(target, sealer))]
+        done = status in (RunStatus.APPLIED, RunStatus.PARTIAL)
+        shared = sharing.share(self.root, self.environment, self._blobs, plan) if self._blobs and done else []
         with self._writing():
             serial = self._advance()
             sequence = self._sequence()
             for image in folded:
                 self._base.point(image, sequence)
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
-            if status in (RunStatus.APPLIED, RunStatus.PARTIAL):
+            if done:
                 closing.remember_reads(self._control, self.environment, run, plan)
+                sharing.remember(self._control, self.environment, shared)
             self._control.run(
                 "UPDATE runs SET status = ?, closed = ?, serial = ? WHERE environment = ? AND run = ?",
                 status.value,
@@ -122,8 +129,7 @@ class StateWriter(StateReader):
                 run,
             )
             self._note(f"run {status.value}", plan=plan.header.id, run=run, detail={"serial": serial})
-        for image in folded:
-            self._base.prune(image.target)
+        self._prune(*(image.target for image in folded))
         return serial
 
     def protect(self, target: str, key: str, reason: str = "") -> None:
@@ -196,8 +202,14 @@ class StateWriter(StateReader):
             self._base.point(folded, self._sequence())
             for key in keys:
                 self._edited(event, target, key)
-        self._base.prune(target)
+        self._prune(target)
         return edited
+
+    def _prune(self, *targets: str) -> None:
+        for target in targets:
+            self._base.prune(target)
+        if self._blobs:
+            self._blobs.prune()
 
     def _edited(self, event: str, target: str, key: str) -> None:
         self._control.run(
@@ -231,11 +243,27 @@ class StateWriter(StateReader):
         )
 
     def _advance(self) -> int:
-        """Inside a transaction: the next serial."""
-        self._control.run(
-            "UPDATE environments SET serial = serial + 1 WHERE environment = ?", self.environment
+        """Inside a transaction: the next serial, if the state is still where we left it. Only a store that was put
+        back to an older copy, or written past the lock, can have moved."""
+        moved = self._control.run(
+            "UPDATE environments SET serial = ? WHERE environment = ? AND lineage = ? AND serial = ?",
+            self._next_serial + 1,
+            self.environment,
+            self._lineage,
+            self._next_serial,
         )
-        return self.serial
+        if moved != 1:
+            raise Failure(
+                Diagnostic(
+                    "E0529",
+                    f"the state of {self.environment!r} moved while we held its lock; nothing more is written",
+                    detail=f"Serial {self._next_serial} was expected, {self.serial} is there.",
+                    remedy="find out who put it back or wrote to it, then run `erpoa resume`",
+                ),
+                exit=Exit.STALE,
+            )
+        self._next_serial += 1
+        return self._next_serial
 
     def _sequence(self) -> int:
         row = self._row("SELECT sequence FROM environments WHERE environment = ?")
@@ -244,11 +272,15 @@ class StateWriter(StateReader):
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """A transaction that begins by checking that the lock is still ours."""
+        self._next_serial = self._serial
         with self._control.transaction():
             self._lock.check()
             yield
+        self._serial = self._next_serial
 
     def close(self) -> None:
         """Release the lock."""
-        self._lock.release()
-        super().close()
+        try:
+            self._lock.release()
+        finally:
+            super().close()

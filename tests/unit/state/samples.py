@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus, Verdict
 from erpoa_cli.core.schema import INTEGER, STRING, TIMESTAMPTZ, Sensitivity, decimal
+from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.situation import Action
-from erpoa_cli.state import FieldLayout, Intent, Journal, Layout, PlanFile, Sealer, write_plan
+from erpoa_cli.state import (
+    FieldLayout,
+    Intent,
+    Journal,
+    Layout,
+    PlanFile,
+    RunStatus,
+    Sealer,
+    StateReader,
+    StateWriter,
+    open_reader,
+    open_writer,
+    write_plan,
+)
 
 SEALER = Sealer(bytes(range(32)))
 NOON = datetime(2026, 7, 28, 12, tzinfo=UTC)
@@ -98,3 +118,80 @@ def carry_out(journal: Journal, outcomes: Mapping[int, Mapping[str, Any]], numbe
     kinds = {"deviated": pa.list_(pa.utf8()), "ordinal": pa.int64(), "id_id": pa.int64(), "d_dep": pa.int64()}
     schema = pa.schema([(name, kinds.get(name, pa.utf8())) for name in names])
     journal.record(number, pa.Table.from_pylist(rows, schema))
+
+
+CREATES = [
+    row(0, "001", "create", fields=["name", "iban"], d_name="张三", d_iban="DE02 1203"),
+    row(1, "002", "create", fields=["name", "iban"], d_name="b", d_iban="DE99 4711"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A project directory, and where its state is kept: `url` as in erpoa.yml; empty: in the directory."""
+
+    root: Path
+    url: str | Secret = ""
+
+    def elsewhere(self, root: Path) -> Place:
+        """Another directory, as on another machine, with the same shared state."""
+        root.mkdir(exist_ok=True)
+        return replace(self, root=root)
+
+    def reader(self, environment: str = "dev") -> StateReader:
+        return open_reader(self.root, environment, self.url)
+
+    def writer(self, environment: str = "dev", **how: Any) -> StateWriter:
+        return open_writer(self.root, environment, self.url, **how)
+
+    def base(self, layout: Layout = SUPPLIERS) -> dict[str, dict[str, Any]]:
+        with self.reader() as state:
+            return {r["k_code"]: r for r in state.base(layout, SEALER).read_all().to_pylist()}
+
+    def program(self, code: str, *arguments: str) -> subprocess.Popen[str]:
+        """*code* as another process; `place` in it is this place."""
+        url = self.url.reveal() if isinstance(self.url, Secret) else self.url
+        start = "import os; from pathlib import Path; from erpoa_cli.core.secret import Secret\n"
+        start += "from tests.unit.state.samples import Place\n"
+        start += "place = Place(Path(os.environ['PLACE']), Secret(os.environ['PLACE_URL']))\n"
+        return subprocess.Popen(
+            [sys.executable, "-c", start + code, *arguments],
+            env={**os.environ, "PLACE": str(self.root), "PLACE_URL": url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def apply(
+    writer: StateWriter,
+    directory: Path,
+    name: str,
+    changes: Sequence[Mapping[str, Any]] = (),
+    state: Sequence[Mapping[str, Any]] = (),
+    outcomes: Mapping[int, Mapping[str, Any]] | None = None,
+    status: RunStatus = RunStatus.APPLIED,
+    layout: Layout = SUPPLIERS,
+) -> Journal:
+    """Plan and apply in one go; every change is applied unless *outcomes* say otherwise."""
+    plan = make_plan(
+        directory / f"{name}.erpoaplan",
+        changes,
+        state,
+        layout=layout,
+        lineage=writer.lineage,
+        serial=writer.serial,
+    )
+    journal = writer.open_run(plan, SEALER)
+    if changes:
+        carry_out(journal, outcomes or {change["ordinal"]: {} for change in changes})
+    journal.close(status)
+    return journal
+
+
+def failure(call: Callable[[], Any]) -> tuple[str, Exit]:
+    """Code and exit of the failure that *call* ends in."""
+    with pytest.raises(Failure) as caught:
+        call()
+    return caught.value.diagnostics[0].code, caught.value.exit

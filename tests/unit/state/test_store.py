@@ -3,12 +3,10 @@
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 import tarfile
 import threading
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,63 +14,25 @@ import pytest
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.schema import STRING, decimal
 from erpoa_cli.core.situation import Action
-from erpoa_cli.state import (
-    FieldLayout,
-    Intent,
-    Layout,
-    RunStatus,
-    backup,
-    desired_digests,
-    open_reader,
-    open_writer,
-    release_lock,
+from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, backup, desired_digests
+from tests.shared_state import connect
+from tests.unit.state.samples import (
+    CREATES,
+    HOSTILE,
+    READ,
+    SEALER,
+    SUPPLIERS,
+    Place,
+    apply,
+    carry_out,
+    failure,
+    make_plan,
+    row,
 )
-from tests.unit.state.samples import HOSTILE, READ, SEALER, SUPPLIERS, carry_out, make_plan, row
-
-CREATES = [
-    row(0, "001", "create", fields=["name", "iban"], d_name="张三", d_iban="DE02 1203"),
-    row(1, "002", "create", fields=["name", "iban"], d_name="b", d_iban="DE99 4711"),
-]
 
 
-def base(root, layout=SUPPLIERS):
-    with open_reader(root, "dev") as state:
-        return {r["k_code"]: r for r in state.base(layout, SEALER).read_all().to_pylist()}
-
-
-def failure(call):
-    with pytest.raises(Failure) as caught:
-        call()
-    return caught.value.diagnostics[0].code, caught.value.exit
-
-
-@pytest.fixture
-def writer(tmp_path):
-    with open_writer(tmp_path, "dev", command="erpoa apply") as state:
-        yield state
-
-
-def apply(
-    writer, tmp_path, name, changes=(), state=(), outcomes=None, status=RunStatus.APPLIED, layout=SUPPLIERS
-):
-    """Plan and apply in one go; every change is applied unless *outcomes* say otherwise."""
-    plan = make_plan(
-        tmp_path / f"{name}.erpoaplan",
-        changes,
-        state,
-        layout=layout,
-        lineage=writer.lineage,
-        serial=writer.serial,
-    )
-    journal = writer.open_run(plan, SEALER)
-    if changes:
-        carry_out(journal, outcomes or {change["ordinal"]: {} for change in changes})
-    journal.close(status)
-    return journal
-
-
-def test_a_missing_store_reads_as_empty_and_stays_missing(tmp_path):
-    with open_reader(tmp_path, "dev") as state:
+def test_a_missing_store_reads_as_empty_and_stays_missing(tmp_path, place):
+    with place.reader() as state:
         assert (state.lineage, state.serial, state.runs(), state.lock_holder()) == ("", 0, [], None)
         assert state.base(SUPPLIERS).read_all().num_rows == 0
         assert state.generations(SUPPLIERS).num_rows == 0
@@ -81,16 +41,16 @@ def test_a_missing_store_reads_as_empty_and_stays_missing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_has_no_way_to_write(tmp_path, writer):
-    with open_reader(tmp_path, "dev") as state:
+def test_a_reader_has_no_way_to_write(writer, place):
+    with place.reader() as state:
         assert not any(
             hasattr(state, name) for name in ("open_run", "resume", "protect", "forget", "retry", "adopt")
         )
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises((sqlite3.OperationalError, Failure), match=r"readonly|read-only"):
             state._control.run("DELETE FROM runs")
 
 
-def test_a_run_from_journal_to_base(tmp_path, writer):
+def test_a_run_from_journal_to_base(tmp_path, place, writer):
     plan = make_plan(tmp_path / "p1.erpoaplan", CREATES, lineage=writer.lineage)
     journal = writer.open_run(plan, SEALER)
     carry_out(
@@ -105,10 +65,10 @@ def test_a_run_from_journal_to_base(tmp_path, writer):
         "agreed_name": "张三", "agreed_iban": "DE02 1203", "agreed_amount": None, "agreed_at": None, "agreed_dep": None,
         "seen_name": "张三 ", "seen_iban": "DE02 1203", "seen_amount": None, "seen_at": None, "seen_dep": None,
     }  # fmt: skip
-    assert base(tmp_path) == {"001": expected}  # as if the process died here: nothing is folded yet
+    assert place.base() == {"001": expected}  # as if the process died here: nothing is folded yet
     assert journal.close(RunStatus.PARTIAL) == 1
-    assert base(tmp_path) == {"001": expected}
-    with open_reader(tmp_path, "dev") as state:
+    assert place.base() == {"001": expected}
+    with place.reader() as state:
         (run,) = state.runs()
         assert (run.status, run.serial, run.plan) == (RunStatus.PARTIAL, 1, "p1")
         assert state.reads() == {READ.relation: READ}
@@ -118,26 +78,40 @@ def test_a_run_from_journal_to_base(tmp_path, writer):
         assert state.plan(run.id).header == plan.header
 
 
-def test_sensitive_values_are_in_no_file(tmp_path, writer):
-    outcomes = {
+def test_sensitive_values_are_in_no_file(tmp_path, writer, place):
+    outcomes: dict[int, dict[str, Any]] = {
         0: {"deviated": ["iban"], "s_iban": "DE02 1203 ROUNDED"},
         1: {"outcome": "rejected", "error_class": "rejected", "error": "duplicate key (iban)=(DE99 4711)"},
     }
     apply(writer, tmp_path, "p1", CREATES, outcomes=outcomes, status=RunStatus.PARTIAL)
     (rejection,) = writer.rejected()
     assert rejection.reason == "duplicate key (iban)=((sensitive))"
-    assert base(tmp_path)["001"]["seen_iban"] == "DE02 1203 ROUNDED"
+    assert place.base()["001"]["seen_iban"] == "DE02 1203 ROUNDED"
     for path in (p for p in tmp_path.rglob("*") if p.is_file()):
         content = path.read_bytes()
         assert b"DE02" not in content, path
         assert b"DE99" not in content, path
+    if place.url:
+        with connect(place.url) as server:
+            tables = [
+                name
+                for (name,) in server.execute(
+                    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+                )
+            ]
+            rows = {
+                table: repr(server.execute(f"SELECT * FROM {table}", binary=True).fetchall())
+                for table in tables
+            }
+        assert "suppliers" in rows["images"]
+        assert [table for table in tables if "DE02" in rows[table] or "DE99" in rows[table]] == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 def test_everything_is_private(tmp_path, writer):
     apply(writer, tmp_path, "p1", CREATES)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) > 5
+    assert len(files) >= 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
@@ -179,23 +153,23 @@ def test_edits_by_hand_make_a_plan_stale(tmp_path, writer):
     writer.open_run(plans[1], SEALER)
 
 
-def test_a_second_run_folds_onto_the_first(tmp_path, writer):
+def test_a_second_run_folds_onto_the_first(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES)
     apply(writer, tmp_path, "p2", [row(0, "001", "update", fields=["name"], d_name="new", a_name="张三")])
-    now = base(tmp_path)
+    now = place.base()
     assert (now["001"]["agreed_name"], now["001"]["agreed_iban"]) == ("new", "DE02 1203")
     assert now["001"]["seen_name"] == "张三"  # not read back: what they had before stays seen
     assert now["002"]["agreed_name"] == "b"
 
 
-def test_generations_outlive_rows(tmp_path, writer):
+def test_generations_outlive_rows(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES)
     apply(writer, tmp_path, "p2", [row(0, "001", "delete")], [row(1, "002", "forget")])
-    assert base(tmp_path) == {}
+    assert place.base() == {}
     dead = writer.generations(SUPPLIERS, SEALER)
     assert dead.sort_by("k_code").to_pylist() == [{"k_code": c, "generation": 1} for c in ("001", "002")]
     apply(writer, tmp_path, "p3", CREATES[:1])
-    assert base(tmp_path)["001"]["generation"] == 2
+    assert place.base()["001"]["generation"] == 2
     assert writer.generations(SUPPLIERS, SEALER)["k_code"].to_pylist() == ["002"]
 
 
@@ -222,10 +196,10 @@ def test_retry_forgets_rejections(tmp_path, writer):
     assert writer.rejected() == []
 
 
-def test_doubt_until_it_is_settled(tmp_path, writer):
+def test_doubt_until_it_is_settled(tmp_path, writer, place):
     journal = writer.open_run(make_plan(tmp_path / "p1.erpoaplan", CREATES, lineage=writer.lineage), SEALER)
     journal.intend(Intent(0, "suppliers", Action.CREATE, pa.array([0, 1], pa.int64())))
-    with open_reader(tmp_path, "dev") as state:  # as after a kill
+    with place.reader() as state:  # as after a kill
         assert {doubt.key for doubt in state.in_doubt()} == {'{"code":"001"}', '{"code":"002"}'}
         assert [run.id for run in state.unfinished()] == [journal.run]
         (batch,) = state.batches(journal.run)
@@ -235,42 +209,42 @@ def test_doubt_until_it_is_settled(tmp_path, writer):
     journal.record(0, results)
     journal.close(RunStatus.IN_DOUBT)
     assert [(d.key, d.reason) for d in writer.in_doubt("suppliers")] == [('{"code":"002"}', "timeout")]
-    assert set(base(tmp_path)) == {"001"}
+    assert set(place.base()) == {"001"}
     again = writer.resume(journal.run, SEALER)
     again.record(0, pa.table({"ordinal": [1], "outcome": ["applied"], "id_id": [5]}))
     again.close(RunStatus.APPLIED)
     assert (writer.in_doubt(), writer.unfinished()) == ([], [])
-    assert base(tmp_path)["002"]["id_id"] == 5
+    assert place.base()["002"]["id_id"] == 5
     (batch,) = writer.batches(journal.run)
     assert batch.results is not None
     assert batch.results["outcome"].to_pylist() == ["applied", "applied"]
 
 
-def test_a_deferred_reference_completes_its_create(tmp_path, writer):
+def test_a_deferred_reference_completes_its_create(tmp_path, writer, place):
     later = row(1, "001", "update", step=2, fields=["dep"], p_dep='["departments","{}",""]')
     plan = make_plan(tmp_path / "p1.erpoaplan", [CREATES[0], later], lineage=writer.lineage)
     journal = writer.open_run(plan, SEALER)
     carry_out(journal, {0: {"id_id": 1}}, 0)
     carry_out(journal, {1: {"d_dep": 42, "deviated": []}}, 1)
     journal.close(RunStatus.APPLIED)
-    found = base(tmp_path)["001"]
+    found = place.base()["001"]
     assert (found["agreed_dep"], found["seen_dep"], found["id_id"], found["generation"]) == (42, 42, 1, 1)
     assert found["known"] == ["dep", "iban", "name"]
 
 
-def test_adopt_rekey_forget_protect(tmp_path, writer):
+def test_adopt_rekey_forget_protect(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES)
     writer.adopt(SUPPLIERS, '{"code":"张"}', {"id": "99"}, SEALER)
-    assert base(tmp_path)["张"]["id_id"] == 99
-    assert base(tmp_path)["张"]["known"] == []
+    assert place.base()["张"]["id_id"] == 99
+    assert place.base()["张"]["known"] == []
     assert writer.rekey("suppliers", '{"code":"001"}', '{"code":"100"}', SEALER)
     assert not writer.rekey("suppliers", '{"code":"001"}', '{"code":"101"}', SEALER)
     assert not writer.rekey("suppliers", '{"code":"100"}', '{"code":"002"}', SEALER)
-    assert set(base(tmp_path)) == {"100", "002", "张"}
-    assert base(tmp_path)["100"]["agreed_iban"] == "DE02 1203"
+    assert set(place.base()) == {"100", "002", "张"}
+    assert place.base()["100"]["agreed_iban"] == "DE02 1203"
     assert writer.forget("suppliers", '{"code":"nobody"}', SEALER) == 0
     assert writer.forget("suppliers", None, SEALER) == 3
-    assert base(tmp_path) == {}
+    assert place.base() == {}
     assert writer.generations(SUPPLIERS, SEALER).num_rows == 3
     assert writer.forget("unknown", None, SEALER) == 0
     writer.protect("suppliers", '{"code":"002"}', "审计")
@@ -291,7 +265,7 @@ def test_adopt_rekey_forget_protect(tmp_path, writer):
     ]
 
 
-def test_a_row_can_be_forgotten_and_found_again(tmp_path, writer):
+def test_a_row_can_be_forgotten_and_found_again(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES)
     writer.forget("suppliers", '{"code":"001"}', SEALER)
     apply(
@@ -301,7 +275,7 @@ def test_a_row_can_be_forgotten_and_found_again(tmp_path, writer):
         (),
         [row(0, "001", "adopt", settled=["name"], d_name="n", a_name="N", id_id=3)],
     )
-    found = base(tmp_path)["001"]
+    found = place.base()["001"]
     assert (found["agreed_name"], found["seen_name"], found["known"], found["id_id"]) == (
         "n",
         "N",
@@ -311,7 +285,7 @@ def test_a_row_can_be_forgotten_and_found_again(tmp_path, writer):
     assert found["agreed_iban"] is None
 
 
-def test_fields_that_changed_their_declaration(tmp_path, writer):
+def test_fields_that_changed_their_declaration(tmp_path, writer, place):
     rows = [
         row(
             0,
@@ -338,7 +312,7 @@ def test_fields_that_changed_their_declaration(tmp_path, writer):
         id=SUPPLIERS.id,
         fields=fields,
     )
-    found = base(tmp_path, now)["001"]
+    found = place.base(now)["001"]
     assert (found["agreed_name"], found["agreed_iban"], found["agreed_amount"]) == (
         Decimal("12.50"),
         "DE1",
@@ -346,74 +320,65 @@ def test_fields_that_changed_their_declaration(tmp_path, writer):
     )
     assert (found["agreed_phone"], found["known"]) == (None, ["amount", "iban", "name"])
     apply(writer, tmp_path, "p2", [row(0, "001", "update", fields=["phone"], d_phone="1")], layout=now)
-    after = base(tmp_path, now)["001"]
+    after = place.base(now)["001"]
     assert after["known"] == ["amount", "iban", "name", "phone"]
     assert after["agreed_amount"] == "1.500000000"
     odd = Layout(
         **{**{f: getattr(now, f) for f in Layout.__slots__}, "fields": {"iban": FieldLayout(decimal(9, 2))}}
     )
-    assert base(tmp_path, odd)["001"]["known"] == []  # DE1 is no number
+    assert place.base(odd)["001"]["known"] == []  # DE1 is no number
     keyed = Layout(**{**{f: getattr(now, f) for f in Layout.__slots__}, "key": {"no": STRING}})
-    with open_reader(tmp_path, "dev") as state:
+    with place.reader() as state:
         assert failure(lambda: state.base(keyed, SEALER).read_all()) == ("E0527", Exit.INVALID)
 
 
-def test_environments_do_not_meet(tmp_path, writer):
+def test_environments_do_not_meet(tmp_path, place, writer):
     apply(writer, tmp_path, "p1", CREATES)
-    with open_writer(tmp_path, "prod") as prod:
+    with place.writer("prod") as prod:
         assert prod.lineage not in ("", writer.lineage)
         assert (prod.serial, prod.runs(), prod.targets()) == (0, [], {})
         assert prod.base(SUPPLIERS, SEALER).read_all().num_rows == 0
 
 
-def test_a_reader_sees_one_moment(tmp_path, writer):
+def test_a_reader_sees_one_moment(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES[:1])
-    with open_reader(tmp_path, "dev") as state:
+    with place.reader() as state:
         apply(writer, tmp_path, "p2", CREATES[1:])
         assert state.serial == 1
         assert state.base(SUPPLIERS, SEALER).read_all()["k_code"].to_pylist() == ["001"]
-    assert set(base(tmp_path)) == {"001", "002"}
+    assert set(place.base()) == {"001", "002"}
 
 
-def test_hostile_keys(tmp_path, writer):
+def test_hostile_keys(tmp_path, writer, place):
     rows = [row(i, f"{i}{text}", "create", fields=["name"], d_name=text) for i, text in enumerate(HOSTILE)]
     apply(writer, tmp_path, "p1", rows)
-    assert {key: found["agreed_name"] for key, found in base(tmp_path).items()} == {
+    assert {key: found["agreed_name"] for key, found in place.base().items()} == {
         f"{i}{text}": text for i, text in enumerate(HOSTILE)
     }
 
 
-def test_shared_state_is_refused_for_now(tmp_path):
-    assert failure(lambda: open_reader(tmp_path, "dev", "postgresql://u:secret@h/db")) == (
-        "E0528",
-        Exit.INVALID,
-    )
-
-
-def test_a_backup_is_the_state_again(tmp_path, writer):
+def test_a_backup_is_the_state_again(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES)
     made = tmp_path / "state.tar"
-    assert backup(tmp_path, made) == 3
+    assert backup(tmp_path, made, place.url) == 3
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
     apply(writer, tmp_path, "p2", [row(0, "001", "delete")])
-    restored = tmp_path / "restored"
+    restored = Place(tmp_path / "restored")
     with tarfile.open(made) as tar:
-        tar.extractall(restored, filter="data")
-    assert set(base(restored)) == {"001", "002"}
-    with open_reader(restored, "dev") as state:
+        tar.extractall(restored.root, filter="data")
+    assert set(restored.base()) == {"001", "002"}
+    with restored.reader() as state:
         assert (state.lineage, state.serial) == (writer.lineage, 1)
         assert state.plan(state.runs()[0].id).header.id == "p1"
-    assert not list(restored.rglob("key"))
+        assert state.lock_holder() is None
+    assert not list(restored.root.rglob("key"))
 
 
 KILLED = """
 import os, sys
-from pathlib import Path
-from erpoa_cli.state import open_writer, RunStatus
-from erpoa_cli.state import control, writer, durable
-from tests.unit.state.samples import SEALER, carry_out, make_plan
-from tests.unit.state.test_store import CREATES
-root, point = Path(sys.argv[1]), int(sys.argv[2])
+from erpoa_cli.state import RunStatus, control
+from tests.unit.state.samples import CREATES, SEALER, carry_out, make_plan
+root, point = place.root, int(sys.argv[1])
 count = 0
 
 def die(*args, **kwargs):
@@ -431,7 +396,7 @@ def before_and_after(owner, name):
         return answer
     setattr(owner, name, wrapped)
 
-state = open_writer(root, "dev")
+state = place.writer()
 plan = make_plan(root / "p1.erpoaplan", CREATES, lineage=state.lineage)
 for owner, name in ((control.Control, "run"), (control.Control, "run_many"), (os, "fsync"), (os, "replace")):
     before_and_after(owner, name)
@@ -445,27 +410,28 @@ os._exit(0)
 """
 
 
-def test_killed_anywhere_it_heals(tmp_path):
+def test_killed_anywhere_it_heals(tmp_path, place, request):
     """A process killed at every step of a run: the state is whole, and resuming ends in the same base."""
     survived = 0
-    for point in range(1, 400, 7):
+    for point in range(1, 400, 17 if place.url else 7):
         root = tmp_path / str(point)
         root.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(root), str(point)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode in (0, 9), done.stderr
-        said = done.stdout.split()
-        with open_writer(root, "dev") as state:  # the dead process' lock is taken over at once
+        where = Place(root, place.url and request.getfixturevalue("schema_url")())
+        program = where.program(KILLED, str(point))
+        out, err = program.communicate(timeout=60)
+        ended = program.returncode
+        assert ended in (0, 9), err
+        said = out.split()
+        with where.writer() as state:  # the dead process' lock is taken over at once
             state.verify_audit()
             runs = state.unfinished()
             if "closed" in said or "opened" not in said:
-                survived += done.returncode == 0
+                survived += ended == 0
                 assert len(runs) <= ("opened" not in said)
             if not state.runs():
                 continue
             if "recorded" in said:
-                assert set(base(root)) == {"001", "002"}
+                assert set(where.base()) == {"001", "002"}
             for run in runs:
                 journal = state.resume(run.id, SEALER)
                 if not journal.batches():
@@ -476,31 +442,13 @@ def test_killed_anywhere_it_heals(tmp_path):
                     )
                 journal.close(RunStatus.APPLIED)
             assert state.serial == 1
-        assert {code: r["id_id"] for code, r in base(root).items()} == {"001": 1, "002": 2}
-        if done.returncode == 0:
+        assert {code: r["id_id"] for code, r in where.base().items()} == {"001": 1, "002": 2}
+        if ended == 0:
             break
     assert survived == 1
 
 
-RACER = """
-import sys
-from pathlib import Path
-from erpoa_cli.core.diagnostic import Failure
-from erpoa_cli.state import open_writer
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    state = open_writer(Path(sys.argv[1]), "dev", command="erpoa apply")
-except Failure as failure:
-    print(failure.diagnostics[0].code, int(failure.exit), flush=True)
-else:
-    print("won", flush=True)
-    sys.stdin.readline()
-    state.close()
-"""
-
-
-def test_stores_made_at_the_same_moment(tmp_path):
+def test_stores_made_at_the_same_moment(tmp_path, local):
     """Turning the log on is refused while another process is doing so; that is waited for."""
     (tmp_path / ".erpoa").mkdir()
     other = sqlite3.connect(tmp_path / ".erpoa" / "control.db", isolation_level=None, check_same_thread=False)
@@ -508,83 +456,13 @@ def test_stores_made_at_the_same_moment(tmp_path):
     other.execute("BEGIN EXCLUSIVE")
     timer = threading.Timer(0.3, lambda: other.execute("ROLLBACK"))
     timer.start()
-    with open_writer(tmp_path, "dev") as state:
+    with local.writer() as state:
         assert state.serial == 0
     timer.join()
     other.close()
 
 
-def test_of_two_writers_one_waits_outside(tmp_path):
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    answers = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
-    assert sorted(answers) == ["E0520 7", "E0520 7", "won"]
-    with open_reader(tmp_path, "dev") as state:
-        holder = state.lock_holder()
-        assert holder is not None
-        assert holder.pid == racers[answers.index("won")].pid
-        assert (holder.command, holder.fencing) == ("erpoa apply", 1)
-    for racer in racers:
-        racer.communicate("\n", timeout=30)
-    with open_writer(tmp_path, "dev") as state:
-        holder = state.lock_holder()
-        assert holder is not None
-        assert holder.fencing == 2
-
-
-def test_the_lock_of_a_living_process_holds(tmp_path, writer):
-    assert failure(lambda: open_writer(tmp_path, "dev")) == ("E0520", Exit.LOCKED)
-
-
-def test_an_expired_lock_is_taken_over_and_fences_the_old_holder(tmp_path):
-    old = open_writer(tmp_path, "dev", command="sleeper")
-    old._lock._stop.set()  # it sleeps: no heartbeat any more
-    long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    old._control.run("UPDATE lease SET expires = ?", long_ago)
-    with open_writer(tmp_path, "dev", command="heir") as heir:
-        assert failure(lambda: old.protect("t", "{}")) == ("E0521", Exit.LOCKED)
-        heir.protect("t", "{}")
-        old.close()  # must not release the heir's lock
-        holder = heir.lock_holder()
-        assert holder is not None
-        assert holder.command == "heir"
-
-
-def test_a_released_lock_fences_its_holder(tmp_path, writer):
-    released = release_lock(tmp_path, "dev")
-    assert released is not None
-    assert released.pid == os.getpid()
-    assert release_lock(tmp_path, "dev") is None
-    assert failure(lambda: writer.protect("t", "{}")) == ("E0521", Exit.LOCKED)
-    assert writer.protected() == []
-
-
-def test_the_heartbeat_keeps_the_lock(tmp_path):
-    with open_writer(tmp_path, "dev", lease=timedelta(seconds=0.3)) as state:
-        first = state.lock_holder()
-        state._lock._stop.wait(0.7)
-        assert failure(lambda: open_writer(tmp_path, "dev")) == ("E0520", Exit.LOCKED)
-        second = state.lock_holder()
-        assert first is not None
-        assert second is not None
-        assert second.expires > first.expires
-
-
-def test_an_altered_audit_trail_is_found(tmp_path, writer):
+def test_an_altered_audit_trail_is_found(writer):
     for reason in ("a", "b", "c"):
         writer.protect("t", "{}", reason)
     head = writer.verify_audit()
@@ -596,14 +474,14 @@ def test_an_altered_audit_trail_is_found(tmp_path, writer):
     assert failure(writer.verify_audit) == ("E0525", Exit.FAILURE)
 
 
-def test_formats_are_refused(tmp_path, writer):
+def test_formats_are_refused(place, writer):
     writer._control.run("UPDATE meta SET value = '2' WHERE name = 'format'")
-    for opened in (open_reader, open_writer):
-        assert failure(lambda o=opened: o(tmp_path, "dev")) == ("E0522", Exit.INVALID)
+    for opened in (place.reader, place.writer):
+        assert failure(opened) == ("E0522", Exit.INVALID)
 
 
-def test_a_damaged_store_is_told(tmp_path):
+def test_a_damaged_store_is_told(tmp_path, local):
     (tmp_path / ".erpoa").mkdir()
     (tmp_path / ".erpoa" / "control.db").write_bytes(b"not a database at all" * 100)
-    for opened in (open_reader, open_writer):
-        assert failure(lambda o=opened: o(tmp_path, "dev")) == ("E0523", Exit.FAILURE)
+    for opened in (local.reader, local.writer):
+        assert failure(opened) == ("E0523", Exit.FAILURE)
