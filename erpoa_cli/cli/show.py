@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,14 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Format, Options, application, command
 from erpoa_cli.cli.plan import LIMIT, Full, Limit
+from erpoa_cli.cli.reveal import NOTHING, revealing
+from erpoa_cli.core.address import Address
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.report import PlanReport
+
+if TYPE_CHECKING:
+    from erpoa_cli.core.project import Project
+    from erpoa_cli.state import PlanFile
 
 app = application()
 
@@ -24,6 +33,13 @@ def show(
     address: Annotated[
         list[str] | None, typer.Option("--address", metavar="ADDRESS", help="Only this row; repeatable.")
     ] = None,
+    reveal: Annotated[
+        list[str] | None,
+        typer.Option("--reveal", metavar="FIELD", help="Show this sensitive field's values; recorded."),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why they are revealed; recorded.")
+    ] = "",
     full: Full = False,
     limit: Limit = LIMIT,
 ) -> Ending:
@@ -32,8 +48,46 @@ def show(
     Needs no connection. With --format parquet -o FILE all rows of the plan as a table."""
     project = opened.project(options)
     addresses = [opened.address(text) for text in address or ()]
-    if not file.exists() and opened.is_run(project, str(file)):
-        return Ending(opened.run_report(project, str(file), full=full, limit=limit), full=full)
+    run = str(file) if not file.exists() and opened.is_run(project, str(file)) else ""
+    revealed = revealing(options, project, _plan(project, file, run), reveal, reason) if reveal else NOTHING
     everything = full or bool(addresses) or options.format is Format.PARQUET
-    report = opened.plan_report(project, file, full=everything, limit=limit, addresses=addresses)
+    report = (
+        opened.run_report(
+            project, run, full=everything, limit=limit, addresses=addresses, revealed=revealed.fields
+        )
+        if run
+        else opened.plan_report(
+            project, file, full=everything, limit=limit, addresses=addresses, revealed=revealed.fields
+        )
+    )
+    _found(report, addresses)
+    revealed.record(options, project, run, addresses)
     return Ending(report, full=full or bool(addresses))
+
+
+def _found(report: PlanReport, addresses: Sequence[Address]) -> None:
+    """Refuse addresses that the plan says nothing of: silence would read as "nothing to do"."""
+    told = {row.address for target in report.targets for row in target.changes}
+    told |= {row.address for target in report.targets for row in target.set_aside}
+    missing = [str(address) for address in addresses if address not in told]
+    if missing:
+        raise Failure(
+            *(
+                Diagnostic(
+                    "E0605",
+                    f"the plan says nothing of {name}",
+                    remedy=f"`erpoa explain {name}` tells why; `erpoa show FILE --full` lists what is in it.",
+                )
+                for name in missing
+            ),
+            exit=Exit.INVALID,
+        )
+
+
+def _plan(project: Project, file: Path, run: str) -> PlanFile:
+    from erpoa_cli.state import PlanFile
+
+    if not run:
+        return PlanFile.open(file)
+    with opened.reading(project) as state:
+        return state.plan(run)

@@ -97,7 +97,7 @@ def field_lines(
 
 
 def _emphasised(before: str, after: str, column: int) -> Iterator[Piece]:
-    head, tail = _common(before, after)
+    head, tail = common(before, after)
     yield from _parts(before, head, tail, "removed")
     yield Piece(" " * max(0, column - width(before)) + " → ", "arrow")
     yield from _parts(after, head, tail, "added")
@@ -111,8 +111,8 @@ def _parts(text: str, head: int, tail: int, style: str) -> Iterator[Piece]:
             yield Piece(part, name)
 
 
-def _common(before: str, after: str) -> tuple[int, int]:
-    """Lengths of the common beginning and of the common end (not overlapping)."""
+def common(before: str, after: str) -> tuple[int, int]:
+    """Lengths of the common beginning and of the common end of two texts (not overlapping)."""
     shortest = min(len(before), len(after))
     head = next((i for i in range(shortest) if before[i] != after[i]), shortest)
     rest = shortest - head
@@ -141,7 +141,7 @@ def _focused(before: str, after: str) -> tuple[str, str]:
     """Long values cut down to where they differ, saying how much is left out."""
     if max(len(before), len(after)) <= LONGEST:
         return before, after
-    head, tail = _common(before, after)
+    head, tail = common(before, after)
     start = max(0, head - 24)
 
     def part(text: str) -> str:

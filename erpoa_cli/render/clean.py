@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import escape
 
 # Characters that move the cursor, hide, or reorder text: everything of these categories but plain space.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -55,6 +56,11 @@ def _joins(text: str, index: int) -> bool:
 def markdown(text: str) -> str:
     """*text* as Markdown that shows exactly it: no markup, no HTML, no link, one line."""
     return _MARKDOWN.sub(r"\\\1", terminal(text).replace("\\\\", "\\"))
+
+
+def html(text: str) -> str:
+    """*text* as HTML, between tags or within a quoted attribute, that shows exactly it on one line."""
+    return escape(terminal(text).replace("\\\\", "\\"))
 
 
 def csv(text: str) -> str:

@@ -99,7 +99,7 @@ def _patterns(target: TargetReport, cells: int, name: str = "") -> Iterator[Line
 
 def _rows(target: TargetReport, lines: Sequence[TargetReport], cells: int, *, full: bool) -> Iterator[Line]:
     """Rows listed singly, each followed by the lines of its document."""
-    own: list[Row] = [*_in_one(list(_listed(target))), *target.set_aside]
+    own: list[Row] = [*in_one(list(listed(target))), *target.set_aside]
     below = _by_document(target, lines)
     for row in own:
         yield from _row(row, cells, full=full)
@@ -111,13 +111,13 @@ def _rows(target: TargetReport, lines: Sequence[TargetReport], cells: int, *, fu
         yield from _nested(rows, document, cells, full=full)
 
 
-def _listed(target: TargetReport) -> Iterator[Change]:
+def listed(target: TargetReport) -> Iterator[Change]:
     """The changes listed singly: those that are not only examples of patterns."""
     examples = {address for pattern in target.patterns for address in pattern.examples}
     return (change for change in target.changes if change.address not in examples)
 
 
-def _in_one(changes: Sequence[Change]) -> Iterator[Change]:
+def in_one(changes: Sequence[Change]) -> Iterator[Change]:
     """*changes*, a created row and what is written to it afterwards (deferred references) told as one."""
     later = {c.address: c for c in changes if c.step > 1}
     for change in changes:
@@ -131,7 +131,7 @@ def _by_document(target: TargetReport, lines: Sequence[TargetReport]) -> dict[Ke
     """The rows of *lines* by the key of their document, which is the first part of their own."""
     rows: list[Row] = []
     for child in lines:
-        rows += [*_listed(child)]
+        rows += [*listed(child)]
         rows += child.set_aside
     documents = [len(c.address.key) for c in target.changes] + [len(s.address.key) for s in target.set_aside]
     parts = documents[0] if documents else max((len(row.address.key) - 1 for row in rows), default=0)
