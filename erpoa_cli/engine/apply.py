@@ -16,16 +16,16 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
-from erpoa_cli.engine.batch import Batch, batches
-from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.desk import desks
-from erpoa_cli.engine.gate import gate
-from erpoa_cli.engine.produced import Produced, wanted_targets
-from erpoa_cli.engine.recheck import recheck
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.engine.stranger import without_strangers
-from erpoa_cli.engine.write import Desk, perform, request, settle
+from erpoa_cli.engine.writing.batch import Batch, batches
+from erpoa_cli.engine.writing.desk import desks
+from erpoa_cli.engine.writing.gate import gate
+from erpoa_cli.engine.writing.produced import Produced, wanted_targets
+from erpoa_cli.engine.writing.recheck import recheck
+from erpoa_cli.engine.writing.stranger import without_strangers
+from erpoa_cli.engine.writing.write import Desk, perform, request, settle
 from erpoa_cli.sdk.connector import OUTCOMES
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
 from erpoa_cli.state import Batch as Entry

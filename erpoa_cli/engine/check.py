@@ -12,11 +12,11 @@ from pathlib import Path
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field
-from erpoa_cli.engine.abilities import Conforms, judge_systems
-from erpoa_cli.engine.bound import Bound, build_order, declared
-from erpoa_cli.engine.feed import bind_target, expected_actual
-from erpoa_cli.engine.model import bind_model, bind_tests
-from erpoa_cli.engine.seed import load_seed
+from erpoa_cli.engine.binding.abilities import Conforms, judge_systems
+from erpoa_cli.engine.binding.bound import Bound, build_order, declared
+from erpoa_cli.engine.binding.feed import bind_target, expected_actual
+from erpoa_cli.engine.binding.model import bind_model, bind_tests
+from erpoa_cli.engine.relations.seed import load_seed
 from erpoa_cli.engine.staging import Staging
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # nothing runs while checking

@@ -15,19 +15,46 @@ from typing import Any, Self
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.engine.installed import GROUP
 from erpoa_cli.sdk.connector import Connector, Session
 from erpoa_cli.sdk.errors import Denied, SystemFailure
-
-GROUP = "erpoa.connectors"
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Connectors by name, those that could not be loaded with the reason, and (distribution, version) of each."""
+    """Connectors by name, those that turned out not to load with the reason, and (distribution, version) of each."""
 
     connectors: Mapping[str, type[Connector]]
     broken: Mapping[str, str]
     versions: Mapping[str, tuple[str, str]]
+
+
+class _Connectors(Mapping[str, type[Connector]]):
+    """Connectors by name, each imported when it is first asked for: some drivers take half a second. What does not
+    load is not there; `broken` tells why."""
+
+    def __init__(self, entries: Mapping[str, EntryPoint]) -> None:
+        self._entries = entries
+        self._loaded: dict[str, type[Connector]] = {}
+        self.broken: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> type[Connector]:
+        if name not in self._loaded:
+            if name in self.broken:
+                raise KeyError(name)
+            entry = self._entries[name]
+            try:
+                self._loaded[name] = _load(entry)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises while it loads is its own fault
+                self.broken[name] = f"{entry.value}: {type(error).__name__}: {error}"
+                raise KeyError(name) from None
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._entries if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def installed() -> Mapping[str, type[Connector]]:
@@ -38,16 +65,13 @@ def installed() -> Mapping[str, type[Connector]]:
 @cache
 def discovered() -> Installed:
     """What the entry points of `erpoa.connectors` offer; a broken plugin is named and leaves the others alone."""
-    found: dict[str, type[Connector]] = {}
-    broken: dict[str, str] = {}
-    versions: dict[str, tuple[str, str]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        versions[entry.name] = (entry.dist.name, entry.dist.version) if entry.dist else (entry.value, "")
-        try:
-            found[entry.name] = _load(entry)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises while it loads is its own fault
-            broken[entry.name] = f"{entry.value}: {type(error).__name__}: {error}"
-    return Installed(found, broken, versions)
+    entries = {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    connectors = _Connectors(entries)
+    versions = {
+        name: (entry.dist.name, entry.dist.version) if entry.dist else (entry.value, "")
+        for name, entry in entries.items()
+    }
+    return Installed(connectors, connectors.broken, versions)
 
 
 def _load(entry: EntryPoint) -> type[Connector]:
@@ -158,10 +182,16 @@ def resolved(system: System, connector: Connector | type[Connector], root: Path)
     """The config of *system* with its paths made absolute: a relative one is taken from the project's directory
     and must stay inside it (`Failure` E0312); one that is written absolute, or from ~, is taken as it is."""
     config = dict(system.config)
-    for name, schema in connector.config_schema.get("properties", {}).items():
-        if schema.get("x-erpoa", {}).get("path") and isinstance(config.get(name), str):
+    for name in path_keys(connector):
+        if isinstance(config.get(name), str):
             config[name] = str(_inside(system, name, Path(config[name]), root))
     return config
+
+
+def path_keys(connector: Connector | type[Connector]) -> list[str]:
+    """The keys of a config of *connector* whose value is a path."""
+    properties = connector.config_schema.get("properties", {})
+    return [name for name, schema in properties.items() if schema.get("x-erpoa", {}).get("path")]
 
 
 def _inside(system: System, name: str, declared: Path, root: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location, Severity
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
-from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo, Session
 

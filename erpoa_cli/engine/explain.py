@@ -12,12 +12,12 @@ from erpoa_cli.core.canonical import canonical, canonical_sql
 from erpoa_cli.core.plan import Change, SetAside
 from erpoa_cli.core.schema import Field, Sensitivity, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
-from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.read import read_sources
+from erpoa_cli.engine.relations.read import read_sources
+from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.report import report
 from erpoa_cli.engine.staging import Staging, relation
-from erpoa_cli.engine.transform import build_models
 from erpoa_cli.state import PlanFile, Sealer, StateReader
 
 _ROWS = 5  # of a source that are shown

@@ -18,18 +18,19 @@ from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished
-from erpoa_cli.engine import guard, held, withhold
-from erpoa_cli.engine.bound import Bound
-from erpoa_cli.engine.columns import closure, extras, layout, referring, shape
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.columns import closure, extras, layout, referring, shape
+from erpoa_cli.engine.binding.objects import look
+from erpoa_cli.engine.changes import guard, withhold
+from erpoa_cli.engine.changes.diff import Differ, Task
+from erpoa_cli.engine.changes.freeze import freeze
+from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
+from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.diff import Differ, Task
-from erpoa_cli.engine.freeze import freeze
-from erpoa_cli.engine.objects import look
-from erpoa_cli.engine.planning import Planning, PlanOptions, PlanResult
-from erpoa_cli.engine.read import read_actual, read_sources
-from erpoa_cli.engine.rules import judge_rules
+from erpoa_cli.engine.relations import held
+from erpoa_cli.engine.relations.read import read_actual, read_sources
+from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
-from erpoa_cli.engine.transform import build_models
 from erpoa_cli.state import StateReader, load_sealer, require
 
 __all__ = ["PlanOptions", "PlanResult", "Waiver", "make_plan"]

@@ -11,14 +11,14 @@ from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.schema import STRING, Field, Sensitivity, identifier
-from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.lineage import lineage
+from erpoa_cli.engine.binding.model import selected
+from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.lineage import lineage
-from erpoa_cli.engine.model import selected
-from erpoa_cli.engine.objects import look
-from erpoa_cli.engine.read import LastReads, read_actual, read_sources
+from erpoa_cli.engine.relations.read import LastReads, read_actual, read_sources
+from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import SqlProblem, Staging, relation
-from erpoa_cli.engine.transform import build_models
 from erpoa_cli.state import Sealer
 
 MASK = "(sensitive)"

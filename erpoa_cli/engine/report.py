@@ -27,6 +27,9 @@ _EXAMPLES = 3  # of a group of new rows
 Outcomes = Mapping[int, tuple[Outcome, str]]
 """By ordinal: what became of the row, and their system's words."""
 
+Revealed = frozenset[tuple[str, str]]
+"""Sensitive fields, as (target, field), whose values are told."""
+
 
 def report(
     plan: PlanFile,
@@ -35,14 +38,22 @@ def report(
     limit: int | None = 20,
     addresses: Sequence[Address] = (),
     sealer: Sealer | None = None,
+    revealed: Revealed = frozenset(),
 ) -> PlanReport:
     """*plan*, of the project at *root*, with at most *limit* rows per target listed singly (None: all, and nothing folded), or only the rows
-    of *addresses*. Values of sensitive fields leave here only where `reveal` shows a part of them."""
-    return _report(plan, root, {}, limit, addresses, sealer)
+    of *addresses*. Values of sensitive fields leave here only where `reveal` shows a part of them, or where they
+    are *revealed*: then they are told like those of any other field."""
+    return _report(plan, root, {}, limit, addresses, sealer, revealed)
 
 
 def run_report(
-    state: StateReader, run: str, *, limit: int | None = 20, sealer: Sealer | None = None
+    state: StateReader,
+    run: str,
+    *,
+    limit: int | None = 20,
+    addresses: Sequence[Address] = (),
+    sealer: Sealer | None = None,
+    revealed: Revealed = frozenset(),
 ) -> PlanReport:
     """The plan that *run* applied, with what became of its changes: those that were not applied come first."""
     outcomes: dict[str, dict[int, tuple[Outcome, str]]] = {}
@@ -56,7 +67,7 @@ def run_report(
             told[row["ordinal"]] = (Outcome(row["outcome"]), row.get("error") or "")
     found = state.run(run)
     status = found.status.value if found else ""
-    told_report = _report(state.plan(run), state.root, outcomes, limit, (), sealer)
+    told_report = _report(state.plan(run), state.root, outcomes, limit, addresses, sealer, revealed)
     return PlanReport(
         header=told_report.header,
         targets=told_report.targets,
@@ -73,9 +84,10 @@ def _report(
     limit: int | None,
     addresses: Sequence[Address],
     sealer: Sealer | None,
+    revealed: Revealed,
 ) -> PlanReport:
     with Staging(root, as_of=plan.header.as_of) as staging:
-        teller = _Teller(plan, outcomes, limit, frozenset(addresses), sealer, staging.compare)
+        teller = _Teller(plan, outcomes, limit, frozenset(addresses), sealer, revealed, staging.compare)
         names = sorted({*plan.targets, *plan.header.counts}, key=teller.place)
         targets = tuple(teller.target(name) for name in names)
     return PlanReport(header=plan.header, targets=targets, reads=plan.reads, guards=plan.guards)
@@ -91,6 +103,7 @@ class _Teller:
         limit: int | None,
         addresses: frozenset[Address],
         sealer: Sealer | None,
+        revealed: Revealed,
         ask: Ask,
     ) -> None:
         self._plan = plan
@@ -98,6 +111,7 @@ class _Teller:
         self._limit = limit
         self._addresses = addresses
         self._sealer = sealer
+        self._revealed = revealed
         self._ask = ask
 
     def place(self, name: str) -> tuple[int, str]:
@@ -164,9 +178,9 @@ class _Teller:
         return table if self._limit is None else table.slice(0, self._limit)
 
     def _opened(self, member: str, name: str, layout: Layout, table: pa.Table) -> pa.Table:
-        """*table* with the values of fields that `reveal` shows a part of opened, all other sealed ones replaced
-        by whether they are there."""
-        shown = [f for f in layout.sealed_fields if layout.fields[f].reveal]
+        """*table* with the values opened of fields that are revealed, wholly or in part; all other sealed ones
+        replaced by whether they are there."""
+        shown = [f for f in layout.sealed_fields if layout.fields[f].reveal or (name, f) in self._revealed]
         opened = self._plan.table(member, name, self._sealer) if shown and self._sealer else None
         if opened is not None:
             opened = opened.filter(pc.is_in(opened["ordinal"], table["ordinal"].combine_chunks()))
@@ -220,7 +234,7 @@ class _Teller:
                 action=action,
                 situation=Situation(row["situation"]),
                 cause=Cause(row["cause"]),
-                fields={field: _field(row, field, layout) for field in names if field in layout.fields},
+                fields={field: self._field(row, field, layout) for field in names if field in layout.fields},
                 ordinal=row["ordinal"],
                 wave=row["wave"] or 0,
                 step=row["step"] or 1,
@@ -238,8 +252,22 @@ class _Teller:
                 code=row["code"] or "",
                 reason=row["reason"] or _first_contact(row, kind),
                 wanted=Action(row["action"]) if row["action"] else None,
-                fields={field: _field(row, field, layout) for field in told if field in layout.fields},
+                fields={field: self._field(row, field, layout) for field in told if field in layout.fields},
             )
+
+    def _field(self, row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
+        field = layout.fields[name]
+        pending = row.get(f"p_{name}")
+        target, key, what = json.loads(pending) if pending else ("", "", "")
+        return FieldChange(
+            before=row.get(f"a_{name}"),
+            after=row.get(f"d_{name}"),
+            agreed=row.get(f"agreed_{name}"),
+            seen=row.get(f"seen_{name}"),
+            pending=(target, key, what) if pending else None,
+            sensitive=field.sealed and (layout.target, name) not in self._revealed,
+            reveal=field.reveal,
+        )
 
 
 def _first_contact(row: Mapping[str, Any], kind: str) -> str:
@@ -254,21 +282,6 @@ def _keys(table: pa.Table, layout: Layout) -> Iterator[dict[str, str]]:
         for name, type_ in layout.key.items()
     }
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-
-
-def _field(row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
-    field = layout.fields[name]
-    pending = row.get(f"p_{name}")
-    target, key, what = json.loads(pending) if pending else ("", "", "")
-    return FieldChange(
-        before=row.get(f"a_{name}"),
-        after=row.get(f"d_{name}"),
-        agreed=row.get(f"agreed_{name}"),
-        seen=row.get(f"seen_{name}"),
-        pending=(target, key, what) if pending else None,
-        sensitive=field.sealed,
-        reveal=field.reveal,
-    )
 
 
 def _masked(column: pa.ChunkedArray) -> pa.Array:

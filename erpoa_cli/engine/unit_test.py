@@ -18,10 +18,10 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import UnitTest
 from erpoa_cli.core.schema import Field, identifier
-from erpoa_cli.engine.bound import Bound, inputs
-from erpoa_cli.engine.feed import expected_actual
-from erpoa_cli.engine.load import TROUBLE, parsing
-from erpoa_cli.engine.model import selected, sql_finding
+from erpoa_cli.engine.binding.bound import Bound, inputs
+from erpoa_cli.engine.binding.feed import expected_actual
+from erpoa_cli.engine.binding.model import selected, sql_finding
+from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import SqlProblem, Staging, relation
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)  # what as_of() is in every unit test

@@ -13,12 +13,12 @@ from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import Read
-from erpoa_cli.engine.bound import Bound
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.read import read_sources
+from erpoa_cli.engine.relations.read import read_sources
+from erpoa_cli.engine.relations.transform import Built, build_models
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.engine.transform import Built, build_models
 from erpoa_cli.project import conforms, load
 from erpoa_cli.state import Sealer
 
@@ -47,6 +47,9 @@ class Small:
 
     def reads(self) -> Mapping[str, Read]:
         return self.last
+
+    def fetch_snapshots(self) -> None:
+        """There is nobody to share with."""
 
     def bound(self) -> Bound:
         return check(load(self.root, getenv=lambda _: None), conforms)

@@ -272,6 +272,21 @@ def test_a_broken_plugin_is_named_and_hurts_nobody_else(monkeypatch: pytest.Monk
     assert "calls itself 'sqlite'" in found.broken["other"]
 
 
+def test_a_connector_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    from importlib.metadata import EntryPoint
+
+    sqlite = EntryPoint("sqlite", "erpoa_cli.connectors.sqlite:SqliteConnector", connect.GROUP)
+    broken = EntryPoint("broken", "no_such_module:X", connect.GROUP)
+    monkeypatch.setattr(connect, "entry_points", lambda group: [sqlite, broken])
+    found = connect.discovered.__wrapped__()
+    assert found.connectors["sqlite"].name == "sqlite"
+    assert not found.broken
+    assert found.connectors.get("broken") is found.connectors.get("broken") is None
+    assert list(found.broken) == ["broken"]
+    assert found.connectors.get("nobody") is None
+    assert len(found.connectors) == 1
+
+
 @pytest.mark.parametrize("path", ["../erp.db", "a/../../erp.db", "link/erp.db"])
 def test_relative_paths_stay_inside_the_project(tmp_path: Path, path: str):
     inside = tmp_path / "project"

@@ -143,6 +143,19 @@ def test_a_guard_is_waived_for_exactly_its_count(company: Company) -> None:
     assert "E0431" in [d.code for d in idle.diagnostics]
 
 
+def test_fewer_rows_wanted_than_expected_block(company: Company) -> None:
+    company.file(POLICIES, "guards: {min_rows: 10}\n")
+    assert company.plan().exit is Exit.SUCCESS
+    company.file(POLICIES, "guards: {min_rows: 11}\n")
+    result = company.plan()
+    assert result.exit is Exit.BLOCKED
+    (verdict,) = [g for g in PlanFile.open(result.path).guards if g.blocks]
+    assert (verdict.guard, verdict.target, verdict.measured) == ("min_rows", "t", 10)
+    text = (company.root / "targets/t.yml").read_text().replace("guards: {", "guards: {min_rows: 3, ")
+    company.file("targets/t.yml", text)
+    assert company.plan().exit is Exit.SUCCESS  # the target's own goes before the project's
+
+
 def test_a_narrowed_plan_is_not_complete_and_one_with_a_failed_read_is_errored(company: Company) -> None:
     assert company.plan().header.complete
     assert not company.plan(targets=frozenset({"t"})).header.complete

@@ -1,0 +1,156 @@
+"""What a project asks of its connectors, and whether they can do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
+from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.project import Project, Source, System
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.core.target import Target
+from erpoa_cli.engine.connect import Installed, discovered, missing_connector, path_keys, resolved
+from erpoa_cli.sdk.connector import Connector, Readable, Writable
+
+Conforms = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, str]]]
+"""How a value departs from a JSON Schema: (path, what is wrong) pairs. `project` owns JSON Schema; the command
+line hands its judge to the engine."""
+
+
+def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
+    """Findings about the connectors of systems, their configs, and what sources and targets want of them."""
+    there = discovered()
+    known: dict[str, type[Connector]] = {}
+    for system in project.systems.values():
+        connector = there.connectors.get(system.plugin)
+        if connector is None:
+            yield _missing(system, there)
+            continue
+        known[system.name] = connector
+        yield from _misfits(
+            f"system {system.name}", "config", system.config, connector.config_schema, conforms, system.at
+        )
+        yield from _open_secrets(system, connector)
+        yield from _stray_paths(system, connector, Path(project.root))
+    for source in project.sources.values():
+        if found := known.get(source.system):
+            yield from _source(source, found, conforms)
+    for target in project.targets.values():
+        if found := known.get(target.system):
+            yield from _target(target, found, conforms)
+
+
+def _missing(system: System, there: Installed) -> Diagnostic:
+    finding = missing_connector(system, there)
+    near = did_you_mean(system.plugin, there.connectors)
+    if system.plugin in there.broken or not near:
+        return finding
+    return Diagnostic(
+        finding.code,
+        finding.summary,
+        finding.detail,
+        f"{near} `erpoa plugin list` shows what is installed.",
+        system.at,
+    )
+
+
+def _misfits(
+    what: str,
+    word: str,
+    value: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    conforms: Conforms,
+    at: Location,
+) -> Iterator[Diagnostic]:
+    for path, message in conforms(value, schema):
+        place = ".".join(part for part in (word, path) if part)
+        yield Diagnostic(
+            "E0315",
+            f"{what}: {place}: {message}",
+            remedy="`erpoa plugin describe` shows what it takes.",
+            at=at,
+        )
+
+
+def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
+    for name, schema in connector.config_schema.get("properties", {}).items():
+        secret = schema.get("x-erpoa", {}).get("secret") and name in system.config
+        if secret and not isinstance(system.config[name], Secret):
+            yield Diagnostic(
+                "E0316",
+                f"system {system.name}: {name} is written into the project",
+                remedy=f"Write {name}: \"{{{{ secret('{system.name}_{name}') }}}}\" and keep the secret where "
+                "erpoa.yml says secrets are; change it, for it may have been seen.",
+                at=system.at,
+            )
+
+
+def _stray_paths(system: System, connector: type[Connector], root: Path) -> Iterator[Diagnostic]:
+    try:
+        resolved(system, connector, root)
+    except Failure as failure:
+        yield from failure.diagnostics
+
+
+def judged_without_secrets(project: Project, conforms: Conforms) -> bool:
+    """Whether connectors take the configs of a sound *project* whatever its secrets say, if they say anything."""
+    there = discovered().connectors
+    return not any(
+        list(conforms(_disguised(system.config), there[system.plugin].config_schema))
+        for system in project.systems.values()
+    )
+
+
+def _disguised(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {key: _disguised(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_disguised(part) for part in value]
+        case Secret():
+            return "x"
+        case _:
+            return value
+
+
+def inner_paths(project: Project) -> Iterator[str]:
+    """The paths in configs of a sound *project* that must lead into its directory."""
+    there = discovered().connectors
+    for system in project.systems.values():
+        for name in path_keys(there[system.plugin]):
+            path = system.config.get(name)
+            if isinstance(path, str) and not Path(path).expanduser().is_absolute():
+                yield path
+
+
+def _source(source: Source, connector: type[Connector], conforms: Conforms) -> Iterator[Diagnostic]:
+    what = f"source {source.name}"
+    if not _can(connector, Readable):
+        yield _unable(what, connector, "cannot be read from", source.at)
+    if source.query and not connector.queries:
+        yield _unable(what, connector, "takes no query:", source.at, "Name an object: instead.")
+    yield from _misfits(what, "filter", source.filter, connector.filter_schema, conforms, source.at)
+    yield from _misfits(what, "options", source.options, connector.source_options, conforms, source.at)
+
+
+def _target(target: Target, connector: type[Connector], conforms: Conforms) -> Iterator[Diagnostic]:
+    what = f"target {target.name}"
+    if not _can(connector, Writable):
+        yield _unable(what, connector, "cannot be written to", target.at)
+    yield from _misfits(what, "filter", target.filter, connector.filter_schema, conforms, target.at)
+    yield from _misfits(what, "options", target.options, connector.target_options, conforms, target.at)
+
+
+def _can(connector: type[Connector], ability: type[Any]) -> bool:
+    return any(issubclass(found, ability) for found in connector.abilities)
+
+
+def _unable(what: str, connector: type[Connector], why: str, at: Location, remedy: str = "") -> Diagnostic:
+    return Diagnostic(
+        "E0314",
+        f"{what}: connector {connector.name} {why}",
+        remedy=remedy or "Use a system whose connector can (`erpoa plugin list`).",
+        at=at,
+    )

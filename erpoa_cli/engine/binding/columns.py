@@ -1,0 +1,120 @@
+"""From a bound target and its object to the columns of its relations: for the diff, and for what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from erpoa_cli.core.reconcile.shape import Shape, type_of
+from erpoa_cli.core.schema import STRING, Type
+from erpoa_cli.core.target import Target
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.state import FieldLayout, Layout
+
+
+def extras(target: Target, info: ObjectInfo) -> dict[str, Type]:
+    """Fields of `deactivate` and `restore` that are no target fields, with the types of the object."""
+    managed = {f.name for f in target.fields}
+    names = [n for n in (*target.deactivate, *target.restore) if n not in managed]
+    found = {n: info.field(n) for n in dict.fromkeys(names)}
+    return {n: f.type for n, f in found.items() if f is not None and f.type is not None}
+
+
+def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
+    """The columns of *target* (bound, with every field typed) on the object *info*."""
+    ids = {n: _type(info, n) for n in target.id or info.id}
+    parent = bound.targets[target.lines.parent] if target.lines else None
+    return Shape(
+        target=target,
+        key=_key(bound, target),
+        id=ids,
+        extras=extras(target, info),
+        siblings=siblings(bound.targets, target),
+        document=len(parent.key) if parent else 0,
+    )
+
+
+def layout(shape: Shape) -> Layout:
+    """The columns of *shape* as base images and plan files keep them."""
+    target = shape.target
+    pending = {f.name for f in shape.pending}
+    fields = {
+        f.name: FieldLayout(type_of(f), f.sensitivity, f.reveal, f.ownership, f.name in pending)
+        for f in target.fields
+    }
+    more = {name: FieldLayout(type_) for name, type_ in shape.extras.items()}
+    return Layout(
+        target=target.name,
+        system=target.system,
+        object=target.object,
+        key=shape.key,
+        id=shape.id,
+        fields={**fields, **more},
+    )
+
+
+def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
+    """*names* and every target they refer to, in an order in which each stands after those it refers to;
+    deferred references and trees do not count for the order."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_points(bound.targets[name], deferred=True))
+    order: list[str] = []
+    open_: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in order or name in open_:
+            return
+        open_.add(name)
+        for other in _points(bound.targets[name], deferred=False):
+            visit(other)
+        order.append(name)
+
+    for name in bound.targets:
+        if name in found:
+            visit(name)
+    return tuple(order)
+
+
+def referring(bound: Bound, name: str) -> frozenset[str]:
+    """The targets that refer to *name*, other than itself."""
+    return frozenset(t for t, o in bound.targets.items() if t != name and name in _points(o, deferred=True))
+
+
+def _points(target: Target, *, deferred: bool) -> list[str]:
+    found = list(target.depends_on)
+    for field in target.fields:
+        to = getattr(field.value, "target", None)
+        if to and to != target.name and (deferred or not getattr(field.value, "defer", False)):
+            found.append(to)
+    if target.lines:
+        found.append(target.lines.parent)
+    return found
+
+
+def _key(bound: Bound, target: Target) -> Mapping[str, Type]:
+    columns = {f.name: f.type for f in bound.relations[target.from_]}
+    if target.lines:
+        listing = columns[target.lines.column]
+        members = dict(listing.item.members) if listing.item else {}
+        columns = {**members, **columns}
+    return {k: columns[k] for k in target.key}
+
+
+def siblings(targets: Mapping[str, Target], target: Target) -> tuple[str, ...]:
+    """The other targets that keep the same rows of the same object."""
+    here = (target.system, target.object, target.key)
+    return tuple(
+        name
+        for name, other in targets.items()
+        if name != target.name and (other.system, other.object, other.key) == here
+    )
+
+
+def _type(info: ObjectInfo, name: str) -> Type:
+    found = info.field(name)
+    return found.type if found is not None and found.type is not None else STRING

@@ -1,0 +1,213 @@
+"""The part of binding that needs the systems: targets against the objects they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.schema import STRING, Kind, Type
+from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.feed import feed_columns
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.sdk.errors import SystemFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """`bound` with the types of every target field; `infos` describes the object of every target that has one."""
+
+    bound: Bound
+    infos: Mapping[str, ObjectInfo]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def id(self, target: str) -> tuple[str, ...]:
+        """The fields of their own identifier of *target*'s rows."""
+        return self.bound.targets[target].id or self.infos[target].id
+
+
+def look(bound: Bound, connections: Connections, names: Iterable[str] | None = None) -> Looked:
+    """Ask the systems of the targets *names* (default: all), and of those they point to, for their objects, and
+    complete the types that only the systems know. Nothing is raised: what is wrong is in `diagnostics`."""
+    wanted = _pointed(bound, bound.targets if names is None else names)
+    infos: dict[str, ObjectInfo] = {}
+    found: list[Diagnostic] = []
+    for name in sorted(wanted):
+        try:
+            info = _describe(bound.targets[name], connections)
+        except Failure as failure:
+            found.extend(d for d in failure.diagnostics if d not in found)
+            continue
+        if info is None:
+            found.append(_nowhere(bound.targets[name]))
+        else:
+            infos[name] = info
+    targets = dict(bound.targets)
+    for name, info in infos.items():
+        target = bound.targets[name]
+        fields = tuple(_typed(bound, target, field, infos) for field in target.fields)
+        targets[name] = replace(target, fields=fields)
+        found.extend(_judge(targets[name], info))
+    return Looked(replace(bound, targets=targets), infos, tuple(found))
+
+
+def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
+    """*names* and every target that their references and results need."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [
+                f.value.target for f in bound.targets[name].fields if isinstance(f.value, Reference | Result)
+            ]
+    return frozenset(found)
+
+
+def _describe(target: Target, connections: Connections) -> ObjectInfo | None:
+    with connections.lease(target.system) as session:
+        try:
+            infos = session.objects([target.object])
+        except SystemFailure as error:
+            raise Failure(
+                Diagnostic(
+                    "E0311",
+                    f"system {target.system} cannot describe {target.object}: {error}",
+                    remedy="`erpoa doctor` looks at the connection.",
+                    at=target.at,
+                )
+            ) from None
+    return infos[0] if infos else None
+
+
+def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str, ObjectInfo]) -> TargetField:
+    """*field* with the type of what is wanted: of the column, of the other row's id, of the returned value."""
+    own = infos[target.name].field(field.name)
+    match field.value:
+        case Column():
+            return field
+        case Constant():
+            return replace(field, type=own.type if own and own.type else field.type)
+        case Reference() as reference:
+            return replace(
+                field, type=_id_type(bound, target, reference, infos) or (own.type if own else None)
+            )
+        case Result() as result:
+            if result.text or result.join:
+                return replace(field, type=STRING)
+            other = infos.get(result.target)
+            returned = other.field(result.field) if other else None
+            return replace(field, type=(returned.type if returned else None) or (own.type if own else None))
+
+
+def _id_type(
+    bound: Bound, target: Target, reference: Reference, infos: Mapping[str, ObjectInfo]
+) -> Type | None:
+    """The type of the id that *reference* gives; of a list of ids where a `by` column is a list."""
+    other = infos.get(reference.target)
+    if other is None:
+        return None
+    ids = bound.targets[reference.target].id or other.id
+    info = other.field(ids[0]) if len(ids) == 1 else None
+    if info is None or info.type is None:
+        return None
+    columns = feed_columns(target, bound.relations) or {}
+    if any(columns[name].type.kind is Kind.LIST for name in reference.by if name in columns):
+        return Type(Kind.LIST, item=info.type)
+    return info.type
+
+
+def _nowhere(target: Target) -> Diagnostic:
+    return Diagnostic(
+        "E0317",
+        f"target {target.name}: system {target.system} has no object {target.object!r}",
+        remedy=f"`erpoa discover {target.system}` lists what there is.",
+        at=target.at,
+    )
+
+
+def _judge(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
+    """What the object cannot do that *target* wants."""
+    if not info.writable:
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address} cannot be written to",
+            remedy="Check `read_only` of the system and the privileges of its user; a view cannot be a target.",
+            at=target.at,
+        )
+    if not (target.id or info.id):
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address} has no identifier of its own",
+            remedy="Name the fields that identify a row with `id:`.",
+            at=target.at,
+        )
+    named = {name: "match" for match in target.match for name in match}
+    named |= dict.fromkeys(target.returns, "returns") | dict.fromkeys(target.id, "id")
+    if target.lines:
+        named[target.lines.link] = "parent"
+    for name, word in named.items():
+        if info.field(name) is None:
+            yield _no_field(target, info, f"{word}: ", name)
+    for field in target.fields:
+        yield from _judge_field(target, field, info)
+
+
+def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterator[Diagnostic]:
+    own = info.field(field.name)
+    if own is None:
+        yield replace(_no_field(target, info, "", field.name), at=field.at)
+    elif not own.writable:
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address}.{field.name} cannot be written to",
+            remedy="Leave the field out, or name it in `returns:` to read it.",
+            at=field.at,
+        )
+    elif own.type is None:
+        yield Diagnostic(
+            "E0317",
+            f"target {target.name}: {info.address}.{field.name} cannot be kept exactly",
+            detail=own.refused,
+            remedy="Leave the field out, or change the column's type in the system.",
+            at=field.at,
+        )
+    elif field.type is None:
+        yield Diagnostic(
+            "E0318",
+            f"target {target.name}: the type of {field.name} cannot be found out",
+            detail="What it refers to is not described by its system.",
+            remedy="`erpoa discover` shows what the systems describe.",
+            at=field.at,
+        )
+    elif not _fits(field.type, own.type):
+        yield Diagnostic(
+            "E0318",
+            f"target {target.name}: {field.name} wants {field.type}, {info.address} keeps {own.type} ({own.native})",
+            remedy=f"Cast the column in the transform to {own.type}.",
+            at=field.at,
+        )
+
+
+def _no_field(target: Target, info: ObjectInfo, what: str, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0317",
+        f"target {target.name}: {what}{info.address} has no field {name!r}",
+        remedy=did_you_mean(name, [f.name for f in info.fields]),
+        at=target.at,
+    )
+
+
+def _fits(wanted: Type, own: Type) -> bool:
+    """Whether some value of *wanted* can be kept as *own*; text columns keep the canonical text of anything, and
+    what does not fit row by row is refused when it is written."""
+    numbers = {Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN}
+    texts = {Kind.STRING, Kind.JSON}
+    times = {Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE}
+    if own.kind is Kind.STRING or wanted.kind is own.kind:
+        return True
+    return any({wanted.kind, own.kind} <= family for family in (numbers, texts, times))

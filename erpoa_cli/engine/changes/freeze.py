@@ -1,0 +1,131 @@
+"""Writes what was planned into a plan file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from erpoa_cli.core.guard import Measure
+from erpoa_cli.core.plan import GuardVerdict, Header, Read
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.target import Ownership, Target
+from erpoa_cli.engine.changes.effects import effects_digest
+from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.state import Layout, Sealer, write_plan
+from erpoa_cli.state.columns import conform
+
+_WRITES = "kind IS NULL AND action IN ('create', 'update', 'move', 'deactivate', 'delete')"
+MEMBERS = {
+    "changes": _WRITES,
+    "state": "kind IS NULL AND action IN ('adopt', 'converge', 'accept', 'forget')",
+    "held": "kind = 'held'",
+    "withheld": "kind = 'withheld'",
+    "drift": "kind IS NULL AND (len(drifted) > 0 OR (situation = 'vanished' AND action IS NULL))",
+    "conflicts": "kind IS NULL AND len(conflicted) > 0",
+}
+
+
+def freeze(
+    path: Path,
+    header: Header,
+    staging: Staging,
+    project: Project,
+    layouts: Mapping[str, Layout],
+    identities: Mapping[str, str],
+    reads: Sequence[Read],
+    guards: Sequence[GuardVerdict],
+    measures: Sequence[Measure],
+    sealer: Sealer | None,
+    *,
+    applies: bool,
+) -> Header:
+    """Write the plan file at *path* from `diff."T"` of every target of *layouts*; the completed header."""
+    sizes = {name: _sizes(staging, name) for name in layouts}
+    held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
+    changes = {
+        name: (layouts[name], _rows(staging, layouts[name], "changes"))
+        for member, name in held
+        if member == "changes"
+    }
+    measured = {m.target: asdict(m) for m in measures}
+    effects = any(member in ("changes", "state") for member, _ in held)
+    header = replace(
+        header,
+        applyable=applies and effects,
+        counts={name: counts(staging, columns) for name, columns in layouts.items()},
+        effects_digest=effects_digest(changes, identities, sealer),
+    )
+    return write_plan(
+        path,
+        header,
+        inputs={"files": dict(project.files), **_named(project.inputs)},
+        reads=reads,
+        targets={
+            name: {
+                "system": columns.system,
+                "object": columns.object,
+                "identity": identities[name],
+                "measure": measured.get(name, {}),
+                "uncompared": _uncompared(project.targets[name]),
+            }
+            for name, columns in layouts.items()
+        },
+        guards=guards,
+        layouts=layouts,
+        tables={(member, name): _rows(staging, layouts[name], member) for member, name in held},
+        sealer=sealer,
+    )
+
+
+def _uncompared(target: Target) -> dict[str, str]:
+    """Fields whose difference no plan shows, with the reason: reviewers must know where they are not looking."""
+    ignored = {f.name: "compare: ignore" for f in target.fields if any(c.kind == "ignore" for c in f.compare)}
+    theirs = {
+        f.name: f"mastered by {target.system}" for f in target.fields if f.ownership is Ownership.THEIRS
+    }
+    return {**ignored, **theirs}
+
+
+def _sizes(staging: Staging, target: str) -> dict[str, int]:
+    """Member → rows of *target* in it."""
+    sums = ", ".join(
+        f"count(*) FILTER (WHERE {where}) AS {identifier(member)}" for member, where in MEMBERS.items()
+    )
+    sizes: dict[str, int] = staging.sql(f"SELECT {sums} FROM {relation('diff', target)}").to_pylist()[0]
+    return sizes
+
+
+def _rows(staging: Staging, columns: Layout, member: str) -> pa.RecordBatchReader:
+    """The rows of a member as a stream: what is frozen never stands in memory as a whole."""
+    schema = columns.plan_schema()
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        wanted = ", ".join(identifier(name) for name in schema.names)
+        diff = relation("diff", columns.target)
+        rows = staging.reader(f"SELECT {wanted} FROM {diff} WHERE {MEMBERS[member]} ORDER BY ordinal")
+        for batch in rows:
+            yield conform(batch, schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def counts(staging: Staging, columns: Layout) -> dict[str, int]:
+    """Action → rows; the second step of a row that is counted already is not counted again."""
+    diff = relation("diff", columns.target)
+    same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)
+    rows = staging.sql(
+        f"SELECT action, count(*) AS n FROM {diff} d WHERE kind IS NULL AND action IS NOT NULL "
+        f"AND NOT (step = 2 AND EXISTS (SELECT 1 FROM {diff} f WHERE f.step = 1 AND f.kind IS NULL AND {same})) "
+        "GROUP BY action ORDER BY action"
+    ).to_pylist()
+    return {row["action"]: row["n"] for row in rows}
+
+
+def _named(inputs: Sequence[str]) -> dict[str, list[str]]:
+    """Names of what the project was rendered with, secrets apart."""
+    hidden = [n for n in inputs if n.startswith("secret")]
+    return {"variables": [n for n in inputs if n not in hidden], "secrets": hidden}

@@ -1,0 +1,1 @@
+"""Filling the staging area: reads, seeds and models, their tests, and the rows set aside."""

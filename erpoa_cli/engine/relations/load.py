@@ -1,0 +1,224 @@
+"""From a connector's reading to a relation: every value exact in its declared type, or its row set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.event import Finished, Listener, Progressed, Started
+from erpoa_cli.core.parse import broken, expected, value
+from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
+from erpoa_cli.engine.connect import Connections, redacted
+from erpoa_cli.engine.relations import held
+from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.sdk.arrow import arrow_type
+from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
+
+TROUBLE = "?"  # the column that carries what did not parse; no field is called so
+_SHOWN = 60  # characters of a value that a reason quotes
+_TEXTS = (pa.utf8(), pa.large_utf8(), pa.string_view())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where rows go: the relation `SCHEMA."NAME"`, its findings to `held."LISTING"` by the columns `key`.
+
+    With `keep` a row with an unreadable value stays in the relation, NULL there; else it is taken out."""
+
+    schema: str
+    name: str
+    listing: str
+    key: tuple[str, ...]
+    keep: bool = False
+
+
+def load(
+    request: ReadRequest,
+    place: Place,
+    system: str,
+    connections: Connections,
+    staging: Staging,
+    listener: Listener,
+) -> Verdict:
+    """Read *request* from *system* into *place*. Whatever goes wrong is in the verdict: `failed`, and the
+    relation is empty."""
+    staging.create(place.schema, place.name, request.fields)
+    held.prepare(staging, place.listing)
+    verdict = _loaded(request, place, system, connections, staging, listener)
+    if verdict.status is ReadStatus.FAILED:
+        staging.create(place.schema, place.name, request.fields)
+        return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
+    _list_troubles(staging, place, request.fields)
+    return verdict
+
+
+def _loaded(
+    request: ReadRequest,
+    place: Place,
+    system: str,
+    connections: Connections,
+    staging: Staging,
+    listener: Listener,
+) -> Verdict:
+    stream = _Stream(f"read {place.listing}", system, listener)
+    try:
+        with connections.lease(system) as session:
+            if not isinstance(session, Readable):
+                return _failed(f"connector {connections.plugin(system)[0]} cannot read")
+            reading = session.read(request)
+            if problem := mismatch(reading.schema, request.fields):
+                return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
+            batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
+            staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields))
+    except Failure as failure:
+        return _failed("; ".join(d.summary for d in failure.diagnostics))
+    except SqlProblem as problem:
+        return _failed(f"its rows could not be staged: {problem.summary}")
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
+        return _failed(f"{type(error).__name__}: {error}")
+    return replace(reading.verdict, evidence={**reading.verdict.evidence, "rows": stream.rows})
+
+
+def _failed(reason: str) -> Verdict:
+    return Verdict(ReadStatus.FAILED, reason)
+
+
+class _Stream:
+    """Counts the rows of a reading and tells the listener."""
+
+    def __init__(self, task: str, system: str, listener: Listener) -> None:
+        self._task, self._system, self._listener = task, system, listener
+        self.rows = 0
+
+    def through(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        self._listener(Started(self._task, self._system))
+        for batch in reading:
+            self.rows += batch.num_rows
+            self._listener(Progressed(self._task, self.rows))
+            yield batch
+        self._listener(Finished(self._task, self.rows))
+
+
+def mismatch(schema: pa.Schema, fields: Sequence[Field]) -> str:
+    """What is wrong with the columns of a reading: each field exactly once, exact or as text. Empty: nothing."""
+    if sorted(schema.names) != sorted(f.name for f in fields):
+        return f"columns {', '.join(schema.names)} instead of {', '.join(f.name for f in fields)}"
+    for field in fields:
+        found = schema.field(field.name).type
+        if found not in (*_TEXTS, arrow_type(field.type)):
+            return f"column {field.name} arrives as {found}, neither text nor {arrow_type(field.type)}"
+    return ""
+
+
+def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
+    """The SELECT that turns `incoming` (columns as in *schema*) into the declared types, with a column that
+    carries field and text of everything that did not parse (NULL for a sound row)."""
+    inner, outer, troubles, conditions = [], [], [], []
+    for field in fields:
+        column, raw = identifier(field.name), identifier(f"{TROUBLE}{field.name}")
+        outer.append(column)
+        if not _needs_parsing(schema.field(field.name).type, field):
+            inner.append(f"CAST({column} AS {field.type.duckdb}) AS {column}")
+            continue
+        inner.append(f"{value(column, field)} AS {column}")
+        if field.type.kind is not Kind.STRING:
+            inner.append(f"{column} AS {raw}")
+            conditions.append(broken(raw, field, column))
+            troubles.append(
+                f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END"
+            )
+    trouble = "CAST(NULL AS VARCHAR[][])"
+    if troubles:
+        found = f"list_filter([{', '.join(troubles)}], lambda t: t IS NOT NULL)"
+        trouble = f"CASE WHEN {' OR '.join(conditions)} THEN {found} END"
+    return (
+        f"SELECT {', '.join(outer)}, {trouble} AS {identifier(TROUBLE)} FROM "
+        f"(SELECT {', '.join(inner)} FROM incoming)"
+    )
+
+
+def _needs_parsing(found: pa.DataType, field: Field) -> bool:
+    return found in _TEXTS and (field.type.kind is not Kind.STRING or bool(field.nulls))
+
+
+def _list_troubles(staging: Staging, place: Place, fields: Sequence[Field]) -> None:
+    """One held row per value that did not parse; sensitive values are not quoted."""
+    table, trouble = relation(place.schema, place.name), identifier(TROUBLE)
+    if staging.scalar(f"SELECT 1 FROM {table} WHERE {trouble} IS NOT NULL LIMIT 1"):
+        key = held.key_json(held.key_fields(fields, place.key))
+        staging.execute(
+            f"INSERT INTO {relation('held', place.listing)} SELECT k, t[1], 'E0320', {_reason(fields)} "
+            f"FROM (SELECT {key} AS k, unnest({trouble}) AS t FROM {table} WHERE {trouble} IS NOT NULL)"
+        )
+        if not place.keep:
+            staging.execute(f"DELETE FROM {table} WHERE {trouble} IS NOT NULL")
+    staging.execute(f"ALTER TABLE {table} DROP COLUMN {trouble}")
+
+
+def _reason(fields: Sequence[Field]) -> str:
+    cases = []
+    for field in fields:
+        shown = "'the value'" if field.sensitivity.sealed else "concat('''', t[2], '''')"
+        cases.append(
+            f"WHEN {literal(field.name)} THEN concat({shown}, {literal(f' is not {expected(field)}')})"
+        )
+    return f"CASE t[1] {' '.join(cases)} END"
+
+
+def hold_keys(staging: Staging, place: Place, fields: Sequence[Field]) -> None:
+    """Set aside the rows of *place* whose key is NULL or repeated."""
+    if not place.key:
+        return
+    typed_key: Sequence[tuple[str, Type]] = held.key_fields(fields, place.key)
+    said = ", ".join(place.key)
+    missing = " OR ".join(f"r.{identifier(k)} IS NULL" for k in place.key)
+    held.set_aside(
+        staging,
+        place.schema,
+        place.name,
+        missing,
+        key=typed_key,
+        field=said,
+        code="E0321",
+        reason="'the key is NULL'",
+    )
+    columns = ", ".join(map(identifier, place.key))
+    repeated = f"SELECT {columns} FROM {relation(place.schema, place.name)} GROUP BY ALL HAVING count(*) > 1"
+    if staging.scalar(f"SELECT 1 FROM ({repeated}) LIMIT 1"):
+        same = f"({', '.join(f'r.{identifier(k)}' for k in place.key)}) IN ({repeated})"
+        words = "'several rows have this key'"
+        held.set_aside(
+            staging, place.schema, place.name, same, key=typed_key, field=said, code="E0322", reason=words
+        )
+
+
+def typed(staging: Staging, reading: Reading, fields: Sequence[Field]) -> pa.Table:
+    """All rows of *reading* in the declared types (columns in the order of *fields*), for reading back.
+
+    A value that does not parse is `Failure` E0320: what was just written must be readable."""
+    if problem := mismatch(reading.schema, fields):
+        raise Failure(
+            Diagnostic(
+                "E0313",
+                f"a connector broke its contract: {problem}",
+                remedy="Report the connector's name and version to its author.",
+            )
+        )
+    table = pa.Table.from_batches(list(reading), reading.schema)
+    read = staging.compare(parsing(table.schema, fields), {"incoming": table})
+    troubles = read.column(TROUBLE).drop_null()
+    if len(troubles):
+        name = troubles[0].as_py()[0][0]
+        field = next(f for f in fields if f.name == name)
+        raise Failure(
+            Diagnostic(
+                "E0320",
+                f"a value of {name} that was read back is not {expected(field)}",
+                remedy="Look at the row in its system; `erpoa resume` goes on when it is mended.",
+            )
+        )
+    return read.drop_columns([TROUBLE]).cast(pa.schema([(f.name, arrow_type(f.type)) for f in fields]))

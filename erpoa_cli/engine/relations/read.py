@@ -1,0 +1,212 @@
+"""Reading sources and targets into the staging area: concurrent, each with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.core.plan import Read, ReadStatus, Verdict
+from erpoa_cli.core.project import Source
+from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.core.target import Target
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.relations import held
+from erpoa_cli.engine.relations.load import Place, hold_keys, load
+from erpoa_cli.engine.relations.snapshot import Memory
+from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.sdk.connector import ObjectInfo, ReadRequest
+from erpoa_cli.state import Sealer, Snapshots
+
+
+class LastReads(Protocol):
+    """What reading asks of the state: the reads of the last applied plan, and the snapshots they left."""
+
+    def reads(self) -> Mapping[str, Read]: ...
+
+    def fetch_snapshots(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """One source to read, with everything its thread needs."""
+
+    source: Source
+    fields: tuple[Field, ...]
+    last: Read | None
+    memory: Memory
+    full: bool
+    waived: int | None
+
+    @property
+    def place(self) -> Place:
+        name = self.source.name
+        return Place(schema="source", name=name, listing=name, key=self.source.key)
+
+
+def read_sources(
+    bound: Bound,
+    connections: Connections,
+    staging: Staging,
+    state: LastReads,
+    *,
+    names: Iterable[str] | None = None,
+    offline: bool = False,
+    full: bool = False,
+    waived: Mapping[str, int] | None = None,
+    sealer: Sealer | None = None,
+    listener: Listener = ignore,
+) -> dict[str, Read]:
+    """Read the sources *names* (default: all) into `source."NAME"`, what could not be used into `held."NAME"`.
+
+    A source that cannot be read gives a `failed` read and an empty relation; nothing is raised for it. With
+    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole.
+    *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
+    project = bound.project
+    state.fetch_snapshots()
+    snapshots = Snapshots(Path(project.root), project.environment, sealer)
+    wanted = None if names is None else frozenset(names)
+    last = state.reads()
+    tasks = [
+        _Task(
+            source=source,
+            fields=bound.relations[source.name],
+            last=last.get(source.name),
+            memory=Memory(source, bound.relations[source.name], snapshots),
+            full=full,
+            waived=(waived or {}).get(source.name),
+        )
+        for source in project.sources.values()
+        if wanted is None or source.name in wanted
+    ]
+    if offline:
+        return {task.source.name: _recall(task, staging) for task in tasks}
+    with ExitStack() as stack:
+        pools = {
+            name: stack.enter_context(ThreadPoolExecutor(max(1, project.systems[name].limits.concurrency)))
+            for name in {task.source.system for task in tasks}
+        }
+        futures: dict[str, Future[Read]] = {
+            task.source.name: pools[task.source.system].submit(
+                _read_source, task, connections, staging, listener
+            )
+            for task in tasks
+        }
+    return {name: future.result() for name, future in futures.items()}
+
+
+def _read_source(task: _Task, connections: Connections, staging: Staging, listener: Listener) -> Read:
+    source, memory = task.source, task.memory
+    since = "" if task.full else memory.since(staging)
+    request = ReadRequest(
+        object=source.object,
+        query=source.query,
+        fields=task.fields,
+        filter=source.filter,
+        options=source.options,
+        cursor=source.incremental.cursor if source.incremental and since else "",
+        since=since,
+    )
+    verdict = load(request, task.place, source.system, connections, staging, listener)
+    if verdict.status is ReadStatus.FAILED:
+        return Read(source.name, source.system, verdict)
+    hold_keys(staging, task.place, task.fields)
+    if since:
+        memory.merge(staging)
+    evidence = {**verdict.evidence, **memory.evidence(staging, since)}
+    verdict = judged(replace(verdict, evidence=evidence), source, task.last, since, waived=task.waived)
+    if since or verdict.status is ReadStatus.COMPLETE:
+        verdict = memory.keep(staging, verdict, since)
+    return Read(source.name, source.system, verdict, int(evidence["held"]))
+
+
+def judged(
+    verdict: Verdict, source: Source, last: Read | None, since: str = "", *, waived: int | None = None
+) -> Verdict:
+    """*verdict* after the source's own rules of completeness; a read *since* some mark proves no absence.
+
+    A drop is measured against `known`, the rows of the last complete read: a read that lost rows does not become
+    the measure of the next one because its plan was applied. *waived*: exactly this drop is right."""
+    rows, rule = int(verdict.evidence["rows"]), source.complete
+    found = [verdict.reason] if verdict.reason else []
+    if since:
+        found.append(f"incremental, since {since}")
+    if rows < rule.min_rows:
+        found.append(f"{rows} rows; at least {rule.min_rows} are expected")
+    before = known_rows(last)
+    evidence = dict(verdict.evidence)
+    if rule.max_drop is not None and rows < before * (1 - rule.max_drop):
+        evidence["dropped"] = before - rows
+        if waived != before - rows:
+            found.append(
+                f"{rows} rows; the last complete read had {before}, and at most {rule.max_drop:.0%} may go; "
+                f"if they are right: --waive {source.name}.max_drop={before - rows} --reason …"
+            )
+    status = ReadStatus.PARTIAL if found else verdict.status
+    evidence["known"] = rows if status is ReadStatus.COMPLETE else max(rows, before)
+    return Verdict(status, "; ".join(found), evidence)
+
+
+def known_rows(last: Read | None) -> int:
+    """How many rows a source had when it was last read completely; 0 when nobody knows."""
+    evidence = last.verdict.evidence if last else {}
+    return int(evidence.get("known", evidence.get("rows", 0)))
+
+
+def _recall(task: _Task, staging: Staging) -> Read:
+    """The last snapshot of a source instead of a read."""
+    staging.create("source", task.source.name, task.fields)
+    held.prepare(staging, task.source.name)
+    return Read(task.source.name, task.source.system, task.memory.recall(staging))
+
+
+# -- targets ---------------------------------------------------------------------------------------------------
+
+
+def actual_fields(
+    target: Target, info: ObjectInfo, extras: Mapping[str, Type] | None = None
+) -> tuple[Field, ...]:
+    """The fields of a target's object that a plan reads: its identifier, the target's fields as the types of
+    what is wanted, what recognises rows, what is returned, the link of lines, and *extras*."""
+    own = {f.name: f.type for f in info.fields}
+    link = [target.lines.link] if target.lines else []
+    more = (*(target.id or info.id), *target.returns, *(n for match in target.match for n in match), *link)
+    found = {n: Field(n, type_) for n in more if (type_ := own.get(n))}
+    found |= {n: Field(n, type_) for n, type_ in (extras or {}).items()}
+    found |= {f.name: Field(f.name, f.type, sensitivity=f.sensitivity) for f in target.fields if f.type}
+    return tuple(found.values())
+
+
+def read_actual(
+    target: Target,
+    info: ObjectInfo,
+    connections: Connections,
+    staging: Staging,
+    *,
+    extras: Mapping[str, Type] | None = None,
+    listener: Listener = ignore,
+) -> Read:
+    """Read what a target's object holds into `actual."T"`, as the types of what is wanted.
+
+    A row with a value that does not parse stays, with NULL there, and is listed in `held."actual.T"` by its
+    identifier. Where the value would have recognised the row, the read is `partial`: absence proves nothing."""
+    listing = f"actual.{target.name}"
+    place = Place(schema="actual", name=target.name, listing=listing, key=target.id or info.id, keep=True)
+    request = ReadRequest(
+        object=target.object,
+        fields=actual_fields(target, info, extras),
+        filter=target.filter,
+        options=target.options,
+    )
+    verdict = load(request, place, target.system, connections, staging, listener)
+    recognising = {n for match in target.match for n in match} | set(place.key)
+    unread = staging.sql(f"SELECT DISTINCT field FROM {relation('held', listing)}").column(0).to_pylist()
+    if doubtful := sorted(recognising & set(unread)):
+        reason = f"rows whose {', '.join(doubtful)} is unreadable cannot be recognised"
+        verdict = Verdict(ReadStatus.PARTIAL, reason, verdict.evidence)
+    return Read(listing, target.system, verdict, held.count(staging, listing))

@@ -1,0 +1,1 @@
+"""Executing a plan's batches: what must hold first, the writes, and what they gave."""

@@ -1,0 +1,64 @@
+"""The guards of a plan once more, with the rules and the clock of the moment it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.guard import Measure, Waiver
+from erpoa_cli.core.plan import GuardVerdict
+from erpoa_cli.core.reconcile.shape import Shape
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.columns import shape
+from erpoa_cli.engine.binding.objects import look
+from erpoa_cli.engine.changes import guard
+from erpoa_cli.engine.changes.rules import judge_rules
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.staging import Staging
+from erpoa_cli.state import PlanFile, Sealer
+
+
+def recheck(
+    plan: PlanFile, bound: Bound, connections: Connections, sealer: Sealer | None, now: datetime
+) -> None:
+    """Measure *plan* against today's guards, freezes and rules; what was waived in it stays waived for the same
+    count. Failure E0541 (exit 4) when something blocks."""
+    names = plan.members("changes")
+    looked = look(bound, connections, names)
+    shapes = [shape(looked.bound, looked.bound.targets[name], looked.infos[name]) for name in names]
+    measures = [Measure(**plan.targets[name]["measure"]) for name in names]
+    waivers = [Waiver(g.target, g.guard, g.measured, g.waived) for g in plan.guards if g.waived]
+    with Staging(Path(bound.project.root), as_of=now) as staging:
+        for name in names:
+            staging.make("diff", name, plan.table("changes", name, sealer), "SELECT * FROM incoming")
+        staging.lock()
+        verdicts = _judged(plan, bound, staging, shapes, measures, waivers)
+    blocking = [verdict for verdict in verdicts if verdict.blocks]
+    if blocking:
+        raise Failure(*map(_told, blocking), exit=Exit.BLOCKED)
+
+
+def _judged(
+    plan: PlanFile,
+    bound: Bound,
+    staging: Staging,
+    shapes: Sequence[Shape],
+    measures: Sequence[Measure],
+    waivers: Sequence[Waiver],
+) -> list[GuardVerdict]:
+    found = guard.verdicts(bound.project, staging, shapes, measures, waivers)
+    layouts = {one.name: plan.layout(one.name) for one in shapes}
+    rules, _ = judge_rules(bound.project.rules, staging, shapes, layouts, measures, plan.reads)
+    return found + rules
+
+
+def _told(verdict: GuardVerdict) -> Diagnostic:
+    where = f"{verdict.target}: " if verdict.target else ""
+    return Diagnostic(
+        "E0541",
+        f"{where}{verdict.guard} blocks the plan with the rules of today",
+        detail=verdict.message,
+        remedy="Plan again and review it; waive the guard there if it is right.",
+    )

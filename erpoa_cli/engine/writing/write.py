@@ -1,0 +1,265 @@
+"""One batch: written, settled when its outcome is unclear, read back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.core.schema import Field, Type, identifier, literal
+from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.target import Column, Ownership, Target
+from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
+from erpoa_cli.sdk.errors import InDoubt, Transient
+
+_BULK = 50_000  # rows per transaction where neither target nor object says otherwise
+ATTEMPTS = 5
+_FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything needed to write rows of one target: its declaration, its object and an open session."""
+
+    target: Target
+    info: ObjectInfo
+    session: Writable
+    id_types: Mapping[str, Type]
+    types: Mapping[str, Type]  # of every field that is written or compared
+    returns: Mapping[str, Type]
+    plugin: str
+    ledger: bool
+    linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
+    typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
+    compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per write: what the target says, within what the object takes."""
+        limits = [n for n in (self.target.batch, self.info.batch_size) if n]
+        return min(limits, default=_BULK)
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """Fields whose values before must still hold when a row is written."""
+        return tuple(f.name for f in self.target.fields if f.ownership is not Ownership.THEIRS)
+
+
+def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str) -> WriteBatch:
+    """*batch* as the connector is asked to write it."""
+    create, delete = batch.action is Action.CREATE, batch.action is Action.DELETE
+    columns: dict[str, pa.ChunkedArray] = {"ordinal": batch.rows["ordinal"]}
+    if not create:
+        columns |= {f"id.{name}": batch.rows[f"id_{name}"] for name in desk.id_types}
+    if not delete:
+        columns |= {f"set.{name}": batch.rows[f"d_{name}"] for name in batch.fields}
+    if not create and batch.step == 1:
+        guarded = dict.fromkeys((*desk.guarded, *batch.fields))
+        columns |= {f"was.{name}": batch.rows[f"a_{name}"] for name in guarded}
+    table = pa.table(columns).combine_chunks()
+    return WriteBatch(
+        object=desk.target.object,
+        action=batch.action if create or delete else Action.UPDATE,
+        rows=table.to_batches()[0],
+        run=run,
+        number=number,
+        effects_digest=effects_digest,
+        id=tuple(desk.id_types),
+        types={**desk.types, **desk.id_types},
+        unless=_unless(desk.target, batch) if create else (),
+        options=desk.target.options,
+        ledger=desk.ledger,
+    )
+
+
+def _unless(target: Target, batch: Batch) -> tuple[tuple[str, ...], ...]:
+    """The sets of fields by which no row may exist; what does not hold the key is looked at before (`stranger`)."""
+    return tuple(m for m in target.match if set(m) <= set(batch.fields) and holds_key(target, m))
+
+
+def holds_key(target: Target, fields: tuple[str, ...]) -> bool:
+    """Whether equal *fields* mean an equal key."""
+    values = (target.field(name).value for name in fields if any(f.name == name for f in target.fields))
+    return set(target.key) <= {value.name for value in values if isinstance(value, Column)}
+
+
+def perform(
+    desk: Desk, batch: Batch, ask: WriteBatch, *, verify: bool, pause: Callable[[float], None] = time.sleep
+) -> pa.Table:
+    """Write *batch* and give its outcomes in the columns of a journal entry.
+
+    A lost connection or a timeout is settled by looking, never by repeating blindly. Raises `Failure` when the
+    connector breaks its promises, `SystemFailure` when the system cannot be written to at all.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            answers = list(desk.session.write(ask))
+        except (Transient, InDoubt) as error:
+            settled = settle(desk, batch, ask)
+            if settled is not None:
+                return settled
+            if attempt == ATTEMPTS - 1:
+                raise
+            wait = getattr(error, "retry_after", None) or random.uniform(0, _FIRST_PAUSE * 2**attempt)  # noqa: S311
+            pause(wait)
+            continue
+        outcomes = checked(desk, ask, answers)
+        return (
+            read_back(desk, batch, outcomes) if verify or _needs_reading(desk, batch, outcomes) else outcomes
+        )
+    raise AssertionError("unreachable")
+
+
+def settle(desk: Desk, batch: Batch, ask: WriteBatch) -> pa.Table | None:
+    """What became of a batch whose answer was lost; None when nothing of it was written.
+
+    The ledger decides where there is one; the rows themselves tell which of them were written.
+    """
+    committed = desk.session.committed(ask.run, ask.number) if desk.ledger else None
+    if committed is False:
+        return None
+    outcomes = looked_up(desk, batch)
+    written = pc.any(pc.equal(outcomes["outcome"], Outcome.APPLIED.value)).as_py()
+    return outcomes if committed or written else None
+
+
+def looked_up(desk: Desk, batch: Batch) -> pa.Table:
+    """The outcomes of *batch* as the rows in the system show them: a row that has the values it was to get
+    is applied; of any other nobody can say more than that it is not as planned, so it is stale and the next
+    plan compares it anew."""
+    fill: dict[str, pa.Array] = {
+        "ordinal": batch.rows["ordinal"].combine_chunks(),
+        "outcome": pa.array([Outcome.APPLIED.value] * batch.rows.num_rows),
+        "error_class": pa.nulls(batch.rows.num_rows, pa.utf8()),
+        "error": pa.nulls(batch.rows.num_rows, pa.utf8()),
+    }
+    if batch.action is not Action.CREATE:
+        fill |= {f"id_{n}": batch.rows[f"id_{n}"].combine_chunks() for n in desk.id_types}
+    outcomes = read_back(desk, batch, pa.table(fill))
+    lost = pc.or_kleene(
+        pc.greater(pc.list_value_length(outcomes["deviated"]), 0), pc.equal(outcomes["outcome"], "rejected")
+    )
+    return _with_outcome(
+        outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
+    )
+
+
+def _broken(desk: Desk, what: str) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0530",
+            f"connector {desk.plugin} broke its contract while writing {desk.target.object}: {what}",
+            remedy="Nothing more was written. Run `erpoa resume` after the connector is mended.",
+        )
+    )
+
+
+def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> pa.Table:
+    """The connector's answer in journal columns; `Failure` naming the connector when it is not one outcome
+    per row, or an outcome nobody knows."""
+    table = pa.Table.from_batches(answers) if answers else OUTCOMES.empty_table()
+    asked = sorted(ask.rows["ordinal"].to_pylist())
+    if sorted(table["ordinal"].to_pylist()) != asked:
+        raise _broken(desk, f"{table.num_rows} outcomes for {len(asked)} rows, or for other rows than asked")
+    unknown = set(pc.unique(table["outcome"]).to_pylist()) - {o.value for o in Outcome}
+    if unknown:
+        raise _broken(desk, f"unknown outcomes {sorted(map(str, unknown))}")
+    if table.schema.names[:4] != OUTCOMES.names:
+        raise _broken(desk, f"columns {table.schema.names[:4]} instead of {OUTCOMES.names}")
+    table = table.rename_columns(
+        [n.replace("id.", "id_", 1) if n.startswith("id.") else n for n in table.schema.names]
+    )
+    if ask.action is not Action.CREATE:
+        table = table.select(OUTCOMES.names)
+        ids = {f"id_{n}": ask.rows[f"id.{n}"] for n in ask.id}
+        table = table.join(pa.table({"ordinal": ask.rows["ordinal"], **ids}), "ordinal")
+    return table.sort_by("ordinal")
+
+
+def _needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
+    if batch.action is not Action.CREATE:
+        return False
+    return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)
+
+
+def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
+    """*outcomes* with what the system now holds: ids of created rows, `deviated` fields with their values
+    `s_*`, and returned values `r_*`. A row that cannot be found again (or, deleted, still is) is `rejected`."""
+    applied = outcomes.filter(pc.equal(outcomes["outcome"], Outcome.APPLIED.value))
+    if not applied.num_rows:
+        return outcomes
+    rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], applied["ordinal"].combine_chunks()))
+    ids = [f"id_{name}" for name in desk.id_types]
+    known = all(name in applied.schema.names and not applied[name].null_count for name in ids)
+    told = outcomes if known else outcomes.drop_columns([n for n in outcomes.schema.names if n in ids])
+    if known:
+        by = tuple(desk.id_types)
+        values = applied.select(["ordinal", *ids]).rename_columns(["ordinal", *by])
+    else:
+        by = desk.target.match[0]
+        values = rows.select(["ordinal", *(f"d_{n}" for n in by)]).rename_columns(["ordinal", *by])
+    fields = () if batch.action is Action.DELETE else batch.fields
+    tables = {
+        "told": told,
+        "asked": values,
+        "wanted": rows.select(["ordinal", *(f"d_{name}" for name in fields)]),
+        "found": find(desk, fields, by, values.select(list(by))),
+    }
+    gone = batch.action is Action.DELETE
+    table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
+    words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
+    wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
+    return _with_outcome(table.drop_columns(["here"]), wrong, Outcome.REJECTED, words)
+
+
+def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
+    """The rows that have one of *values* in the fields *by*: identifier, *fields*, *by* and what is returned."""
+    names = dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))
+    types = {**desk.types, **desk.returns, **desk.id_types}
+    asked = ReadRequest(
+        object=desk.target.object,
+        fields=tuple(Field(name, types[name]) for name in names),
+        options=desk.target.options,
+    )
+    reading = desk.session.find(asked, by, values)
+    table = desk.typed(reading, asked.fields)
+    if reading.verdict.status is not ReadStatus.COMPLETE:
+        raise Transient(f"reading back {desk.target.object}: {reading.verdict.reason}")
+    return table
+
+
+def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
+    """SQL over told (outcomes), asked (ordinal, *by*), wanted (ordinal, d_*) and found rows, whose *ids* are news."""
+    on = " AND ".join(f"f.{identifier(n)} = q.{identifier(n)}" for n in by)
+    differs = ", ".join(
+        f"CASE WHEN f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)} THEN {literal(n)} END"
+        for n in fields
+    )
+    columns = [
+        "t.*",
+        "f.here IS NOT NULL AS here",
+        *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
+        f"CASE WHEN f.here THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) END AS deviated",
+        *(f"f.{identifier(n)} AS {identifier('s_' + n)}" for n in fields),
+        *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
+    ]
+    return (
+        f"SELECT {', '.join(columns)} FROM told t LEFT JOIN asked q USING (ordinal) LEFT JOIN wanted w USING (ordinal) "
+        f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} ORDER BY t.ordinal"
+    )
+
+
+def _with_outcome(table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str) -> pa.Table:
+    """*table* with *outcome* and *words* in the rows *where* holds (NULL: does not)."""
+    where = pc.fill_null(where, False)
+    for name, value in (("outcome", outcome.value), ("error_class", outcome.value), ("error", words)):
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, name, pc.if_else(where, value, table[name]))
+    return table

@@ -1,0 +1,74 @@
+"""Batches: homogeneous, in the order of waves, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erpoa_cli.core.situation import Action
+from erpoa_cli.engine.writing.batch import batches
+
+ROW = st.fixed_dictionaries(
+    {
+        "wave": st.integers(0, 3),
+        "step": st.integers(1, 2),
+        "action": st.sampled_from(["create", "update", "delete", "deactivate"]),
+        "fields": st.lists(st.sampled_from(["编码", "name", "税号"]), unique=True, max_size=3),
+    }
+)
+SCHEMA = pa.schema(
+    [
+        ("ordinal", pa.int64()),
+        ("wave", pa.int64()),
+        ("step", pa.int64()),
+        ("action", pa.utf8()),
+        ("fields", pa.list_(pa.utf8())),
+    ]
+)
+
+
+def _table(rows: list[dict[str, object]]) -> pa.Table:
+    return pa.Table.from_pylist([{"ordinal": i, **row} for i, row in enumerate(rows)], SCHEMA)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["b", "a", "c"]), st.lists(ROW, max_size=30)),
+    st.integers(1, 7),
+    st.sets(st.integers(0, 29), max_size=9),
+)
+def test_every_row_once_in_the_order_it_must_be_written(
+    tables: Mapping[str, list[dict[str, object]]], size: int, done: set[int]
+) -> None:
+    made = list(
+        batches(
+            {t: _table(rows) for t, rows in tables.items()},
+            dict.fromkeys(tables, size),
+            dict.fromkeys(tables, sorted(done)),
+        )
+    )
+    written = [(b.target, o) for b in made for o in b.ordinals]
+    expected = {(t, i) for t, rows in tables.items() for i in range(len(rows)) if i not in done}
+    assert sorted(written) == sorted(expected)
+    assert [b.wave for b in made] == sorted(b.wave for b in made)
+    for batch in made:
+        assert 1 <= batch.rows.num_rows <= size
+        assert batch.ordinals == sorted(batch.ordinals)
+        for row in batch.rows.to_pylist():
+            same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]))
+            assert same == (batch.wave, batch.step, batch.action, batch.fields)
+
+
+def test_within_a_wave_targets_keep_the_order_of_the_plan() -> None:
+    row = {"wave": 0, "step": 1, "action": "create", "fields": ["name"]}
+    made = batches({"z": _table([row]), "a": _table([row])}, {"z": 5, "a": 5})
+    assert [b.target for b in made] == ["z", "a"]
+
+
+@pytest.mark.parametrize("action", ["create", "delete"])
+def test_no_fields_is_no_field(action: str) -> None:
+    (made,) = batches({"t": _table([{"wave": 0, "step": 1, "action": action, "fields": []}])}, {"t": 9})
+    assert made.fields == ()
