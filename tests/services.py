@@ -1,31 +1,62 @@
 """Real services for tests: skipped where there is none, unless it is required.
 
-A plugin's tests get the fixture by `from tests.services import service_url` in their own conftest.
+A plugin's tests get the fixtures by `from tests.services import service_url` in their own conftest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def service_url() -> Callable[[str], str]:
-    """The URL of a service by its name: `service_url("POSTGRES")` reads ERPOA_TEST_POSTGRES_URL.
+def service_url() -> Iterator[Callable[[str], str]]:
+    """The URL of a service by its name: `service_url("TRYTON")` reads ERPOA_TEST_TRYTON_URL.
 
-    Without it the test is skipped, and fails where ERPOA_TEST_REQUIRE (comma-separated) names the service.
+    Without it PostgreSQL is started from the installed binaries, for this run and in a place of its own. Where that
+    cannot be, the test is skipped, and fails where ERPOA_TEST_REQUIRE (comma-separated) names the service.
     """
+    started: dict[str, str] = {}
+    with ExitStack() as running:
 
-    def url(name: str) -> str:
-        variable = f"ERPOA_TEST_{name}_URL"
-        found = os.environ.get(variable)
-        if found:
+        def url(name: str) -> str:
+            variable = f"ERPOA_TEST_{name}_URL"
+            found = os.environ.get(variable) or started.get(name)
+            if not found and name == "POSTGRES":
+                found = started[name] = _postgres(running)
+            if not found:
+                missing(name, f"{variable} is not set")
             return found
-        required = {part.strip() for part in os.environ.get("ERPOA_TEST_REQUIRE", "").split(",")}
-        if name in required:
-            pytest.fail(f"{name} is required and {variable} is not set")
-        pytest.skip(f"{variable} is not set")
 
-    return url
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(service_url: Callable[[str], str]) -> Iterator[str]:
+    """A new, empty PostgreSQL database and its superuser, as a connection string."""
+    url = service_url("POSTGRES")
+    from tests.postgres import database  # its driver comes with the plugin
+
+    with database(url) as ours:
+        yield ours
+
+
+def _postgres(running: ExitStack) -> str:
+    from tests.postgres import binaries, server
+
+    programs = binaries()
+    if programs is None:
+        missing("POSTGRES", "ERPOA_TEST_POSTGRES_URL is not set and there is no initdb")
+    return running.enter_context(server(programs)).url
+
+
+def missing(name: str, why: str) -> NoReturn:
+    """Skip the test that needs the service *name*; fail it where the service is required."""
+    required = {part.strip() for part in os.environ.get("ERPOA_TEST_REQUIRE", "").split(",")}
+    if name in required:
+        pytest.fail(f"{name} is required: {why}")
+    pytest.skip(why)

@@ -19,7 +19,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.bound import Bound
+    from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.plan import PlanOptions
 
 app = application()

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.report import Answer, Table
+
+if TYPE_CHECKING:
+    from erpoa_cli.core.project import Project
+    from erpoa_cli.engine.doctor import Check
 
 app = application()
 
 
 @command(app)
 def doctor(options: Options) -> Ending:
-    """Check connectors, connections and privileges, the state's lock and unfinished runs, and private files."""
-    from erpoa_cli.engine.doctor import Check, diagnostics, examine
+    """Check connectors, connections and privileges, the state with its lock and unfinished runs, and private files."""
+    from erpoa_cli.engine.doctor import diagnostics, examine
 
     bound = opened.bound(options)
     checks = list(examine(bound))
-    with opened.reading(bound.project) as state:
-        holder = state.lock_holder()
-        checks.append(
-            Check("state", bound.project.environment, f"serial {state.serial}, {holder or 'not locked'}")
-        )
-        checks += [
-            Check("state", run.id, run.status.value, "the run did not finish", "Run `erpoa resume`.")
-            for run in state.unfinished()
-        ]
+    checks += _state(bound.project)
     found = diagnostics(checks)
     data = [{"area": c.area, "name": c.name, "told": c.told, "problem": c.problem} for c in checks]
     rows = tuple((c.area, c.name, "✗" if c.problem else "✓", c.problem or c.told) for c in checks)
@@ -36,3 +36,25 @@ def doctor(options: Options) -> Ending:
         diagnostics=found,
     )
     return Ending(answer, Exit.FAILURE if found else Exit.SUCCESS)
+
+
+def _state(project: Project) -> Iterator[Check]:
+    """Whether the store can be reached, what its role may, and whether a run waits to be finished."""
+    from erpoa_cli.engine.doctor import Check
+    from erpoa_cli.state import condition
+
+    name = project.environment
+    try:
+        found = condition(Path(project.root), project.state)
+        yield Check("state", "store", found.told)
+        for problem in found.problems:
+            yield Check("state", "store", found.told, problem, "See docs/state.md.")
+        with opened.reading(project) as state:
+            yield Check("state", name, f"serial {state.serial}, {state.lock_holder() or 'not locked'}")
+            for run in state.unfinished():
+                yield Check(
+                    "state", run.id, run.status.value, "the run did not finish", "Run `erpoa resume`."
+                )
+    except Failure as failure:
+        for diagnostic in failure.diagnostics:
+            yield Check("state", name, "", diagnostic.summary, diagnostic.remedy)

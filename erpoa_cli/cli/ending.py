@@ -56,6 +56,10 @@ def rendered(options: Options, ending: Ending) -> str | None:
             from erpoa_cli.render import markdown
 
             return markdown.document(report)
+        case Format.HTML:
+            from erpoa_cli.render import html
+
+            return html.document(report)
         case Format.CSV:
             from erpoa_cli.render import csv
 

@@ -29,7 +29,7 @@ def extract(
 ) -> Ending:
     """Read sources now and keep their snapshots, which `plan --offline` and `explain` use."""
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.read import read_sources
+    from erpoa_cli.engine.relations.read import read_sources
     from erpoa_cli.engine.staging import Staging
 
     bound = opened.bound(options)

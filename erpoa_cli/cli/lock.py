@@ -54,7 +54,7 @@ def release(
             exit=Exit.INVALID,
         )
     if not dry_run:
-        holder = release_lock(Path(project.root), project.environment, project.state)
+        holder = release_lock(Path(project.root), project.environment, project.state, project.name)
     words = f"{'Would release' if dry_run else 'Released'} the lock of {holder}."
     return Ending(Answer(data={"holder": _told(holder), "released": not dry_run}, lines=(words,)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 
@@ -14,6 +15,9 @@ def run() -> None:
 
         print(f"erpoa {__version__}")
         return
+    gc.set_threshold(
+        100_000
+    )  # a project lives as long as the process: searching it for garbage took a tenth of the time
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale that lacks a character is no reason to fail
             stream.reconfigure(errors="backslashreplace")

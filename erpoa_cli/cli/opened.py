@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options
@@ -19,7 +20,8 @@ from erpoa_cli.core.secret import Secret
 
 if TYPE_CHECKING:
     from erpoa_cli.core.project import Project
-    from erpoa_cli.engine.bound import Bound
+    from erpoa_cli.engine.binding.bound import Bound
+    from erpoa_cli.engine.report import Revealed
     from erpoa_cli.state import Sealer, StateReader, StateWriter
 
 
@@ -47,12 +49,12 @@ def project(options: Options) -> Project:
 
 def learn_secrets(loaded: Project) -> None:
     """Let nothing this process prints hold one of the project's secrets."""
-    values: list[Any] = [loaded.key, *(system.config for system in loaded.systems.values())]
+    values: list[Any] = [loaded.key, loaded.state, *(system.config for system in loaded.systems.values())]
     texts: list[str] = []
     while values:
         match values.pop():
             case Secret() as secret:
-                texts.append(secret.reveal())
+                texts += _parts(secret.reveal())
             case Mapping() as mapping:
                 values.extend(mapping.values())
             case list() | tuple() as items:
@@ -60,6 +62,14 @@ def learn_secrets(loaded: Project) -> None:
             case _:
                 pass
     MASKER.learn(texts)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """A secret, and the password in it where it is a URL: others repeat that alone."""
+    yield secret
+    if "://" in secret and "@" in secret:
+        _, colon, password = secret.partition("://")[2].rpartition("@")[0].partition(":")
+        yield from {password, unquote(password)} if colon else ()
 
 
 def bound(options: Options) -> Bound:
@@ -103,7 +113,7 @@ def reading(loaded: Project) -> Iterator[StateReader]:
     """The state, for reading."""
     from erpoa_cli.state import open_reader
 
-    state = open_reader(Path(loaded.root), loaded.environment, loaded.state)
+    state = open_reader(Path(loaded.root), loaded.environment, loaded.state, loaded.name)
     try:
         yield state
     finally:
@@ -115,7 +125,9 @@ def writing(options: Options, loaded: Project) -> Iterator[StateWriter]:
     """The state, locked for writing; a lock that another holds ends in exit 7."""
     from erpoa_cli.state import open_writer
 
-    state = open_writer(Path(loaded.root), loaded.environment, loaded.state, command=options.command)
+    state = open_writer(
+        Path(loaded.root), loaded.environment, loaded.state, loaded.name, command=options.command
+    )
     try:
         yield state
     finally:
@@ -150,8 +162,10 @@ def plan_report(
     limit: int = 20,
     addresses: Sequence[Address] = (),
     diagnostics: Sequence[Diagnostic] = (),
+    revealed: Revealed = frozenset(),
 ) -> PlanReport:
-    """The plan file at *path* as a report; sensitive values opened only as far as `reveal` needs them."""
+    """The plan file at *path* as a report; sensitive values opened only as far as `reveal` needs them, or where
+    they are *revealed*."""
     from erpoa_cli.engine.report import report
     from erpoa_cli.state import PlanFile
 
@@ -161,6 +175,7 @@ def plan_report(
         limit=None if full else limit,
         addresses=addresses,
         sealer=sealer(loaded),
+        revealed=revealed,
     )
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
@@ -173,13 +188,27 @@ def is_run(loaded: Project, name: str) -> bool:
 
 
 def run_report(
-    loaded: Project, run: str, *, full: bool = False, limit: int = 20, diagnostics: Sequence[Diagnostic] = ()
+    loaded: Project,
+    run: str,
+    *,
+    full: bool = False,
+    limit: int = 20,
+    addresses: Sequence[Address] = (),
+    diagnostics: Sequence[Diagnostic] = (),
+    revealed: Revealed = frozenset(),
 ) -> PlanReport:
-    """What became of every change of the plan that *run* applied."""
+    """What became of every change of the plan that *run* applied, or of the rows of *addresses*."""
     from erpoa_cli.engine.report import run_report as told
 
     with reading(loaded) as state:
-        report = told(state, run, limit=None if full else limit, sealer=sealer(loaded))
+        report = told(
+            state,
+            run,
+            limit=None if full else limit,
+            addresses=addresses,
+            sealer=sealer(loaded),
+            revealed=revealed,
+        )
     return replace(report, diagnostics=tuple(diagnostics))
 
 

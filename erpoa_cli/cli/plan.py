@@ -15,7 +15,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.guard import Waiver
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.bound import Bound
+    from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.plan import PlanOptions, PlanResult
 
 app = application()

@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
 def _usage(error: TyperException, arguments: Sequence[str]) -> Failure:
     """A usage error as a diagnostic with a near miss, or a hint for another tool's habit."""
     context = getattr(error, "ctx", None)
-    words = error.format_message().rstrip(".")
+    words = error.format_message().rstrip(".").replace("Value error, ", "")
     name = getattr(error, "option_name", "")
     remedy = ""
     if name:

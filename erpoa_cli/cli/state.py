@@ -231,12 +231,26 @@ def _edit(
 
 
 @command(app)
-def migrate(options: Options) -> Ending:
-    """Bring the state's format up to date."""
+def migrate(
+    options: Options,
+    renamed_from: Annotated[
+        str,
+        typer.Option(
+            "--renamed-from", metavar="NAME", help="What the project was called before it was renamed."
+        ),
+    ] = "",
+    *,
+    dry_run: DryRun = False,
+) -> Ending:
+    """Bring the state's format up to date; make a shared state that is missing."""
+    from erpoa_cli.state import FORMAT
     from erpoa_cli.state import migrate as bring_up
 
     project = opened.project(options)
-    number = bring_up(Path(project.root), project.state)
+    if dry_run:
+        told = f"The state would have format {FORMAT}."
+        return Ending(Answer(data={"format_of_state": FORMAT, "changed": False}, lines=(told,)))
+    number = bring_up(Path(project.root), project.state, project.name, renamed_from=renamed_from)
     return Ending(Answer(data={"format_of_state": number}, lines=(f"The state has format {number}.",)))
 
 
@@ -247,11 +261,31 @@ def backup(
     *,
     dry_run: DryRun = False,
 ) -> Ending:
-    """Copy the whole state, without its key, to a tar file; unpack it into a project to restore it."""
+    """Copy the whole state, local or shared, without its key, to a tar file."""
     from erpoa_cli.state import backup as copy
 
     project = opened.project(options)
     if dry_run:
         return Ending(Answer(data={"file": str(file), "files": 0}, lines=(f"{file} would be written.",)))
-    files = copy(Path(project.root), file.resolve())
+    files = copy(Path(project.root), file.resolve(), project.state, project.name)
     return Ending(Answer(data={"file": str(file), "files": files}, lines=(f"{file} holds {files} files.",)))
+
+
+@command(app)
+def restore(
+    options: Options,
+    file: Annotated[Path, typer.Argument(help="The tar file of `erpoa state backup`.", metavar="FILE")],
+    *,
+    dry_run: DryRun = False,
+) -> Ending:
+    """Make an environment's state what a copy holds; from local to shared or back, too. Nothing is overwritten."""
+    from erpoa_cli.state import restore as bring_back
+
+    project = opened.project(options)
+    name = project.environment
+    if dry_run:
+        told = f"The state of {name} would be that of {file}."
+        return Ending(Answer(data={"file": str(file), "restored": False}, lines=(told,)))
+    serial = bring_back(Path(project.root), file.resolve(), name, project.state, project.name)
+    told = f"The state of {name} is restored, serial {serial}."
+    return Ending(Answer(data={"file": str(file), "restored": True, "serial": serial}, lines=(told,)))

@@ -18,8 +18,8 @@ from erpoa_cli.render.words import rows
 
 if TYPE_CHECKING:
     from erpoa_cli.core.event import Listener
-    from erpoa_cli.engine.bound import Bound
-    from erpoa_cli.engine.quality import Tested
+    from erpoa_cli.engine.binding.bound import Bound
+    from erpoa_cli.engine.relations.quality import Tested
 
 app = application()
 Case = dict[str, Any]
@@ -73,11 +73,11 @@ def _case(kind: str, name: str, problems: list[Diagnostic]) -> Case:
 
 def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Case], list[Diagnostic]]:
     """The tests on what the sources hold now, or held when their snapshots were taken."""
+    from erpoa_cli.engine.binding.objects import look
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.objects import look
-    from erpoa_cli.engine.read import read_actual, read_sources
+    from erpoa_cli.engine.relations.read import read_actual, read_sources
+    from erpoa_cli.engine.relations.transform import build_models, run_data_tests
     from erpoa_cli.engine.staging import Staging
-    from erpoa_cli.engine.transform import build_models, run_data_tests
 
     project = bound.project
     names = [*project.seeds, *project.transforms]

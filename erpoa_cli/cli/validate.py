@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from erpoa_cli.cli import opened
-from erpoa_cli.cli.ending import Ending
-from erpoa_cli.cli.log import set_up
+from erpoa_cli.cli.ending import Ending, masked
+from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Severity
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer
+
+if TYPE_CHECKING:
+    from erpoa_cli.project import Memory, Said
 
 app = application()
 
@@ -27,46 +31,80 @@ def validate(
 ) -> Ending:
     """Judge every file, reference, template, SQL and mapping against contracts and connectors.
 
-    Offline: nothing is connected to, nothing is written. All problems are told at once."""
-    from erpoa_cli.project import load_findings
+    Offline: nothing is connected to, nothing is written but a memory in .erpoa/cache. All problems
+    are told at once; while nothing changes, an answer without errors is given again."""
+    from erpoa_cli.engine.installed import fingerprint
+    from erpoa_cli.project import Memory, find_files
 
     set_up(options)
-    found, diagnostics = load_findings(
-        opened.root(options), opened.environment(options), dict(options.variables), getenv=os.environ.get
-    )
-    if found is not None:
-        opened.learn_secrets(found)
-        if not any(d.severity is Severity.ERROR for d in diagnostics):
-            diagnostics = [*diagnostics, *_bound(found, online=online)]
-    return _ending(found, diagnostics)
+    files = find_files(opened.root(options))
+    asked = opened.environment(options), dict(options.variables)
+    memory = Memory(files, *asked, tools=fingerprint(), getenv=os.environ.get)
+    said = None if online else memory.recall()
+    if said:
+        MASKER.learn(secret.reveal() for secret in memory.secrets)
+        return _valid(said)
+    return _judged(memory, online=online)
 
 
-def _bound(project: Project, *, online: bool) -> list[Diagnostic]:
-    """What connectors and DuckDB say about the project; with *online* also the systems themselves."""
+def _judged(memory: Memory, *, online: bool) -> Ending:
+    """What the files, the connectors and DuckDB say about the project; with *online* also the systems themselves.
+
+    An answer without errors is remembered, as it is shown: without secrets."""
     from erpoa_cli.engine.check import check_findings
-    from erpoa_cli.project import conforms
+    from erpoa_cli.project import Said, conforms, load_findings
 
+    files = memory.found
+    project, diagnostics = load_findings(
+        files.root, memory.environment, memory.variables, getenv=os.environ.get, found=files
+    )
+    if project is None:
+        return _invalid(None, diagnostics)
+    opened.learn_secrets(project)
     bound, findings = check_findings(project, conforms)
+    diagnostics += findings.items
     if online and not findings.errors:
         from erpoa_cli.engine.doctor import missing_objects
 
-        return [*findings.items, *missing_objects(bound)]
-    return findings.items
+        diagnostics += missing_objects(bound)
+    if _failed(diagnostics):
+        return _invalid(project, diagnostics)
+    said = Said(project.name, project.environment, _counts(project), tuple(map(masked, diagnostics)))
+    if not online:
+        _remember(memory, project, said)
+    return _valid(said)
 
 
-def _ending(project: Project | None, diagnostics: list[Diagnostic]) -> Ending:
-    errors = sum(1 for d in diagnostics if d.severity is Severity.ERROR)
-    counts = _counts(project) if project else {}
-    told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
-    line = f"{project.name} ({project.environment}) is valid: {told}." if project and not errors else ""
+def _remember(memory: Memory, project: Project, said: Said) -> None:
+    from erpoa_cli.engine.binding.abilities import inner_paths, judged_without_secrets
+    from erpoa_cli.project import conforms
+
+    if judged_without_secrets(project, conforms):
+        memory.keep(said, project.inputs, inner_paths(project))
+
+
+def _failed(diagnostics: Sequence[Diagnostic]) -> bool:
+    return any(d.severity is Severity.ERROR for d in diagnostics)
+
+
+def _valid(said: Said) -> Ending:
+    told = ", ".join(f"{number} {what}" for what, number in said.counts.items() if number)
     return Ending(
         Answer(
-            data={"valid": not errors, "project": project.name if project else None, "counts": counts},
-            lines=(line,) if line else (),
-            diagnostics=tuple(diagnostics),
-        ),
-        Exit.INVALID if errors else Exit.SUCCESS,
+            data={"valid": True, "project": said.project, "counts": said.counts},
+            lines=(f"{said.project} ({said.environment}) is valid: {told}.",),
+            diagnostics=said.diagnostics,
+        )
     )
+
+
+def _invalid(project: Project | None, diagnostics: Sequence[Diagnostic]) -> Ending:
+    data = {
+        "valid": False,
+        "project": project.name if project else None,
+        "counts": _counts(project) if project else {},
+    }
+    return Ending(Answer(data=data, diagnostics=tuple(diagnostics)), Exit.INVALID)
 
 
 def _counts(project: Project) -> dict[str, int]:

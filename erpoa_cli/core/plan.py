@@ -42,7 +42,7 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """The values of one field. `pending` names what gives the desired value when it is not known yet:
-    (target, key text, field)."""
+    (target, key text, field). `sensitive`: not to be told, except as far as `reveal` says."""
 
     before: Any = None
     after: Any = None

@@ -12,6 +12,7 @@ from typing import Any
 from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.schema import Field
+from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import Limit, Target
 
 
@@ -183,7 +184,7 @@ class Project:
     timezone: str = "UTC"
     description: str = ""
     owner: str = ""
-    state: str = ""  # URL of shared state; empty: .erpoa
+    state: str | Secret = ""  # URL of shared state; empty: .erpoa
     key: Any = None  # Secret or None: default .erpoa/key
     clean_git: bool = False
     vars: Mapping[str, Any] = field(default_factory=dict)

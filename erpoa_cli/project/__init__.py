@@ -13,14 +13,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from erpoa_cli.project.load import load, load_findings
-from erpoa_cli.project.locate import find_root
+from erpoa_cli.project.locate import find_files, find_root
+from erpoa_cli.project.memory import Memory, Said
 from erpoa_cli.project.notes import illustrated
 from erpoa_cli.project.published import SCHEMA_KINDS, schema
 from erpoa_cli.project.scaffold import lacks_key, make_key, scaffold
 
 __all__ = [
     "SCHEMA_KINDS",
+    "Memory",
+    "Said",
     "conforms",
+    "find_files",
     "find_root",
     "illustrated",
     "lacks_key",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -72,7 +71,7 @@ class Build:
             timezone=node.text("timezone", "UTC"),
             description=node.text("description"),
             owner=node.text("owner"),
-            state=settings.text("state") if settings.data else "",
+            state=(settings.data or {}).get("state") or "",
             key=node.child("key").data,
             clean_git=bool(settings.data) and settings.text("clean_git") == "required",
             vars=dict(self.header.inputs.vars),
@@ -91,13 +90,9 @@ class Build:
             guards=self._guards(),
             freezes=tuple(f for _, e in self._all("freeze") if (f := build_freeze(e, self.scope))),
             rules=tuple(r for _, e in self._all("rule") if (r := build_rule(e, self.models))),
-            files=dict(sorted(self._digests())),
+            files=dict(sorted(self.found.digests().items())),
             inputs=tuple(sorted(self.header.inputs.used)),
         )
-
-    def _digests(self) -> Iterator[tuple[str, str]]:
-        for name, content in self.found.contents.items():
-            yield name, sha256(content).hexdigest()
 
     def _all(self, noun: str) -> Iterator[tuple[str, Entry]]:
         yield from self.entries.get(noun, {}).items()

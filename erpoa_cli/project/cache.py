@@ -2,6 +2,7 @@
 
 Only clean results are kept, by the SHA-256 of the content and of this package: whatever changes, the entry is
 simply not found. Nothing here is needed; a cache that cannot be read or written is as good as none.
+`memory` keeps the answer of a whole check beside it.
 """
 
 from __future__ import annotations
@@ -41,13 +42,12 @@ class Cache:
     @staticmethod
     def of(root: Path) -> Cache:
         """The cache of the project at *root*."""
-        made = Cache(root / ".erpoa" / "cache" / "project.json")
-        try:
-            held = json.loads(made.path.read_bytes())
-            if isinstance(held, dict) and held.get("edition") == _edition():
-                made.entries = held["entries"]
-        except (OSError, ValueError, KeyError, RecursionError):
-            pass
+        made = Cache(cache_file(root, "project.json"))
+        match read_json(made.path):
+            case {"edition": edition, "entries": dict() as entries} if edition == _edition():
+                made.entries = entries
+            case _:
+                pass
         return made
 
     def get(self, key: str) -> Any:
@@ -63,20 +63,34 @@ class Cache:
         self._changed = True
 
     def save(self) -> None:
-        """Write the cache if it changed, readable by its owner only. Where there is no .erpoa, none is made."""
-        if (
-            not (self._changed or len(self._kept) != len(self.entries))
-            or not self.path.parent.parent.is_dir()
-        ):
-            return
-        text = json.dumps(
-            {"edition": _edition(), "entries": self._kept}, ensure_ascii=False, separators=(",", ":")
-        )
-        try:
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix="project.", suffix=".tmp")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(self.path)
-        except OSError:
-            return
+        """Write the cache if it changed."""
+        if self._changed or len(self._kept) != len(self.entries):
+            write_json(self.path, {"edition": _edition(), "entries": self._kept})
+
+
+def cache_file(root: Path, name: str) -> Path:
+    """The file *name* among the caches of the project at *root*."""
+    return root / ".erpoa" / "cache" / name
+
+
+def read_json(path: Path) -> Any:
+    """What the cache *path* holds; None when it cannot be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace the cache *path*, readable by its owner only. Where there is no .erpoa, none is made."""
+    if not path.parent.parent.is_dir():
+        return
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError:
+        return

@@ -115,7 +115,7 @@ def _scalar(text: str, path: Path, document: Document, inputs: Inputs, notes: No
             "E0207",
             at,
             "a secret has no place here",
-            "secret() is for `config:` of a system, for `key:` and for channels; everything else is shown in plans.",
+            "secret() is for `config:` of a system, for `key:`, for `state:` and for channels; everything else is shown in plans.",
         )
         return text
     return value
@@ -125,7 +125,7 @@ def _may_hold_secret(kind: str, path: Path) -> bool:
     match kind, path:
         case "systems", ("systems", _, "config", *_):
             return True
-        case "project", ("key",) | ("channels", *_):
+        case "project", ("key",) | ("channels", *_) | ("environments", _, "state"):
             return True
         case _:
             return False

@@ -13,6 +13,7 @@ from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.document import Document, judge, render
 from erpoa_cli.project.functions import Inputs, scalar
+from erpoa_cli.project.locate import PROJECT_FILE, Found
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
 from erpoa_cli.project.scope import Scope
@@ -145,6 +146,15 @@ def _chain(node: Node, root: Path, getenv: Callable[[str], str | None]) -> Secre
             case _:
                 pass  # the schema says so
     return SecretChain(tuple(places) or ("env",), getenv)
+
+
+def secret_chain(found: Found, getenv: Callable[[str], str | None]) -> SecretChain:
+    """Where the project of *found* looks its secrets up."""
+    from erpoa_cli.project.parse import parse  # noqa: PLC0415 - PyYAML costs 0.1 s; most callers have it read
+
+    content = found.contents.get(PROJECT_FILE, b"")
+    parsed = parse(content.decode("utf-8-sig", errors="replace"))
+    return _chain(Node(parsed.data, parsed.mark, PROJECT_FILE).child("secrets"), found.root, getenv)
 
 
 def _home(name: str, getenv: Callable[[str], str | None]) -> Path:

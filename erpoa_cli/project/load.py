@@ -12,11 +12,12 @@ from erpoa_cli.project.build import Build
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.document import judge, read_documents, render
 from erpoa_cli.project.header import read_header
-from erpoa_cli.project.locate import PROJECT_FILE, find_files
+from erpoa_cli.project.locate import PROJECT_FILE, Found, find_files
 from erpoa_cli.project.model import Models
 from erpoa_cli.project.notes import Notes
 from erpoa_cli.project.scope import Scope, blind_folders
 from erpoa_cli.project.semantics import check
+from erpoa_cli.project.unread import warn_unread
 
 Getenv = Callable[[str], str | None]
 
@@ -44,22 +45,27 @@ def load_findings(
     variables: Mapping[str, str] | None = None,
     *,
     getenv: Getenv = os.environ.get,
+    found: Found | None = None,
 ) -> tuple[Project | None, list[Diagnostic]]:
-    """The project and everything found on the way, in the order of files and lines.
+    """The project and everything found on the way, in the order of files and lines. *found*: its files, where
+    they were read already.
 
     The project is None when a finding is an error.
     """
     variables = dict(variables or {})
-    notes = Notes()
-    root = root.resolve()
-    found = find_files(root, notes)
-    cache = Cache.of(root)
+    found = found or find_files(root)
+    notes = Notes(list(found.findings))
+    cache = Cache.of(found.root)
     documents = read_documents(found, notes, cache)
-    header = read_header(documents.get(PROJECT_FILE), root, environment, variables, getenv, notes, cache)
+    header = read_header(
+        documents.get(PROJECT_FILE), found.root, environment, variables, getenv, notes, cache
+    )
     for document in documents.values():
         if document.kind != "project":
             render(document, header.inputs, notes)
             judge(document, notes, cache)
+    for document in documents.values():
+        warn_unread(document, notes)
     scope = Scope(notes, owner=header.owner, blind=blind_folders(notes))
     models = Models(header.inputs, cache, scope)
     project = Build(header, documents, found, models, scope).run()

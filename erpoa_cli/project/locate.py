@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
@@ -49,19 +50,27 @@ def find_root(start: Path) -> Path:
 
 @dataclass(slots=True)
 class Found:
-    """The files of a project, as paths relative to the root with forward slashes, sorted."""
+    """The files of a project, as paths relative to the root (absolute, resolved) with forward slashes, in order;
+    `findings` tell what cannot be read."""
 
     root: Path
     contents: dict[str, bytes] = field(default_factory=dict)
+    findings: list[Diagnostic] = field(default_factory=list)
 
     def under(self, folder: str, suffix: str) -> list[str]:
         """The files of *folder* with *suffix*, in order."""
         return [name for name in self.contents if name.startswith(f"{folder}/") and name.endswith(suffix)]
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every file, by name."""
+        return {name: sha256(content).hexdigest() for name, content in self.contents.items()}
 
-def find_files(root: Path, notes: Notes) -> Found:
-    """Read every file of the project at *root* (absolute, resolved). What cannot be read is noted."""
-    found = Found(root)
+
+def find_files(root: Path) -> Found:
+    """Read every file of the project at *root*."""
+    notes = Notes()
+    root = root.resolve()
+    found = Found(root, findings=notes.items)
     names = [PROJECT_FILE]
     for folder, suffixes in FOLDERS.items():
         names += sorted(_listed(root, folder, suffixes, notes))

@@ -57,6 +57,10 @@ class Notes:
     items: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
+    _known: set[Diagnostic] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._known.update(self.items)
 
     def error(self, code: str, at: Location, summary: str, remedy: str, detail: str = "") -> None:
         self._add(Diagnostic(code, summary, detail, remedy, at))
@@ -65,7 +69,8 @@ class Notes:
         self._add(Diagnostic(code, summary, detail, remedy, at, severity=Severity.WARNING))
 
     def _add(self, found: Diagnostic) -> None:
-        if found not in self.items:
+        if found not in self._known:
+            self._known.add(found)
             self.items.append(found)
 
     @property

@@ -69,6 +69,7 @@ class SqlSession(Writable):
     """A session with a database that has transactions."""
 
     driver_errors: ClassVar[tuple[type[Exception], ...]]  # what the driver raises
+    placeholder: ClassVar[str] = "?"  # of a parameter in a statement
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None: ...
@@ -102,7 +103,9 @@ class SqlSession(Writable):
         )
 
     def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
-        if batch.ledger and not self.has_ledger():
+        with self.guarded():
+            ready = not batch.ledger or self.has_ledger()
+        if not ready:
             with self.transaction():
                 self.execute(self.ledger_ddl())
         with self.transaction():
@@ -115,14 +118,16 @@ class SqlSession(Writable):
         with self.guarded():
             if not self.has_ledger():
                 return False
-            sql = f"SELECT 1 FROM {self.quote(LEDGER)} WHERE run_id = ? AND batch = ?"
+            hole = self.placeholder
+            sql = f"SELECT 1 FROM {self.quote(LEDGER)} WHERE run_id = {hole} AND batch = {hole}"
             return bool(self.rows(sql, (run, number)))
 
     @abstractmethod
     def has_ledger(self) -> bool: ...
 
     def enter_ledger(self, batch: WriteBatch) -> None:
-        sql = f"INSERT INTO {self.quote(LEDGER)} (run_id, batch, effects_digest) VALUES (?, ?, ?)"
+        holes = ", ".join([self.placeholder] * 3)
+        sql = f"INSERT INTO {self.quote(LEDGER)} (run_id, batch, effects_digest) VALUES ({holes})"
         try:
             self.execute(sql, (batch.run, batch.number, batch.effects_digest))
         except self.driver_errors as error:

@@ -19,7 +19,8 @@ child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(child, 0)
 seconds = time.perf_counter() - start
 with open(sys.argv[1], "w") as file:
-    file.write(f"{os.waitstatus_to_exitcode(status)} {seconds} {usage.ru_maxrss}")
+    worked = usage.ru_utime + usage.ru_stime
+    file.write(f"{os.waitstatus_to_exitcode(status)} {seconds} {usage.ru_maxrss} {worked}")
 """
 ERPOA = str(Path(sys.executable).with_name("erpoa"))
 
@@ -27,7 +28,7 @@ ERPOA = str(Path(sys.executable).with_name("erpoa"))
 @dataclass(frozen=True, slots=True)
 class Spent:
     """One measurement: seconds of the clock, the largest resident set (MB) where a process of its own ran, and
-    seconds of all processors where it ran in this one."""
+    seconds of all processors."""
 
     seconds: float
     megabytes: float | None = None
@@ -96,12 +97,12 @@ def process(
             cwd=directory, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=True,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
-    code, seconds, kilobytes = spent.read_text().split()
+    code, seconds, kilobytes, worked = spent.read_text().split()
     if int(code) not in exits:
         raise RuntimeError(f"{' '.join(arguments)} ended with {code}:\n{told.read_text(errors='replace')}")
     told.unlink()
     spent.unlink()
-    return Spent(float(seconds), int(kilobytes) / 1024)
+    return Spent(float(seconds), int(kilobytes) / 1024, float(worked))
 
 
 def process_output(arguments: Sequence[str], directory: Path) -> str:

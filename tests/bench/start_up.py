@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.measure import ERPOA, Row, Section, interleaved, process
+from tests.bench.measure import ERPOA, Row, Section, Spent, interleaved, process
 
 MODELS = 500
 
@@ -71,21 +71,26 @@ def validation(times: int) -> Section:
         home = Path(place)
         project(home)
 
-        def cold() -> None:
-            shutil.rmtree(home / ".erpoa", ignore_errors=True)
-
-        def run_cold():
-            cold()
+        def validate() -> Spent:
             return process([ERPOA, "validate", "-q"], home)
 
+        def cold() -> Spent:
+            shutil.rmtree(home / ".erpoa", ignore_errors=True)
+            (home / ".erpoa").mkdir()  # where there is none, nothing is kept
+            return validate()
+
+        def changed() -> Spent:
+            with (home / "transforms/model_250.sql").open("a") as file:
+                file.write("-- changed\n")
+            return validate()
+
         spent = interleaved(
-            {"cold": run_cold, "with its content cache": lambda: process([ERPOA, "validate", "-q"], home)},
-            times,
+            {"cold": cold, "with its content cache": validate, "one model changed": changed}, times
         )
     aims = {"cold": "≤ 3 s", "with its content cache": "≤ 1 s"}
     return Section(
-        "erpoa validate: 500 models, 500 targets, 1,012 files",
+        "erpoa validate: 500 models, 500 targets, 1,512 files",
         "The whole process; every model is bound by DuckDB. dbt-core parses 500 models in 7.0 s cold and 4.1 s warm on such "
         "a machine (measured earlier, not in this run).",
-        [Row(f"erpoa validate, {name}", seconds, "", aims[name]) for name, seconds in spent.items()],
+        [Row(f"erpoa validate, {name}", seconds, "", aims.get(name, "")) for name, seconds in spent.items()],
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from erpoa_cli.connectors.sqlite.session import SqliteSession
-from erpoa_cli.state import control
+from erpoa_cli.state import sqlite
 from erpoa_cli.state.journal import Journal
 
 
@@ -48,7 +48,7 @@ def install(points: Points) -> None:
         setattr(SqliteSession, method, points.around(f"target {method}", getattr(SqliteSession, method)))
     for method in ("replace", "unlink"):  # archived plans and base images take their place by renaming
         setattr(Path, method, points.around(f"file {method}", getattr(Path, method)))
-    control._connect = _counted(points)  # type: ignore[assignment]
+    sqlite._connect = _counted(points)  # type: ignore[assignment]
 
 
 def _counted(points: Points) -> Callable[[str], sqlite3.Connection]:

@@ -10,7 +10,7 @@ import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.gate import gate
+from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.project import load
 from erpoa_cli.state import PlanFile
 from tests.faults.program import Ended, Forks

@@ -105,9 +105,13 @@ def wrong_directions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         "sdk.other": ["erpoa_cli.sdk.one"],
         "engine.apply": [],
         "engine.resume": [],
-        "engine.write": [],
+        "engine.writing.write": [],
         "engine.plan": ["erpoa_cli.engine.between"],
-        "engine.between": ["erpoa_cli.engine.apply", "erpoa_cli.engine.resume", "erpoa_cli.engine.write"],
+        "engine.between": [
+            "erpoa_cli.engine.apply",
+            "erpoa_cli.engine.resume",
+            "erpoa_cli.engine.writing.write",
+        ],
     }
     return lint(broken_copy(tmp_path_factory.mktemp("directions"), offences))
 
@@ -143,7 +147,7 @@ def test_cycles_are_refused(wrong_directions: dict[str, str]):
     assert "No cycles are allowed in erpoa_cli.sdk." in wrong_directions["no cycles between siblings"]
 
 
-@pytest.mark.parametrize("applying", ["apply", "resume", "write"])
+@pytest.mark.parametrize("applying", ["apply", "resume", "writing"])
 def test_planning_does_not_reach_applying_by_a_detour(applying: str, wrong_directions: dict[str, str]):
     said = wrong_directions["planning never reaches applying"]
     assert f"erpoa_cli.engine.plan is not allowed to import erpoa_cli.engine.{applying}:" in said

@@ -79,4 +79,11 @@ CODES: tuple[Code, ...] = (
         "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from.",
         "Commit the files that `git status` names, or plan in another environment.",
     ),
+    Code(
+        "E0620",
+        "sensitive values are not shown like this",
+        "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "
+        "owner can read, for a reason, and after a record of it is in the audit trail. Values of class `secret` are never shown.",
+        'Write `erpoa show FILE --reveal TARGET.FIELD --reason "…"`; with -o FILE where there is no terminal.',
+    ),
 )

@@ -285,4 +285,10 @@ CODES: tuple[Code, ...] = (
         "Only *.yml is read; a *.yaml file lies there without effect.",
         "Rename it.",
     ),
+    Code(
+        "W0103",
+        "a key without effect",
+        "The format knows the key, and this version does not act on it, or not in this place. A guard among them brakes nothing.",
+        "Leave it out, and do what the message says instead.",
+    ),
 )

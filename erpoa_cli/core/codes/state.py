@@ -44,6 +44,38 @@ CODES: tuple[Code, ...] = (
         "Use the key they were sealed with. Without it they are lost: forget the target's state and plan again.",
     ),
     Code(
+        "E0515",
+        "the driver of shared state is missing",
+        "State on PostgreSQL is reached with psycopg, which is installed only where it is asked for.",
+        "`pip install 'erpoa[postgres]'`.",
+    ),
+    Code(
+        "E0516",
+        "the state's server cannot be reached",
+        "The PostgreSQL server of `state:` did not answer, or the connection was cut. What was committed is kept, "
+        "what was not is undone; nothing was written to a system without being announced in the state first.",
+        "When the server answers again, run the command again; `erpoa resume` continues a run that was under way.",
+    ),
+    Code(
+        "E0517",
+        "the state's server refuses",
+        "The role of the URL may not log in, the database is not there, or a right is missing.",
+        "docs/state.md lists the rights that planning and applying need; `erpoa doctor` shows which ones are missing.",
+    ),
+    Code(
+        "E0518",
+        "the shared state belongs to another project",
+        "A schema holds the state of one project, that of the name it was first used under.",
+        "Give each project a schema of its own with `?schema=NAME` in the URL. After renaming a project: "
+        "`erpoa state migrate --renamed-from OLD`.",
+    ),
+    Code(
+        "E0519",
+        "the state cannot be restored",
+        "The file is no copy of a state, has none of this environment, or there is a state that would be overwritten.",
+        "Restore into an empty state: another environment, another schema, or another project directory.",
+    ),
+    Code(
         "E0520",
         "locked by another run",
         "Another process applies or edits the state of this environment. The message names it.",
@@ -70,8 +102,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0524",
         "the archive lacks a file",
-        "Applied plans are kept in .erpoa/archive; what runs did cannot be told without them.",
-        "Restore .erpoa/archive from a backup.",
+        "Applied plans are kept in .erpoa/archive, or in the shared state; what runs did cannot be told without them.",
+        "Restore the state from a backup.",
     ),
     Code(
         "E0525",
@@ -93,8 +125,16 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E0528",
-        "shared state is not supported",
-        "This version keeps state in .erpoa of the project directory only.",
-        "Remove `state:` of the environment in erpoa.yml.",
+        "the URL of the state cannot be used",
+        "`state:` is `postgresql://USER@HOST:PORT/DATABASE?schema=NAME`. A password is accepted from a secret only, and a "
+        "server that is not on this machine is reached with sslmode=verify-full only.",
+        "Correct `state:` of the environment in erpoa.yml; docs/state.md has examples.",
+    ),
+    Code(
+        "E0529",
+        "the state moved under its lock",
+        "Lineage or serial are not what this process left behind, though nobody took its lock: the store was put back to "
+        "an older copy, or something wrote past the lock.",
+        "Find out what did so before anything else is applied; then run `erpoa resume`.",
     ),
 )

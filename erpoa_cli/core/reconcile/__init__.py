@@ -9,5 +9,5 @@
     rows       situations and actions of rows → `diff."T"`
     order      waves, pending references that lead nowhere
 
-Everything here is text in, text out; `engine.diff` runs it in DuckDB.
+Everything here is text in, text out; `engine.changes.diff` runs it in DuckDB.
 """

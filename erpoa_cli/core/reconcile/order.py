@@ -1,6 +1,6 @@
 """Order over the noteworthy rows: pending values that nothing gives, second steps, waves.
 
-The statements change `diff."T"` in place; `engine.diff` runs them over all targets.
+The statements change `diff."T"` in place; `engine.changes.diff` runs them over all targets.
 """
 
 from __future__ import annotations

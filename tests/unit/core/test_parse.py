@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from erpoa_cli.core.parse import broken, value
 from erpoa_cli.core.schema import Field, parse_type
-from erpoa_cli.engine.load import TROUBLE, parsing
+from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
 
 BAD = object()
