@@ -48,7 +48,9 @@ def test_rights_to_write_where_nothing_is_written(server, config):
 
 def test_rights_that_writing_needs(server, config):
     role, database = f"{config['user']}_less", config["database"]
-    server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'", f'GRANT USAGE ON SCHEMA "{config["schema"]}" TO {role}')
+    server.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'x'", f'GRANT USAGE ON SCHEMA "{config["schema"]}" TO {role}'
+    )
     less = {**config, "user": role, "password": Secret("x")}
     try:
         server.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
@@ -64,12 +66,16 @@ def test_rights_that_writing_needs(server, config):
         (missing,) = problems({**less, "schema": "no_such_schema"})
         assert "search path" in missing
     finally:
-        server.execute(f"GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+        server.execute(
+            f"GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", f"DROP OWNED BY {role}", f"DROP ROLE {role}"
+        )
 
 
 def test_a_database_that_is_not_unicode(server, config):
     name = f"erpoa_test_{secrets.token_hex(4)}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C' OWNER {config['user']}")
+    server.execute(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C' OWNER {config['user']}"
+    )
     try:
         with psycopg.connect(make_conninfo(server.admin, dbname=name), autocommit=True) as db:
             db.execute(f"CREATE SCHEMA s AUTHORIZATION {config['user']}")

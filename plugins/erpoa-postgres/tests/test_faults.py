@@ -50,7 +50,13 @@ def admin(cluster, *statements):
 
 @pytest.fixture
 def session(cluster):
-    config = {"host": "127.0.0.1", "port": cluster.port, "database": "work", "user": "worker", "password": Secret("w")}
+    config = {
+        "host": "127.0.0.1",
+        "port": cluster.port,
+        "database": "work",
+        "user": "worker",
+        "password": Secret("w"),
+    }
     found = PostgresConnector().open(config)
     found.execute(TABLE)
     found.execute("DROP TABLE IF EXISTS erpoa_ledger")
@@ -101,7 +107,9 @@ def until(condition):
 
 
 def waiting(cluster):
-    return admin(cluster, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'worker'")
+    return admin(
+        cluster, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'worker'"
+    )
 
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'"
@@ -131,7 +139,9 @@ def test_a_connection_lost_in_a_batch_leaves_nothing(cluster, session):
 
 
 @pytest.mark.parametrize("ledger", [True, False])
-def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anything_else(cluster, session, ledger):
+def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anything_else(
+    cluster, session, ledger
+):
     """Else it would still write what is planned again meanwhile."""
     with psycopg.connect(work(cluster)) as other:
         other.execute("SELECT FROM thing FOR UPDATE")

@@ -41,7 +41,9 @@ class Authority:
 
     def sign(self, name: str, *addresses: str) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(a)) for a in addresses] or [x509.DNSName(name)])
+        names = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses] or [x509.DNSName(name)]
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate, secret = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         certificate.write_bytes(self._signed(subject, key, names).public_bytes(serialization.Encoding.PEM))
@@ -79,7 +81,9 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield Served(cluster, ours, theirs)
 
 
-def serve(served: Served, certificate: Path, key: Path, hba: str = "hostssl all all 127.0.0.1/32 scram-sha-256") -> None:
+def serve(
+    served: Served, certificate: Path, key: Path, hba: str = "hostssl all all 127.0.0.1/32 scram-sha-256"
+) -> None:
     data = served.cluster.data
     for source, name in ((certificate, "server.crt"), (key, "server.key"), (served.ours.file, "root.crt")):
         (data / name).write_bytes(source.read_bytes())
@@ -103,7 +107,9 @@ def test_a_certificate_that_is_good_and_names_the_host(served):
     serve(served, *served.ours.sign("good", "127.0.0.1"))
     session = PostgresConnector().open(config(served, ca_file=str(served.ours.file)))
     try:
-        assert session.rows("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [(True, "TLSv1.3")]
+        assert session.rows("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [
+            (True, "TLSv1.3")
+        ]
         query = "SELECT count(*) AS n FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'worker' AND s.ssl"
         reading = session.read(ReadRequest(object="", query=query, fields=(Field("n", INTEGER),)))
         assert [b.to_pylist() for b in reading] == [[{"n": 2}]], "the reading driver speaks TLS too"
@@ -182,7 +188,11 @@ def no_libpq_environment(monkeypatch):
         ("/var/run/postgresql", {}, "prefer"),
         ("db.example.com", {"plaintext": {"reason": "old server", "until": "2999-01-01"}}, "prefer"),
         # an exception never weakens what can be verified
-        ("db.example.com", {"ca_file": "/ca.pem", "plaintext": {"reason": "x", "until": "2999-01-01"}}, "verify-full"),
+        (
+            "db.example.com",
+            {"ca_file": "/ca.pem", "plaintext": {"reason": "x", "until": "2999-01-01"}},
+            "verify-full",
+        ),
     ],
 )
 def test_what_is_verified(no_libpq_environment, tmp_path, monkeypatch, host, more, sslmode):
@@ -201,8 +211,17 @@ def test_what_is_verified(no_libpq_environment, tmp_path, monkeypatch, host, mor
 def test_an_exception_ends(tmp_path):
     for until in ("2020-01-01", (_NOW.date() - dt.timedelta(days=1)).isoformat()):
         with pytest.raises(Fatal, match="ended"):
-            Place.of({"host": "db", "database": "d", "user": "u", "plaintext": {"reason": "x", "until": until}})
-    Place.of({"host": "db", "database": "d", "user": "u", "plaintext": {"reason": "x", "until": _NOW.date().isoformat()}})
+            Place.of(
+                {"host": "db", "database": "d", "user": "u", "plaintext": {"reason": "x", "until": until}}
+            )
+    Place.of(
+        {
+            "host": "db",
+            "database": "d",
+            "user": "u",
+            "plaintext": {"reason": "x", "until": _NOW.date().isoformat()},
+        }
+    )
 
 
 def test_this_machine():
@@ -217,8 +236,16 @@ def test_the_password_is_in_no_rendering():
 
 
 def test_places_are_told_apart():
-    base = {"host": "DB.example.com", "database": "d", "user": "u", "plaintext": {"reason": "x", "until": "2999-01-01"}}
+    base = {
+        "host": "DB.example.com",
+        "database": "d",
+        "user": "u",
+        "plaintext": {"reason": "x", "until": "2999-01-01"},
+    }
     same = Place.of(base).identity
-    assert Place.of({**base, "host": "db.example.com", "user": "other", "password": Secret("x")}).identity == same
+    assert (
+        Place.of({**base, "host": "db.example.com", "user": "other", "password": Secret("x")}).identity
+        == same
+    )
     for other in ({"host": "db2"}, {"port": 5433}, {"database": "e"}, {"schema": "s"}):
         assert Place.of({**base, **other}).identity != same

@@ -247,11 +247,14 @@ def test_what_a_row_holds_now_is_never_taken_for_what_it_held(
     column = native
     if native == "ci_text":
         server.execute(
-            "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)", config=config
+            "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+            config=config,
         )
         column = "text COLLATE ci"
     server.execute(
-        f"CREATE TABLE t (id int PRIMARY KEY, v {column})", f"INSERT INTO t VALUES (1, '{stored}')", config=config
+        f"CREATE TABLE t (id int PRIMARY KEY, v {column})",
+        f"INSERT INTO t VALUES (1, '{stored}')",
+        config=config,
     )
     writer = Writer(session, "t", id="integer", v=type_)
     answers = writer.update([{"id": 1}], [{"v": None}], [{"v": was}])
@@ -269,11 +272,17 @@ def test_what_a_row_holds_now_is_never_taken_for_what_it_held(
         ("varchar(10)", "2024-02-29", "date", date(2024, 2, 29)),
     ],
 )
-def test_another_spelling_of_the_same_value_is_as_planned(server, config, session, native, stored, type_, was):
+def test_another_spelling_of_the_same_value_is_as_planned(
+    server, config, session, native, stored, type_, was
+):
     server.execute(
-        f"CREATE TABLE t (id int PRIMARY KEY, v {native})", f"INSERT INTO t VALUES (1, '{stored}')", config=config
+        f"CREATE TABLE t (id int PRIMARY KEY, v {native})",
+        f"INSERT INTO t VALUES (1, '{stored}')",
+        config=config,
     )
-    assert outcomes(Writer(session, "t", id="integer", v=type_).delete([{"id": 1}], [{"v": was}])) == ["applied"]
+    assert outcomes(Writer(session, "t", id="integer", v=type_).delete([{"id": 1}], [{"v": was}])) == [
+        "applied"
+    ]
 
 
 @pytest.mark.parametrize("native", ["text COLLATE ci", "citext", "char(5)", "varchar(9)", "uuid", "text"])

@@ -13,7 +13,9 @@ from erpoa_postgres import PostgresConnector
 from erpoa_cli.sdk.errors import ContractBroken, Denied, Transient
 from tests.unit.connectors.asking import Writer, outcomes
 
-THING = "CREATE TABLE thing (id int PRIMARY KEY, code text UNIQUE, qty int CHECK (qty >= 0), name text NOT NULL)"
+THING = (
+    "CREATE TABLE thing (id int PRIMARY KEY, code text UNIQUE, qty int CHECK (qty >= 0), name text NOT NULL)"
+)
 TYPES = {"id": "integer", "code": "string", "qty": "integer", "name": "string"}
 
 
@@ -32,14 +34,25 @@ def test_each_refusal_has_its_class_its_sqlstate_and_no_value(server, config, se
         [row(2), row(3, "taken-secret"), row(4, qty=-1), row(5, name=None), row(6), row(6, "again")]
     )
     assert outcomes(answers) == ["applied", "rejected", "rejected", "rejected", "applied", "rejected"]
-    assert [a["error_class"] for a in answers] == [None, "duplicate", "rejected", "rejected", None, "duplicate"]
+    assert [a["error_class"] for a in answers] == [
+        None,
+        "duplicate",
+        "rejected",
+        "rejected",
+        None,
+        "duplicate",
+    ]
     words = [a["error"] for a in answers]
     assert "thing_code_key" in words[1] and "SQLSTATE 23505" in words[1]
     assert "thing_qty_check" in words[2] and "SQLSTATE 23514" in words[2]
     assert "SQLSTATE 23502" in words[3]
     assert "secret" not in "".join(filter(None, words))
     answers = Writer(session, "line", id="integer", thing="integer", note="string").create(
-        [{"id": 1, "thing": 2, "note": "a"}, {"id": 2, "thing": 99, "note": "b"}, {"id": 3, "thing": 2, "note": "toolong"}]
+        [
+            {"id": 1, "thing": 2, "note": "a"},
+            {"id": 2, "thing": 99, "note": "b"},
+            {"id": 3, "thing": 2, "note": "toolong"},
+        ]
     )
     assert [a["error_class"] for a in answers] == [None, "master_missing", "rejected"]
     # the other way round nothing is missing: the row is still needed
@@ -51,7 +64,9 @@ def test_each_refusal_has_its_class_its_sqlstate_and_no_value(server, config, se
 def test_many_bad_rows_among_many_good_ones(server, config, session):
     server.execute(THING, config=config)
     bad = set(range(0, 3000, 7))
-    answers = Writer(session, "thing", **TYPES).create([row(i, qty=-1 if i in bad else 1) for i in range(3000)])
+    answers = Writer(session, "thing", **TYPES).create(
+        [row(i, qty=-1 if i in bad else 1) for i in range(3000)]
+    )
     assert {a["ordinal"] for a in answers if a["outcome"] == "rejected"} == bad
     assert server.execute("SELECT count(*), count(*) FILTER (WHERE qty < 0) FROM thing", config=config) == [
         (3000 - len(bad), 0)
@@ -69,7 +84,9 @@ def test_many_bad_rows_among_many_good_ones(server, config, session):
     ],
 )
 def test_identifiers_the_database_gives_are_matched_to_their_rows(server, config, session, id_):
-    server.execute(f"CREATE TABLE made ({id_}, name text, amount numeric(9,2), at timestamptz, f float8)", config=config)
+    server.execute(
+        f"CREATE TABLE made ({id_}, name text, amount numeric(9,2), at timestamptz, f float8)", config=config
+    )
     if "text" in id_:
         server.execute(
             "CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS "
@@ -96,7 +113,9 @@ def test_identifiers_are_found_though_a_trigger_changes_what_was_written(server,
         "CREATE TRIGGER up BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION up()",
         config=config,
     )
-    answers = Writer(session, "made", id="integer", name="string").create([{"name": n} for n in ("b", "drop", "a")])
+    answers = Writer(session, "made", id="integer", name="string").create(
+        [{"name": n} for n in ("b", "drop", "a")]
+    )
     assert outcomes(answers) == ["applied", "rejected", "applied"]
     assert "ignored" in answers[1]["error"]
     found = dict(server.execute("SELECT id, name FROM made", config=config))
@@ -104,7 +123,9 @@ def test_identifiers_are_found_though_a_trigger_changes_what_was_written(server,
 
 
 def test_rows_without_values_are_created_from_defaults(server, config, session):
-    server.execute("CREATE TABLE made (id serial PRIMARY KEY, name text DEFAULT 'd', n int DEFAULT 7)", config=config)
+    server.execute(
+        "CREATE TABLE made (id serial PRIMARY KEY, name text DEFAULT 'd', n int DEFAULT 7)", config=config
+    )
     answers = Writer(session, "made", id="integer", name="string").create([{"name": "a"}, {"name": None}])
     assert server.execute("SELECT id, name, n FROM made ORDER BY id", config=config) == [
         (answers[0]["id.id"], "a", 7), (answers[1]["id.id"], None, 7)
@@ -145,7 +166,11 @@ def test_a_tree_in_one_batch(server, config, session):
 
 
 def test_an_identifier_that_is_not_unique_is_not_guessed(server, config, session):
-    server.execute("CREATE TABLE loose (id int, v text)", "INSERT INTO loose VALUES (1, 'a'), (1, 'b'), (2, 'c')", config=config)
+    server.execute(
+        "CREATE TABLE loose (id int, v text)",
+        "INSERT INTO loose VALUES (1, 'a'), (1, 'b'), (2, 'c')",
+        config=config,
+    )
     writer = Writer(session, "loose", id="integer", v="string")
     answers = writer.update([{"id": 1}, {"id": 2}], [{"v": "x"}, {"v": "y"}])
     assert outcomes(answers) == ["rejected", "applied"]
@@ -156,7 +181,9 @@ def test_an_identifier_that_is_not_unique_is_not_guessed(server, config, session
 def test_keys_of_several_columns_and_odd_names(server, config, session):
     name = 'odd "name" %s 名; DROP'
     quoted = '"' + name.replace('"', '""') + '"'
-    server.execute(f"CREATE TABLE {quoted} (a int, {quoted} text, v int, PRIMARY KEY (a, {quoted}))", config=config)
+    server.execute(
+        f"CREATE TABLE {quoted} (a int, {quoted} text, v int, PRIMARY KEY (a, {quoted}))", config=config
+    )
     writer = Writer(session, name, ("a", name), **{"a": "integer", name: "string", "v": "integer"})
     keys = [{"a": 1, name: "x"}, {"a": 1, name: "y"}, {"a": 2, name: "x"}]
     assert outcomes(writer.create([{**k, "v": 0} for k in keys], unless=(("a", name),))) == ["applied"] * 3
@@ -178,7 +205,9 @@ def test_views_partitions_and_generated_columns(server, config, session):
     assert outcomes(answers) == ["applied", "rejected"], "the view does not show 7"
     with pytest.raises(ContractBroken):
         Writer(session, "p", ("id", "y"), **types).create([{"id": 5, "y": 1, "twice": 2}])
-    assert [i.address for i in session.objects() if "." not in i.address] == ["p", "v"], "no partitions, no ledger"
+    assert [i.address for i in session.objects() if "." not in i.address] == ["p", "v"], (
+        "no partitions, no ledger"
+    )
 
 
 def test_no_rights_is_no_rejected_row(server, config, session):
@@ -225,9 +254,12 @@ def test_two_that_create_the_same_key(server, config, session, unique):
     rows = [{"code": f"K{i}", "v": "x"} for i in range(300)]
     told: list[list[str]] = []
     writers = [Writer(s, "keyed", ("code",), **types) for s in (session, other)]
-    server.execute("CREATE TABLE erpoa_ledger (run_id text, batch bigint, effects_digest text)", config=config)
+    server.execute(
+        "CREATE TABLE erpoa_ledger (run_id text, batch bigint, effects_digest text)", config=config
+    )
     threads = [
-        threading.Thread(target=lambda w=w: told.append(outcomes(w.create(rows, unless=(("code",),))))) for w in writers
+        threading.Thread(target=lambda w=w: told.append(outcomes(w.create(rows, unless=(("code",),)))))
+        for w in writers
     ]
     for thread in threads:
         thread.start()
@@ -246,7 +278,9 @@ def test_a_lock_that_is_not_given_is_transient(server, config):
             other.execute(f'SELECT FROM "{config["schema"]}".thing WHERE id = 1 FOR UPDATE')
             with pytest.raises(Transient, match="55P03"):
                 Writer(session, "thing", **TYPES).update([{"id": 1}], [{"name": "ours"}])
-        assert outcomes(Writer(session, "thing", **TYPES).update([{"id": 1}], [{"name": "ours"}])) == ["applied"]
+        assert outcomes(Writer(session, "thing", **TYPES).update([{"id": 1}], [{"name": "ours"}])) == [
+            "applied"
+        ]
     finally:
         session.close()
 
@@ -260,7 +294,9 @@ def test_a_large_batch_is_told_row_by_row(server, config, session):
 
 def _until_waiting(server) -> None:
     for _ in range(200):
-        if server.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+        if server.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
             return
         time.sleep(0.05)
     raise AssertionError("nobody waits for a lock")

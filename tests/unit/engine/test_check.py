@@ -275,8 +275,10 @@ def test_a_broken_plugin_is_named_and_hurts_nobody_else(monkeypatch: pytest.Monk
 def test_a_connector_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch):
     from importlib.metadata import EntryPoint
 
-    sqlite = EntryPoint("sqlite", "erpoa_cli.connectors.sqlite:SqliteConnector", connect.GROUP)
-    broken = EntryPoint("broken", "no_such_module:X", connect.GROUP)
+    from erpoa_cli.engine.installed import GROUP
+
+    sqlite = EntryPoint("sqlite", "erpoa_cli.connectors.sqlite:SqliteConnector", GROUP)
+    broken = EntryPoint("broken", "no_such_module:X", GROUP)
     monkeypatch.setattr(connect, "entry_points", lambda group: [sqlite, broken])
     found = connect.discovered.__wrapped__()
     assert found.connectors["sqlite"].name == "sqlite"
