@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from erpoa_cli import __version__
@@ -22,6 +23,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import closure, extras, layout, referring, shape
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
+from erpoa_cli.engine.changes.base import recall, remember
 from erpoa_cli.engine.changes.diff import Differ, Task
 from erpoa_cli.engine.changes.freeze import freeze
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
@@ -141,21 +143,15 @@ def build(p: Planning) -> None:
     p.errored = p.errored or any(p.bound.targets[n].from_ in p.built.blocked for n in p.names)
 
 
-def remember(p: Planning) -> None:
-    """What was last applied, with everything runs have done since."""
-    for name, columns in p.layouts.items():
-        p.staging.make("base", name, p.state.base(columns, p.sealer), "SELECT * FROM incoming")
-        gone = p.state.generations(columns, p.sealer)
-        p.staging.make("diff", f"{name}/gone", gone, "SELECT * FROM incoming")
-        for sibling in p.shapes[name].siblings:
-            if sibling not in p.names:
-                own = replace(columns, target=sibling, fields={})
-                p.staging.make("base", sibling, p.state.base(own, p.sealer), "SELECT * FROM incoming")
-
-
 def compare(p: Planning) -> None:
     """The diff of every target; what is not planned or must wait is taken out."""
-    p.differ = Differ([_task(p, name) for name in p.names], p.staging.execute, p.staging.scalar)
+    p.differ = Differ(
+        [_task(p, name) for name in p.names],
+        p.staging.execute,
+        p.staging.scalar,
+        recall=partial(recall, p),
+        compact=p.staging.compact,
+    )
     p.differ.compare()
     _count_foreign(p)
     earlier: list[Shape] = []

@@ -26,8 +26,10 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.described import declared_type
 
+_CATALOG = "staging"
 SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
+SLICE = 1 << 18  # rows of one relation that stand uncompressed at most, about
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
     "SET Calendar = 'gregorian'",
@@ -96,8 +98,11 @@ class Staging:
     ) -> None:
         self._spill = _private_directory(root / ".erpoa" / "tmp") if root else None
         self._db = duckdb.connect(":memory:")
+        self._db.execute(f"ATTACH ':memory:' AS {_CATALOG} (COMPRESS)")
+        self._db.execute(f"USE {_CATALOG}")
         self._lock = threading.Lock()
         self._late = threading.Event()
+        self._large = False
         self.locked = False
         self.as_of = as_of
         for statement in _SETTINGS:
@@ -133,8 +138,7 @@ class Staging:
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """The rows of one query, as a stream; independent of what is executed meanwhile."""
-        with self._lock:
-            cursor = self._db.cursor()
+        cursor = self._cursor()
         with self._told():
             return cursor.execute(sql).to_arrow_reader(_BATCH)
 
@@ -181,12 +185,20 @@ class Staging:
         self.execute(f"CREATE OR REPLACE TABLE {relation(schema, name)} ({columns})")
 
     def insert(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
-        """Append to a relation what *select* makes of *reader* (Arrow data, named `incoming`). Thread-safe."""
-        self._fed(f"INSERT INTO {relation(schema, name)} BY NAME {select}", {"incoming": reader})
+        """Append to a relation what *select* makes of *reader* (Arrow data, named `incoming`): row by row, for it
+        is given in slices. Thread-safe."""
+        into = f"INSERT INTO {relation(schema, name)} BY NAME {select}"
+        for number, part in enumerate(_slices(reader)):
+            if number:
+                self._large = True
+                self.compact()
+            self._fed(into, {"incoming": part})
 
-    def make(self, schema: str, name: str, reader: Any, select: str) -> None:
-        """Create a relation as what *select* makes of *reader* (Arrow data, named `incoming`). Thread-safe."""
-        self._fed(f"CREATE OR REPLACE TABLE {relation(schema, name)} AS {select}", {"incoming": reader})
+    def make(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
+        """Create a relation as what *select* makes of *reader*, as `insert` does. Thread-safe."""
+        empty = pa.Table.from_batches([], reader.schema)
+        self._fed(f"CREATE OR REPLACE TABLE {relation(schema, name)} AS {select}", {"incoming": empty})
+        self.insert(schema, name, reader, select)
 
     def compare(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """The rows of a query over Arrow *tables*, by the names they are given."""
@@ -200,14 +212,27 @@ class Staging:
     @contextmanager
     def _feeding(self, tables: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own that sees *tables* as temporary views."""
-        with self._lock:
-            cursor = self._db.cursor()
+        cursor = self._cursor()
         try:
             for name, table in tables.items():
                 cursor.register(name, table)
             yield cursor
         finally:
             cursor.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            cursor = self._db.cursor()
+        cursor.execute(f"USE {_CATALOG}")
+        return cursor
+
+    def compact(self) -> None:
+        """Compress what relations hold, to about a fifth, once one of them is large.
+
+        Where rows were deleted since the last time, the row numbers (`rowid`) change: before somebody remembers
+        them, and after the last delete, it must be called once."""
+        if self._large:
+            self.execute(f"CHECKPOINT {_CATALOG}")
 
     def lock(self) -> None:
         """From now on nothing reaches out: no file, URL, ATTACH, COPY, extension or setting. Arrow data can still
@@ -263,6 +288,25 @@ class Staging:
 def relation(schema: str, name: str) -> str:
     """A relation of the staging area as SQL names it."""
     return f"{identifier(schema)}.{identifier(name)}"
+
+
+def _slices(data: Any) -> Iterator[pa.RecordBatchReader]:
+    """*data* (a table, a reader) in parts of about `SLICE` rows; at least one, which may be empty."""
+    reader = data.to_reader(max_chunksize=SLICE) if isinstance(data, pa.Table) else data
+    batches, ended = iter(reader), False
+
+    def part() -> Iterator[pa.RecordBatch]:
+        nonlocal ended
+        rows = 0
+        for batch in batches:
+            yield batch
+            rows += batch.num_rows
+            if rows >= SLICE:
+                return
+        ended = True
+
+    while not ended:
+        yield pa.RecordBatchReader.from_batches(reader.schema, part())
 
 
 def _encrypts(db: duckdb.DuckDBPyConnection) -> bool:

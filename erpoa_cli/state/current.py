@@ -60,11 +60,16 @@ class Base:
         self._images = Images(root / ".erpoa" / "base" / file_name(environment), blobs)
         self._plans: dict[str, PlanFile] = {}
 
-    def rows(self, layout: Layout, sealer: Sealer | None) -> pa.RecordBatchReader:
-        """Live rows in `layout.base_schema()`, opened."""
+    def rows(
+        self, layout: Layout, sealer: Sealer | None, only: pa.ChunkedArray | None = None
+    ) -> pa.RecordBatchReader:
+        """Live rows in `layout.base_schema()`, opened; *only* those of these numbers."""
         schema = layout.base_schema()
-        batches = (_presented(batch, layout, sealer, schema) for batch in self._wanted(layout, sealer))
-        return pa.RecordBatchReader.from_batches(schema, batches)
+        live = _live(self._wanted(layout, sealer)) if only is None or len(only) else iter(())
+        chosen = live if only is None else _only(live, only)
+        return pa.RecordBatchReader.from_batches(
+            schema, (_presented(batch, layout, sealer, schema) for batch in chosen)
+        )
 
     def generations(self, layout: Layout, sealer: Sealer | None) -> pa.Table:
         """Keys and generations of dead rows."""
@@ -171,13 +176,26 @@ def _patches(news: _News, target: str, sealer: Sealer | None) -> Rows:
         yield from patches(layout, *applied(news.plan.table("changes", target), words), sealer)
 
 
+def _live(batches: Rows) -> Rows:
+    return (batch.filter(pc.invert(batch["dead"])) for batch in batches)
+
+
+def _only(batches: Rows, numbers: pa.ChunkedArray) -> Rows:
+    """The rows of *numbers*, counted over all *batches*."""
+    first = 0
+    for batch in batches:
+        chosen = batch.filter(pc.is_in(pa.array(range(first, first + batch.num_rows)), numbers))
+        first += batch.num_rows
+        if chosen.num_rows:
+            yield chosen
+
+
 def _presented(
     batch: pa.RecordBatch, layout: Layout, sealer: Sealer | None, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Live rows of a batch at rest as planning sees them."""
-    live = batch.filter(pc.invert(batch["dead"]))
-    columns = {name: live[name] for name in live.schema.names if not name.startswith("known_")}
-    columns["known"] = _known(live, sorted(layout.fields))
+    """A batch at rest as planning sees it."""
+    columns = {name: batch[name] for name in batch.schema.names if not name.startswith("known_")}
+    columns["known"] = _known(batch, sorted(layout.fields))
     for name in layout.sealed_fields:
         for image in (f"agreed_{name}", f"seen_{name}"):
             columns[image] = without_macs(columns[image])

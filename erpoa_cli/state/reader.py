@@ -68,12 +68,16 @@ class StateReader:
         row = self._row("SELECT serial FROM environments WHERE environment = ?")
         return int(row["serial"]) if row else 0
 
-    def base(self, layout: Layout, sealer: Sealer | None = None) -> pa.RecordBatchReader:
+    def base(
+        self, layout: Layout, sealer: Sealer | None = None, *, only: pa.ChunkedArray | None = None
+    ) -> pa.RecordBatchReader:
         """The managed rows of a target, shaped as `layout.base_schema()`, sealed values opened.
 
         The last image plus whatever runs have done since. A field the image does not have is NULL and not
-        in `known` (sorted); likewise one whose stored values do not fit the type declared now."""
-        return self._base.rows(layout, sealer)
+        in `known` (sorted); likewise one whose stored values do not fit the type declared now.
+
+        The rows come in the same order every time. *only*: just those of these numbers (ascending, from 0)."""
+        return self._base.rows(layout, sealer, only)
 
     def generations(self, layout: Layout, sealer: Sealer | None = None) -> pa.Table:
         """Keys that were deleted or forgotten (`k_…`, `generation`): created anew they get `generation` + 1.

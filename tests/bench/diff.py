@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.reconcile.near import Evidence
-from erpoa_cli.core.reconcile.recognise import recognise
-from erpoa_cli.core.reconcile.rows import diff
+from erpoa_cli.core.reconcile.recognise import recognise, remembered
+from erpoa_cli.core.reconcile.rows import candidate_base, candidate_count, candidates, judged
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.target import Column, OnSourceGone, Target, TargetField
+from erpoa_cli.engine.changes.diff import CHUNK
 from erpoa_cli.engine.staging import Staging
 from tests.bench.company import TYPES, counted, theirs_sql, typed_sql
 from tests.bench.measure import interleaved, timed
@@ -48,15 +49,27 @@ def stage(staging: Staging, rows: int) -> None:
             NULL::VARCHAR AS problem_code, []::VARCHAR[] AS waiting FROM ({typed_sql(rows)})"""
     )
     staging.execute(
-        f"""CREATE TABLE base.t AS SELECT code AS k_code, id AS id_id, 1::BIGINT AS generation,
-            [{known}]::VARCHAR[] AS known, {images} FROM actual.t"""
+        f"""CREATE TABLE base.everything AS SELECT code AS k_code, id AS id_id, 1::BIGINT AS generation,
+            [{known}]::VARCHAR[] AS known, row_number() OVER () - 1 AS b_row, {images} FROM actual.t"""
     )
     staging.execute('CREATE TABLE diff."t/gone" (k_code VARCHAR, generation BIGINT)')
 
 
 def ours(staging: Staging) -> None:
-    for statement in (*recognise(shape()), *diff(shape(), Evidence(desired="", actual="", first=False))):
+    """What a plan does with D, A and all of the base, which it reads as it needs it."""
+    evidence = Evidence(desired="", actual="", first=False)
+    staging.execute(
+        f"CREATE OR REPLACE TABLE base.t AS WITH incoming AS (FROM base.everything) {remembered(shape())}"
+    )
+    for statement in (*recognise(shape()), *candidates(shape(), evidence)):
         staging.execute(statement)
+    staging.execute(
+        f"""CREATE OR REPLACE TABLE base."t/rows" AS
+            SELECT * FROM base.everything WHERE b_row IN ({candidate_base(shape())})"""
+    )
+    for first in range(0, max(staging.scalar(candidate_count(shape())), 1), CHUNK):
+        staging.execute(judged(shape(), evidence, first, first + CHUNK))
+        staging.compact()
 
 
 def by_hand(staging: Staging) -> None:
@@ -80,7 +93,7 @@ def by_hand_with_base(staging: Staging) -> None:
         f"""CREATE OR REPLACE TABLE diff.by_hand AS
             SELECT CASE WHEN a.code IS NULL THEN 'create' WHEN d.k_code IS NULL THEN 'delete' ELSE 'update' END AS action,
                 d.*, a.*, b.* FROM desired.t d FULL JOIN actual.t a ON a.code = d.k_code
-            LEFT JOIN base.t b ON b.id_id = a.id
+            LEFT JOIN base.everything b ON b.id_id = a.id
             WHERE a.code IS NULL OR d.k_code IS NULL OR {differs}"""
     )
 
@@ -114,7 +127,7 @@ def measure(rows: int, times: int) -> dict[str, object]:
         wanted = counted(rows)
         for table in ("t", "by_hand"):
             assert counts(staging, table) == wanted, (table, counts(staging, table), wanted)
-        staging.execute("TRUNCATE base.t")
+        staging.execute("TRUNCATE base.everything")
         spent |= interleaved(
             {
                 "by hand, D and A, without base": lambda: timed(lambda: by_hand(staging)),

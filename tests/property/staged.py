@@ -9,13 +9,15 @@ import duckdb
 import pyarrow as pa
 
 from erpoa_cli.core.reconcile.near import Evidence
-from erpoa_cli.core.reconcile.recognise import recognise
-from erpoa_cli.core.reconcile.rows import diff
+from erpoa_cli.core.reconcile.recognise import recognise, remembered
+from erpoa_cli.core.reconcile.rows import candidates, judged
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import INTEGER, STRING
 from erpoa_cli.sdk.arrow import arrow_type
 from tests.property.oracle import Answer, Key, World
 from tests.property.worlds import TYPES
+
+CHUNK = 7  # rows judged at once: most worlds take several
 
 
 def _nfkc(texts: Any) -> pa.Array:
@@ -79,14 +81,16 @@ def stage(connection: duckdb.DuckDBPyConnection, world: World) -> None:
     _put(connection, "actual.t", {"id": number, **types}, [dict(a) for a in world.actual])
     images = {f"{image}_{n}": types[n] for n in every for image in ("agreed", "seen")}
     _put(
-        connection, "base.t",
-        {**keys, "id_id": number, "generation": number, "known": pa.list_(text), **images},
+        connection, 'base."t/rows"',
+        {"b_row": number, **keys, "id_id": number, "generation": number, "known": pa.list_(text), **images},
         [
-            {**_key(k), "id_id": b.id, "generation": b.generation, "known": sorted(b.known),
+            {"b_row": n, **_key(k), "id_id": b.id, "generation": b.generation, "known": sorted(b.known),
              **{f"agreed_{n}": v for n, v in b.agreed.items()}, **{f"seen_{n}": v for n, v in b.seen.items()}}
-            for k, b in world.base.items()
+            for n, (k, b) in enumerate(world.base.items())
         ],
     )  # fmt: skip
+    connection.execute(f"""CREATE OR REPLACE TABLE base.t AS
+        WITH incoming AS (FROM base."t/rows") {remembered(shape(world))}""")
     _put(
         connection,
         'diff."t/gone"',
@@ -112,8 +116,11 @@ def evidence(world: World) -> Evidence:
 def answers(connection: duckdb.DuckDBPyConnection, world: World) -> list[Answer]:
     stage(connection, world)
     declared = shape(world)
-    for statement in (*recognise(declared), *diff(declared, evidence(world))):
+    for statement in (*recognise(declared), *candidates(declared, evidence(world))):
         connection.execute(statement)
+    (last,) = connection.execute('SELECT count(*) FROM diff."t/near"').fetchone() or (0,)
+    for first in range(0, max(last, 1), CHUNK):
+        connection.execute(judged(declared, evidence(world), first, first + CHUNK))
     rows = connection.execute("SELECT * FROM diff.t ORDER BY ordinal").to_arrow_table().to_pylist()
     return [_answer(row) for row in rows]
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import OnSourceGone
+from erpoa_cli.engine import staging
+from erpoa_cli.engine.changes import diff, freeze
 from erpoa_cli.state import PlanFile
 from tests.property.databases import Databases, planned, realistic
 from tests.property.oracle import Answer, Oracle, Row, World, applied
@@ -32,6 +34,16 @@ def home() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="erpoa-worlds-", dir=shared if shared.is_dir() else None))
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def large() -> Iterator[None]:
+    """Every relation is one that is loaded in slices, compressed, and judged in chunks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging, "SLICE", 3)
+        patch.setattr(diff, "CHUNK", 3)
+        patch.setattr(freeze, "_SORTED", 2)
+        yield
 
 
 @seed(SEED)

@@ -58,6 +58,15 @@ def row_hash(shape: Shape, prefix: str) -> str:
     return f"hash({listed(parts)})"
 
 
+def remembered(shape: Shape) -> str:
+    """The query that makes `base."T"` of base rows (`incoming`, with their number `b_row`): all that is needed of
+    a row as long as nothing about it changed."""
+    keys = [column("k_", k) for k in shape.key]
+    ids = [column("id_", i) for i in shape.id]
+    return f"""SELECT b_row, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special,
+        {row_hash(shape, "agreed_")} AS agreed_hash, {row_hash(shape, "seen_")} AS seen_hash FROM incoming"""
+
+
 def _again(shape: Shape) -> str:
     ids = listed(map(identifier, shape.id)) or "1"
     counted = f"SELECT {ids} FROM {table('actual', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
@@ -70,8 +79,7 @@ def _link(shape: Shape) -> str:
     keys = listed(column("k_", k) for k in shape.key)
     ids = listed(column("id_", i) for i in shape.id)
     own = f"""
-        SELECT rowid AS b_row, {keys}, {ids + "," if ids else ""} generation, {_judge_anyway(shape)} AS special,
-            {row_hash(shape, "agreed_")} AS agreed_hash, {row_hash(shape, "seen_")} AS seen_hash
+        SELECT b_row, {keys}, {ids + "," if ids else ""} generation, special, agreed_hash, seen_hash
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
     same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"

@@ -21,12 +21,16 @@ from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.target import Mode, OnSourceGone, OnVanished, TargetField
 
 
-def diff(shape: Shape, evidence: Evidence) -> Iterator[str]:
-    """The statements that fill `diff."T"` from `desired`, `actual`, `base` and what `recognise` found."""
+def candidates(shape: Shape, evidence: Evidence) -> Iterator[str]:
+    """The statements that fill `T/near`, the rows to judge, from `desired`, `actual` and what `recognise` found."""
     yield twin(shape)
     yield proof(shape, evidence)
     yield near(shape, evidence)
-    yield _judged(shape, evidence)
+
+
+def candidate_count(shape: Shape) -> str:
+    """The query for the number of rows to judge; their ordinals count from 0."""
+    return f"SELECT count(*) FROM {work(shape.name, 'near')}"
 
 
 def foreign_count(shape: Shape) -> str:
@@ -36,9 +40,15 @@ def foreign_count(shape: Shape) -> str:
         ANTI JOIN {work(shape.name, "match")} m ON m.a_row = a.rowid"""
 
 
-def _judged(shape: Shape, evidence: Evidence) -> str:
-    """The noteworthy rows, each with its situation, what is wrong with it, the verdicts of its fields and its
-    action. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
+def candidate_base(shape: Shape) -> str:
+    """The query for the numbers of the base rows that candidates have, in order."""
+    return f"SELECT b_row FROM {work(shape.name, 'near')} WHERE b_row IS NOT NULL ORDER BY b_row"
+
+
+def judged(shape: Shape, evidence: Evidence, first: int, stop: int) -> str:
+    """The statement that puts the noteworthy rows among the candidates *first* to *stop* (excluded) into
+    `diff."T"`, which it makes with *first* 0: each with its situation, what is wrong with it, the verdicts of its
+    fields and its action. The base rows of the candidates are in `base."T/rows"`. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
     batches, and everything after them costs per batch."""
     keys = [column("k_", k) for k in shape.key]
     ids = [column("id_", i) for i in shape.id]
@@ -47,9 +57,10 @@ def _judged(shape: Shape, evidence: Evidence) -> str:
     generation = (
         "CASE WHEN action = 'create' THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
     )
+    diff = table("diff", shape.name)
     return f"""
-    CREATE OR REPLACE TABLE {table("diff", shape.name)} AS
-    WITH met AS MATERIALIZED ({_met(shape, evidence)}),
+    {f"INSERT INTO {diff} BY NAME" if first else f"CREATE OR REPLACE TABLE {diff} AS"}
+    WITH met AS MATERIALIZED ({_met(shape, evidence, f"ordinal >= {first} AND ordinal < {stop}")}),
     told AS (SELECT * EXCLUDE (problem, problem_code, unread), {_held(shape, evidence)} FROM met),
     judged AS (SELECT *, {_verdicts(shape)} FROM told),
     summed AS (SELECT *, {_sums(shape)} FROM judged),
@@ -76,8 +87,8 @@ def _judged(shape: Shape, evidence: Evidence) -> str:
     FROM whole"""
 
 
-def _met(shape: Shape, evidence: Evidence) -> str:
-    """The rows to judge, with all their values and their situation."""
+def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
+    """The candidates for which *wanted* holds, with all their values and their situation."""
     ids = [f"coalesce(a.{identifier(i)}, {column('id_', i, 'b')}) AS {column('id_', i)}" for i in shape.id]
     moved = (
         listed(
@@ -93,19 +104,20 @@ def _met(shape: Shape, evidence: Evidence) -> str:
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
         {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
-    FROM {work(shape.name, "near")} n CROSS JOIN {work(shape.name, "proof")} proof
-        LEFT JOIN {_rows(shape, "desired", "d_row")} d ON d.row_number = n.d_row
-        LEFT JOIN {_rows(shape, "actual", "a_row")} a ON a.row_number = n.a_row
-        LEFT JOIN {_rows(shape, "base", "b_row")} b ON b.row_number = n.b_row
+    FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
+        LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "d_row", wanted)} d ON d.row_number = n.d_row
+        LEFT JOIN {_rows(shape, table("actual", shape.name), "rowid", "a_row", wanted)} a ON a.row_number = n.a_row
+        LEFT JOIN {_rows(shape, table("base", f"{shape.name}/rows"), "b_row", "b_row", wanted)} b
+            ON b.row_number = n.b_row
         LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
 
 
-def _rows(shape: Shape, schema: str, number: str) -> str:
-    """The rows of a relation that are to be judged. A semi-join: a left join would build its hash table over
-    every column of the whole relation."""
-    wanted = f"SELECT {number} FROM {work(shape.name, 'near')}"
-    return f"(SELECT rowid AS row_number, * FROM {table(schema, shape.name)} WHERE rowid IN ({wanted}))"
+def _rows(shape: Shape, relation: str, number: str, pointer: str, wanted: str) -> str:
+    """The rows of a relation to whose *number* the *pointer* of candidates for which *wanted* holds points. A
+    semi-join: a left join would build its hash table over every column of the whole relation."""
+    numbers = f"SELECT {pointer} FROM {work(shape.name, 'near')} WHERE {wanted}"
+    return f"(SELECT {number} AS row_number, * FROM {relation} WHERE {number} IN ({numbers}))"
 
 
 def _parent_columns(shape: Shape) -> str:

@@ -9,12 +9,13 @@ from erpoa_cli.core.reconcile import desired as build
 from erpoa_cli.core.reconcile import order
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
-from erpoa_cli.core.reconcile.rows import diff, foreign_count
+from erpoa_cli.core.reconcile.rows import candidate_count, candidates, foreign_count, judged
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.target import OnLineProblem, Reference, Result
 
 Execute = Callable[[str], object]
 Scalar = Callable[[str], object]
+CHUNK = 1 << 18  # candidates judged at once: wide rows stand uncompressed only so many at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +33,26 @@ class Task:
 
 class Differ:
     """Compares targets in the order given: a target stands after those its references point to, except
-    deferred ones. Needs `actual."T"`, `base."T"`, `diff."T/gone"` (keys that died, with their generation) and
-    the relations they are fed from; leaves `desired."T"` and `diff."T"`."""
+    deferred ones. Needs `actual."T"`, `base."T"` (as `remembered`), `diff."T/gone"` (keys that died, with their
+    generation) and the relations they are fed from; leaves `desired."T"` and `diff."T"`.
 
-    def __init__(self, tasks: Sequence[Task], execute: Execute, scalar: Scalar) -> None:
+    *recall* fills `base."T/rows"` with the base rows that `candidate_base` tells; *compact* is called where large
+    relations may be compressed."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        execute: Execute,
+        scalar: Scalar,
+        *,
+        recall: Callable[[Shape], None],
+        compact: Callable[[], None],
+    ) -> None:
         self._tasks = {task.name: task for task in tasks}
         self._execute = execute
         self._scalar = scalar
+        self._recall = recall
+        self._compact = compact
 
     def run(self) -> None:
         """All steps at once, with nothing done between them."""
@@ -50,7 +64,13 @@ class Differ:
         self.recognise()
         self.propagate()
         for task in self._tasks.values():
-            self._all(diff(task.shape, task.evidence))
+            self._all(candidates(task.shape, task.evidence))
+            self._recall(task.shape)
+            count = self._scalar(candidate_count(task.shape))
+            assert isinstance(count, int)
+            for first in range(0, max(count, 1), CHUNK):
+                self._execute(judged(task.shape, task.evidence, first, first + CHUNK))
+                self._compact()
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
@@ -61,6 +81,7 @@ class Differ:
         pointed = self._pointed()
         for name, task in self._tasks.items():
             self._execute(build.desired(task.shape, task.feed, others, late=not task.shape.late))
+            self._compact()
             self._all(recognise(task.shape))
             if name in pointed:
                 self._execute(identities(task.shape, actual_complete=not task.evidence.actual))

@@ -18,6 +18,7 @@ from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Layout, Sealer, write_plan
 from erpoa_cli.state.columns import conform
 
+_SORTED = 1 << 17  # ordinals whose rows are sorted at once
 _WRITES = "kind IS NULL AND action IN ('create', 'update', 'move', 'deactivate', 'delete')"
 MEMBERS = {
     "changes": _WRITES,
@@ -106,9 +107,14 @@ def _rows(staging: Staging, columns: Layout, member: str) -> pa.RecordBatchReade
     def batches() -> Iterator[pa.RecordBatch]:
         wanted = ", ".join(identifier(name) for name in schema.names)
         diff = relation("diff", columns.target)
-        rows = staging.reader(f"SELECT {wanted} FROM {diff} WHERE {MEMBERS[member]} ORDER BY ordinal")
-        for batch in rows:
-            yield conform(batch, schema)
+        last = staging.scalar(f"SELECT max(ordinal) FROM {diff}")
+        for first in range(0, last + 1, _SORTED):
+            rows = staging.reader(
+                f"SELECT {wanted} FROM {diff} WHERE {MEMBERS[member]} "
+                f"AND ordinal >= {first} AND ordinal < {first + _SORTED} ORDER BY ordinal"
+            )
+            for batch in rows:
+                yield conform(batch, schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -12,6 +12,7 @@ import pytest
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
+from erpoa_cli.core.reconcile.recognise import remembered
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import INTEGER, STRING, Field, Kind, Type
 from erpoa_cli.core.target import (
@@ -79,15 +80,19 @@ class Area:
         images = ", ".join(f"a.{n} AS agreed_{n}, a.{n} AS seen_{n}" for n in types)
         known = ", ".join(f"'{n}'" for n in sorted(types))
         self.staging.execute(
-            f'CREATE OR REPLACE TABLE base."{name}" AS SELECT b.*, 1::BIGINT AS generation, [{known}] AS known, {images} '
-            f'FROM base."{name}" b LEFT JOIN actual."{name}" a ON a.id = b.id_id'
+            f'CREATE OR REPLACE TABLE base."{name}/rows" AS SELECT b.*, b.rowid AS b_row, 1::BIGINT AS generation, '
+            f'[{known}] AS known, {images} FROM base."{name}" b LEFT JOIN actual."{name}" a ON a.id = b.id_id'
         )
+        self.staging.make("base", name, self.staging.reader(f'FROM base."{name}/rows"'), remembered(shape))
         self.table(f'diff."{name}/gone"', {**keys, "generation": "BIGINT"}, [])
         fed = feed or Feed(schema="source", name=name, columns=())
         self.tasks.append(Task(shape=shape, feed=fed, evidence=evidence or Evidence()))
 
     def run(self) -> Differ:
-        differ = Differ(self.tasks, self.staging.execute, self.staging.scalar)
+        staging = self.staging
+        differ = Differ(
+            self.tasks, staging.execute, staging.scalar, recall=lambda _: None, compact=staging.compact
+        )
         differ.run()
         return differ
 
