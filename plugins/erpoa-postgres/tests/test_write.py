@@ -43,8 +43,10 @@ def test_each_refusal_has_its_class_its_sqlstate_and_no_value(server, config, se
         "duplicate",
     ]
     words = [a["error"] for a in answers]
-    assert "thing_code_key" in words[1] and "SQLSTATE 23505" in words[1]
-    assert "thing_qty_check" in words[2] and "SQLSTATE 23514" in words[2]
+    assert "thing_code_key" in words[1]
+    assert "SQLSTATE 23505" in words[1]
+    assert "thing_qty_check" in words[2]
+    assert "SQLSTATE 23514" in words[2]
     assert "SQLSTATE 23502" in words[3]
     assert "secret" not in "".join(filter(None, words))
     answers = Writer(session, "line", id="integer", thing="integer", note="string").create(
