@@ -82,7 +82,7 @@ def test_every_native_type_is_read_exactly_or_as_text(opened: Opened) -> None:
             "g": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
             "j": '{"a": 1.10}',
             "ns": "2024-01-01 00:00:00.000000001 (nanoseconds)",
-            "s": datetime(2024, 1, 1, 0, 0, 1),  # noqa: DTZ001 - local by type
+            "s": datetime(2024, 1, 1, 0, 0, 1),
             "z": datetime(2023, 12, 31, 16, tzinfo=UTC),
             "i": "infinity",
             "iv": "1 day",
@@ -165,9 +165,9 @@ def test_generated_identifiers_belong_to_their_rows(opened: Opened) -> None:
         ("VARCHAR", "decimal(38,9)", Decimal("12345678901234567890.123456789"), True),
         ("VARCHAR", "timestamptz", datetime(2024, 1, 1, 8, 0, 0, 1, UTC), True),
         ("VARCHAR", "boolean", True, True),
-        ("TIMESTAMP_S", "timestamp", datetime(2024, 1, 1, 0, 0, 0, 1), False),  # noqa: DTZ001 - local by type
+        ("TIMESTAMP_S", "timestamp", datetime(2024, 1, 1, 0, 0, 0, 1), False),
         ("TIMESTAMP", "date", date(2024, 2, 29), True),
-        ("DATE", "timestamp", datetime(2024, 1, 1, 0, 0, 0, 1), False),  # noqa: DTZ001
+        ("DATE", "timestamp", datetime(2024, 1, 1, 0, 0, 0, 1), False),
         ("DOUBLE", "decimal(20,2)", Decimal("123456789012345678.99"), False),
         ("UUID", "string", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", False),
         ("HUGEINT", "decimal(38,0)", Decimal("9" * 38), True),

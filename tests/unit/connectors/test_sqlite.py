@@ -338,7 +338,7 @@ def test_another_writer_is_waited_for_and_then_transient(opened: Opened, path: P
         ("", "boolean", True, True),
         ("DATE", "date", date(1582, 10, 4), True),
         ("TIME", "time", time(0, 0, 0, 1), True),
-        ("DATETIME", "timestamp", datetime(1899, 12, 31, 0, 0, 0, 1), True),  # noqa: DTZ001 - local by type
+        ("DATETIME", "timestamp", datetime(1899, 12, 31, 0, 0, 0, 1), True),
     ],
 )
 def test_a_value_is_kept_exactly_or_rejected(

@@ -186,7 +186,7 @@ def test_writing_leaves_the_rest_alone(tmp_path: Path) -> None:
     assert outcomes(writer.create([new])) == ["applied"]
     book = openpyxl.load_workbook(tmp_path / "s.xlsx")
     page = book["data"]
-    day = datetime(2024, 1, 5)  # noqa: DTZ001
+    day = datetime(2024, 1, 5)
     assert [[c.value for c in row] for row in page.iter_rows(min_row=5)] == [
         ["C5", "=1+1", 5, day],
         ["007", None, "12345678901234567890.100000000", "1899-01-01"],

@@ -1,7 +1,5 @@
 """Text → declared type in DuckDB, against Python's own int, Decimal, datetime and zoneinfo."""
 
-# ruff: noqa: DTZ001 - local times without zone are what is tested
-
 from __future__ import annotations
 
 import re

@@ -1,5 +1,4 @@
 """Folding: what happened to a field, exactly; rare things are left to be told one by one."""
-# ruff: noqa: DTZ001 - local timestamps have no zone
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,5 +1,4 @@
 """Each sink has its own cleaner: what is dangerous there is visible, what is harmless stays."""
-# ruff: noqa: DTZ001 - local timestamps have no zone
 
 import csv as csv_module
 import io
