@@ -73,7 +73,10 @@ def _code(code: str) -> Ending:
 
 
 def _latest(root: Path) -> Path:
-    plans = sorted((root / ".erpoa" / "plans").glob("*.erpoaplan"), key=lambda path: path.stat().st_mtime_ns)
+    from erpoa_cli.state import PlanFile
+
+    files = (root / ".erpoa" / "plans").glob("*.erpoaplan")
+    plans = sorted(files, key=lambda path: PlanFile.open(path).header.created)
     if not plans:
         raise Failure(
             Diagnostic(
@@ -87,17 +90,10 @@ def _latest(root: Path) -> Path:
 
 
 def _answer(found: Explanation) -> Answer:
-    from erpoa_cli.render.value import shown, sides
-
-    row = found.found
     said = _said(found)
     values: list[tuple[Any, ...]] = []
     for name, origin, master in found.mapping:
-        change = row.fields.get(name) if row else None
-        before, after = sides(change) if change else ("", "")
-        hidden = change is not None and change.sensitive
-        agreed = "" if change is None else "(sensitive)" if hidden else shown(change.agreed)
-        values.append((name, before, after, agreed, f"{origin} ({master})"))
+        values.append((name, *_values(found, name), f"{origin} ({master})"))
     columns = ("field", "actual", "desired", "agreed", "comes from (whose word)")
     tables = [
         Table(("what the plan says",), ((said,),)),
@@ -124,10 +120,27 @@ def _answer(found: Explanation) -> Answer:
     return Answer(data=data, tables=tuple(tables))
 
 
+def _values(found: Explanation, name: str) -> tuple[str, str, str]:
+    """Actual, desired and agreed value of a field, or of a key column."""
+    from erpoa_cli.render.value import shown, sides
+
+    change = found.values.get(name)
+    if change is None:
+        own = "" if name in {f.name for f in found.target.fields} else dict(found.address.key)[name]
+        return own, own, own
+    planned = found.found is not None and name in found.found.fields
+    before, after = sides(change)
+    if name in found.never and change.agreed is None:
+        return (before if planned else ""), after, "never"
+    return before, after, "(sensitive)" if change.sensitive else shown(change.agreed)
+
+
 def _said(found: Explanation) -> str:
     match found.found:
         case None:
-            return f"Plan {found.plan} has nothing to say about {found.address}: both sides agree, or nobody wants it."
+            if found.linked:
+                return f"Plan {found.plan} changes nothing of {found.address}: both sides agree."
+            return f"Plan {found.plan} has nothing to say about {found.address}: nobody wants it."
         case Change() as change:
             why = f" ({change.reason})" if change.reason else ""
             return (

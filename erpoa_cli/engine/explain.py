@@ -9,7 +9,7 @@ from typing import Any
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical, canonical_sql
-from erpoa_cli.core.plan import Change, SetAside
+from erpoa_cli.core.plan import Change, FieldChange, SetAside
 from erpoa_cli.core.schema import Field, Sensitivity, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 from erpoa_cli.engine.binding.bound import Bound
@@ -34,14 +34,19 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`found`: what the plan says about the row (None: it says nothing). `mapping`: per field (field, where the
-    value comes from, who is its master). `models`: (name, file, SQL) from the target upwards."""
+    """`found`: what the plan says about the row (None: it says nothing). `mapping`: per key column and field (name,
+    where the value comes from, who is its master). `values`: of every field; of those that `found` does not name, as
+    both sides were last seen to agree, and as the snapshots want it. `linked`: the row was applied before; `never`:
+    fields of it that were not. `models`: (name, file, SQL) from the target upwards."""
 
     address: Address
     target: Target
     plan: str
     found: Change | SetAside | None
     mapping: tuple[tuple[str, str, str], ...]
+    values: Mapping[str, FieldChange]
+    linked: bool
+    never: frozenset[str]
     models: tuple[tuple[str, str, str], ...]
     rows: tuple[Rows, ...]
 
@@ -66,14 +71,80 @@ def explain(
         reads = read_sources(bound, connections, staging, state, names=sources, offline=True, sealer=sealer)
         build_models(bound, staging, [target.from_], reads)
         rows = tuple(_rows(address, target, bound, staging, [target.from_, *sources]))
+        base = _base(address, state, sealer, staging)
+        wanted = _wanted(address, target, bound, staging)
+    found = listed[0] if listed else None
+    changed = found.fields if found else {}
+    unchanged = {f.name: _unchanged(f, base, wanted) for f in target.fields if base or wanted}
+    known = base.get("known", [])
     return Explanation(
         address=address,
         target=target,
         plan=plan.header.id,
-        found=listed[0] if listed else None,
-        mapping=tuple((f.name, _origin(f, target), f.ownership.value) for f in target.fields),
+        found=found,
+        mapping=tuple(_mapping(target)),
+        values={**unchanged, **changed},
+        linked=bool(base),
+        never=frozenset(f.name for f in target.fields if f.name not in known),
         models=tuple(_models(bound, target.from_, needed)),
         rows=rows,
+    )
+
+
+def _mapping(target: Target) -> Iterator[tuple[str, str, str]]:
+    carried = {f.value.name for f in target.fields if isinstance(f.value, Column)}
+    for name in target.key:
+        if name not in carried:
+            yield name, f"{target.from_}.{name}", "key"
+    for field in target.fields:
+        yield field.name, _origin(field, target), field.ownership.value
+
+
+def _base(address: Address, state: StateReader, sealer: Sealer | None, staging: Staging) -> dict[str, Any]:
+    """The row as it was last applied; empty when it never was."""
+    layout = state.targets().get(address.target)
+    if layout is None or {name for name, _ in address.key} != set(layout.key):
+        return {}
+    staging.make("base", address.target, state.base(layout, sealer))
+    conditions = [
+        f"{canonical_sql(identifier(f'k_{name}'), layout.key[name])} = {literal(text)}"
+        for name, text in address.key
+    ]
+    found = staging.sql(
+        f"SELECT * FROM {relation('base', address.target)} WHERE {' AND '.join(conditions)}"
+    ).to_pylist()
+    return dict(found[0]) if found else {}
+
+
+def _wanted(address: Address, target: Target, bound: Bound, staging: Staging) -> dict[str, Any]:
+    """The row of the relation that the target is fed from; empty when there is none, or several."""
+    fields = {field.name: field for field in bound.relations[target.from_]}
+    if not {name for name, _ in address.key} <= fields.keys():
+        return {}
+    schema = "source" if target.from_ in bound.project.sources else "model"
+    conditions = [
+        f"{canonical_sql(identifier(name), fields[name].type)} = {literal(text)}" for name, text in address.key
+    ]
+    found = staging.sql(
+        f"SELECT * FROM {relation(schema, target.from_)} WHERE {' AND '.join(conditions)} LIMIT 2"
+    ).to_pylist()
+    return dict(found[0]) if len(found) == 1 else {}
+
+
+def _unchanged(field: TargetField, base: Mapping[str, Any], wanted: Mapping[str, Any]) -> FieldChange:
+    """The values of a field that the plan does not name. What a reference becomes is known to plans alone: it is
+    told as it was agreed."""
+    agreed = base.get(f"agreed_{field.name}")
+    match field.value:
+        case Column(name):
+            after = wanted.get(name)
+        case Constant(value):
+            after = value
+        case _:
+            after = agreed
+    seen = base.get(f"seen_{field.name}")
+    return FieldChange(
+        before=seen, after=after, agreed=agreed, seen=seen, sensitive=_hidden(field.sensitivity)
     )
 
 

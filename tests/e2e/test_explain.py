@@ -1,0 +1,52 @@
+"""`erpoa explain` through the installed program."""
+
+import json
+import os
+import sqlite3
+import time
+
+
+def fields(answer):
+    return {row["field"]: row for row in answer["fields"]}
+
+
+def test_a_row_without_a_change_is_told_with_its_values(company, erpoa):
+    assert erpoa("-C", company, "plan").exit == 0
+    answer = erpoa("-C", company, "explain", "oa_suppliers/code=S0001", "--format", "json").json
+    assert "both sides agree" in answer["said"]
+    with sqlite3.connect(company / "data" / "oa.db") as oa:
+        columns = "name, payment_days"
+        (held,) = oa.execute(f"SELECT {columns} FROM supplier WHERE code = 'S0001'")
+    told = fields(answer)
+    for column, value in zip(("name", "payment_days"), held, strict=True):
+        text = json.dumps(value, ensure_ascii=False)
+        assert (told[column]["actual"], told[column]["desired"], told[column]["agreed"]) == (text,) * 3
+    assert told["code"]["origin"].startswith("suppliers.code")
+
+
+def test_a_field_that_was_never_agreed_is_not_one_that_was_agreed_to_be_null(company, erpoa):
+    assert erpoa("-C", company, "plan").exit == 0
+    told = fields(erpoa("-C", company, "explain", "oa_suppliers/code=S0001", "--format", "json").json)
+    assert told["contact_phone"]["agreed"] == "never"  # theirs: erpoa only looks at it
+    told = fields(erpoa("-C", company, "explain", "oa_departments/code=D00", "--format", "json").json)
+    assert told["parent_id"]["agreed"] == "NULL"
+
+
+def test_a_key_that_nobody_wants_is_said_to_be_unwanted(company, erpoa):
+    assert erpoa("-C", company, "plan").exit == 0
+    answer = erpoa("-C", company, "explain", "oa_suppliers/code=S9999", "--format", "json").json
+    assert "nobody wants it" in answer["said"]
+    assert {row["desired"] for row in fields(answer).values()} == {""}
+
+
+def test_the_latest_plan_is_the_one_made_last_whatever_was_touched(company, erpoa):
+    first = erpoa("-C", company, "plan", "--format", "json").json["plan"]["id"]
+    with sqlite3.connect(company / "data" / "erp.db") as erp:
+        erp.execute("UPDATE supplier SET name = '新名称' WHERE code = 'S0001'")
+    second = erpoa("-C", company, "plan", "--format", "json").json["plan"]["id"]
+    place = company / ".erpoa" / "plans"
+    now = time.time()
+    os.utime(place / f"{first}.erpoaplan", (now + 60, now + 60))
+    answer = erpoa("-C", company, "explain", "oa_suppliers/code=S0001", "--format", "json").json
+    assert answer["plan"] == second
+    assert fields(answer)["name"]["desired"] == '"新名称"'
