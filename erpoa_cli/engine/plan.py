@@ -25,7 +25,7 @@ from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
 from erpoa_cli.engine.changes.base import recall, remember
 from erpoa_cli.engine.changes.diff import Differ, Task
-from erpoa_cli.engine.changes.freeze import freeze
+from erpoa_cli.engine.changes.freeze import MEMBERS, freeze
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
@@ -305,12 +305,11 @@ def write(p: Planning) -> PlanResult:
         applies=not p.errored and not blocked and not options.drift_only,
     )
     changes = sum(m.creates + m.updates + m.removals for m in p.measures)
-    told = options.drift_only and _drifted(p)
     code = (
         Exit.BLOCKED
         if blocked or unproven or p.errored
         else Exit.CHANGES
-        if changes or told
+        if changes or _drifted(p)
         else Exit.SUCCESS
     )
     diagnostics = [*p.diagnostics, *map(_objection, blocked), *unproven]
@@ -356,4 +355,7 @@ def _unproven(p: Planning) -> list[Diagnostic]:
 
 
 def _drifted(p: Planning) -> bool:
-    return any(p.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)}") for n in p.selected)
+    told = f"({MEMBERS['drift']}) OR ({MEMBERS['conflicts']})"
+    return any(
+        p.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)} WHERE {told}") for n in p.selected
+    )

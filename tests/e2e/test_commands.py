@@ -201,6 +201,16 @@ def test_apply_does_not_hang_without_a_terminal(erpoa, company):
     assert done.json["diagnostics"][-1]["code"] == "E0602"
 
 
+def test_drift_alone_is_exit_2_with_detailed_exitcode(erpoa, company):
+    import sqlite3
+
+    with sqlite3.connect(company / "data" / "oa.db") as db:
+        db.execute("update supplier set payment_days = 7 where code = 'S0001'")
+    done = erpoa("-C", company, "plan", "--detailed-exitcode", "--format", "json")
+    assert (done.exit, done.json["changes"]) == (2, [])
+    assert erpoa("-C", company, "plan").exit == 0
+
+
 def test_detailed_exitcode_apply_and_runs(erpoa, company):
     import sqlite3
 
