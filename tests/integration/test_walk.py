@@ -129,7 +129,16 @@ ROWS = {
             a_code="002",
             a_name="old",
         ),
-        _row(3, "update", 3, ["boss"], k_code="003", step=2, p_boss='["emp","{\\"no\\":\\"3\\"}",""]'),
+        _row(
+            3,
+            "update",
+            3,
+            ["boss"],
+            k_code="003",
+            step=2,
+            situation="absent",
+            p_boss='["emp","{\\"no\\":\\"3\\"}",""]',
+        ),
     ],
     "emp": [
         _row(
@@ -304,6 +313,26 @@ def test_a_row_that_moved_since_the_plan_is_left_alone(world: World) -> None:
     assert world.sql("SELECT name FROM emp WHERE no = 2") == [("kept",)]
     assert result.outcomes["dept"][Outcome.STALE] == 1
     assert result.outcomes["emp"][Outcome.STALE] == 1
+
+
+@pytest.mark.parametrize(("boss", "outcome"), [(None, Outcome.APPLIED), (70, Outcome.STALE)])
+def test_a_second_step_leaves_alone_what_moved_since_the_plan(
+    world: World, boss: int | None, outcome: Outcome
+) -> None:
+    """A department that was there gets a manager who is created by the plan, while somebody gives it another."""
+    pending = '["emp","{\\"no\\":\\"3\\"}",""]'
+    own = {"k_code": "002", "id_id": 8, "a_code": "002", "a_name": "old"}
+    second = _row(2, "update", 3, ["boss"], step=2, p_boss=pending, d_name="old", **own)
+    world.freeze({**ROWS, "dept": [second if row["ordinal"] == 2 else row for row in ROWS["dept"]]})
+    with sqlite3.connect(world.database) as db:
+        db.execute("UPDATE dept SET boss = ? WHERE code = '002'", (boss,))
+    result = world.apply()
+    assert result.outcomes["dept"][outcome] == (4 if boss is None else 1)
+    ((name,),) = world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE d.code = '002'")
+    assert name == ("李娜" if boss is None else "张伟")
+    assert world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE code = '003'") == [
+        ("李娜",)
+    ]
 
 
 def test_a_row_that_somebody_created_since_the_plan_is_not_doubled(world: World) -> None:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.situation import Action
+from erpoa_cli.core.situation import Action, Situation
 
 _SEPARATOR = "\x1f"
+_CREATED = pa.array([Situation.ABSENT.value, Situation.VANISHED.value])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one target that are written in one go: same wave, step, action and written fields.
+    """Rows of one target that are written in one go: same wave, step, action and written fields; all of them were
+    there when the plan was made, or none was.
 
     `rows` has the columns of the plan's `changes/TARGET`, in the order of their ordinals."""
 
@@ -30,6 +32,15 @@ class Batch:
     def ordinals(self) -> list[int]:
         return self.rows["ordinal"].to_pylist()
 
+    @property
+    def seen(self) -> bool:
+        """Whether the plan saw these rows in the system, and what they held."""
+        return not pc.any(_created(self.rows)).as_py()
+
+
+def _created(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.is_in(rows["situation"], _CREATED)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Place:
@@ -38,6 +49,7 @@ class _Place:
     step: int
     action: str
     label: str
+    created: bool
 
 
 def batches(
@@ -62,13 +74,16 @@ def batches(
 def _places(table: pa.Table, rank: int, done: Sequence[int]) -> Iterator[tuple[_Place, pa.Array]]:
     slim = table.select(["ordinal", "wave", "step", "action"])
     slim = slim.append_column("label", pc.binary_join(table["fields"].combine_chunks(), _SEPARATOR))
+    slim = slim.append_column("created", _created(table))
     slim = slim.append_column("row", pa.array(range(table.num_rows), pa.int64()))
     if len(done):
         slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array(done, pa.int64()))))
     slim = slim.sort_by("ordinal")
-    groups = slim.group_by(["wave", "step", "action", "label"], use_threads=False).aggregate(
+    groups = slim.group_by(["wave", "step", "action", "label", "created"], use_threads=False).aggregate(
         [("row", "list")]
     )
     for group in groups.to_pylist():
-        place = _Place(group["wave"], rank, group["step"], group["action"], group["label"] or "")
+        place = _Place(
+            group["wave"], rank, group["step"], group["action"], group["label"] or "", group["created"]
+        )
         yield place, pa.array(group["row_list"], pa.int64())

@@ -16,6 +16,7 @@ ROW = st.fixed_dictionaries(
     {
         "wave": st.integers(0, 3),
         "step": st.integers(1, 2),
+        "situation": st.sampled_from(["absent", "vanished", "confirmed", "found"]),
         "action": st.sampled_from(["create", "update", "delete", "deactivate"]),
         "fields": st.lists(st.sampled_from(["编码", "name", "税号"]), unique=True, max_size=3),
     }
@@ -25,6 +26,7 @@ SCHEMA = pa.schema(
         ("ordinal", pa.int64()),
         ("wave", pa.int64()),
         ("step", pa.int64()),
+        ("situation", pa.utf8()),
         ("action", pa.utf8()),
         ("fields", pa.list_(pa.utf8())),
     ]
@@ -60,15 +62,19 @@ def test_every_row_once_in_the_order_it_must_be_written(
         for row in batch.rows.to_pylist():
             same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]))
             assert same == (batch.wave, batch.step, batch.action, batch.fields)
+            assert batch.seen == (row["situation"] not in {"absent", "vanished"})
 
 
 def test_within_a_wave_targets_keep_the_order_of_the_plan() -> None:
-    row = {"wave": 0, "step": 1, "action": "create", "fields": ["name"]}
+    row = {"wave": 0, "step": 1, "situation": "absent", "action": "create", "fields": ["name"]}
     made = batches({"z": _table([row]), "a": _table([row])}, {"z": 5, "a": 5})
     assert [b.target for b in made] == ["z", "a"]
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
 def test_no_fields_is_no_field(action: str) -> None:
-    (made,) = batches({"t": _table([{"wave": 0, "step": 1, "action": action, "fields": []}])}, {"t": 9})
+    (made,) = batches(
+        {"t": _table([{"wave": 0, "step": 1, "situation": "absent", "action": action, "fields": []}])},
+        {"t": 9},
+    )
     assert made.fields == ()
