@@ -17,8 +17,9 @@ import pytest
 def service_url() -> Iterator[Callable[[str], str]]:
     """The URL of a service by its name: `service_url("TRYTON")` reads ERPOA_TEST_TRYTON_URL.
 
-    Without it PostgreSQL is started from the installed binaries, for this run and in a place of its own. Where that
-    cannot be, the test is skipped, and fails where ERPOA_TEST_REQUIRE (comma-separated) names the service.
+    Without it PostgreSQL and MariaDB are started from the installed binaries, for this run and in a place of their
+    own. Where that cannot be, the test is skipped, and fails where ERPOA_TEST_REQUIRE (comma-separated) names the
+    service.
     """
     started: dict[str, str] = {}
     with ExitStack() as running:
@@ -26,8 +27,8 @@ def service_url() -> Iterator[Callable[[str], str]]:
         def url(name: str) -> str:
             variable = f"ERPOA_TEST_{name}_URL"
             found = os.environ.get(variable) or started.get(name)
-            if not found and name == "POSTGRES":
-                found = started[name] = _postgres(running)
+            if not found and name in _STARTED:
+                found = started[name] = _STARTED[name](running)
             if not found:
                 missing(name, f"{variable} is not set")
             return found
@@ -52,6 +53,28 @@ def _postgres(running: ExitStack) -> str:
     if programs is None:
         missing("POSTGRES", "ERPOA_TEST_POSTGRES_URL is not set and there is no initdb")
     return running.enter_context(server(programs)).url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(service_url: Callable[[str], str]) -> Iterator[str]:
+    """A new, empty MariaDB database and its administrator, as `mysql://USER:PASSWORD@HOST:PORT/DATABASE`."""
+    url = service_url("MARIADB")
+    from tests.mariadb import database  # its driver comes with the plugin
+
+    with database(url) as ours:
+        yield ours
+
+
+def _mariadb(running: ExitStack) -> str:
+    from tests.mariadb import binaries, server
+
+    programs = binaries()
+    if programs is None:
+        missing("MARIADB", "ERPOA_TEST_MARIADB_URL is not set and there is no mariadbd")
+    return running.enter_context(server(programs)).url
+
+
+_STARTED = {"POSTGRES": _postgres, "MARIADB": _mariadb}
 
 
 def missing(name: str, why: str) -> NoReturn:

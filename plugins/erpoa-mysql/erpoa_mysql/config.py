@@ -1,0 +1,105 @@
+"""Where the server is and how it is spoken to: over verified TLS, unless it is this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.errors import Fatal
+
+_NO_PASSWORD = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A database and how to reach it. `tls` is None where encryption is taken if offered and nothing is verified;
+    timeouts are in seconds, 0 is for ever."""
+
+    identity: str
+    host: str
+    port: int
+    database: str
+    user: str
+    password: Secret
+    tls: ssl.SSLContext | None
+    read_only: bool
+    statement_timeout: int
+    lock_timeout: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Place:
+        """The place that a valid *config* names; `Fatal` when it would be spoken to unsafely."""
+        host, port = str(config.get("host", "localhost")), int(config.get("port", 3306))
+        at = host.lower() if ":" not in host else f"[{host.lower()}]"
+        password = config.get("password")
+        return cls(
+            identity=f"mysql:{at}:{port}/{config['database']}",
+            host=host,
+            port=port,
+            database=config["database"],
+            user=config["user"],
+            password=password if isinstance(password, Secret) else _NO_PASSWORD,
+            tls=_tls(config, host),
+            read_only=bool(config.get("read_only", False)),
+            statement_timeout=int(config.get("statement_timeout", 3600)),
+            lock_timeout=int(config.get("lock_timeout", 60)),
+        )
+
+    @property
+    def socket(self) -> str | None:
+        """The path of the server's socket; None when it is reached by its name."""
+        return self.host if self.host.startswith("/") else None
+
+
+def is_local(host: str) -> bool:
+    """Whether *host* is this machine: the path of a socket, `localhost`, or a loopback address."""
+    if host.startswith("/") or host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _tls(config: Mapping[str, Any], host: str) -> ssl.SSLContext | None:
+    """What a connection must fulfil: the certificate is good and names the host."""
+    if "ca_file" not in config and (is_local(host) or _is_excepted(config, host)):
+        return _unverified(config)
+    try:
+        context = ssl.create_default_context(cafile=config.get("ca_file"))
+        return _with_own(context, config)
+    except (OSError, ssl.SSLError) as error:
+        raise Fatal(f"a certificate or key for {host} cannot be used: {error}") from None
+
+
+def _is_excepted(config: Mapping[str, Any], host: str) -> bool:
+    exception = config.get("plaintext")
+    if not exception:
+        return False
+    until = date.fromisoformat(exception["until"])
+    if datetime.now(UTC).date() > until:
+        raise Fatal(
+            f"the exception to speak to {host} without verified TLS ended on {until}: give the server a "
+            "certificate, or renew `plaintext` with its reason"
+        )
+    return True
+
+
+def _unverified(config: Mapping[str, Any]) -> ssl.SSLContext | None:
+    if "cert_file" not in config:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return _with_own(context, config)
+
+
+def _with_own(context: ssl.SSLContext, config: Mapping[str, Any]) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if "cert_file" in config:
+        context.load_cert_chain(config["cert_file"], config["key_file"])
+    return context
