@@ -34,7 +34,7 @@ def graph(
     """Show what every target is made of and waits for; --format json gives nodes and edges."""
     project = opened.project(options)
     lineage = Graph(project)
-    chosen = lineage.select(select or (), exclude or ())
+    chosen = opened.nodes(project, lineage, select, exclude)
     nodes = [i for i in lineage.order() if i in chosen]
     edges = [(parent, i) for i in nodes for parent in lineage.parents[i] if parent in chosen]
     drawn = {Form.TREE: _tree, Form.MERMAID: _mermaid, Form.DOT: _dot}[form]

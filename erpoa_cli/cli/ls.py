@@ -18,9 +18,14 @@ def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Endi
     """List sources, seeds, transforms, targets and tests, or those that a selection names."""
     project = opened.project(options)
     graph = Graph(project)
-    chosen = graph.select(select or (), exclude or ())
+    chosen = opened.nodes(project, graph, select, exclude)
+    gone = sorted(opened.remembered(project)["state:orphaned"]) if "state:orphaned" in (select or ()) else []
     nodes = [graph.nodes[i] for i in graph.order() if i in chosen]
     rows = tuple((n.kind, n.name, ", ".join(n.systems), ", ".join(n.tags), n.file) for n in nodes)
+    rows += tuple(
+        (kind, name, "", "", "(no longer in the project)")
+        for kind, _, name in (n.partition(":") for n in gone)
+    )
     data = [
         {
             "id": n.id,
@@ -33,4 +38,4 @@ def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Endi
         }
         for n in nodes
     ]
-    return Ending(Answer(data={"nodes": data}, tables=(Table(COLUMNS, rows),)))
+    return Ending(Answer(data={"nodes": data, "orphaned": gone}, tables=(Table(COLUMNS, rows),)))

@@ -19,6 +19,7 @@ from erpoa_cli.core.report import PlanReport
 from erpoa_cli.core.secret import Secret
 
 if TYPE_CHECKING:
+    from erpoa_cli.core.graph import Graph, NodeId
     from erpoa_cli.core.project import Project
     from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.report import Revealed
@@ -80,6 +81,34 @@ def bound(options: Options) -> Bound:
     return check(project(options), conforms)
 
 
+def nodes(
+    loaded: Project, graph: Graph, select: Sequence[str] | None, exclude: Sequence[str] | None
+) -> frozenset[NodeId]:
+    """The nodes that the selection names; the state is asked where it speaks of earlier runs."""
+    words = [*(select or ()), *(exclude or ())]
+    given = remembered(loaded) if any("state:" in word or "result:" in word for word in words) else {}
+    return graph.select(select or (), exclude or (), given=given)
+
+
+def remembered(loaded: Project) -> dict[str, frozenset[NodeId]]:
+    """What the last applied plan and its runs know of nodes, by the words of the selection. Orphaned nodes are not
+    in this project any more."""
+    from erpoa_cli.core.definition import changed, definitions
+
+    with reading(loaded) as state:
+        before = state.definitions()
+        rejected = frozenset(f"target:{row.target}" for row in state.rejected())
+        doubts = frozenset(f"target:{row.target}" for row in state.in_doubt())
+    other = changed(loaded, before)
+    return {
+        "state:new": other - before.keys(),
+        "state:modified": other & before.keys(),
+        "state:orphaned": frozenset(before) - definitions(loaded).keys(),
+        "result:rejected": rejected,
+        "result:in_doubt": doubts,
+    }
+
+
 def targets(
     loaded: Project, select: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> frozenset[str] | None:
@@ -88,8 +117,11 @@ def targets(
         return None
     from erpoa_cli.core.graph import Graph
 
-    chosen = Graph(loaded).select(select or (), exclude or ())
-    names = frozenset(name.removeprefix("target:") for name in chosen if name.startswith("target:"))
+    names = frozenset(
+        name.removeprefix("target:")
+        for name in nodes(loaded, Graph(loaded), select, exclude)
+        if name.startswith("target:")
+    )
     if not names:
         raise Failure(
             Diagnostic(
@@ -104,7 +136,7 @@ def sources(loaded: Project, select: Sequence[str] | None, exclude: Sequence[str
     """The sources that the selection names; all when nothing narrows it."""
     from erpoa_cli.core.graph import Graph
 
-    chosen = Graph(loaded).select(select or (), exclude or ())
+    chosen = nodes(loaded, Graph(loaded), select, exclude)
     return frozenset(name.removeprefix("source:") for name in chosen if name.startswith("source:"))
 
 

@@ -123,7 +123,8 @@ def _wanted(address: Address, target: Target, bound: Bound, staging: Staging) ->
         return {}
     schema = "source" if target.from_ in bound.project.sources else "model"
     conditions = [
-        f"{canonical_sql(identifier(name), fields[name].type)} = {literal(text)}" for name, text in address.key
+        f"{canonical_sql(identifier(name), fields[name].type)} = {literal(text)}"
+        for name, text in address.key
     ]
     found = staging.sql(
         f"SELECT * FROM {relation(schema, target.from_)} WHERE {' AND '.join(conditions)} LIMIT 2"

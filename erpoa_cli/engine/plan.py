@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from erpoa_cli import __version__
+from erpoa_cli.core.definition import changed
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.graph import RELATIONS, NodeId
 from erpoa_cli.core.guard import Waiver, idle_waivers
 from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
@@ -23,10 +25,10 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import closure, extras, layout, referring, shape
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
-from erpoa_cli.engine.changes.base import recall, remember
 from erpoa_cli.engine.changes.diff import Differ, Task
 from erpoa_cli.engine.changes.freeze import MEMBERS, freeze
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
+from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
@@ -145,8 +147,9 @@ def build(p: Planning) -> None:
 
 def compare(p: Planning) -> None:
     """The diff of every target; what is not planned or must wait is taken out."""
+    edited = _edited(p)
     p.differ = Differ(
-        [_task(p, name) for name in p.names],
+        [_task(p, name, edited) for name in p.names],
         p.staging.execute,
         p.staging.scalar,
         recall=partial(recall, p),
@@ -180,7 +183,7 @@ def _count_foreign(p: Planning) -> None:
         p.reads[done.relation] = replace(done, verdict=replace(done.verdict, evidence=evidence))
 
 
-def _task(p: Planning, name: str) -> Task:
+def _task(p: Planning, name: str, edited: frozenset[NodeId]) -> Task:
     assert p.built is not None
     target = p.bound.targets[name]
     source = target.from_
@@ -204,16 +207,22 @@ def _task(p: Planning, name: str) -> Task:
             desired=evidence,
             actual="" if complete else actual.verdict.reason or "it was not read completely",
             first=name not in p.state.targets(),
-            edited=_edited(p),
+            edited=bool(_behind(p, name) & edited),
             unread=_list_unread(p, name, actual),
         ),
     )
 
 
-def _edited(p: Planning) -> bool:
-    """Whether project files changed since the last applied plan (never before the first)."""
-    before = p.state.inputs()
-    return bool(before) and dict(before) != dict(p.bound.project.files)
+def _edited(p: Planning) -> frozenset[NodeId]:
+    """The nodes whose definition changed since the last applied plan; none before the first."""
+    before = p.state.definitions()
+    return changed(p.bound.project, before) if before else frozenset()
+
+
+def _behind(p: Planning, name: str) -> set[NodeId]:
+    """A target and everything it is fed from, as nodes."""
+    relations = p.bound.needed([p.bound.targets[name].from_])
+    return {f"target:{name}"} | {f"{kind}:{relation}" for relation in relations for kind in RELATIONS}
 
 
 def _list_unread(p: Planning, name: str, actual: Read) -> bool:

@@ -26,8 +26,8 @@ from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import Reference
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes import guard
-from erpoa_cli.engine.changes.base import remember
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
+from erpoa_cli.engine.changes.remembered import remember
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import choose, describe, read_targets, write
 from erpoa_cli.engine.staging import Staging

@@ -60,7 +60,7 @@ def write_plan(
 ) -> Header:
     """Write a plan file atomically (mode 0600) and return its header with `members` and `manifest_digest`.
 
-    *inputs*: `{"files": {path: sha256}, "variables": [names], "secrets": [names]}`; *targets*: target → {"system",
+    *inputs*: `{"files": {path: sha256}, "definitions": {node: sha256}, "variables": [names], "secrets": [names]}`; *targets*: target → {"system",
     "identity", …}; *tables*: (member, target) → rows with the columns of `layouts[target].plan_schema()` in
     any order (columns that are missing become NULL; values of sealed fields come unsealed). Empty tables are
     left out. The sealer is needed when a layout has sealed fields."""

@@ -202,12 +202,12 @@ class StateReader:
         if self._blobs:
             sharing.fetch(self.root, self._control, self.environment, self._blobs)
 
-    def inputs(self) -> Mapping[str, str]:
-        """Project file → SHA-256, of the last applied plan (tells cause `project` from `data`)."""
+    def definitions(self) -> Mapping[str, str]:
+        """Node → digest of its definition (`core.definition`), of the last applied plan; empty before the first."""
         row = self._row(
             "SELECT run FROM runs WHERE environment = ? AND serial IS NOT NULL ORDER BY sequence DESC LIMIT 1"
         )
-        return dict(self.plan(row["run"]).inputs.get("files", {})) if row else {}
+        return dict(self.plan(row["run"]).inputs.get("definitions", {})) if row else {}
 
     def edits_since(self, serial: int) -> list[tuple[str, str]]:
         """Target and key JSON (`*`: all rows) of rows edited by hand after *serial*."""

@@ -14,7 +14,7 @@ from erpoa_cli.core.target import Column, OnSourceGone, Owns
 class Evidence:
     """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
 
-    `first`: no plan of this target was applied yet; `edited`: project files behind the target changed since;
+    `first`: no plan of this target was applied yet; `edited`: definitions behind the target changed since;
     `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read."""
 
     desired: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.definition import definitions
 from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.core.project import Project
@@ -63,7 +64,11 @@ def freeze(
     return write_plan(
         path,
         header,
-        inputs={"files": dict(project.files), **_named(project.inputs)},
+        inputs={
+            "files": dict(project.files),
+            "definitions": definitions(project),
+            **_named(project.inputs),
+        },
         reads=reads,
         targets={
             name: {

@@ -38,6 +38,7 @@ class Place:
     conninfo: Secret
     settings: Mapping[str, str]
     read_only: bool
+    schema: str = ""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Place:
@@ -73,7 +74,11 @@ class Place:
         at = host.lower() if ":" not in host else f"[{host.lower()}]"
         tenant = f"{config['database']}/{schema}" if schema else config["database"]
         return cls(
-            f"postgres:{at}:{port}/{tenant}", Secret(make_conninfo("", **parameters)), settings, read_only
+            f"postgres:{at}:{port}/{tenant}",
+            Secret(make_conninfo("", **parameters)),
+            settings,
+            read_only,
+            schema or "",
         )
 
 

@@ -33,11 +33,17 @@ def connect(place: Place) -> Db:
         db = psycopg.connect(place.conninfo.reveal(), autocommit=True, prepare_threshold=None)
         for name, value in place.settings.items():
             db.execute("SELECT set_config(%s, %s, false)", (name, value))
+        first = db.execute("SELECT current_schema()").fetchall()[0][0]
     except psycopg.Error as error:
         raise failure(error) from None  # the connection string must not be in a traceback
     if db.info.server_version < _NEEDED:
         db.close()
         raise ContractBroken(f"PostgreSQL 13 or newer is needed, this is {db.info.server_version // 10000}")
+    if (
+        place.schema and first != place.schema
+    ):  # else tables of the same names in `public` would be taken for it
+        db.close()
+        raise ContractBroken(f"there is no schema {place.schema!r}, or the role has no USAGE right on it")
     return db
 
 

@@ -15,6 +15,7 @@ from erpoa_postgres.session import PostgresSession
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from erpoa_cli.core.secret import Secret
+from tests.postgres import database
 from tests.services import postgres_url, service_url
 
 __all__ = ["postgres_url", "service_url"]
@@ -76,6 +77,15 @@ def server(postgres_url: str) -> Iterator[Server]:
     found, remove = served(postgres_url)
     yield found
     remove()
+
+
+@pytest.fixture(scope="module")
+def own_server(service_url: Callable[[str], str]) -> Iterator[Server]:
+    """A database where no other module leaves tables."""
+    with database(service_url("POSTGRES")) as url:
+        found, remove = served(url)
+        yield found
+        remove()
 
 
 @pytest.fixture

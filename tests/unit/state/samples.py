@@ -97,7 +97,12 @@ def make_plan(
     write_plan(
         path,
         header(path.stem, **values),
-        inputs={"files": {"erpoa.yml": "ab" * 32}, "variables": [], "secrets": ["erp_password"]},
+        inputs={
+            "files": {"erpoa.yml": "ab" * 32},
+            "definitions": {"target:suppliers": "cd" * 32},
+            "variables": [],
+            "secrets": ["erp_password"],
+        },
         reads=[READ],
         targets={layout.target: {"system": layout.system, "identity": "sqlite:oa.db"}},
         guards=[GUARD],

@@ -36,7 +36,7 @@ def test_a_missing_store_reads_as_empty_and_stays_missing(tmp_path, place):
         assert (state.lineage, state.serial, state.runs(), state.lock_holder()) == ("", 0, [], None)
         assert state.base(SUPPLIERS).read_all().num_rows == 0
         assert state.generations(SUPPLIERS).num_rows == 0
-        assert (state.bookmarks(), state.reads(), state.inputs(), state.targets()) == ({}, {}, {}, {})
+        assert (state.bookmarks(), state.reads(), state.definitions(), state.targets()) == ({}, {}, {}, {})
         assert (state.rejected(), state.in_doubt(), state.protected()) == ([], [], [])
     assert list(tmp_path.iterdir()) == []
 
@@ -73,7 +73,7 @@ def test_a_run_from_journal_to_base(tmp_path, place, writer):
         assert (run.status, run.serial, run.plan) == (RunStatus.PARTIAL, 1, "p1")
         assert state.reads() == {READ.relation: READ}
         assert state.bookmarks() == {READ.relation: "2026-07-01"}
-        assert state.inputs() == {"erpoa.yml": "ab" * 32}
+        assert state.definitions() == {"target:suppliers": "cd" * 32}
         assert state.targets() == {"suppliers": SUPPLIERS}
         assert state.plan(run.id).header == plan.header
 
