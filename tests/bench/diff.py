@@ -43,15 +43,19 @@ def stage(staging: Staging, rows: int) -> None:
     d = ", ".join(f"{n} AS d_{n}" for n in FIELDS)
     images = ", ".join(f"{n} AS agreed_{n}, {n} AS seen_{n}" for n in FIELDS)
     known = ", ".join(f"'{n}'" for n in sorted(FIELDS))
+    staging._large = rows > MANY  # as loading in slices finds out
     staging.execute(f"CREATE TABLE actual.t AS {theirs_sql(rows)}")
+    staging.compact()
     staging.execute(
         f"""CREATE TABLE desired.t AS SELECT code AS k_code, {d}, NULL::VARCHAR AS problem,
             NULL::VARCHAR AS problem_code, []::VARCHAR[] AS waiting FROM ({typed_sql(rows)})"""
     )
+    staging.compact()
     staging.execute(
         f"""CREATE TABLE base.everything AS SELECT code AS k_code, id AS id_id, 1::BIGINT AS generation,
             [{known}]::VARCHAR[] AS known, row_number() OVER () - 1 AS b_row, {images} FROM actual.t"""
     )
+    staging.compact()
     staging.execute('CREATE TABLE diff."t/gone" (k_code VARCHAR, generation BIGINT)')
 
 
@@ -113,7 +117,10 @@ def counts(staging: Staging, table: str) -> dict[str, int]:
 
 def measure(rows: int, times: int) -> dict[str, object]:
     memory = LITTLE if rows > MANY else None
-    with TemporaryDirectory() as home, Staging(Path(home), as_of=datetime.now(UTC), memory=memory) as staging:
+    with (
+        TemporaryDirectory() as home,
+        Staging(Path(home), as_of=datetime.now(UTC), memory=memory, sensitive=False) as staging,
+    ):
         stage(staging, rows)
         ready = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         spent = interleaved(

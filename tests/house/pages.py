@@ -41,7 +41,7 @@ When several hold: 1, 3, 7, 6, 4, 8, 9, 5, 2, 0.
 ## Selection
 
 `-s/--select` and `-x/--exclude` name nodes: `name`, `+name` (with what it depends on), `name+` (with what depends on it), `2+name`,
-globs; a space is union, a comma intersection; `tag:`, `path:`, `system:`, `kind:`, `owner:`. A narrowed plan is not complete and may
+globs; a space is union, a comma intersection; `tag:`, `path:`, `system:`, `kind:`, `owner:`; against the last applied plan `state:new`, `state:modified`, `state:orphaned` (with `ls`); `result:rejected`, `result:in_doubt`. A narrowed plan is not complete and may
 not remove anything on evidence it did not select.
 
 ## Symbols
