@@ -1,10 +1,9 @@
-"""A world as it really is: two SQLite databases, a project between them, and a state that remembers its base."""
+"""A world as it really is: two databases, a project between them, and a state that remembers its base."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
 from erpoa_cli.project import conforms
 from erpoa_cli.state import Layout, PlanFile, RunStatus, open_reader, open_writer, write_plan
 from tests.property.oracle import Answer, Base, Key, Row, World
+from tests.property.stores import Store, as_json
 from tests.property.worlds import AT, TYPES
 
 NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
@@ -45,20 +45,8 @@ def stored(value: Any) -> Any:
     if isinstance(value, Decimal):
         return f"{value:.2f}"
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return as_json(value)
     return int(value) if isinstance(value, bool) else value
-
-
-def loaded(row: Mapping[str, Any]) -> Row:
-    """A row of SQLite as the oracle's values."""
-    amount, tags, active = row["amount"], row["tags"], row["active"]
-    return {
-        **row,
-        "w": row["w"] if isinstance(row["w"], int) else None,
-        "amount": None if amount is None else Decimal(amount),
-        "tags": None if tags is None else json.loads(tags),
-        "active": None if active is None else bool(active),
-    }
 
 
 def realistic(world: World, *, keyed: bool) -> World:
@@ -98,11 +86,12 @@ def _set_aside(row: Row, rows: Iterable[Row]) -> Row:
 
 @dataclass
 class Databases:
-    """*world* in the directory `root`: `erp.db` holds what is wanted, `oa.db` what is there."""
+    """*world* in the directory `root`: `erp.db` holds what is wanted, `store` what is there."""
 
     root: Path
     world: World
     keyed: bool
+    store: Store
     rows: list[Row] = field(default_factory=list)  # of the source, before any is set aside
 
     def build(self) -> None:
@@ -112,27 +101,26 @@ class Databases:
                 values = [stored(row.get(name)) for name in COLUMNS]
                 flaw = "not a number" if row["problem"] and self.keyed else None
                 db.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (n, *values, flaw))
-        with closing(sqlite3.connect(self.root / "oa.db")) as db, db:
-            db.execute(f"CREATE TABLE row ({DDL.replace('n INTEGER', 'id INTEGER', 1)})")
-            for row in self.world.actual:
-                values = [stored(row.get(name)) for name in COLUMNS]
-                if row["id"] == UNREADABLE:
-                    values[0] = "not a number"
-                db.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", (row["id"], *values))
+        self.store.fill(
+            [
+                {
+                    "id": row["id"],
+                    **{name: row.get(name) for name in COLUMNS},
+                    **({"w": "not a number"} if row["id"] == UNREADABLE else {}),
+                }
+                for row in self.world.actual
+            ]
+        )
         self._remember()
 
     def contents(self) -> list[Row]:
         """Every row of the target's database."""
-        with closing(sqlite3.connect(self.root / "oa.db")) as db:
-            db.row_factory = sqlite3.Row
-            found = db.execute("SELECT id, w, code, name, amount, tags, active FROM row ORDER BY id")
-            return [loaded(dict(row)) for row in found]
+        return self.store.contents()
 
     @cached_property
     def project(self) -> Project:
-        systems = {
-            n: System(name=n, plugin="sqlite", config={"path": f"{n}.db"}, at=AT) for n in ("erp", "oa")
-        }
+        erp = System(name="erp", plugin="sqlite", config={"path": "erp.db"}, at=AT)
+        systems = {"erp": erp, "oa": self.store.system("oa")}
         fields = tuple(Field(name, type_) for name, type_ in TYPES.items())
         few = 0 if self.world.desired_complete else len(self.rows) + 1
         source = Source(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from erpoa_cli.engine.changes import diff, freeze
 from erpoa_cli.state import PlanFile
 from tests.property.databases import Databases, planned, realistic
 from tests.property.oracle import Answer, Oracle, Row, World, applied
+from tests.property.stores import Mariadb, Postgres, Sqlite, Store
 from tests.property.test_diff import SETTINGS, comparable
 from tests.property.worlds import SEED, worlds
 
@@ -46,13 +47,25 @@ def large() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
+    """Makes the database of a target in a world's directory, or the one that all worlds use in turn."""
+    if request.param == "sqlite":
+        return lambda directory: Sqlite(directory / "oa.db")
+    url = request.getfixturevalue(f"{request.param}_url")
+    served = Postgres(url) if request.param == "postgres" else Mariadb(url)
+    return lambda _: served
+
+
 @seed(SEED)
 @settings(max_examples=CASES // PER_EXAMPLE, **SETTINGS)
 @given(world=worlds(PER_EXAMPLE), keyed=st.booleans())
-def test_the_database_is_what_the_oracle_says(home: Path, world: World, *, keyed: bool) -> None:
+def test_the_database_is_what_the_oracle_says(
+    home: Path, store: Callable[[Path], Store], world: World, *, keyed: bool
+) -> None:
     directory = Path(tempfile.mkdtemp(dir=home))
     before = realistic(world, keyed=keyed)
-    real = Databases(directory, before, keyed, world.desired)
+    real = Databases(directory, before, keyed, store(directory), world.desired)
     real.build()
     expected = Oracle(before).answers()
     after = applied(before, expected)
