@@ -88,7 +88,7 @@ class Postgres:
         self._url, self._at = url, conninfo_to_dict(url)
 
     def system(self, name: str) -> System:
-        config = {
+        config: dict[str, Any] = {
             "host": self._at["host"], "port": int(self._at.get("port") or 5432),
             "database": self._at["dbname"], "user": self._at["user"],
         }  # fmt: skip
