@@ -1,0 +1,98 @@
+"""What is wrong with a connection that works: too many rights or too few, clocks, dangerous settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from erpoa_cli.sdk.sql import LEDGER
+from erpoa_mysql.config import Place
+from erpoa_mysql.grants import Grants
+from erpoa_mysql.reflect import relations
+from erpoa_mysql.settings import MODES
+from erpoa_mysql.wire import Wire
+
+_SKEW = 5.0  # seconds
+_NAMED = 5  # tables named in a finding
+_HARMLESS = frozenset({"PROCESS", "REPLICATION CLIENT", "BINLOG MONITOR", "SHOW DATABASES", "SLAVE MONITOR"})
+
+
+def problems(db: Wire, place: Place) -> Sequence[str]:
+    """Everything found, in words."""
+    grants = Grants(db)
+    return [
+        *_powers(grants),
+        *(_may_write(db) if place.read_only else _cannot_write(db, grants, place)),
+        *_settings(db),
+        *_clock(db),
+    ]
+
+
+def _powers(grants: Grants) -> Iterator[str]:
+    found = sorted(grants.everywhere() - _HARMLESS)
+    if found:
+        yield (
+            f"the user has privileges on the whole server ({', '.join(found)}): give erpoa a user of its own that may do "
+            "no more than it needs, in its own database"
+        )
+
+
+def _may_write(db: Wire) -> Iterator[str]:
+    writable = [name for name, relation in relations(db).items() if relation.may - {"SELECT"}]
+    if writable:
+        rest = f" and {len(writable) - _NAMED} more" if len(writable) > _NAMED else ""
+        yield (
+            f"read_only is set, yet the user may write to {', '.join(writable[:_NAMED])}{rest}: "
+            "REVOKE INSERT, UPDATE, DELETE"
+        )
+
+
+def _cannot_write(db: Wire, grants: Grants, place: Place) -> Iterator[str]:
+    only = "; set read_only: true if this system is only read"
+    if db.rows("SELECT @@read_only")[0][0]:
+        yield f"the server is read-only, a replica perhaps{only}"
+        return
+    if not grants.may("CREATE TEMPORARY TABLES", place.database):
+        yield f"the user may not make temporary tables, which writing needs: GRANT CREATE TEMPORARY TABLES ON {place.database}.*{only}"
+    found = db.rows(
+        "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = database() AND TABLE_NAME = %s",
+        (LEDGER,),
+    )
+    if not found and not grants.may("CREATE", place.database, LEDGER):
+        yield (
+            f"there is no table {LEDGER} in {place.database} and the user may not create it: GRANT CREATE, make it by "
+            f"hand, or set ledger: lookup{only}"
+        )
+    if not all(grants.may(p, place.database, LEDGER) for p in ("SELECT", "INSERT")):
+        yield f"the user may not read and add rows in {place.database}.{LEDGER}: GRANT SELECT, INSERT{only}"
+    if found and found[0][0] != "InnoDB":
+        yield f"{LEDGER} is kept by {found[0][0]}: ALTER TABLE {LEDGER} ENGINE=InnoDB"
+
+
+def _settings(db: Wire) -> Iterator[str]:
+    ((modes, zone, logged, form, synced),) = db.rows(
+        "SELECT @@sql_mode, @@time_zone, @@log_bin, @@binlog_format, @@innodb_flush_log_at_trx_commit"
+    )
+    if not set(MODES) <= set(modes.split(",")) or zone != "+00:00":
+        yield "our settings do not last: a proxy drops them; let it keep a connection for each session"
+    if logged and form == "STATEMENT":
+        yield (
+            "the server logs statements (binlog_format=STATEMENT), which forbids the isolation that writing needs: "
+            "set binlog_format to ROW or MIXED"
+        )
+    if synced != 1:
+        yield (
+            f"the server runs with innodb_flush_log_at_trx_commit={synced}: a power failure loses what it reported as "
+            "written"
+        )
+
+
+def _clock(db: Wire) -> Iterator[str]:
+    before = datetime.now(UTC)
+    started = time.monotonic()
+    ((theirs,),) = db.rows("SELECT utc_timestamp(6)")
+    ours = before + timedelta(seconds=(time.monotonic() - started) / 2)
+    skew = (theirs.replace(tzinfo=UTC) - ours).total_seconds()
+    if abs(skew) > _SKEW:
+        yield f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours: stamps and cursors will not agree"

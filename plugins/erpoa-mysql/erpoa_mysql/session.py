@@ -1,0 +1,225 @@
+"""An open database: reading through snapshots of their own, writing batches in transactions.
+
+A connection that is lost is made anew for the next batch or look-up. The server's side of the old one is ended first:
+until it is gone, nobody can say what it still does. Each connection holds a lock with a name of its own, by which the
+next one recognises it, whatever numbers the server has given out since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pyarrow as pa
+from pymysql.err import Error  # type: ignore[import-untyped]
+
+from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
+from erpoa_cli.sdk.errors import ContractBroken, InDoubt, SystemFailure, Transient
+from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
+from erpoa_mysql import doctor, select
+from erpoa_mysql.config import Place
+from erpoa_mysql.errors import NO_SUCH_PROCESS, ROLLED_BACK, failure, told
+from erpoa_mysql.reflect import find_relation, quoted, reflect, relations
+from erpoa_mysql.settings import connect
+from erpoa_mysql.wire import Wire
+from erpoa_mysql.write import Writing
+
+_PATIENCE = 30.0  # seconds to come back after a connection is lost, and for the old one's process to end
+_PAUSE = 0.5
+
+
+class MysqlSession(SqlSession):
+    """One database."""
+
+    driver_errors = (Error,)
+    placeholder = "%s"
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._db, self._mark = self._connected()
+        self._locked = ""
+
+    # -- what there is --
+
+    def check(self) -> Sequence[str]:
+        try:
+            with self.guarded():
+                return doctor.problems(self._alive(), self._place)
+        except SystemFailure as error:
+            return [str(error)]
+
+    def identity(self) -> str:
+        return self._place.identity
+
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        with self.guarded():
+            db = self._alive()
+            known = relations(db)
+            wanted = list(known) if names is None else [name for name in names if name in known]
+            return [reflect(db, known[name], samples=True).info for name in wanted]
+
+    def close(self) -> None:
+        if self._db.open:
+            self._db.close()
+
+    # -- reading --
+
+    def read(self, request: ReadRequest) -> Reading:
+        return self._reading(request)
+
+    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
+        return self._reading(request, (tuple(by), values))
+
+    def _reading(
+        self, request: ReadRequest, sought: tuple[tuple[str, ...], pa.Table] | None = None
+    ) -> Reading:
+        try:
+            with self.guarded():
+                return select.Selection(self._alive(), self._place, request, sought).reading()
+        except SystemFailure as error:
+            return failed_reading(request, error)
+
+    # -- writing --
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self._db.run(sql, parameters)
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._db.rows(sql, parameters)
+
+    def quote(self, name: str) -> str:
+        return quoted(name)
+
+    def begin(self) -> None:
+        self._alive()
+        # what others commit while we wait for a lock is seen; nothing is locked beside the rows written
+        self.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        self.execute("START TRANSACTION")
+
+    def commit(self) -> None:
+        try:
+            self.execute("COMMIT")
+        except Error as error:
+            why = failure(error)
+            if isinstance(why, Transient) and told(error)[0] not in ROLLED_BACK:
+                raise InDoubt(f"the answer to the commit was lost: {why}") from error
+            raise
+
+    def failure(self, error: Exception) -> SystemFailure:
+        return failure(error)
+
+    def committed(self, run: str, number: int) -> bool | None:
+        with self.guarded():
+            self._alive()
+        return super().committed(run, number)
+
+    def has_ledger(self) -> bool:
+        self._alive()
+        found = self.rows(
+            "SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e "
+            "ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = database() AND t.TABLE_NAME = %s",
+            (LEDGER,),
+        )
+        if found and found[0][1] != "YES":
+            raise ContractBroken(_no_transactions(LEDGER, found[0][0]))
+        return bool(found)
+
+    def ledger_ddl(self) -> str:
+        # runs are told apart by case; the server's own engine may have no transactions
+        plain = (
+            super().ledger_ddl().replace("VARCHAR(64)", "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin")
+        )
+        return f"{plain} ENGINE=InnoDB"
+
+    def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
+        relation = find_relation(self._db, batch.object)
+        if relation.is_view:
+            raise ContractBroken(f"{batch.object} is a view: write to the table beneath it")
+        if not relation.is_transactional:
+            raise ContractBroken(_no_transactions(batch.object, relation.engine))
+        table = reflect(self._db, relation)
+        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
+        if problem := missing_fields(table.info, tuple(names)):
+            raise ContractBroken(problem)
+        if batch.unless:
+            self._lock(f"erpoa {hashlib.sha256(relation.name.encode()).hexdigest()[:32]}")
+        return Writing(self._db, table, batch).all()
+
+    # -- one at a time --
+
+    def _lock(self, name: str) -> None:
+        """Two of us must not both find that a row is not there and create it; others are stopped by unique keys alone.
+        Kept until the transaction has ended."""
+        ((locked,),) = self.rows("SELECT get_lock(%s, %s)", (name, self._place.lock_timeout))
+        if not locked:
+            raise Transient("another writer creates rows in the same table and does not come to an end")
+        self._locked = name
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            with super().transaction():
+                yield
+        finally:
+            if self._locked and self._db.open:
+                with suppress(Error):  # lost with the connection
+                    self.rows("SELECT release_lock(%s)", (self._locked,))
+            self._locked = ""
+
+    # -- a lost connection --
+
+    def _alive(self) -> Wire:
+        """The connection; a new one where it was lost, once nothing of the old one can happen any more."""
+        try:
+            self._db.ping(reconnect=False)
+        except Error:
+            self.close()
+        else:
+            return self._db
+        until = time.monotonic() + _PATIENCE
+        self._db, new = self._back(until)
+        old, self._mark = self._mark, new
+        self._end(old, until)
+        return self._db
+
+    def _back(self, until: float) -> tuple[Wire, str]:
+        while True:
+            try:
+                return self._connected()
+            except Transient:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+
+    def _connected(self) -> tuple[Wire, str]:
+        mark = f"erpoa session {secrets.token_hex(16)}"
+        db = connect(self._place)
+        with self.guarded():
+            db.rows("SELECT get_lock(%s, 0)", (mark,))
+        return db, mark
+
+    def _end(self, mark: str, until: float) -> None:
+        """End the connection that has *mark* and wait until it has undone what it did."""
+        while True:
+            ((holder,),) = self.rows("SELECT is_used_lock(%s)", (mark,))
+            if holder is None:
+                return
+            try:
+                self.execute(f"KILL {int(holder)}")
+            except Error as error:
+                if told(error)[0] != NO_SUCH_PROCESS:
+                    raise
+            if time.monotonic() > until:
+                raise Transient("the server still works for the connection that was lost")
+            time.sleep(_PAUSE)
+
+
+def _no_transactions(table: str, engine: str) -> str:
+    return (
+        f"{table} is kept by {engine}, which has no transactions: half a batch could stay behind. "
+        "ALTER TABLE … ENGINE=InnoDB, or read it only"
+    )
