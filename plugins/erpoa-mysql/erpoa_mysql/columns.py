@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from erpoa_cli.core.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, TIMESTAMPTZ, Kind, Type, decimal
 from erpoa_cli.sdk.arrow import arrow_type
@@ -159,6 +160,8 @@ def delivery(name: str, of: Column, type_: Type) -> Delivery:
             return Delivery(
                 sql, arrow, lambda found: _texts(found).cast(pa.timestamp("us")).cast(arrow), beyond
             )
+        case Kind.TIME:
+            return Delivery(sql, arrow, _clocks, beyond)
         case _:
             return Delivery(sql, arrow, lambda found: _texts(found).cast(arrow), beyond)
 
@@ -217,6 +220,12 @@ def text_of(name: str, of: Column) -> str:
 
 def _texts(found: pa.Array) -> pa.Array:
     return found.cast(pa.utf8())  # checks that it is UTF-8
+
+
+def _clocks(found: pa.Array) -> pa.Array:
+    # Arrow reads no times of day, but those of a day
+    moments = pc.binary_join_element_wise("1970-01-01", _texts(found), " ")
+    return moments.cast(pa.timestamp("us")).cast(pa.time64("us"))
 
 
 def _floats(found: pa.Array) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,21 @@ from erpoa_mysql import MysqlConnector
 from erpoa_cli.core.schema import Field, Kind
 from erpoa_cli.sdk.conformance import Conformance
 
+_LONGEST = 700
+_SECONDS = (datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC))  # of a timestamp
 _NATIVE = {
-    Kind.STRING: "longtext",
+    Kind.STRING: f"varchar({_LONGEST})",  # what an index takes
     Kind.INTEGER: "bigint",
     Kind.BYTES: "longblob",
     Kind.TIME: "time(6)",
     Kind.TIMESTAMP: "datetime(6)",
-    Kind.TIMESTAMPTZ: "datetime(6)",  # a timestamp begins in 1970
+    Kind.TIMESTAMPTZ: "timestamp(6)",
     Kind.LIST: "json",
     Kind.STRUCT: "json",
 }
 
 
 def native(field: Field) -> str:
-    if field.name == "code":
-        return "varchar(700)"
     type_ = field.type
     if type_.kind is Kind.DECIMAL:
         return f"decimal({type_.precision},{type_.scale})"
@@ -71,3 +72,8 @@ class TestMysql(Conformance):
             config=config,
         )
         return config, "lossy", list("abcdefgh")
+
+    def holds(self, value: Any, type_: Type) -> bool:
+        if type_.kind is Kind.TIMESTAMPTZ:
+            return _SECONDS[0] <= value <= _SECONDS[1]
+        return type_.kind is not Kind.STRING or len(value) <= _LONGEST
