@@ -248,6 +248,6 @@ def _float4s(found: pa.Array) -> pa.Array:
 
 
 def _spelt(number: Decimal) -> str:
-    digits = len(number.normalize().as_tuple().digits)
-    text = f"{number:f}"
+    short = number.normalize()
+    text, digits = f"{short:f}", len(short.as_tuple().digits)
     return text if digits <= FLOAT_DIGITS else f"{text} (a floating-point number, not an exact decimal)"

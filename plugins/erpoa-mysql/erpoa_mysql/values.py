@@ -196,6 +196,13 @@ def same(column: str, of: Column, type_: Type, value: str) -> str:
     return f"({test} AND ({column} IS NULL) = ({value} IS NULL))" if left.startswith("CASE") else f"({test})"
 
 
+def survives(native: str, of: Column, type_: Type, value: str) -> str:
+    """Whether *native*, a column of the target's type to which *value* was assigned, has it unchanged."""
+    # what is no member of an enumeration becomes its zeroth, which reads as an empty text
+    member = f" AND coalesce({native} + 0 <> 0, true)" if of.base == "enum" else ""
+    return f"({same(native, of, type_, value)}{member})"
+
+
 def equals(column: str, of: Column, type_: Type, value: str) -> str:
     """Whether *column* is *value* and neither is NULL: in a form that an index serves, and exact."""
     left, right = sides(column, of, type_, value)

@@ -24,7 +24,7 @@ from erpoa_mysql.columns import text_of
 from erpoa_mysql.errors import failure
 from erpoa_mysql.reflect import Table, quoted
 from erpoa_mysql.stage import STAGE, Stage
-from erpoa_mysql.values import equals, is_exact, same, to_native
+from erpoa_mysql.values import equals, is_exact, same, survives, to_native
 from erpoa_mysql.wire import Wire
 
 _SAVEPOINT = "erpoa_part"
@@ -127,7 +127,7 @@ class Writing:
         if not self._doubtful:
             return
         cases = " ".join(
-            f"WHEN NOT {same(self._stage.native(f'set.{n}'), of, self._batch.types[n], self._stage.value(f'set.{n}'))} THEN {at}"
+            f"WHEN NOT {survives(self._stage.native(f'set.{n}'), of, self._batch.types[n], self._stage.value(f'set.{n}'))} THEN {at}"
             for at, (n, of) in enumerate(self._doubtful.items())
         )
         found = self._db.rows(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from erpoa_mysql import MysqlConnector
 
-from erpoa_cli.core.schema import Field, Kind
+from erpoa_cli.core.schema import Field, Kind, Type
 from erpoa_cli.sdk.conformance import Conformance
 
 _LONGEST = 700
