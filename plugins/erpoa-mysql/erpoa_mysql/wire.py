@@ -78,6 +78,11 @@ class Wire(Connection):  # type: ignore[misc]
         return "mariadb" in str(self.server_version).lower()
 
     @property
+    def tells_all_ids(self) -> bool:
+        """Whether an INSERT can answer with what it made (RETURNING); else only the last number is told."""
+        return self.is_mariadb
+
+    @property
     def version(self) -> tuple[int, ...]:
         """Such as (10, 11, 6); MariaDB's own, which it hides behind 5.5.5 from old clients."""
         text = str(self.server_version).removeprefix("5.5.5-")

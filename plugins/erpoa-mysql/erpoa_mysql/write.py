@@ -76,8 +76,8 @@ class Writing:
         return is_exact(self._table.columns[name], self._batch.types[name], self._batch.rows[f"set.{name}"])
 
     def _tells(self) -> bool:
-        """Whether the server tells the identifiers it gives: MariaDB all, MySQL what it counts."""
-        return self._db.is_mariadb or self._asked == [self._table.counter]
+        """Whether the server tells the identifiers it gives."""
+        return self._db.tells_all_ids or self._asked == [self._table.counter]
 
     # -- rows that are not to be written --
 
@@ -181,7 +181,7 @@ class Writing:
         if not self._asked:
             return self._db.run(f"{insert}{within} ORDER BY s.pos")
         positions = part["pos"].to_pylist()
-        if self._db.is_mariadb:
+        if self._db.tells_all_ids:
             given = ", ".join(text_of(quoted(n), self._table.columns[n]) for n in self._asked)
             found = self._db.rows(
                 f"{insert}{within} ORDER BY s.pos RETURNING {given}"

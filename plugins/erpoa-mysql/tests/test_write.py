@@ -1,0 +1,484 @@
+"""Batches: outcomes per row in the database's own words, identifiers it gives, others who write at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from decimal import Decimal
+
+import pytest
+from erpoa_mysql import MysqlConnector
+from erpoa_mysql.wire import Wire
+
+from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, Transient
+from tests.mariadb import connect
+from tests.unit.connectors.asking import Writer, outcomes
+
+THING = "CREATE TABLE thing (id int PRIMARY KEY, code varchar(20) UNIQUE, qty int CHECK (qty >= 0), name text NOT NULL)"
+TYPES = {"id": "integer", "code": "string", "qty": "integer", "name": "string"}
+
+
+def row(id_, code=None, qty=1, name="名"):
+    return {"id": id_, "code": code or f"C{id_}", "qty": qty, "name": name}
+
+
+def test_each_refusal_has_its_class_its_number_and_no_value(server, config, session):
+    server.execute(
+        THING,
+        "CREATE TABLE line (id int PRIMARY KEY, thing int REFERENCES thing (id), note tinyint)",
+        "CREATE TRIGGER guard BEFORE INSERT ON line FOR EACH ROW "
+        "IF NEW.note = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no 13 here'; END IF",
+        "INSERT INTO thing VALUES (1, 'taken-secret', 1, 'x')",
+        config=config,
+    )
+    answers = Writer(session, "thing", **TYPES).create(
+        [row(2), row(3, "taken-secret"), row(4, qty=-1), row(5, name=None), row(6), row(6, "again")]
+    )
+    assert outcomes(answers) == ["applied", "rejected", "rejected", "rejected", "applied", "rejected"]
+    classes = [None, "duplicate", "rejected", "rejected", None, "duplicate"]
+    assert [a["error_class"] for a in answers] == classes
+    words = [a["error"] for a in answers]
+    assert "key 'code'" in words[1] and "error 1062" in words[1]
+    assert "thing.qty" in words[2] and "error 4025" in words[2]
+    assert "'name'" in words[3] and "error 1048" in words[3]
+    assert "secret" not in "".join(filter(None, words))
+    answers = Writer(session, "line", id="integer", thing="integer", note="integer").create(
+        [
+            {"id": 1, "thing": 2, "note": 1},
+            {"id": 2, "thing": 99, "note": 1},
+            {"id": 3, "thing": 2, "note": 1000},
+            {"id": 4, "thing": 2, "note": 13},
+        ]
+    )
+    assert [a["error_class"] for a in answers] == [None, "master_missing", "rejected", "rejected"]
+    assert "error 1264" in answers[2]["error"] and "1000" not in answers[2]["error"]
+    assert answers[3]["error"] == "no 13 here (error 1644)"
+    # the other way round nothing is missing: the row is still needed
+    answers = Writer(session, "thing", **TYPES).delete([{"id": 2}, {"id": 6}])
+    assert [a["error_class"] for a in answers] == ["rejected", None]
+    assert server.execute("SELECT id FROM thing ORDER BY id", config=config) == [(1,), (2,)]
+
+
+def test_many_bad_rows_among_many_good_ones(server, config, session):
+    server.execute(THING, config=config)
+    bad = set(range(0, 3000, 7))
+    answers = Writer(session, "thing", **TYPES).create(
+        [row(i, qty=-1 if i in bad else 1) for i in range(3000)]
+    )
+    assert {a["ordinal"] for a in answers if a["outcome"] == "rejected"} == bad
+    assert server.execute("SELECT count(*), sum(qty < 0) FROM thing", config=config) == [(3000 - len(bad), 0)]
+
+
+@pytest.fixture
+def as_mysql(monkeypatch):
+    """A server that tells no more of an INSERT than MySQL does."""
+    monkeypatch.setattr(Wire, "tells_all_ids", False)
+
+
+IDS = (
+    "id int AUTO_INCREMENT PRIMARY KEY",
+    "id uuid DEFAULT uuid() PRIMARY KEY",
+    "id varchar(40) PRIMARY KEY",
+)
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_identifiers_the_database_gives_are_matched_to_their_rows(server, config, session, id_):
+    server.execute(
+        f"CREATE TABLE made ({id_}, name text, amount decimal(9,2), f float, "
+        "at timestamp DEFAULT current_timestamp ON UPDATE current_timestamp)",
+        config=config,
+    )
+    if "varchar" in id_:
+        server.execute(
+            "ALTER TABLE made MODIFY id varchar(40) DEFAULT ''",
+            "CREATE TRIGGER number BEFORE INSERT ON made FOR EACH ROW SET NEW.id = concat('N', uuid())",
+            config=config,
+        )
+    matched(server, config, session, "integer" if "int" in id_ else "string")
+
+
+def test_numbers_of_mysql_are_matched_to_their_rows(server, config, session, as_mysql):
+    server.execute(f"CREATE TABLE made ({IDS[0]}, name text, amount decimal(9,2), f float)", config=config)
+    matched(server, config, session, "integer")
+    server.execute(f"CREATE TABLE other ({IDS[1]}, name text)", config=config)
+    with pytest.raises(ContractBroken, match="does not tell"):
+        Writer(session, "other", id="string", name="string").create([{"name": "x"}])
+
+
+def matched(server, config, session, type_):
+    writer = Writer(session, "made", id=type_, name="string", amount="decimal(9,1)", f="decimal(9,3)")
+    names = ("b", "a", None, "", "same", "same", '"),(')
+    rows = [{"name": n, "amount": None, "f": Decimal("0.100")} for n in names]
+    answers = writer.create(rows)
+    assert outcomes(answers) == ["applied"] * len(rows)
+    found = dict(server.execute("SELECT cast(id AS char), name FROM made", config=config))
+    assert len({a["id.id"] for a in answers}) == len(rows)
+    assert [found[str(a["id.id"])] for a in answers] == [r["name"] for r in rows]
+
+
+@pytest.mark.parametrize("step", [1, 10])
+def test_identifiers_are_right_while_others_create_too(server, config, session, step):
+    """And with the steps of a cluster of several masters."""
+    server.execute("CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, name text)", config=config)
+    session.execute(f"SET auto_increment_increment = {step}")
+    other = MysqlConnector().open(config)
+    told: dict[str, list[dict]] = {}
+
+    def create(session, who):
+        writer = Writer(session, "made", id="integer", name="string")
+        told[who] = [
+            {**answer, "name": f"{who}{at}"}
+            for _ in range(5)
+            for at, answer in enumerate(writer.create([{"name": f"{who}{at}"} for at in range(400)]))
+        ]
+
+    threads = [threading.Thread(target=create, args=pair) for pair in ((session, "a"), (other, "b"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    other.close()
+    found = dict(server.execute("SELECT id, name FROM made", config=config))
+    answers = [*told["a"], *told["b"]]
+    assert len(found) == len(answers) == 4000
+    assert {a["id.id"]: a["name"] for a in answers} == found
+
+
+def test_zero_is_a_number_like_others(server, config, session):
+    server.execute("CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, name text)", config=config)
+    answers = Writer(session, "made", id="integer", name="string").create([{"id": 0, "name": "zero"}])
+    assert [a["id.id"] for a in answers] == [0]
+    assert server.execute("SELECT id FROM made", config=config) == [(0,)]
+
+
+def test_some_identifiers_are_given_and_some_are_not(server, config, session):
+    server.execute("CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, name text)", config=config)
+    answers = Writer(session, "made", id="integer", name="string").create(
+        [{"id": None, "name": "a"}, {"id": 70, "name": "b"}, {"id": None, "name": "c"}]
+    )
+    assert [a["id.id"] for a in answers] == [1, 70, 71]
+
+
+def test_rows_without_values_are_created_from_defaults(server, config, session):
+    server.execute(
+        "CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, name varchar(9) DEFAULT 'd', n int DEFAULT 7)",
+        config=config,
+    )
+    answers = Writer(session, "made", id="integer", name="string").create([{"name": "a"}, {"name": None}])
+    assert server.execute("SELECT id, name, n FROM made ORDER BY id", config=config) == [
+        (answers[0]["id.id"], "a", 7), (answers[1]["id.id"], None, 7)
+    ]  # fmt: skip
+
+
+def test_a_value_may_be_required_and_have_no_default(server, config, session):
+    server.execute("CREATE TABLE made (id int PRIMARY KEY, name text NOT NULL)", config=config)
+    (answer,) = Writer(session, "made", id="integer").create([{"id": 1}])
+    assert answer["outcome"] == "rejected" and "1364" in answer["error"], "an empty text was made up"
+
+
+def test_an_update_to_the_same_values_counts(server, config, session):
+    server.execute(THING, "INSERT INTO thing VALUES (1, 'a', 1, 'x'), (2, 'b', 1, 'x')", config=config)
+    writer = Writer(session, "thing", **TYPES)
+    assert outcomes(writer.update([{"id": 1}, {"id": 2}], [{"qty": 1}, {"qty": 2}])) == ["applied"] * 2
+
+
+def test_keys_may_be_written_and_change_places(server, config, session):
+    server.execute(THING, "INSERT INTO thing VALUES (1, 'a', 1, 'x'), (2, 'b', 1, 'y')", config=config)
+    writer = Writer(session, "thing", **TYPES)
+    assert outcomes(writer.update([{"id": 1}], [{"id": 10, "code": "c"}], [{"code": "a"}])) == ["applied"]
+    answers = writer.update([{"id": 10}, {"id": 2}], [{"code": "b"}, {"code": "d"}])
+    assert answers[0]["error_class"] == "duplicate" and answers[1]["outcome"] == "applied"
+    assert server.execute("SELECT id, code FROM thing ORDER BY id", config=config) == [(2, "d"), (10, "c")]
+
+
+@pytest.mark.parametrize("engine", ["MyISAM", "Aria", "MEMORY"])
+def test_engines_without_transactions_are_refused(server, config, session, engine):
+    server.execute(
+        f"CREATE TABLE loose (id int PRIMARY KEY, v varchar(9)) ENGINE={engine}",
+        "INSERT INTO loose VALUES (1, 'a')",
+        config=config,
+    )
+    assert session.objects(["loose"])[0].writable is False
+    writer = Writer(session, "loose", id="integer", v="string")
+    for write in (
+        lambda: writer.create([{"id": 2, "v": "b"}]),
+        lambda: writer.update([{"id": 1}], [{"v": "b"}]),
+        lambda: writer.delete([{"id": 1}]),
+    ):
+        with pytest.raises(ContractBroken, match=f"(?i){engine}.*ENGINE=InnoDB"):
+            write()
+    assert server.execute("SELECT * FROM loose", config=config) == [(1, "a")]
+
+
+def test_a_ledger_without_transactions_is_refused(server, config, session):
+    server.execute(THING, "CREATE TABLE erpoa_ledger (run_id text) ENGINE=MyISAM", config=config)
+    with pytest.raises(ContractBroken, match="erpoa_ledger.*InnoDB"):
+        Writer(session, "thing", **TYPES).create([row(1)])
+    assert server.execute("SELECT * FROM thing", config=config) == []
+
+
+def test_the_ledger_tells_runs_apart_and_lives_in_innodb(server, config, session):
+    server.execute("SET GLOBAL default_storage_engine = MyISAM")
+    try:
+        session = MysqlConnector().open(config)
+        server.execute(f"{THING} ENGINE=InnoDB", config=config)
+        Writer(session, "thing", **TYPES).create([row(1)])
+        session.execute(
+            "INSERT INTO erpoa_ledger (run_id, batch, effects_digest) VALUES ('Run', 1, ''), ('run', 1, '')"
+        )
+        assert session.committed("RUN", 1) is False
+        assert session.rows(
+            "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = database() AND TABLE_NAME = 'erpoa_ledger'"
+        ) == [("InnoDB",)]
+        session.close()
+    finally:
+        server.execute("SET GLOBAL default_storage_engine = InnoDB")
+
+
+def test_an_identifier_that_is_not_unique_is_not_guessed(server, config, session):
+    server.execute(
+        "CREATE TABLE loose (id int, v text)",
+        "INSERT INTO loose VALUES (1, 'a'), (1, 'b'), (2, 'c')",
+        config=config,
+    )
+    writer = Writer(session, "loose", id="integer", v="string")
+    answers = writer.update([{"id": 1}, {"id": 2}], [{"v": "x"}, {"v": "y"}])
+    assert outcomes(answers) == ["rejected", "applied"]
+    assert "2 rows" in answers[0]["error"]
+    assert sorted(server.execute("SELECT v FROM loose", config=config)) == [("a",), ("b",), ("y",)]
+
+
+def test_keys_of_several_columns_and_odd_names(server, config, session):
+    name = 'odd "name" %s `名; DROP'
+    quoted = "`" + name.replace("`", "``") + "`"
+    server.execute(
+        f"CREATE TABLE {quoted} (a int, {quoted} varchar(20), v int, PRIMARY KEY (a, {quoted}))",
+        config=config,
+    )
+    writer = Writer(session, name, ("a", name), **{"a": "integer", name: "string", "v": "integer"})
+    keys = [{"a": 1, name: "x"}, {"a": 1, name: "y"}, {"a": 2, name: "x"}]
+    assert outcomes(writer.create([{**k, "v": 0} for k in keys], unless=(("a", name),))) == ["applied"] * 3
+    assert outcomes(writer.update(keys, [{"v": at} for at in range(3)], [{"v": 0}] * 3)) == ["applied"] * 3
+    assert outcomes(writer.delete(keys[:2], [{"v": 0}, {"v": 0}])) == ["applied", "stale"]
+
+
+def test_views_partitions_and_generated_columns(server, config, session):
+    server.execute(
+        "CREATE TABLE p (id int, y int, twice int AS (y * 2) STORED, hidden int INVISIBLE DEFAULT 3, PRIMARY KEY (id, y)) "
+        "PARTITION BY RANGE (y) (PARTITION p1 VALUES LESS THAN (10))",
+        "CREATE VIEW v AS SELECT id, y FROM p",
+        config=config,
+    )
+    types = {"id": "integer", "y": "integer", "twice": "integer", "hidden": "integer"}
+    writer = Writer(session, "p", ("id", "y"), **types)
+    answers = writer.create([{"id": 1, "y": 1, "hidden": 4}, {"id": 2, "y": 99, "hidden": 4}])
+    assert outcomes(answers) == ["applied", "rejected"], "no partition takes 99"
+    assert "1526" in answers[1]["error"] and "99" not in answers[1]["error"]
+    assert server.execute("SELECT id, y, twice, hidden FROM p", config=config) == [(1, 1, 2, 4)]
+    with pytest.raises(ContractBroken):
+        writer.create([{"id": 5, "y": 1, "twice": 2}])
+    with pytest.raises(ContractBroken, match="view"):
+        Writer(session, "v", ("id", "y"), **types).create([{"id": 3, "y": 1}])
+    assert [i.address for i in session.objects() if "." not in i.address] == ["p", "v"], "no ledger"
+
+
+def test_keys_and_references_are_discovered(server, config, session):
+    server.execute(
+        "CREATE TABLE m (a int, b varchar(5), PRIMARY KEY (a, b))",
+        "CREATE TABLE l (id int PRIMARY KEY, ma int, mb varchar(5), u varchar(50) UNIQUE, w text, up int, "
+        "UNIQUE KEY begins (w(5)), UNIQUE KEY two (ma, u), "
+        "FOREIGN KEY (ma, mb) REFERENCES m (a, b), FOREIGN KEY (up) REFERENCES l (id))",
+        config=config,
+    )
+    (info,) = session.objects(["l"])
+    assert info.id == ("id",)
+    assert sorted(info.keys) == [("ma", "u"), ("u",)], "the beginning of a text is no key"
+    assert sorted((f.fields, f.object, f.references) for f in info.foreign_keys) == [
+        (("ma", "mb"), "m", ("a", "b")), (("up",), "l", ("id",))
+    ]  # fmt: skip
+
+
+def test_no_rights_is_no_rejected_row(server, config, session):
+    user = f"{config['user']}@'%'"
+    name = f"elsewhere_{config['user']}"
+    server.execute(f"CREATE DATABASE {name}", f"CREATE TABLE {name}.foreign_thing (id int PRIMARY KEY)",
+                   f"GRANT SELECT ON {name}.foreign_thing TO {user}")  # fmt: skip
+    try:
+        with pytest.raises(Denied):
+            Writer(session, f"{name}.foreign_thing", id="integer").create([{"id": 1}])
+        assert session.objects([f"{name}.foreign_thing"])[0].writable is False
+    finally:
+        server.execute(f"DROP DATABASE {name}", f"REVOKE SELECT ON {name}.foreign_thing FROM {user}")
+
+
+def test_a_session_that_reads_only_writes_nothing(server, config):
+    server.execute(THING, config=config)
+    with (
+        closing(MysqlConnector().open({**config, "read_only": True})) as session,
+        pytest.raises(Denied, match="1792"),
+    ):
+        Writer(session, "thing", **TYPES).create([row(1)])
+    assert server.execute("SELECT * FROM thing", config=config) == []
+
+
+def test_a_server_that_takes_no_stream(server, config):
+    server.execute(THING, config=config)
+    server.execute("SET GLOBAL local_infile = 0")
+    try:
+        with closing(MysqlConnector().open(config)) as session:
+            assert session._db.takes_streams is False
+            assert (
+                outcomes(Writer(session, "thing", **TYPES).create([row(i) for i in range(2500)]))
+                == ["applied"] * 2500
+            )
+            session._db.takes_streams = True  # it was on when we looked
+            assert outcomes(Writer(session, "thing", **TYPES).update([{"id": 1}], [{"name": "\t\\N\n"}])) == [
+                "applied"
+            ]
+            assert session._db.takes_streams is False
+    finally:
+        server.execute("SET GLOBAL local_infile = 1")
+    assert server.execute("SELECT count(*), min(name) FROM thing", config=config) == [(2500, "\t\\N\n")]
+
+
+def test_no_file_of_this_machine_is_given_to_a_server(server, config, session, monkeypatch):
+    """A server that is not what it seems may answer any statement by asking for a file."""
+    server.execute("CREATE TABLE x (y text)", config=config)
+    other = MysqlConnector().open(config)
+    with pytest.raises(RuntimeError, match="LOAD_LOCAL"):
+        session.execute("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE x (y)")
+    asked = type("Asked", (), {"__init__": lambda self, packet: None, "filename": b"/etc/passwd"})
+    monkeypatch.setattr("erpoa_mysql.wire.LoadLocalPacketWrapper", asked)
+    with pytest.raises(Fatal, match="not to be trusted"):
+        other._db.send("INTO TABLE x (y)", memoryview(b"z"))
+    assert not other._db.open
+    assert server.execute("SELECT * FROM x", config=config) == []
+
+
+def test_modes_of_the_server_do_not_reach_us(server, config):
+    server.execute(
+        "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT', GLOBAL time_zone = '+08:00'"
+    )
+    try:
+        server.execute("CREATE TABLE t (id int PRIMARY KEY, s varchar(3), at timestamp NULL)",
+                       "INSERT INTO t VALUES (1, 'a\\\\b', '2024-02-29 00:00:00')", config=config)  # fmt: skip
+        with closing(MysqlConnector().open(config)) as session:
+            writer = Writer(session, "t", id="integer", s="string", at="timestamptz")
+            answers = writer.create([{"id": 2, "s": "\\'\""}, {"id": 3, "s": "long"}])
+            assert outcomes(answers) == ["applied", "rejected"]
+            assert session.rows("SELECT id, s, at FROM t ORDER BY id")[1][1] == "\\'\""
+    finally:
+        server.execute("SET GLOBAL sql_mode = DEFAULT, GLOBAL time_zone = 'SYSTEM'")
+
+
+# -- others who write at the same time --
+
+
+def test_a_row_changed_while_we_wait_for_it_is_stale(server, config, session):
+    server.execute(THING, "INSERT INTO thing VALUES (1, 'a', 1, 'old'), (2, 'b', 1, 'old')", config=config)
+    writer = Writer(session, "thing", **TYPES)
+    told: list[str] = []
+    with closing(connect(server.admin)) as other, other.cursor() as cursor:
+        cursor.execute(f"USE `{config['database']}`")
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE thing SET name = 'theirs' WHERE id = 1")
+        ours = threading.Thread(
+            target=lambda: told.extend(
+                outcomes(writer.update([{"id": 1}, {"id": 2}], [{"name": "ours"}] * 2, [{"name": "old"}] * 2))
+            )
+        )
+        ours.start()
+        until_waiting(server)
+        cursor.execute("COMMIT")
+        ours.join(20)
+    assert told == ["stale", "applied"]
+    assert server.execute("SELECT name FROM thing ORDER BY id", config=config) == [("theirs",), ("ours",)]
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_two_that_create_the_same_key(server, config, session, unique):
+    """With a unique index whoever it is; without one only another erpoa waits."""
+    server.execute(
+        f"CREATE TABLE keyed (code varchar(20) {'UNIQUE' if unique else ''}, v text)", config=config
+    )
+    other = MysqlConnector().open(config)
+    types = {"code": "string", "v": "string"}
+    rows = [{"code": f"K{i}", "v": "x"} for i in range(300)]
+    told: list[list[str]] = []
+    writers = [Writer(s, "keyed", ("code",), **types) for s in (session, other)]
+    session.execute(session.ledger_ddl())
+    threads = [
+        threading.Thread(target=lambda w=w: told.append(outcomes(w.create(rows, unless=(("code",),)))))
+        for w in writers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    other.close()
+    assert server.execute("SELECT count(*), count(DISTINCT code) FROM keyed", config=config) == [(300, 300)]
+    assert sorted(answer.count("applied") for answer in told) == [0, 300]
+
+
+def test_a_lock_that_is_not_given_is_transient(server, config):
+    server.execute(THING, "INSERT INTO thing VALUES (1, 'a', 1, 'old'), (2, 'b', 1, 'old')", config=config)
+    with closing(MysqlConnector().open({**config, "lock_timeout": 1})) as session:
+        writer = Writer(session, "thing", **TYPES)
+        with closing(connect(server.admin)) as other, other.cursor() as cursor:
+            cursor.execute(f"USE `{config['database']}`")
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT * FROM thing WHERE id = 1 FOR UPDATE")
+            with pytest.raises(Transient, match="1205"):
+                writer.update([{"id": 1}], [{"name": "ours"}])
+            started = time.monotonic()
+            with pytest.raises(Transient, match="1205"):  # once, not for every half of the batch
+                writer.create([row(1), *(row(i) for i in range(3, 40))])
+            assert time.monotonic() - started < 4
+        assert outcomes(writer.update([{"id": 1}], [{"name": "ours"}])) == ["applied"]
+
+
+def test_another_writer_that_creates_for_long_is_transient(server, config):
+    server.execute(THING, config=config)
+    first, second = (MysqlConnector().open({**config, "lock_timeout": 1}) for _ in range(2))
+    try:
+        first.begin()
+        first.write_rows(batch(first, [row(1)]))
+        with pytest.raises(Transient, match="another writer"):
+            Writer(second, "thing", **TYPES).create([row(2)], unless=(("code",),))
+    finally:
+        first.close()
+        second.close()
+
+
+def test_a_large_batch_is_told_row_by_row(server, config, session):
+    server.execute(THING, config=config)
+    writer = Writer(session, "thing", **TYPES)
+    answers = writer.create([row(i) for i in range(60_000)], unless=(("id",), ("code",)))
+    assert outcomes(answers).count("applied") == 60_000
+    assert sorted(a["ordinal"] for a in answers) == list(range(60_000))
+    keys = [{"id": i} for i in range(60_000)]
+    assert (
+        outcomes(writer.update(keys, [{"qty": 2}] * 60_000, [{"qty": 1, "name": "名"}] * 60_000)).count(
+            "applied"
+        )
+        == 60_000
+    )
+    assert outcomes(writer.delete(keys, [{"qty": 2}] * 60_000)).count("applied") == 60_000
+
+
+def batch(session, rows):
+    """The batch that `Writer.create` would write, by key."""
+    found = []
+    session, write = type("Kept", (), {"write": lambda _, batch: found.append(batch) or iter(())})(), Writer
+    write(session, "thing", **TYPES).create(rows, unless=(("code",),))
+    return found[0]
+
+
+def until_waiting(server) -> None:
+    for _ in range(200):
+        if server.execute("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"):
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits for a lock")
