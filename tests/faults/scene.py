@@ -36,7 +36,8 @@ TABLES = {
     ),
 }
 
-# Each answers the rows that are wrong. Written by hand from what the company wants, not from the project.
+# Each answers the rows that are wrong. Written by hand from what the company wants, not from the project, in the SQL
+# of SQLite and PostgreSQL.
 AGREEMENT = {
     "a department is missing, or another than the ERP's": """
         SELECT d.code, d.name, d.parent_code, d.head_code FROM department d
@@ -50,13 +51,13 @@ AGREEMENT = {
     "a person is not the ERP's": "SELECT code FROM oa.person WHERE code <> 'X001' AND code NOT IN (SELECT code FROM employee)",
     "a person is there twice": "SELECT code FROM oa.person GROUP BY code HAVING count(*) > 1",
     "an order is missing, or another than the requisition": """
-        SELECT req_no, supplier, needed_by FROM oa.requisition WHERE approved
+        SELECT req_no, supplier, needed_by FROM oa.requisition WHERE approved = 1
         EXCEPT SELECT req_no, supplier, needed_by FROM purchase_order""",
     "an order is there twice": "SELECT req_no FROM purchase_order GROUP BY req_no HAVING count(*) > 1",
-    "an order nobody asked for": "SELECT req_no FROM purchase_order WHERE req_no NOT IN (SELECT req_no FROM oa.requisition WHERE approved)",
+    "an order nobody asked for": "SELECT req_no FROM purchase_order WHERE req_no NOT IN (SELECT req_no FROM oa.requisition WHERE approved = 1)",
     "a line is missing, or another": """
         SELECT l.req_no, l.line_no, l.item, l.qty, l.price FROM oa.requisition_line l
-        JOIN oa.requisition r ON r.req_no = l.req_no WHERE r.approved
+        JOIN oa.requisition r ON r.req_no = l.req_no WHERE r.approved = 1
         EXCEPT SELECT o.req_no, l.line_no, l.item, l.qty, l.price FROM purchase_order_line l
         JOIN purchase_order o ON o.id = l.order_id""",
     "a line too many": """
@@ -65,7 +66,7 @@ AGREEMENT = {
     "a line is there twice": "SELECT order_id, line_no FROM purchase_order_line GROUP BY 1, 2 HAVING count(*) > 1",
     "a number did not come back": """
         SELECT r.req_no, r.order_number, o.number FROM oa.requisition r LEFT JOIN purchase_order o ON o.req_no = r.req_no
-        WHERE r.order_number IS NOT o.number""",
+        WHERE coalesce(r.order_number, '') <> coalesce(o.number, '')""",
 }
 
 

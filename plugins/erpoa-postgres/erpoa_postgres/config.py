@@ -52,7 +52,7 @@ class Place:
             "user": config["user"],
             # empty, not absent: libpq would look for a password in the environment and in files
             "password": password.reveal() if isinstance(password, Secret) else "",
-            "passfile": os.devnull,
+            "passfile": f"{os.devnull}/none",  # of the null device itself libpq complains
             "application_name": "erpoa",
             "client_encoding": "UTF8",
             "connect_timeout": 10,

@@ -25,6 +25,9 @@ from erpoa_postgres.write import Writing
 _NEEDED = 130000  # gen_random_uuid, row-level RETURNING of partitions; the oldest version that gets fixes
 _PATIENCE = 30.0  # seconds to come back after a connection is lost, and for the old one's process to end
 _PAUSE = 0.5
+# A process that was stopped inside a batch must not hold its rows for ever, nor commit when it wakes up and another
+# has long done its work: the server ends the transaction.
+_IDLE = "30s"
 
 
 def connect(place: Place) -> Db:
@@ -108,6 +111,7 @@ class PostgresSession(SqlSession):
     def begin(self) -> None:
         self._alive()
         self.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        self.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}'")
         self.execute(
             "SET CONSTRAINTS ALL IMMEDIATE"
         )  # a row at fault is found while it can still be told apart

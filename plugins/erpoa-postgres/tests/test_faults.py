@@ -158,6 +158,25 @@ def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anythin
     assert admin(cluster, "SELECT v FROM thing") == [("old",)]
 
 
+def test_who_stops_inside_a_batch_neither_holds_its_rows_for_ever_nor_commits_later(
+    cluster, session, monkeypatch
+):
+    """A process that is stopped, a machine that sleeps: another goes on in its place."""
+    session.execute(session.ledger_ddl())
+    monkeypatch.setattr("erpoa_postgres.session._IDLE", "300ms")
+    session.begin()
+    session.enter_ledger(update(1))
+    session.write_rows(update(1))
+    with psycopg.connect(work(cluster)) as other:
+        other.execute("INSERT INTO erpoa_ledger VALUES ('r', 1, 'd')")  # waits until the server ends ours
+        other.execute("UPDATE thing SET v = 'theirs'")
+    with pytest.raises(InDoubt, match="idle-in-transaction"):
+        session.commit()
+    assert admin(cluster, "SELECT v FROM thing") == [("theirs",)]
+    with pytest.raises(InDoubt, match="was committed before"):
+        outcome(session, update(1))
+
+
 def test_a_commit_without_an_answer_is_looked_up(cluster, session):
     """The server waits for a standby that does not exist, after it committed: its answer never comes."""
     session.execute(session.ledger_ddl())
