@@ -19,7 +19,7 @@ from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.engine.writing.batch import Batch, batches
+from erpoa_cli.engine.writing.batch import PLACING, Batch, batches
 from erpoa_cli.engine.writing.desk import desks
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
@@ -113,12 +113,11 @@ def walk(
     listener: Listener,
 ) -> RunResult:
     """Walk the batches of *plan* from where its journal stands to the end."""
-    tables = {name: plan.table("changes", name, sealer) for name in plan.members("changes")}
     with (
         Staging(Path(bound.project.root), as_of=plan.header.as_of) as staging,
         desks(plan, bound.targets, bound.project, connections, staging, state) as opened,
     ):
-        return Walk(plan, tables, opened, journal, options, listener).run()
+        return Walk(plan, sealer, opened, journal, options, listener).run()
 
 
 def unfinished(store: StateReader) -> None:
@@ -141,21 +140,22 @@ class Walk:
     def __init__(
         self,
         plan: PlanFile,
-        tables: Mapping[str, pa.Table],
+        sealer: Sealer | None,
         desks: Mapping[str, Desk],
         journal: Journal,
         options: ApplyOptions,
         listener: Listener = ignore,
     ) -> None:
         self._plan = plan
-        self._tables = tables
+        self._sealer = sealer
+        self._tables = {name: _placing(plan, name) for name in plan.members("changes")}
         self._desks = desks
         self._journal = journal
         self._options = options
         self._listener = listener
         parents = {name: desk.target.lines.parent for name, desk in desks.items() if desk.target.lines}
         keys = {name: plan.layout(name).key for name in desks}
-        self._produced = Produced({*wanted_targets(tables), *parents.values()}, keys, parents)
+        self._produced = Produced({*wanted_targets(self._tables), *parents.values()}, keys, parents)
         self._done: dict[str, list[int]] = {}
         self._outcomes: dict[str, Counter[Outcome]] = {}
         self._duplicates: list[Batch] = []
@@ -191,10 +191,15 @@ class Walk:
 
     def _batch_of(self, entry: Entry) -> Batch:
         intent = entry.intent
-        table = self._tables[intent.target]
-        rows = table.filter(pc.is_in(table["ordinal"], intent.ordinals)).sort_by("ordinal")
+        rows = self._rows(intent.target, intent.ordinals)
         fields = tuple(rows["fields"][0].as_py() or ())
         return Batch(intent.target, intent.wave, intent.step, intent.action, fields, rows)
+
+    def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
+        """What is to be written, and what must be there; what was agreed has no part in it."""
+        names = self._plan.layout(target).plan_schema().names
+        columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
+        return self._plan.table("changes", target, self._sealer, columns=columns, ordinals=ordinals)
 
     def _settle(self, batch: Batch, number: int) -> None:
         ready, problems = self._produced.fill(batch)
@@ -210,7 +215,7 @@ class Walk:
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
         sizes = {name: desk.batch_size for name, desk in self._desks.items()}
-        for batch in batches(self._tables, sizes, self._done):
+        for batch in batches(self._tables, self._rows, sizes, self._done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
             counts = self._write(batch)
@@ -291,6 +296,12 @@ class Walk:
         again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
         self._refused -= again
         return len(again)
+
+
+def _placing(plan: PlanFile, target: str) -> pa.Table:
+    """The changes of *target* with what says when each is written, and what it waits for."""
+    pending = [f"p_{name}" for name, field in plan.layout(target).fields.items() if field.pending]
+    return plan.table("changes", target, columns=[*PLACING, *pending])
 
 
 def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:

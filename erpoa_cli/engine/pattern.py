@@ -48,7 +48,8 @@ def fold(changes: pa.Table, layout: Layout, ask: Ask) -> Folded:
 
 
 _SLIM = ["ordinal", "action", "fields"]
-_FOLDABLE = "('update', 'deactivate')"
+FOLDABLE = ("update", "deactivate")
+"""The actions whose rows are folded."""
 
 _COMMON = f"""
 SELECT action, cause, field, what, count(*) AS rows
@@ -69,7 +70,7 @@ WITH told AS (
     GROUP BY l.ordinal
 )
 SELECT c.ordinal FROM changes c LEFT JOIN told t USING (ordinal)
-WHERE c.action IN {_FOLDABLE} AND coalesce(t.fields, 0) < len(c.fields)
+WHERE c.action IN {FOLDABLE} AND coalesce(t.fields, 0) < len(c.fields)
 ORDER BY c.ordinal
 """
 
@@ -81,7 +82,7 @@ def _labelled(layout: Layout, columns: Sequence[str]) -> str:
         f"SELECT ordinal, action, cause, {literal(name)} AS field, unnest(labels) AS what, "
         f"generate_subscripts(labels, 1) AS rank FROM (SELECT ordinal, action, cause, "
         f"list_filter([{', '.join(_labels(name, field, columns))}]::VARCHAR[], lambda x: x IS NOT NULL) AS labels "
-        f"FROM changes WHERE action IN {_FOLDABLE} AND list_contains(fields, {literal(name)}))"
+        f"FROM changes WHERE action IN {FOLDABLE} AND list_contains(fields, {literal(name)}))"
         for name, field in layout.fields.items()
     ]
     return f"""

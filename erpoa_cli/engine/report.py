@@ -17,12 +17,13 @@ from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
 from erpoa_cli.core.situation import Action, Cause, Outcome, Situation
 from erpoa_cli.core.target import Ownership
-from erpoa_cli.engine.pattern import Ask, fold
+from erpoa_cli.engine.pattern import FOLDABLE, Ask, fold
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 
 _ASIDE = {"held": "held", "withheld": "withheld", "drift": "drift", "conflicts": "conflict"}  # member: kind
 _EXAMPLES = 3  # of a group of new rows
+_COUNTED = ("action", "cause")  # what the rows of a plan are counted by
 
 Outcomes = Mapping[int, tuple[Outcome, str]]
 """By ordinal: what became of the row, and their system's words."""
@@ -118,7 +119,7 @@ class _Teller:
         """Where a target stands in the report: in the order of writing, those without changes last."""
         if name not in self._plan.members("changes"):
             return sys.maxsize, name
-        return pc.min(self._plan.table("changes", name)["wave"]).as_py() or 0, name
+        return pc.min(self._plan.table("changes", name, columns=["wave"])["wave"]).as_py() or 0, name
 
     def target(self, name: str) -> TargetReport:
         about = self._plan.targets.get(name, {})
@@ -136,9 +137,7 @@ class _Teller:
         unlisted_aside = 0
         for member, kind in _ASIDE.items():
             if (table := tables.get(member)) is not None and layout is not None:
-                rows = list(
-                    self._set_aside(layout, self._opened(member, name, layout, self._cut(table)), kind)
-                )
+                rows = list(self._set_aside(layout, self._opened(member, layout, self._cut(table)), kind))
                 aside += rows
                 unlisted_aside += table.num_rows - len(rows)
         return TargetReport(
@@ -164,12 +163,13 @@ class _Teller:
         return parent if parent in self._plan.targets else ""
 
     def _table(self, member: str, name: str) -> pa.Table | None:
+        """The rows to tell, with little more than their keys: most of them are only counted."""
         if name not in self._plan.members(member):
             return None
-        table = self._plan.table(member, name)
+        layout = self._plan.layout(name)
+        table = self._plan.table(member, name, columns=[*_COUNTED, *(f"k_{key}" for key in layout.key)])
         if not self._addresses:
             return table
-        layout = self._plan.layout(name)
         wanted = [a for a in self._addresses if a.target == name]
         keep = [index for index, row in enumerate(_keys(table, layout)) if Address.of(name, row) in wanted]
         return table.take(pa.array(keep, pa.int64()))
@@ -177,13 +177,15 @@ class _Teller:
     def _cut(self, table: pa.Table) -> pa.Table:
         return table if self._limit is None else table.slice(0, self._limit)
 
-    def _opened(self, member: str, name: str, layout: Layout, table: pa.Table) -> pa.Table:
-        """*table* with the values opened of fields that are revealed, wholly or in part; all other sealed ones
-        replaced by whether they are there."""
+    def _opened(self, member: str, layout: Layout, rows: pa.Table) -> pa.Table:
+        """All columns of *rows*, with the values opened of fields that are revealed, wholly or in part; all other
+        sealed ones replaced by whether they are there."""
+        name, ordinals = layout.target, rows["ordinal"].combine_chunks()
+        table = self._plan.table(member, name, ordinals=ordinals)
         shown = [f for f in layout.sealed_fields if layout.fields[f].reveal or (name, f) in self._revealed]
-        opened = self._plan.table(member, name, self._sealer) if shown and self._sealer else None
-        if opened is not None:
-            opened = opened.filter(pc.is_in(opened["ordinal"], table["ordinal"].combine_chunks()))
+        opened = None
+        if shown and self._sealer:
+            opened = self._plan.table(member, name, self._sealer, ordinals=ordinals)
         for field in layout.sealed_fields:
             for column in (f"{image}_{field}" for image in ("d", "a", "agreed", "seen")):
                 if column not in table.schema.names:
@@ -200,7 +202,8 @@ class _Teller:
             return (), (), 0
         if self._limit is None or changes.num_rows <= self._limit:
             return tuple(self._rows(name, layout, changes)), (), 0
-        folded = fold(changes, layout, self._ask)
+        updated = changes.filter(pc.is_in(changes["action"], pa.array(FOLDABLE)))["ordinal"].combine_chunks()
+        folded = fold(self._plan.table("changes", name, ordinals=updated), layout, self._ask)
         single = self._single(name, changes, folded.outliers)
         raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit)]
         examples = [ordinal for pattern in raw for ordinal in pattern["examples"]]
@@ -224,7 +227,7 @@ class _Teller:
 
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
         outcomes = self._outcomes.get(name, {})
-        opened = self._opened("changes", name, layout, table)
+        opened = self._opened("changes", layout, table)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
             outcome, error = outcomes.get(row["ordinal"], (None, ""))
             action = Action(row["action"])

@@ -67,7 +67,10 @@ def rollback(
         for name in planning.selected:
             _stage_changes(planning, plan, run, name)
         shapes = [planning.shapes[name] for name in planning.selected]
-        waves = max(pc.max(plan.table("changes", name)["wave"]).as_py() for name in plan.members("changes"))
+        waves = max(
+            pc.max(plan.table("changes", name, columns=["wave"])["wave"]).as_py()
+            for name in plan.members("changes")
+        )
         for shape in shapes:
             staging.execute(reborn(shape))
         for shape in shapes:

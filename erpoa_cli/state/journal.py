@@ -16,6 +16,7 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.records import Batch, Intent, RunStatus
 from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.texts import flat
 
 
 class Journal:
@@ -134,6 +135,5 @@ class Journal:
         wrong = results.filter(pc.is_valid(results["error"]))
         if not wrong.num_rows:
             return results
-        changes = self.plan.table("changes", target, self._sealer)
-        rows = changes.filter(pc.is_in(changes["ordinal"], wrong["ordinal"].combine_chunks()))
+        rows = self.plan.table("changes", target, self._sealer, ordinals=flat(wrong["ordinal"]))
         return mask_errors(results, rows, layout.fields)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
-
-import pyarrow.compute as pc
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.state.columns import key_texts
@@ -70,7 +68,12 @@ def _met(keys: set[str] | None, key: str) -> bool:
 def _rows(plan: PlanFile) -> Iterator[tuple[str, list[str]]]:
     for member in ("changes", "state"):
         for target in plan.members(member):
-            yield target, key_texts(plan.table(member, target), plan.layout(target).key)
+            key = plan.layout(target).key
+            yield target, key_texts(plan.table(member, target, columns=_columns(key)), key)
+
+
+def _columns(key: Iterable[str]) -> list[str]:
+    return [f"k_{name}" for name in key]
 
 
 def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:
@@ -82,11 +85,14 @@ def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:
         if run.serial is None or run.serial > serial:
             plan = state.plan(run.id)
             for target in plan.members("state"):
-                keys = key_texts(plan.table("state", target), plan.layout(target).key)
+                types = plan.layout(target).key
+                keys = key_texts(plan.table("state", target, columns=_columns(types)), types)
                 found.setdefault(target, set()).update(keys)
             for batch in state.batches(run.id):
-                changes = plan.table("changes", batch.intent.target)
-                rows = changes.filter(pc.is_in(changes["ordinal"], batch.intent.ordinals))
-                keys = key_texts(rows, plan.layout(batch.intent.target).key)
+                types = plan.layout(batch.intent.target).key
+                rows = plan.table(
+                    "changes", batch.intent.target, columns=_columns(types), ordinals=batch.intent.ordinals
+                )
+                keys = key_texts(rows, types)
                 found.setdefault(batch.intent.target, set()).update(keys)
     return found

@@ -25,6 +25,7 @@ from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
 from erpoa_cli.state.durable import replacing
 from erpoa_cli.state.layout import METADATA_KEY, Layout
 from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.texts import Array
 
 FORMAT = 1
 MEMBERS = ("changes", "state", "held", "withheld", "drift", "conflicts")
@@ -168,16 +169,17 @@ def _digest(file: BinaryIO, size: int) -> bytes:
 
 
 class PlanFile:
-    """A verified plan file. Members are read when asked for and verified again then: what is used is what was
+    """A verified plan file. Members are read when first asked for and verified again then: what is used is what was
     verified, even if the file was exchanged meanwhile."""
 
-    __slots__ = ("_where", "guards", "header", "inputs", "path", "reads", "targets")
+    __slots__ = ("_rows", "_where", "guards", "header", "inputs", "path", "reads", "targets")
 
     def __init__(self, path: Path, header: Header, where: Mapping[str, tuple[int, int]]) -> None:
         """Use `PlanFile.open`. *where*: member → offset and size of its content."""
         self.path = path
         self.header = header
         self._where = where
+        self._rows: dict[str, pa.Buffer] = {}
         read = {name: planjson.loads(self._content(name)) for name in _JSON_MEMBERS}
         self.inputs: Mapping[str, Any] = read["inputs.json"]
         self.reads: tuple[Read, ...] = planjson.reads_from_json(read["reads.json"])
@@ -225,20 +227,30 @@ class PlanFile:
                 return _layout(self._parquet(name).schema_arrow)
         raise KeyError(target)
 
-    def table(self, member: str, target: str, sealer: Sealer | None = None) -> pa.Table:
+    def table(
+        self,
+        member: str,
+        target: str,
+        sealer: Sealer | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        ordinals: Array | None = None,
+    ) -> pa.Table:
         """Rows of a member, sorted by ordinal, shaped as `layout.plan_schema(sealed=sealer is None)`: values of
         sealed fields are opened only with a sealer. No rows: an empty table; KeyError when the plan has no
-        rows of the target in any member."""
+        rows of the target in any member. Only these *columns* (and the ordinal), only the rows of these *ordinals*:
+        a plan can be larger than memory."""
         name = f"{member}/{target}.parquet"
-        if name not in self._where:
-            return self.layout(target).plan_schema(sealed=sealer is None).empty_table()
-        parquet = self._parquet(name)
-        table = _by_ordinal(parquet.read())
-        layout = _layout(parquet.schema_arrow)
-        if sealer is None or not layout.sealed_fields:
-            return table
-        batches = [open_columns(b, target, layout.fields, sealer) for b in table.to_batches(_ROW_GROUP)]
-        return pa.Table.from_batches([conform(b, layout.plan_schema()) for b in batches])
+        parts: Iterator[pa.RecordBatch] = iter(())
+        layout = self.layout(target)
+        if name in self._where:
+            parts = _row_groups(self._parquet(name), columns, ordinals)
+        schema = layout.plan_schema(sealed=sealer is None)
+        if columns is not None:
+            schema = pa.schema([f for f in schema if f.name in {"ordinal", *columns}], schema.metadata)
+        if sealer is not None:
+            parts = (open_columns(batch, target, layout.fields, sealer) for batch in parts)
+        return _by_ordinal(pa.Table.from_batches((conform(batch, schema) for batch in parts), schema))
 
     def _content(self, name: str) -> bytes:
         with self.path.open("rb") as file:
@@ -248,10 +260,12 @@ class PlanFile:
         return content
 
     def _parquet(self, name: str) -> pq.ParquetFile:
-        return pq.ParquetFile(pa.BufferReader(self._content(name)))
+        if name not in self._rows:
+            self._rows[name] = pa.py_buffer(self._content(name))
+        return pq.ParquetFile(pa.BufferReader(self._rows[name]))
 
     def _verify_rows(self, name: str) -> None:
-        parquet = self._parquet(name)
+        parquet = pq.ParquetFile(pa.BufferReader(self._content(name)))
         data = parquet.metadata
         unpacked = sum(data.row_group(i).total_byte_size for i in range(data.num_row_groups))
         if data.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED:
@@ -318,6 +332,22 @@ def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
 def _piece(file: BinaryIO, where: tuple[int, int]) -> bytes:
     file.seek(where[0])
     return file.read(where[1])
+
+
+def _row_groups(
+    parquet: pq.ParquetFile, columns: Sequence[str] | None, ordinals: Array | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of *ordinals* in those row groups that have any."""
+    names = None if columns is None else ["ordinal", *(c for c in columns if c != "ordinal")]
+    for group in range(parquet.num_row_groups):
+        if ordinals is None:
+            rows = parquet.read_row_group(group, names)
+        else:
+            wanted = pc.is_in(parquet.read_row_group(group, ["ordinal"])["ordinal"], ordinals)
+            if not pc.any(wanted).as_py():
+                continue
+            rows = parquet.read_row_group(group, names).filter(wanted)
+        yield from rows.to_batches()
 
 
 def _by_ordinal(table: pa.Table) -> pa.Table:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.situation import Action, Outcome
@@ -174,8 +173,7 @@ class StateReader:
         for (target, ordinal), (intent, outcome, reason) in words.items():
             if outcome == Outcome.IN_DOUBT:
                 plan = plan or self.plan(run.id)
-                changes = plan.table("changes", target)
-                row = changes.filter(pc.equal(changes["ordinal"], ordinal))
+                row = plan.table("changes", target, ordinals=pa.array([ordinal]))
                 key = key_texts(row, plan.layout(target).key)[0]
                 yield Doubt(target, key, run.id, ordinal, intent.action, reason, run.opened)
 
@@ -197,10 +195,10 @@ class StateReader:
         rows = self._rows("SELECT relation, content FROM reads WHERE environment = ?")
         return {row["relation"]: planjson.read_from_json(json.loads(row["content"])) for row in rows}
 
-    def fetch_snapshots(self) -> None:
-        """Bring this machine's snapshots up to those of a shared store, from which incremental reads go on."""
-        if self._blobs:
-            sharing.fetch(self.root, self._control, self.environment, self._blobs)
+    def fetch_snapshots(self) -> Mapping[str, str]:
+        """Bring this machine's snapshots up to those of a shared store, from which incremental reads go on; their
+        marks by source."""
+        return sharing.fetch(self.root, self._control, self.environment, self._blobs) if self._blobs else {}
 
     def definitions(self) -> Mapping[str, str]:
         """Node → digest of its definition (`core.definition`), of the last applied plan; empty before the first."""

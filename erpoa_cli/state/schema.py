@@ -62,8 +62,8 @@ _FIRST = (
         PRIMARY KEY (environment, digest, number))""",
     # The last snapshot of a source that an applied plan used, for machines that have none or an older one.
     """CREATE TABLE snapshots (
-        environment TEXT NOT NULL, source TEXT NOT NULL, digest TEXT NOT NULL, taken TEXT NOT NULL, full_at TEXT,
-        info BLOB NOT NULL, PRIMARY KEY (environment, source))""",
+        environment TEXT NOT NULL, source TEXT NOT NULL, digest TEXT NOT NULL, taken TEXT NOT NULL, info BLOB NOT NULL,
+        PRIMARY KEY (environment, source))""",
 )
 
 REMEMBERED = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +29,8 @@ _LATEST = "latest.json"
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """`full_at` is when the source was last read whole; `verdict` that of the latest read."""
+    """`full_at` is when the source was last read whole; `verdict` that of the latest read; `after` is the mark of the
+    shared snapshot that was there before it was read ("": none)."""
 
     source: str
     taken: datetime
@@ -39,6 +41,7 @@ class SnapshotInfo:
     fields: Mapping[str, str]  # name → type text
     sealed: tuple[str, ...]
     file: str
+    after: str = ""
 
 
 class Snapshots:
@@ -46,9 +49,17 @@ class Snapshots:
 
     Plans may write at the same time: each writes a file of its own, and the last one to finish is the latest."""
 
-    def __init__(self, root: Path, environment: str, sealer: Sealer | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        environment: str,
+        sealer: Sealer | None = None,
+        after: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """*after*: source → mark of the shared snapshot that what is written now comes after."""
         self._root = root / ".erpoa" / "snapshots" / file_name(environment)
         self._sealer = sealer
+        self._after = after
 
     def latest(self, source: str) -> SnapshotInfo | None:
         """The last snapshot of *source*; None when there is none, or it cannot be read (it is a cache)."""
@@ -93,6 +104,7 @@ class Snapshots:
             fields={field.name: str(field.type) for field in fields},
             sealed=sealed,
             file=f"{digest}.parquet",
+            after=self._after.get(source, ""),
         )
         write_private(directory / _LATEST, _content(info))
         self._prune(directory)
@@ -110,9 +122,10 @@ class Snapshots:
         """Where the file of a snapshot with this digest belongs."""
         return self._directory(source) / f"{digest}.parquet"
 
-    def take(self, source: str, described: bytes) -> None:
+    def take(self, source: str, described: bytes, mark: str) -> None:
         """Make a snapshot of another machine, whose file is in its place, the latest."""
-        write_private(self._directory(source) / _LATEST, described)
+        info = replace(_info(source, json.loads(described)), after=mark)
+        write_private(self._directory(source) / _LATEST, _content(info))
         self._prune(self._directory(source))
 
     def drop(self, source: str) -> None:
@@ -175,6 +188,7 @@ def _content(info: SnapshotInfo) -> bytes:
             "fields": list(info.fields.items()),
             "sealed": info.sealed,
             "file": info.file,
+            "after": info.after,
         }
     )
 
@@ -192,4 +206,5 @@ def _info(source: str, values: Mapping[str, Any]) -> SnapshotInfo:
         fields=dict(values["fields"]),
         sealed=tuple(values["sealed"]),
         file=values["file"],
+        after=values.get("after", ""),
     )

@@ -233,12 +233,11 @@ class World:
         connections: Connections,
         options: ApplyOptions,
     ) -> RunResult:
-        tables = {name: plan.table("changes", name) for name in plan.members("changes")}
         with (
             Staging(self.root, as_of=NOW) as staging,
             desks(plan, {"dept": DEPT, "emp": EMP}, self.project, connections, staging, store) as opened,
         ):
-            return Walk(plan, tables, opened, journal, options).run()
+            return Walk(plan, None, opened, journal, options).run()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class LastReads(Protocol):
 
     def reads(self) -> Mapping[str, Read]: ...
 
-    def fetch_snapshots(self) -> None: ...
+    def fetch_snapshots(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ def read_sources(
     *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole.
     *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
     project = bound.project
-    state.fetch_snapshots()
-    snapshots = Snapshots(Path(project.root), project.environment, sealer)
+    marks = state.fetch_snapshots()
+    snapshots = Snapshots(Path(project.root), project.environment, sealer, marks)
     wanted = None if names is None else frozenset(names)
     last = state.reads()
     tasks = [

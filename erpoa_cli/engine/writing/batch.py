@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Situation
 
+PLACING = ("ordinal", "wave", "step", "action", "fields", "situation")
 _SEPARATOR = "\x1f"
 _CREATED = pa.array([Situation.ABSENT.value, Situation.VANISHED.value])
 
@@ -54,10 +55,12 @@ class _Place:
 
 def batches(
     tables: Mapping[str, pa.Table],
+    load: Callable[[str, pa.Array], pa.Table],
     sizes: Mapping[str, int],
     done: Mapping[str, Sequence[int]] | None = None,
 ) -> Iterator[Batch]:
-    """The batches of a plan: *tables* are its changes per target, in the plan's order of targets; *sizes* the
+    """The batches of a plan: *tables* are its changes per target, in the plan's order of targets, of which the
+    columns `PLACING` are enough; *load* gives the rows of a target with these ordinals, in their order; *sizes* the
     most rows a batch of that target may have. Rows whose (step-wise) ordinals are in *done* are left out."""
     places: dict[_Place, tuple[str, pa.Array]] = {}
     for rank, (target, table) in enumerate(tables.items()):
@@ -66,7 +69,8 @@ def batches(
     for place in sorted(places):
         target, indices = places[place]
         for start in range(0, len(indices), sizes[target]):
-            rows = tables[target].take(indices.slice(start, sizes[target]))
+            ordinals = tables[target]["ordinal"].take(indices.slice(start, sizes[target]))
+            rows = load(target, ordinals.combine_chunks())
             fields = tuple(place.label.split(_SEPARATOR)) if place.label else ()
             yield Batch(target, place.wave, place.step, Action(place.action), fields, rows)
 

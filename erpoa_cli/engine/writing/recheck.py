@@ -31,8 +31,8 @@ def recheck(
     measures = [Measure(**plan.targets[name]["measure"]) for name in names]
     waivers = [Waiver(g.target, g.guard, g.measured, g.waived) for g in plan.guards if g.waived]
     with Staging(Path(bound.project.root), as_of=now) as staging:
-        for name in names:
-            staging.make("diff", name, plan.table("changes", name, sealer), "SELECT * FROM incoming")
+        for name in names if bound.project.rules else ():
+            staging.make("diff", name, plan.table("changes", name, sealer))
         staging.lock()
         verdicts = _judged(plan, bound, staging, shapes, measures, waivers)
     blocking = [verdict for verdict in verdicts if verdict.blocks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pytest
@@ -37,6 +37,10 @@ def _table(rows: list[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist([{"ordinal": i, **row} for i, row in enumerate(rows)], SCHEMA)
 
 
+def _loading(tables: Mapping[str, list[dict[str, object]]]) -> Callable[[str, pa.Array], pa.Table]:
+    return lambda target, ordinals: _table(tables[target]).take(ordinals)
+
+
 @given(
     st.dictionaries(st.sampled_from(["b", "a", "c"]), st.lists(ROW, max_size=30)),
     st.integers(1, 7),
@@ -48,6 +52,7 @@ def test_every_row_once_in_the_order_it_must_be_written(
     made = list(
         batches(
             {t: _table(rows) for t, rows in tables.items()},
+            _loading(tables),
             dict.fromkeys(tables, size),
             dict.fromkeys(tables, sorted(done)),
         )
@@ -67,14 +72,17 @@ def test_every_row_once_in_the_order_it_must_be_written(
 
 def test_within_a_wave_targets_keep_the_order_of_the_plan() -> None:
     row = {"wave": 0, "step": 1, "situation": "absent", "action": "create", "fields": ["name"]}
-    made = batches({"z": _table([row]), "a": _table([row])}, {"z": 5, "a": 5})
+    rows = {"z": [row], "a": [row]}
+    made = batches({t: _table(r) for t, r in rows.items()}, _loading(rows), {"z": 5, "a": 5})
     assert [b.target for b in made] == ["z", "a"]
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
 def test_no_fields_is_no_field(action: str) -> None:
+    rows = {"t": [{"wave": 0, "step": 1, "situation": "absent", "action": action, "fields": []}]}
     (made,) = batches(
-        {"t": _table([{"wave": 0, "step": 1, "situation": "absent", "action": action, "fields": []}])},
+        {"t": _table(rows["t"])},
+        _loading(rows),
         {"t": 9},
     )
     assert made.fields == ()
