@@ -68,13 +68,19 @@ def is_local(host: str) -> bool:
 
 def _tls(config: Mapping[str, Any], host: str) -> ssl.SSLContext | None:
     """What a connection must fulfil: the certificate is good and names the host."""
-    if "ca_file" not in config and (is_local(host) or _is_excepted(config, host)):
-        return _unverified(config)
+    verifies = "ca_file" in config or not (is_local(host) or _is_excepted(config, host))
+    if not verifies and "cert_file" not in config:
+        return None
     try:
         context = ssl.create_default_context(cafile=config.get("ca_file"))
-        return _with_own(context, config)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if not verifies:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if "cert_file" in config:
+            context.load_cert_chain(config["cert_file"], config["key_file"])
     except (OSError, ssl.SSLError) as error:
         raise Fatal(f"a certificate or key for {host} cannot be used: {error}") from None
+    return context
 
 
 def _is_excepted(config: Mapping[str, Any], host: str) -> bool:
@@ -88,18 +94,3 @@ def _is_excepted(config: Mapping[str, Any], host: str) -> bool:
             "certificate, or renew `plaintext` with its reason"
         )
     return True
-
-
-def _unverified(config: Mapping[str, Any]) -> ssl.SSLContext | None:
-    if "cert_file" not in config:
-        return None
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return _with_own(context, config)
-
-
-def _with_own(context: ssl.SSLContext, config: Mapping[str, Any]) -> ssl.SSLContext:
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if "cert_file" in config:
-        context.load_cert_chain(config["cert_file"], config["key_file"])
-    return context

@@ -7,6 +7,7 @@ for when it is told to LOAD DATA LOCAL. No file of this machine is ever read for
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,7 +38,8 @@ class Wire(Connection):  # type: ignore[misc]
     """A connection as *place* demands it. Raises the driver's errors."""
 
     def __init__(self, place: Place) -> None:
-        self._is_safe = place.socket is not None or place.tls is not None
+        verified = place.tls is not None and place.tls.verify_mode is ssl.CERT_REQUIRED
+        self._is_safe = place.socket is not None or verified
         super().__init__(
             host="localhost" if place.socket else place.host,
             port=place.port,

@@ -1,0 +1,289 @@
+"""What is left when the connection, the server or both go away while a batch is written."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+import pyarrow as pa
+import pytest
+from erpoa_mysql import MysqlConnector
+
+from erpoa_cli.core.schema import INTEGER, STRING, Field
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.core.situation import Action
+from erpoa_cli.sdk.connector import ReadRequest, WriteBatch
+from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
+from tests.mariadb import Server, binaries, connect
+from tests.mariadb import server as private
+from tests.services import missing
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    programs = binaries()
+    if programs is None:
+        missing("MARIADB", "there is no mariadbd for a server that may be killed")
+    with private(programs) as found:
+        admin(found, "CREATE DATABASE work", "CREATE USER worker@'%' IDENTIFIED BY 'w'",
+              "GRANT ALL ON work.* TO worker@'%'")  # fmt: skip
+        yield found
+
+
+def admin(running, *statements):
+    with closing(connect(running.url)) as db, db.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+@pytest.fixture
+def session(running):
+    admin(running, "DROP TABLE IF EXISTS work.thing, work.erpoa_ledger",
+          "CREATE TABLE work.thing (id int PRIMARY KEY, v text)", "INSERT INTO work.thing VALUES (1, 'old')")  # fmt: skip
+    with closing(MysqlConnector().open(config(running))) as found:
+        yield found
+
+
+def config(running, **more):
+    return {"host": "127.0.0.1", "port": running.port, "database": "work", "user": "worker", "password": Secret("w"),
+            **more}  # fmt: skip
+
+
+def update(number, *, value="ours", ledger=True):
+    return WriteBatch(
+        object="thing", action=Action.UPDATE, run="r", number=number, effects_digest="d", id=("id",),
+        rows=pa.RecordBatch.from_pydict(
+            {"ordinal": pa.array([0]), "id.id": pa.array([1]), "set.v": [value], "was.v": ["old"]}
+        ),
+        types={"id": INTEGER, "v": STRING}, ledger=ledger,
+    )  # fmt: skip
+
+
+def outcome(session, batch):
+    return [row["outcome"] for answer in session.write(batch) for row in answer.to_pylist()]
+
+
+class Background:
+    """A write in a thread: what it ends with."""
+
+    def __init__(self, session, batch):
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, args=(session, batch))
+        self._thread.start()
+
+    def _run(self, session, batch):
+        try:
+            outcome(session, batch)
+        except SystemFailure as error:
+            self.error = error
+
+    def ended(self):
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        return self.error
+
+
+class Proxy:
+    """Stands between a session and the server. When the session says `COMMIT` it lets it through and cuts the line
+    before the answer, or cuts it at once, as `lets_through` says."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.lets_through: bool | None = None  # None: nothing is cut
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                ours, _ = self._listener.accept()
+            except OSError:
+                return
+            theirs = socket.create_connection(("127.0.0.1", self._port))
+            ends = (ours, theirs)
+            threading.Thread(target=self._to_server, args=ends, daemon=True).start()
+            threading.Thread(target=self._to_session, args=ends, daemon=True).start()
+
+    def _to_server(self, ours: socket.socket, theirs: socket.socket) -> None:
+        while data := self._received(ours):
+            if data.endswith(b"\x03COMMIT") and self.lets_through is not None:
+                ours.shutdown(socket.SHUT_RDWR)
+                if self.lets_through:
+                    theirs.sendall(data)
+                    time.sleep(0.5)  # the answer goes nowhere
+                break
+            theirs.sendall(data)
+        theirs.close()
+
+    def _to_session(self, ours: socket.socket, theirs: socket.socket) -> None:
+        with ours, suppress(OSError):
+            while data := self._received(theirs):
+                ours.sendall(data)
+
+    @staticmethod
+    def _received(end: socket.socket) -> bytes:
+        try:
+            return end.recv(1 << 16)
+        except OSError:
+            return b""
+
+
+def until(condition):
+    for _ in range(400):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass")
+
+
+def waiting(running):
+    return admin(
+        running, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
+    )
+
+
+def kill(running):
+    for (process,) in admin(running, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'worker'"):
+        admin(running, f"KILL {process}")
+
+
+def held(running):
+    """A connection that keeps the row to itself."""
+    other = connect(running.url)
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT * FROM work.thing FOR UPDATE")
+    return other
+
+
+VALUE = "SELECT v FROM work.thing"
+
+
+def test_a_connection_lost_between_batches_is_made_anew(running, session):
+    assert outcome(session, update(1)) == ["applied"]
+    kill(running)
+    assert session.committed("r", 1) is True
+    kill(running)
+    assert outcome(session, update(2)) == ["stale"], "the row has our value now"
+    kill(running)
+    assert [i.address for i in session.objects()] == ["thing"]
+
+
+def test_a_connection_lost_in_a_batch_leaves_nothing(running, session):
+    with closing(held(running)):
+        write = Background(session, update(1))
+        until(lambda: waiting(running))
+        kill(running)
+        assert isinstance(write.ended(), Transient)
+    assert session.committed("r", 1) is False
+    assert admin(running, VALUE) == [("old",)]
+    assert outcome(session, update(1)) == ["applied"], "the same batch again"
+    assert session.committed("r", 1) is True
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anything_else(
+    running, session, ledger
+):
+    """Else it would still write what is planned again meanwhile."""
+    with closing(held(running)):
+        write = Background(session, update(1, ledger=ledger))
+        until(lambda: waiting(running))
+        ((process,),) = waiting(running)
+        session._db._sock.shutdown(socket.SHUT_RDWR)
+        assert isinstance(write.ended(), Transient)
+        assert not session.committed("r", 1)
+        assert (
+            admin(
+                running, f"SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {process}"
+            )
+            == []
+        )
+    assert admin(running, VALUE) == [("old",)]
+
+
+@pytest.mark.parametrize("lets_through", [True, False])
+def test_a_commit_without_an_answer_is_looked_up(running, session, lets_through):
+    proxy = Proxy(running.port)
+    with closing(proxy), closing(MysqlConnector().open(config(running, port=proxy.port))) as doubtful:
+        doubtful.execute(doubtful.ledger_ddl())
+        proxy.lets_through = lets_through
+        with pytest.raises(InDoubt, match="commit was lost"):
+            outcome(doubtful, update(1))
+        proxy.lets_through = None
+        assert doubtful.committed("r", 1) is lets_through
+        if lets_through:
+            with pytest.raises(InDoubt, match="committed before"):
+                outcome(doubtful, update(1))
+        else:
+            assert outcome(doubtful, update(1)) == ["applied"]
+    assert admin(running, VALUE) == [("ours",)]
+
+
+@pytest.mark.parametrize("kills", [True, False])
+def test_a_server_that_goes_down_in_a_batch_and_comes_back(running, session, kills):
+    other = held(running)
+    write = Background(session, update(1))
+    until(lambda: waiting(running))
+    running.stop(kill=kills)
+    other._force_close()
+    assert isinstance(write.ended(), Transient)
+    back = threading.Timer(2, running.start)
+    back.start()
+    assert session.committed("r", 1) is False, "it waits until the server is back"
+    back.join()
+    assert admin(running, VALUE) == [("old",)]
+    assert outcome(session, update(1)) == ["applied"]
+
+
+def test_what_was_committed_outlives_a_power_failure(running, session):
+    assert outcome(session, update(1)) == ["applied"]
+    running.stop(kill=True)
+    running.start()
+    assert session.committed("r", 1) is True
+    assert admin(running, VALUE) == [("ours",)]
+
+
+def test_a_deadlock_is_transient_and_leaves_nothing(running, session):
+    session.execute(session.ledger_ddl())
+    with closing(held(running)) as other, other.cursor() as cursor:
+        # whoever has changed less is the one that is undone: we
+        cursor.execute("INSERT INTO work.thing SELECT seq, 'x' FROM work.seq_100_to_400")
+        write = Background(session, update(1))
+        until(lambda: waiting(running))  # it has its ledger row and waits for ours
+        cursor.execute(
+            "INSERT INTO work.erpoa_ledger (run_id, batch, effects_digest) VALUES ('r', 1, 'theirs')"
+        )
+        other.rollback()
+    error = write.ended()
+    assert isinstance(error, Transient)
+    assert "1213" in str(error)
+    assert session.committed("r", 1) is False
+    assert outcome(session, update(1)) == ["applied"]
+
+
+def test_a_read_that_loses_its_connection_has_failed(running, session):
+    admin(running, "INSERT INTO work.thing SELECT seq, repeat('x', 2000) FROM work.seq_2_to_40000")
+    reading = session.read(ReadRequest(object="thing", fields=(Field("id", INTEGER), Field("v", STRING))))
+    batches = iter(reading)
+    next(batches)
+    kill(running)
+    read = 1 + sum(1 for _ in batches)
+    assert reading.verdict.status == "failed", f"{read} batches: {reading.verdict}"
+
+
+def test_a_read_sees_one_state(running, session):
+    admin(running, "INSERT INTO work.thing SELECT seq, repeat('x', 2000) FROM work.seq_2_to_20000")
+    reading = session.read(ReadRequest(object="thing", fields=(Field("id", INTEGER), Field("v", STRING))))
+    admin(running, "DELETE FROM work.thing WHERE id > 10", "INSERT INTO work.thing VALUES (30000, 'late')")
+    ids = {i for batch in reading for i in batch["id"].to_pylist()}
+    assert reading.verdict.status == "complete", reading.verdict
+    assert ids == set(range(1, 20001))
