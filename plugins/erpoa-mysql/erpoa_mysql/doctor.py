@@ -61,10 +61,10 @@ def _cannot_write(db: Wire, grants: Grants, place: Place) -> Iterator[str]:
     )
     if not found and not grants.may("CREATE", place.database, LEDGER):
         yield (
-            f"there is no table {LEDGER} in {place.database} and the user may not create it: GRANT CREATE, make it by "
+            f"the user sees no table {LEDGER} in {place.database} and may not create one: GRANT CREATE, make it by "
             f"hand, or set ledger: lookup{only}"
         )
-    if not all(grants.may(p, place.database, LEDGER) for p in ("SELECT", "INSERT")):
+    elif not all(grants.may(p, place.database, LEDGER) for p in ("SELECT", "INSERT")):
         yield f"the user may not read and add rows in {place.database}.{LEDGER}: GRANT SELECT, INSERT{only}"
     if found and found[0][0] != "InnoDB":
         yield f"{LEDGER} is kept by {found[0][0]}: ALTER TABLE {LEDGER} ENGINE=InnoDB"
