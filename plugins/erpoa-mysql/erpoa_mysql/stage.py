@@ -10,8 +10,9 @@ from pymysql.err import Error  # type: ignore[import-untyped]
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_mysql.columns import BINARIES, Column
+from erpoa_mysql.encode import encode, lines, literal, staged
 from erpoa_mysql.errors import NO_STREAM, told
-from erpoa_mysql.values import encode, lines, literal, staged, to_native
+from erpoa_mysql.values import to_native
 from erpoa_mysql.wire import Wire
 
 STAGE = "erpoa_stage"

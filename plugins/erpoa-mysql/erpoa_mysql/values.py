@@ -1,4 +1,4 @@
-r"""Values in statements: what they look like in the stage, how a column takes them, and whether it still has them.
+r"""Values of the stage in statements: how a column takes them, and whether it still has them.
 
 Whatever a collation takes for equal (`a` and `A`, `x` and `x `) is two values here: texts are compared byte by byte,
 beside a comparison in the column's own collation where an index shall serve. Expressions never fail and never warn,
@@ -8,14 +8,9 @@ before a last line feed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_mysql.columns import (
     BINARIES,
@@ -29,16 +24,6 @@ from erpoa_mysql.columns import (
     text_of,
 )
 
-_STAGED = {
-    Kind.INTEGER: "bigint",
-    Kind.BOOLEAN: "tinyint",
-    Kind.DATE: "date",
-    Kind.TIME: "time(6)",
-    Kind.TIMESTAMP: "datetime(6)",
-    Kind.TIMESTAMPTZ: "datetime(6)",
-    Kind.BYTES: "longblob",
-}
-_MOMENTS = (datetime.min, datetime.max)  # noqa: DTZ901 - local by type
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _COUNTED = INTEGERS | {"decimal", "bit"}
 _SAME_BASE = {
@@ -53,79 +38,6 @@ _NUMBER = r"'^[+-]?([0-9]{1,35}([.][0-9]{0,30})?|[.][0-9]{1,30})\\z'"
 _DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?"
 _OFFSET = "(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
-
-
-def staged(type_: Type) -> str:
-    """The type of a column of the stage that holds every value of *type_* exactly; nested ones as JSON text."""
-    if type_.kind is Kind.DECIMAL:
-        return f"decimal({type_.precision},{type_.scale})"
-    return _STAGED.get(type_.kind, "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-
-
-def literal(text: str) -> str:
-    """*text* as an SQL text that no mode of the session reads otherwise."""
-    return f"convert(X'{text.encode().hex()}' USING utf8mb4)" if text else "''"
-
-
-def constant(text: str, type_: Type) -> str:
-    """The value that canonical *text* spells, as an SQL expression of the type it has in the stage."""
-    match type_.kind:
-        case Kind.INTEGER | Kind.BOOLEAN:
-            return str(int(text)) if type_.kind is Kind.INTEGER else str(int(text == "true"))
-        case Kind.DECIMAL:
-            return f"cast({literal(text)} AS decimal({type_.precision},{type_.scale}))"
-        case Kind.DATE:
-            return f"cast({literal(text)} AS date)"
-        case Kind.TIME:
-            return f"cast({literal(text)} AS time(6))"
-        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
-            return f"cast({literal(text.removesuffix('Z').replace('T', ' '))} AS datetime(6))"
-        case Kind.BYTES:
-            return f"X'{text}'"
-        case _:
-            return literal(text)
-
-
-# -- into the stage -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A column as texts that the stage reads, and why the values at some positions cannot be sent at all."""
-
-    array: pa.Array
-    unfit: dict[int, str]
-
-
-def encode(array: pa.Array, type_: Type) -> Encoded:
-    """*array* as what the server reads into a column of `staged`; bytes as hexadecimal digits."""
-    match type_.kind:
-        case Kind.DATE:
-            return Encoded(array.cast(pa.utf8()), _outside(array, date.min, date.max))
-        case Kind.TIMESTAMP:
-            return Encoded(array.cast(pa.utf8()), _outside(array, *_MOMENTS))
-        case Kind.TIMESTAMPTZ:
-            plain = array.cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-            return Encoded(plain.cast(pa.utf8()), _outside(plain, *_MOMENTS))
-        case Kind.BOOLEAN:
-            return Encoded(array.cast(pa.int8()).cast(pa.utf8()), {})
-        case Kind.BYTES:
-            return Encoded(
-                pa.array([None if v is None else v.hex() for v in array.to_pylist()], pa.utf8()), {}
-            )
-        case Kind.LIST | Kind.STRUCT:
-            return Encoded(pa.array([canonical(v, type_) for v in array.to_pylist()], pa.utf8()), {})
-        case _:
-            return Encoded(array.cast(pa.utf8()), {})
-
-
-def _outside(array: pa.Array, first: date, last: date) -> dict[int, str]:
-    low, high = pa.scalar(first, array.type), pa.scalar(last, array.type)
-    beyond = pc.fill_null(pc.or_(pc.less(array, low), pc.greater(array, high)), False)
-    return dict.fromkeys(pc.indices_nonzero(beyond).to_pylist(), "the year is not one of 1 to 9999")
-
-
-# -- in the database ----------------------------------------------------------------------------------------
 
 
 def is_exact(of: Column, type_: Type, values: pa.Array) -> bool:
@@ -293,21 +205,3 @@ def _instant(text: str) -> str:
     )
     form = f"{_DAY}[T ]{_CLOCK}{_OFFSET}"
     return f"CASE WHEN {_sound(text, form)} THEN date_add({local}, INTERVAL ({minutes}) MINUTE) END"
-
-
-def lines(columns: Sequence[pa.Array]) -> memoryview:
-    r"""The columns as LOAD DATA reads them unless told otherwise: tabs, line feeds, backslashes, NULL as `\N`."""
-    escaped = []
-    for column in columns:
-        text = column.cast(pa.large_utf8())
-        for raw, instead in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n")):
-            text = pc.replace_substring(text, raw, instead)
-        escaped.append(pc.fill_null(text, "\\N"))
-    last = pc.binary_join_element_wise(
-        escaped[-1], pa.scalar("\n", pa.large_utf8()), pa.scalar("", pa.large_utf8())
-    )
-    tab = pa.scalar("\t", pa.large_utf8())
-    joined = pc.binary_join_element_wise(*escaped[:-1], last, tab)
-    if isinstance(joined, pa.ChunkedArray):
-        joined = joined.combine_chunks()
-    return memoryview(joined.buffers()[2] or b"")
