@@ -15,7 +15,7 @@ from erpoa_cli.state.columns import conform, open_columns
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import file_name
 from erpoa_cli.state.entries import read_payload
-from erpoa_cli.state.fold import applied, last_words, overlay, patches
+from erpoa_cli.state.fold import applied, asked, last_words, overlay, patches
 from erpoa_cli.state.image import Images, refit, rest_schema, without_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
@@ -170,10 +170,12 @@ class Base:
 def _patches(news: _News, target: str, sealer: Sealer | None) -> Rows:
     layout = news.plan.layout(target)
     if news.opened:
-        yield from patches(layout, news.plan.table("state", target), None, sealer)
+        rows = news.plan.table("state", target, columns=asked(layout))
+        yield from patches(layout, rows, None, sealer)
     if news.results:
         words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
-        yield from patches(layout, *applied(news.plan.table("changes", target), words), sealer)
+        rows = news.plan.table("changes", target, columns=asked(layout))
+        yield from patches(layout, *applied(rows, words), sealer)
 
 
 def _live(batches: Rows) -> Rows:

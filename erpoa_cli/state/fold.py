@@ -31,13 +31,26 @@ def last_words(results: Sequence[tuple[int, pa.Table]]) -> pa.Table:
     last = (
         joined.select(["ordinal", "row"]).group_by("ordinal", use_threads=False).aggregate([("row", "max")])
     )
-    return joined.take(last["row_max"].combine_chunks().sort()).drop_columns(["row", "sequence"])
+    return _taken(joined, last["row_max"].combine_chunks().sort()).drop_columns(["row", "sequence"])
 
 
 def applied(changes: pa.Table, results: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows of *changes* that were applied, and their results, both in the order they were written."""
     done = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
-    return changes.take(pc.index_in(done["ordinal"], value_set=flat(changes["ordinal"]))), done
+    return _taken(changes, flat(pc.index_in(done["ordinal"], value_set=flat(changes["ordinal"])))), done
+
+
+def _taken(table: pa.Table, indices: Array) -> pa.Table:
+    """The rows at *indices*; mostly that is all of them as they stand, and nothing is copied."""
+    if len(indices) == table.num_rows and indices.equals(pa.array(range(len(indices)), indices.type)):
+        return table
+    return table.take(indices)
+
+
+def asked(layout: Layout) -> list[str]:
+    """The columns of a plan's rows that `patches` asks for."""
+    kept = ("agreed_", "seen_")  # what was agreed before has no part in what is agreed now
+    return [name for name in layout.plan_schema().names if not name.startswith(kept)]
 
 
 def patches(
