@@ -136,14 +136,16 @@ class Mariadb:
     def _open(self) -> Any:
         import pymysql  # type: ignore[import-untyped]
 
-        return closing(pymysql.connect(**self._at, charset="utf8mb4", autocommit=True))
+        return closing(
+            pymysql.connect(**self._at, charset="utf8mb4", autocommit=True, sql_mode="NO_AUTO_VALUE_ON_ZERO")
+        )
 
     def fill(self, rows: Sequence[Values]) -> None:
         with self._open() as db, db.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS `row`, erpoa_ledger")
             cursor.execute(
                 "CREATE TABLE `row` (id bigint AUTO_INCREMENT PRIMARY KEY, w varchar(40), code varchar(200), "
-                "name varchar(200), amount decimal(20, 2), tags json, active tinyint(1), flaw text) "
+                "name varchar(200), amount decimal(20, 2), tags text, active tinyint(1), flaw text) "
                 "AUTO_INCREMENT 1000000 CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
             )
             for row in rows:

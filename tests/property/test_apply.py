@@ -47,7 +47,7 @@ def large() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", "postgres", "mariadb"])
 def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
     """Makes the database of a target in a world's directory, or the one that all worlds use in turn."""
     if request.param == "sqlite":
