@@ -60,6 +60,9 @@ Answer = TypeVar("Answer")
 _AWAY_REMEDY = (
     "when it answers again, run the command again; `erpoa resume` continues a run that was under way"
 )
+_REFUSED_REMEDY = (
+    "check user, password and database in the URL of `state:`; when the server is starting or full, try again"
+)
 _RIGHTS_DETAIL = "To plan, a role needs USAGE on the schema and SELECT on its tables; to apply, also INSERT, UPDATE and DELETE."
 _RIGHTS_REMEDY = "grant the role what it needs (docs/state.md), or name another one in the URL of `state:`"
 
@@ -251,7 +254,17 @@ def _connect(settings: dict[str, str]) -> psycopg.Connection[Row]:
             row_factory=dict_row,
         )
     except psycopg.Error as error:
-        raise _failure(error, cut=True) from error
+        raise _refused(error) or _failure(error, cut=True) from error
+
+
+def _refused(error: psycopg.Error) -> Failure | None:
+    """A server that answered, but not with a connection. libpq does not tell the SQLSTATE of that."""
+    asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
+    _, fatal, words = str(error).partition("FATAL:")
+    if not fatal and not asked:
+        return None
+    said = (words or str(error)).strip().splitlines()[0]
+    return _told("E0517", "the state's server refuses the connection", said, _REFUSED_REMEDY)
 
 
 def _failure(error: psycopg.Error, *, cut: bool) -> Exception:
