@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -85,6 +86,32 @@ def encode(array: pa.Array, type_: Type) -> Encoded:
             return Encoded(pa.array([canonical(v, type_) for v in array.to_pylist()], pa.utf8()), {})
         case _:
             return Encoded(array.cast(pa.utf8()), {})
+
+
+def unfit_json(array: pa.Array) -> dict[int, str]:
+    """Positions of the texts whose numbers MySQL's JSON would not keep as they are spelt, and why."""
+    why = "MySQL's json would change a number"
+    return {
+        at: why for at, text in enumerate(array.to_pylist()) if text is not None and not _keeps_numbers(text)
+    }
+
+
+def _keeps_numbers(text: str) -> bool:
+    changed: list[str] = []
+
+    def whole(number: str) -> None:
+        if not -(1 << 63) <= int(number) < 1 << 64:
+            changed.append(number)
+
+    def real(number: str) -> None:
+        if repr(float(number)) != number:
+            changed.append(number)
+
+    try:
+        json.loads(text, parse_int=whole, parse_float=real)
+    except ValueError:
+        return True  # the server refuses it by itself
+    return not changed
 
 
 def _outside(array: pa.Array, first: date, last: date) -> dict[int, str]:

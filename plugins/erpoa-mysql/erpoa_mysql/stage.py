@@ -10,7 +10,7 @@ from pymysql.err import Error  # type: ignore[import-untyped]
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_mysql.columns import BINARIES, Column
-from erpoa_mysql.encode import encode, lines, literal, staged
+from erpoa_mysql.encode import encode, lines, literal, staged, unfit_json
 from erpoa_mysql.errors import NO_STREAM, told
 from erpoa_mysql.values import to_native
 from erpoa_mysql.wire import Wire
@@ -37,7 +37,9 @@ class Stage:
         for name, type_ in self._types.items():
             encoded = encode(rows[name], type_)
             columns.append(encoded.array)
-            for at, words in encoded.unfit.items():
+            of = natives.get(name)
+            unfit = encoded.unfit | (unfit_json(encoded.array) if of and of.base == "json" else {})
+            for at, words in unfit.items():
                 self.unfit.setdefault(at, f"{name.partition('.')[2]}: {words}")
         if self.unfit:
             left = pa.array([at for at in range(rows.num_rows) if at not in self.unfit], pa.int64())

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from erpoa_mysql.encode import unfit_json
 
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.sdk.connector import ReadRequest
@@ -482,3 +483,20 @@ def test_rows_larger_than_a_packet_of_the_protocol(server, config, session):
         3: ("名" * 12_000_000, None),
         4: ("", b""),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"a":1,"b":[1.5,-2,18446744073709551615],"c":"1.10"}', True),
+        ('{"a":1.10}', False),
+        ("[18446744073709551616]", False),
+        ("-9223372036854775809", False),
+        ("1e5", False),
+        ("0.1234567890123456789", False),
+        ("no json", True),  # the server refuses it
+    ],
+)
+def test_numbers_that_json_of_mysql_would_change(text, kept):
+    """MySQL keeps them as integers of 64 bits or as floats (documented; MariaDB keeps the text)."""
+    assert unfit_json(pa.array([None, text])) == ({} if kept else {1: "MySQL's json would change a number"})
