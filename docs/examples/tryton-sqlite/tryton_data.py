@@ -1,6 +1,6 @@
 """The ERP's data, entered and edited through Tryton's own API; runs inside Tryton's environment.
 
-    python tryton_data.py CONFIGURATION fill | list | STEP
+    python tryton_data.py CONFIGURATION fill | list | STEP [DATABASE]
 
 Started by `build_erp.py` and `edit_erp.py`. Everything is deterministic but the times Tryton notes. The countries and
 currencies are the ISO ones, by Tryton's own import scripts (without the 5,000 subdivisions: two minutes for
@@ -305,14 +305,14 @@ def change_address(code: str, **values: Any) -> None:
 STEPS: dict[str, Callable[[], None]] = {step.__name__: step for step in (edits, deletes, cull, contact)}
 
 
-def main(configuration: str, command: str) -> None:
+def main(configuration: str, command: str, database: str = "erp") -> None:
     if command == "list":
         for name, step in STEPS.items():
             print(f"{name:8} {inspect.getdoc(step)}")
         return
     if command != "fill" and command not in STEPS:
         sys.exit(f"there is no step {command!r}: {', '.join(STEPS)}")
-    config.set_trytond("erp", config_file=configuration)
+    config.set_trytond(database, config_file=configuration)
     (fill if command == "fill" else STEPS[command])()
     print(f"{command}: done")
 
