@@ -16,6 +16,9 @@ from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array, flat, texts
 
 _HIDDEN = "(sensitive)"
+_OPTIONS = pa.ipc.IpcWriteOptions(
+    compression="zstd"
+)  # outcomes are mostly alike: a tenth of the bytes to sync
 
 
 def write_ordinals(ordinals: Array) -> bytes:
@@ -39,7 +42,7 @@ def write_results(results: pa.Table, layout: Layout, sealer: Sealer | None) -> b
     batch = conform(results, results.schema)
     batch = seal_columns(batch, layout.target, layout.fields, sealer)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
+    with pa.ipc.new_stream(sink, batch.schema, options=_OPTIONS) as writer:
         writer.write_batch(batch)
     return bytes(sink.getvalue())
 

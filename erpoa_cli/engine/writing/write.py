@@ -217,7 +217,11 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
     words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
     wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
-    return _with_outcome(table.drop_columns(["here"]), wrong, Outcome.REJECTED, words)
+    deviating = pc.unique(pc.list_flatten(table["deviated"])).to_pylist()
+    nothing = [
+        f"s_{name}" for name in fields if name not in deviating
+    ]  # the plan has these values: not kept twice
+    return _with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
 
 
 def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
@@ -239,16 +243,14 @@ def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table)
 def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
     """SQL over told (outcomes), asked (ordinal, *by*), wanted (ordinal, d_*) and found rows, whose *ids* are news."""
     on = " AND ".join(f"f.{identifier(n)} = q.{identifier(n)}" for n in by)
-    differs = ", ".join(
-        f"CASE WHEN f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)} THEN {literal(n)} END"
-        for n in fields
-    )
+    differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)}" for n in fields}
+    differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
     columns = [
         "t.*",
         "f.here IS NOT NULL AS here",
         *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
         f"CASE WHEN f.here THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) END AS deviated",
-        *(f"f.{identifier(n)} AS {identifier('s_' + n)}" for n in fields),
+        *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {identifier('s_' + n)}" for n, t in differ.items()),
         *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
     ]
     return (
