@@ -13,8 +13,9 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.plan import Change
+from erpoa_cli.core.plan import Change, SetAside
 from erpoa_cli.core.report import Answer, Table
+from erpoa_cli.core.situation import Action
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.explain import Explanation
@@ -96,7 +97,7 @@ def _answer(found: Explanation) -> Answer:
         values.append((name, *_values(found, name), f"{origin} ({master})"))
     columns = ("field", "actual", "desired", "agreed", "comes from (whose word)")
     tables = [
-        Table(("what the plan says",), ((said,),)),
+        Table(("what the plan says",), tuple((line,) for line in said)),
         Table(columns, tuple(values), title=f"{found.target.name} at {found.target.at}"),
     ]
     tables += [Table(r.columns, r.rows, title=f"{r.relation}: the rows of this key") for r in found.rows]
@@ -107,7 +108,7 @@ def _answer(found: Explanation) -> Answer:
     data = {
         "address": str(found.address),
         "plan": found.plan,
-        "said": said,
+        "said": " ".join(said),
         "fields": [
             dict(zip(("field", "actual", "desired", "agreed", "origin"), v, strict=True)) for v in values
         ],
@@ -128,25 +129,38 @@ def _values(found: Explanation, name: str) -> tuple[str, str, str]:
     if change is None:
         own = "" if name in {f.name for f in found.target.fields} else dict(found.address.key)[name]
         return own, own, own
-    planned = found.found is not None and name in found.found.fields
+    planned = {field for row in found.found for field in row.fields}
     before, after = sides(change)
+    if name not in planned and change.sensitive:
+        after = before  # as it was agreed: nothing says that it changed
+    agreed = "(sensitive)" if change.sensitive and change.agreed is not None else shown(change.agreed)
     if name in found.never and change.agreed is None:
-        return (before if planned else ""), after, "never"
-    return before, after, "(sensitive)" if change.sensitive else shown(change.agreed)
+        return (before if name in planned else ""), after, "never"
+    return before, after, agreed
 
 
-def _said(found: Explanation) -> str:
-    match found.found:
-        case None:
-            if found.linked:
-                return f"Plan {found.plan} changes nothing of {found.address}: both sides agree."
-            return f"Plan {found.plan} has nothing to say about {found.address}: nobody wants it."
-        case Change() as change:
-            why = f" ({change.reason})" if change.reason else ""
+def _said(found: Explanation) -> tuple[str, ...]:
+    """What the plan says of the row: a sentence each."""
+    if found.found:
+        return tuple(_one(found, row) for row in found.found)
+    why = "both sides agree" if found.linked else "nobody wants it"
+    says = "changes nothing of" if found.linked else "has nothing to say about"
+    return (f"Plan {found.plan} {says} {found.address}: {why}.",)
+
+
+def _one(found: Explanation, row: Change | SetAside) -> str:
+    match row:
+        case Change():
+            why = f" ({row.reason})" if row.reason else ""
+            what = f" ({', '.join(row.fields)})" if row.action is Action.UPDATE else ""
             return (
-                f"Plan {found.plan} would {change.action} {found.address} in wave {change.wave}: situation "
-                f"{change.situation}, cause {change.cause}{why}."
+                f"Plan {found.plan} would {row.action} {found.address}{what} in wave {row.wave}: situation "
+                f"{row.situation}, cause {row.cause}{why}."
             )
-        case row:
+        case SetAside(kind="drift" | "conflict"):
+            who = "they changed" if row.kind == "drift" else "both sides changed"
+            why = row.reason or (f"{who} {', '.join(row.fields)}" if row.fields else "they deleted it")
+            return f"Plan {found.plan} reports {row.kind} of {found.address} and writes none of it: {why}."
+        case SetAside():
             wanted = f"; it would {row.wanted}" if row.wanted else ""
             return f"Plan {found.plan} sets {found.address} aside as {row.kind}: {row.reason or row.code}{wanted}."

@@ -34,15 +34,16 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`found`: what the plan says about the row (None: it says nothing). `mapping`: per key column and field (name,
-    where the value comes from, who is its master). `values`: of every field; of those that `found` does not name, as
-    both sides were last seen to agree, and as the snapshots want it. `linked`: the row was applied before; `never`:
-    fields of it that were not. `models`: (name, file, SQL) from the target upwards."""
+    """`found`: what the plan says about the row, step by step, and what of it is set aside (empty: it says nothing).
+    `mapping`: per key column and field (name, where the value comes from, who is its master). `values`: of every
+    field; of those that `found` does not name, as both sides were last seen to agree, and as the snapshots want it.
+    `linked`: the row was applied before; `never`: fields of it that were not. `models`: (name, file, SQL) from the
+    target upwards."""
 
     address: Address
     target: Target
     plan: str
-    found: Change | SetAside | None
+    found: tuple[Change | SetAside, ...]
     mapping: tuple[tuple[str, str, str], ...]
     values: Mapping[str, FieldChange]
     linked: bool
@@ -63,8 +64,8 @@ def explain(
     root = Path(bound.project.root)
     target = bound.targets[address.target]
     told = report(plan, root, limit=None, addresses=[address], sealer=sealer)
-    listed: list[Change | SetAside] = [c for t in told.targets for c in t.changes if c.address == address]
-    listed += [s for t in told.targets for s in t.set_aside if s.address == address]
+    found: list[Change | SetAside] = [c for t in told.targets for c in t.changes if c.address == address]
+    found += [s for t in told.targets for s in t.set_aside if s.address == address]
     with Staging(root, as_of=plan.header.as_of) as staging:
         needed = bound.needed([target.from_])
         sources = [name for name in bound.project.sources if name in needed]
@@ -73,15 +74,14 @@ def explain(
         rows = tuple(_rows(address, target, bound, staging, [target.from_, *sources]))
         base = _base(address, state, sealer, staging)
         wanted = _wanted(address, target, bound, staging)
-    found = listed[0] if listed else None
-    changed = found.fields if found else {}
+    changed = {name: field for row in found for name, field in row.fields.items()}
     unchanged = {f.name: _unchanged(f, base, wanted) for f in target.fields if base or wanted}
     known = base.get("known", [])
     return Explanation(
         address=address,
         target=target,
         plan=plan.header.id,
-        found=found,
+        found=tuple(found),
         mapping=tuple(_mapping(target)),
         values={**unchanged, **changed},
         linked=bool(base),

@@ -50,3 +50,36 @@ def test_the_latest_plan_is_the_one_made_last_whatever_was_touched(company, erpo
     answer = erpoa("-C", company, "explain", "oa_suppliers/code=S0001", "--format", "json").json
     assert answer["plan"] == second
     assert fields(answer)["name"]["desired"] == '"新名称"'
+
+
+def test_a_sensitive_value_that_nobody_changes_is_not_said_to_be_changed(company, erpoa):
+    assert erpoa("-C", company, "plan").exit == 0
+    told = fields(erpoa("-C", company, "explain", "oa_users/no=E0001", "--format", "json").json)["id_card"]
+    assert (told["actual"], told["desired"], told["agreed"]) == ("(sensitive)",) * 3
+
+
+def test_a_row_with_a_change_and_a_drift_is_told_with_both(company, erpoa):
+    with sqlite3.connect(company / "data" / "oa.db") as oa:
+        oa.execute("UPDATE supplier SET payment_days = 7 WHERE code = 'S0001'")
+    with sqlite3.connect(company / "data" / "erp.db") as erp:
+        erp.execute("UPDATE supplier SET name = '新名称' WHERE code = 'S0001'")
+    assert erpoa("-C", company, "plan").exit == 0
+    answer = erpoa("-C", company, "explain", "oa_suppliers/code=S0001", "--format", "json").json
+    assert "would update oa_suppliers/code=S0001 (name)" in answer["said"]
+    assert "reports drift" in answer["said"]
+    assert "they changed payment_days" in answer["said"]
+    told = fields(answer)
+    assert told["name"]["desired"] == '"新名称"'
+    assert [told["payment_days"][side] for side in ("actual", "desired", "agreed")] == ["7", "30", "30"]
+
+
+def test_every_step_of_a_row_is_told(company, erpoa):
+    """A new department whose manager is new too: created first, its manager set by a second step."""
+    with sqlite3.connect(company / "data" / "erp.db") as erp:
+        erp.execute("INSERT INTO department VALUES (99, 'D99', '新部门', 'D00', 'E9999')")
+        erp.execute("INSERT INTO employee (no, name, department_code) VALUES ('E9999', '张新', 'D99')")
+    assert erpoa("-C", company, "plan").exit == 0
+    answer = erpoa("-C", company, "explain", "oa_departments/code=D99", "--format", "json").json
+    assert "would create" in answer["said"]
+    assert "would update oa_departments/code=D99 (manager_id)" in answer["said"]
+    assert fields(answer)["manager_id"]["desired"].startswith("(id of oa_users no=E9999")
