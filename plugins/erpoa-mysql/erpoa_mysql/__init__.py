@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MysqlConnector(Connector):
-    """One database of a MySQL server, version 8 or newer, or of a MariaDB server, version 10.5 or newer."""
+    """One database of a MySQL server, version 8.0.19 or newer, or of a MariaDB server, version 10.5 or newer."""
 
     name: ClassVar[str] = "mysql"
     config_schema: ClassVar[Mapping[str, Any]] = {

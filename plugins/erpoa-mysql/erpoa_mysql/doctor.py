@@ -71,17 +71,17 @@ def _cannot_write(db: Wire, grants: Grants, place: Place) -> Iterator[str]:
 
 
 def _settings(db: Wire) -> Iterator[str]:
-    ((modes, zone, logged, form, synced),) = db.rows(
-        "SELECT @@sql_mode, @@time_zone, @@log_bin, @@binlog_format, @@innodb_flush_log_at_trx_commit"
-    )
-    if not set(MODES) <= set(modes.split(",")) or zone != "+00:00":
+    names = ("sql_mode", "time_zone", "log_bin", "binlog_format", "innodb_flush_log_at_trx_commit")
+    # not as @@names: newer servers lack some
+    found = dict(db.rows(f"SHOW VARIABLES WHERE Variable_name IN {names}"))
+    if not set(MODES) <= set(found["sql_mode"].split(",")) or found["time_zone"] != "+00:00":
         yield "our settings do not last: a proxy drops them; let it keep a connection for each session"
-    if logged and form == "STATEMENT":
+    if found["log_bin"] == "ON" and found.get("binlog_format") == "STATEMENT":
         yield (
             "the server logs statements (binlog_format=STATEMENT), which forbids the isolation that writing needs: "
             "set binlog_format to ROW or MIXED"
         )
-    if synced != 1:
+    if (synced := found["innodb_flush_log_at_trx_commit"]) != "1":
         yield (
             f"the server runs with innodb_flush_log_at_trx_commit={synced}: a power failure loses what it reported as "
             "written"

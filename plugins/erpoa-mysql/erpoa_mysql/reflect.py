@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -29,8 +29,9 @@ _RELATIONS = """
         e.SAVEPOINTS = 'YES', false), t.TABLE_SCHEMA = database()
     FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
     WHERE t.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')
-        AND t.TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND t.TABLE_NAME <> %s
+        AND t.TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND t.TABLE_NAME <> %s{}
     ORDER BY t.TABLE_SCHEMA, t.TABLE_NAME"""
+_ONE = " AND t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s"
 _COLUMNS = """
     SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, IS_NULLABLE = 'NO', COLUMN_DEFAULT, EXTRA,
         coalesce(GENERATION_EXPRESSION, '') <> ''
@@ -108,19 +109,31 @@ def quoted(name: str) -> str:
 
 def relations(db: Wire) -> dict[str, Relation]:
     """Every table and view by its address, without the server's own and our ledger."""
-    grants, found = Grants(db), {}
-    for schema, table, kind, engine, is_transactional, here in db.rows(_RELATIONS, (LEDGER,)):
-        address = table if here else f"{schema}.{table}"
-        may = frozenset(p for p in ("SELECT", "INSERT", "UPDATE", "DELETE") if grants.may(p, schema, table))
-        found[address] = Relation(address, schema, table, kind == "VIEW", engine, bool(is_transactional), may)
-    return found
+    return {found.address: found for found in _relations(db, "")}
 
 
 def find_relation(db: Wire, address: str) -> Relation:
-    found = relations(db).get(address)
-    if found is None:
-        raise ContractBroken(f"there is no table or view {address!r}")
-    return found
+    """The table or view at *address*; one with a point in its name before one of another database."""
+    ((here,),) = db.rows("SELECT database()")
+    places = [(here, address)]
+    places += [(address[:at], address[at + 1 :]) for at, sign in enumerate(address) if sign == "."]
+    for (
+        place
+    ) in places:  # each for itself: a server looks at all its tables for a condition that names no single one
+        for found in _relations(db, _ONE, place):
+            if found.address == address:
+                return found
+    raise ContractBroken(f"there is no table or view {address!r}")
+
+
+def _relations(db: Wire, which: str, place: Sequence[str] = ()) -> Iterator[Relation]:
+    grants = Grants(db)
+    for schema, table, kind, engine, is_transactional, here in db.rows(
+        _RELATIONS.format(which), (LEDGER, *place)
+    ):
+        address = table if here else f"{schema}.{table}"
+        may = frozenset(p for p in ("SELECT", "INSERT", "UPDATE", "DELETE") if grants.may(p, schema, table))
+        yield Relation(address, schema, table, kind == "VIEW", engine, bool(is_transactional), may)
 
 
 def columns_of(db: Wire, relation: Relation) -> dict[str, Column]:

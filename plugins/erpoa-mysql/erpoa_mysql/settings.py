@@ -11,7 +11,8 @@ from erpoa_mysql.config import Place
 from erpoa_mysql.errors import failure
 from erpoa_mysql.wire import Wire
 
-_NEEDED = {True: (10, 5), False: (8, 0)}  # by whether it is MariaDB: RETURNING, window functions, checks
+# by whether it is MariaDB: RETURNING there, casts to float and double here
+_NEEDED = {True: (10, 5), False: (8, 0, 19)}
 _UNHURRIED = 3600  # seconds that the server waits for us to take rows, or to send a batch
 MODES = (
     "STRICT_ALL_TABLES",  # what does not fit is an error, not another value
@@ -30,9 +31,10 @@ def connect(place: Place) -> Wire:
         if db.version < _NEEDED[db.is_mariadb]:
             db.close()
             raise ContractBroken(
-                f"MySQL 8 or newer, or MariaDB 10.5 or newer is needed, this is {db.server_version}"
+                f"MySQL 8.0.19 or newer, or MariaDB 10.5 or newer is needed, this is {db.server_version}"
             )
         db.run(f"SET {', '.join(_settings(db, place))}")
+        db.run(f"SET SESSION TRANSACTION {'READ ONLY' if place.read_only else 'READ WRITE'}")
         db.takes_streams = bool(db.rows("SELECT @@local_infile")[0][0])
     except (Error, OSError, RuntimeError) as error:
         raise failure(error) from None  # the password must not be in a traceback
@@ -46,11 +48,6 @@ def _settings(db: Wire, place: Place) -> Iterator[str]:
     yield "sql_select_limit = DEFAULT, sql_big_selects = 1"
     yield f"innodb_lock_wait_timeout = {place.lock_timeout}, lock_wait_timeout = {place.lock_timeout}"
     yield f"net_write_timeout = {_UNHURRIED}, net_read_timeout = {_UNHURRIED}"
-    yield (
-        f"transaction_read_only = {int(place.read_only)}"
-        if not db.is_mariadb
-        else (f"tx_read_only = {int(place.read_only)}")
-    )
     if db.is_mariadb:
         yield f"max_statement_time = {place.statement_timeout}, check_constraint_checks = 1"
     else:

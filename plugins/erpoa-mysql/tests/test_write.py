@@ -13,7 +13,7 @@ from erpoa_mysql.wire import Wire
 
 from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, Transient
 from tests.mariadb import connect
-from tests.unit.connectors.asking import Writer, outcomes
+from tests.unit.connectors.asking import Writer, outcomes, read
 
 THING = "CREATE TABLE thing (id int PRIMARY KEY, code varchar(20) UNIQUE, qty int CHECK (qty >= 0), name text NOT NULL)"
 TYPES = {"id": "integer", "code": "string", "qty": "integer", "name": "string"}
@@ -305,6 +305,20 @@ def test_keys_and_references_are_discovered(server, config, session):
     assert sorted((f.fields, f.object, f.references) for f in info.foreign_keys) == [
         (("ma", "mb"), "m", ("a", "b")), (("up",), "l", ("id",))
     ]  # fmt: skip
+
+
+def test_a_point_in_a_name(server, config, session):
+    other = server.schema()
+    name = other["database"]
+    server.execute(
+        f"CREATE TABLE `{name}`.t (id int PRIMARY KEY)", f"INSERT INTO `{name}`.t VALUES (1)",
+        "CREATE TABLE `a.b` (id int PRIMARY KEY)", "INSERT INTO `a.b` VALUES (2)", config=config,
+    )  # fmt: skip
+    for address, found in ((f"{name}.t", 1), ("a.b", 2)):
+        assert read(session, address, id="integer")[0] == [{"id": found}]
+        assert session.objects([address])[0].address == address
+    for address in ("t", "b", f"{config['database']}.a.b", "information_schema.TABLES"):
+        assert read(session, address, id="integer")[1].status == "failed", address
 
 
 def test_no_rights_is_no_rejected_row(server, config, session):
