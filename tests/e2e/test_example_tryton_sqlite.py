@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import shutil
 import sqlite3
@@ -24,38 +23,16 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.walkthrough import Command, commands
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "tryton-sqlite"
 HOME = Path(os.environ.get("ERPOA_TEST_TRYTON_HOME") or EXAMPLE / ".erpoa-example")
 ERPOA = Path(sys.executable).with_name("erpoa")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    section: int
-    text: str
-    exit: int
-
-
-def commands(readme: str) -> list[Command]:
-    """The lines of the README's `sh` blocks, with the section they stand in and the exit code they expect."""
-    found: list[Command] = []
-    section, inside = 0, False
-    for line in (EXAMPLE / readme).read_text(encoding="utf-8").splitlines():
-        if heading := re.match(r"## (\d+) ", line):
-            section = int(heading[1])
-        elif line.startswith("```"):
-            inside = line == "```sh"
-        elif inside:
-            text, _, code = (
-                line.partition("    # exit ") if "    # exit " in line else line.partition("  # exit ")
-            )
-            found.append(Command(section, text.strip(), int(code or 0)))
-    return found
-
-
 def test_both_readmes_have_the_same_commands():
-    english, chinese = commands("README.md"), commands("README.zh-CN.md")
+    english, chinese = commands(EXAMPLE / "README.md"), commands(EXAMPLE / "README.zh-CN.md")
     assert english == chinese
     assert {command.section for command in english} == set(range(1, 9))
 
@@ -395,7 +372,7 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 
 @pytest.mark.slow
 def test_the_walkthrough(site: Site):
-    script = commands("README.md")
+    script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)
     for command, following in zip(script, [*script[1:], None], strict=True):
         site.expect(command.text, command.exit)

@@ -233,7 +233,7 @@ def place_oa(password: str) -> None:
             if statement.strip():
                 cursor.execute(statement)
         cursor.execute(LEDGER.replace(" at ", " `at` "))
-        cursor.execute(f"create or replace user {OA}@'%%' identified by '{password}'".replace("%%", "%"))
+        cursor.execute(f"create or replace user {OA} identified by '{password}'")
         for table in ("country", "currency", "supplier"):
             cursor.execute(f"grant select, insert, update, delete on {OA}.{table} to {OA}")
         cursor.execute(f"grant select, insert on {OA}.erpoa_ledger to {OA}")
