@@ -62,8 +62,7 @@ def judge(
     waived = {(w.target, w.guard): w for w in waivers}
     found = [v for m in measures for v in _target(m, {**DEFAULTS, **common, **own.get(m.target, {})})]
     if "max_calls" in common:
-        calls = sum(m.calls for m in measures)
-        found.append(_upper("max_calls", "", calls, 0, common["max_calls"], "calls", "all systems"))
+        found.append(_calls(sum(m.calls for m in measures), common["max_calls"]))
     return [_waive(v, waived.get((v.target, v.guard))) for v in found]
 
 
@@ -89,14 +88,26 @@ def _upper(
     shared = (
         limit.share is not None and measured >= max(limit.floor, 1) and share(measured, base) > limit.share
     )
-    said = f"{measured} {what} of {base} {of} ({share(measured, base):.1%}); allowed: {text(limit)}"
-    return GuardVerdict(guard, target, measured, base, text(limit), counted or shared, message=said)
+    said = f"{measured} {what} of {base} {of} ({share(measured, base):.1%}); allowed: {text(limit)} ({limit.at or 'the default'})"
+    return GuardVerdict(
+        guard, target, measured, base, text(limit), counted or shared, message=said, at=limit.at
+    )
+
+
+def _calls(measured: int, limit: Limit) -> GuardVerdict:
+    most = limit.count or 0
+    said = f"{measured} calls of all targets together; allowed: {most} ({limit.at})"
+    return GuardVerdict(
+        "max_calls", "", measured, 0, f"{most} calls", measured > most, message=said, at=limit.at
+    )
 
 
 def _lower(guard: str, target: str, measured: int, limit: Limit) -> GuardVerdict:
     least = limit.count or 0
-    said = f"{measured} rows are wanted; at least {least} are expected"
-    return GuardVerdict(guard, target, measured, 0, f"at least {least} rows", measured < least, message=said)
+    said = f"{measured} rows are wanted; at least {least} are expected ({limit.at or 'the default'})"
+    return GuardVerdict(
+        guard, target, measured, 0, f"at least {least} rows", measured < least, message=said, at=limit.at
+    )
 
 
 def _none(guard: str, target: str, measured: int, what: str) -> GuardVerdict:
@@ -136,8 +147,13 @@ def frozen(
             continue
         touched = {t: n for t in selected(freeze.select) if (n := changing.get(t, 0))}
         rows = sum(touched.values())
-        said = f"frozen until {freeze.until.isoformat()}: {rows} rows of {', '.join(sorted(touched)) or 'no target'}"
-        found.append(GuardVerdict("freeze", freeze.name, rows, 0, "no changes", rows > 0, message=said))
+        said = (
+            f"frozen until {freeze.until.isoformat()} ({freeze.at}): "
+            f"{rows} rows of {', '.join(sorted(touched)) or 'no target'}"
+        )
+        found.append(
+            GuardVerdict("freeze", freeze.name, rows, 0, "no changes", rows > 0, message=said, at=freeze.at)
+        )
     return found
 
 

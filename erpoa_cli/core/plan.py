@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from erpoa_cli.core.address import Address
+from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.situation import Action, Cause, Outcome, Situation
 
 
@@ -85,7 +86,8 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """A measured guard. `blocks` is False when within the limit, waived or only a warning."""
+    """A measured guard. `blocks` is False when within the limit, waived or only a warning; `at`: where the limit is
+    written, None for one that holds by default or always."""
 
     guard: str
     target: str  # empty: the whole plan
@@ -95,6 +97,7 @@ class GuardVerdict:
     blocks: bool
     waived: str = ""  # the reason given
     message: str = ""
+    at: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

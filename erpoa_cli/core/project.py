@@ -47,10 +47,11 @@ class Incremental:
 @dataclass(frozen=True, slots=True)
 class Completeness:
     """When a read counts as complete: at least `min_rows`, and at most `max_drop` (0.2 is 20 %) fewer rows
-    than the last applied plan's read."""
+    than the last applied plan's read. `at`: where that is written."""
 
     min_rows: int = 0
     max_drop: Decimal | None = None
+    at: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,11 +127,13 @@ class TargetField:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A guard's limit: exceeded when count *or* share is; a share counts only from `floor` changes on."""
+    """A guard's limit: exceeded when count *or* share is; a share counts only from `floor` changes on. `at`: where it
+    is written; None: by default."""
 
     count: int | None = None
     share: Decimal | None = None  # 0.05 is 5 %
     floor: int = 0
+    at: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.graph import RELATIONS, NodeId
 from erpoa_cli.core.guard import Waiver, idle_waivers
-from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus
+from erpoa_cli.core.plan import Header, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, work
@@ -321,29 +321,9 @@ def write(p: Planning) -> PlanResult:
         if changes or _drifted(p)
         else Exit.SUCCESS
     )
-    diagnostics = [*p.diagnostics, *map(_objection, blocked), *unproven]
+    objections = [guard.objection(verdict, project.targets) for verdict in blocked]
+    diagnostics = [*p.diagnostics, *objections, *unproven]
     return PlanResult(path, header, code, tuple(diagnostics))
-
-
-def _objection(verdict: GuardVerdict) -> Diagnostic:
-    where = f"{verdict.target}: " if verdict.target else ""
-    return Diagnostic(
-        "E0432" if verdict.guard.startswith("rule:") else "E0430",
-        f"{where}{verdict.guard} blocks the plan",
-        detail=verdict.message,
-        remedy=f"Look at the changes; mend the cause, or {_way_out(verdict)}",
-    )
-
-
-def _way_out(verdict: GuardVerdict) -> str:
-    """What lets the plan pass as it is: a waiver only for the guards of a target."""
-    match verdict.guard:
-        case "freeze":
-            return "plan again when the freeze is over; who may, changes it in policies/."
-        case guard if verdict.target:
-            return f"waive exactly this count: --waive {verdict.target}.{guard}={verdict.measured} --reason …"
-        case _:
-            return "narrow the plan with -s; who may, changes the rule or limit in policies/."
 
 
 def _unproven(p: Planning) -> list[Diagnostic]:

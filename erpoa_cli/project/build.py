@@ -212,7 +212,7 @@ class Build:
     def _targets(self, transforms: Mapping[str, Transform]) -> dict[str, Target]:
         contract_of = {name: t.contract for name, t in transforms.items() if t.contract}
         contract_of |= {n: e.node.text("contract") for n, e in self._all("source") if "contract" in e.node}
-        guards = self._guards()
+        guards = {**self._guards(), **build_guards(self.header.guards)}
         made = {}
         for _, entry in self._all("target"):
             complete = with_defaults(entry, self.header.defaults)

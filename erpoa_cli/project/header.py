@@ -41,9 +41,14 @@ class Header:
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """Keys that hold for every target that does not have them."""
+        """Keys that hold for every target that does not have them; `guards` hold one by one."""
         found: Mapping[str, Any] = self.node.child("defaults").child("targets").data or {}
-        return found
+        return {key: value for key, value in found.items() if key != "guards"}
+
+    @property
+    def guards(self) -> Node:
+        """Limits that hold for every target that has no such limit of its own."""
+        return self.node.child("defaults").child("targets").child("guards")
 
 
 def read_header(

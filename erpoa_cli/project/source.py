@@ -143,4 +143,5 @@ def _completeness(node: Node) -> Completeness:
     return Completeness(
         node.child("min_rows").data or 0,
         share(node.text("max_drop")) if node.text("max_drop") else None,
+        node.at,
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.guard import DEFAULTS
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.target import (
     Column,
@@ -30,10 +30,6 @@ from erpoa_cli.project.node import Mark, Node
 from erpoa_cli.project.scope import Entry, Scope, own, share
 from erpoa_cli.project.target_field import Side, build_field, is_lines
 
-DEFAULT_GUARDS: Mapping[str, Limit] = {
-    "max_delete": Limit(count=20, share=Decimal("0.05")),
-    "max_change": Limit(share=Decimal("0.3"), floor=100),
-}
 _CRON = re.compile(r"\S+( \S+){4}")
 
 
@@ -64,12 +60,13 @@ def build_guards(node: Node) -> dict[str, Limit]:
     made: dict[str, Limit] = {}
     for name, limit in node.items():
         if isinstance(limit.data, int):
-            made[name] = Limit(count=limit.data)
+            made[name] = Limit(count=limit.data, at=node.key_at(name))
         else:
             made[name] = Limit(
                 count=limit.child("count").data,
                 share=share(limit.text("share")) if "share" in limit else None,
                 floor=limit.child("floor").data or 0,
+                at=node.key_at(name),
             )
     return made
 
@@ -158,7 +155,7 @@ def _manner(entry: Entry, scope: Scope, guards: Mapping[str, Limit]) -> dict[str
         "on_vanished": OnVanished(node.text("on_vanished", "report")),
         "on_new_field": ReportOrWrite(node.text("on_new_field", "write")),
         "on_stale": OnStale(node.text("on_stale", "skip")),
-        "guards": {**DEFAULT_GUARDS, **guards, **build_guards(node.child("guards"))},
+        "guards": {**DEFAULTS, **guards, **build_guards(node.child("guards"))},
         "batch": node.child("batch").data,
         "tags": node.child("tags").texts(),
         "schedule": schedule,

@@ -195,6 +195,7 @@ def _guard(guard: GuardVerdict) -> Document:
         "verdict": verdict,
         "waived": guard.waived,
         "message": guard.message,
+        "at": str(guard.at) if guard.at else "",
     }
 
 

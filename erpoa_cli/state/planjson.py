@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus, Verdict
 
 _TIMES = ("created", "expires", "as_of")
@@ -90,4 +91,8 @@ def guards_to_json(guards: Sequence[GuardVerdict]) -> list[dict[str, Any]]:
 
 
 def guards_from_json(content: Sequence[Mapping[str, Any]]) -> tuple[GuardVerdict, ...]:
-    return tuple(GuardVerdict(**guard) for guard in content)
+    return tuple(_guard(**guard) for guard in content)
+
+
+def _guard(*, at: Mapping[str, Any] | None = None, **values: Any) -> GuardVerdict:
+    return GuardVerdict(**values, at=Location(**at) if at else None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
 from erpoa_cli.core.plan import GuardVerdict, Read, share
 from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, ignored, names_sql, table
-from erpoa_cli.core.target import Limit, Ownership
+from erpoa_cli.core.target import Limit, Ownership, Target
 from erpoa_cli.engine.changes.diff import Differ
 from erpoa_cli.engine.changes.freeze import counts
 from erpoa_cli.engine.staging import Staging
@@ -17,6 +18,16 @@ from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.state import Layout
 
 _BULK = 50_000  # rows of a batch where nothing else is said
+_LOOK = {
+    "max_delete": "See whether the rows are really gone from the source",
+    "max_change": "See what changed so many rows: every change tells its cause",
+    "max_create": "See whether the rows are really new, or `match:` does not recognise theirs",
+    "min_rows": "See whether the source was read whole, and what holds rows",
+    "referential": "Let what refers to the rows go first, or point elsewhere",
+    "forbidden_field": "See `master:` of the fields in the contract or the target",
+    "max_calls": "See which target has so many batches",
+    "freeze": "Plan again when the freeze is over",
+}
 
 
 def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, differ: Differ) -> Measure:
@@ -63,6 +74,30 @@ def verdicts(
     return found + frozen(project.freezes, staging.as_of, changing, lambda text: chosen(project, text))
 
 
+def objection(verdict: GuardVerdict, targets: Mapping[str, Target]) -> Diagnostic:
+    """What a blocking *verdict* says to a person: what was counted, the limit and where it is written, what to do."""
+    where = f"{verdict.target}: " if verdict.target else ""
+    own = targets.get(verdict.target)
+    return Diagnostic(
+        "E0432" if verdict.guard.startswith("rule:") else "E0430",
+        f"{where}{verdict.guard} blocks the plan",
+        detail=verdict.message,
+        remedy=f"{_LOOK.get(verdict.guard, 'Look at the rows it names')}; {_way_out(verdict)}",
+        at=verdict.at or (own.at if own else None),
+    )
+
+
+def _way_out(verdict: GuardVerdict) -> str:
+    """What lets the plan pass as it is: a waiver only for the guards of a target."""
+    match verdict.guard:
+        case "freeze":
+            return "who may, changes it in policies/."
+        case guard if verdict.target:
+            return f"if it is right, waive exactly this count: --waive {verdict.target}.{guard}={verdict.measured} --reason …"
+        case _:
+            return "narrow the plan with -s; who may, changes the rule or limit in policies/."
+
+
 def drops(
     sources: Mapping[str, Source], reads: Mapping[str, Read], waivers: Sequence[Waiver]
 ) -> list[GuardVerdict]:
@@ -74,10 +109,12 @@ def drops(
         evidence = read.verdict.evidence
         if name in sources and (dropped := evidence.get("dropped")):
             before = int(evidence["rows"]) + dropped
-            said = f"{dropped} rows of {before} are not there any more ({share(dropped, before):.1%})"
-            limit = text(Limit(share=sources[name].complete.max_drop))
+            rule = sources[name].complete
+            limit = text(Limit(share=rule.max_drop))
+            gone = f"{dropped} rows of {before} are not there any more ({share(dropped, before):.1%})"
+            said = f"{gone}; allowed: {limit} ({rule.at})"
             reason = waived.get((name, dropped), "")
-            found.append(GuardVerdict("max_drop", name, dropped, before, limit, False, reason, said))
+            found.append(GuardVerdict("max_drop", name, dropped, before, limit, False, reason, said, rule.at))
     return found
 
 

@@ -44,7 +44,16 @@ def judge_rules(
                 Diagnostic("E0433", f"rule {rule.name}: {problem.summary}", detail=problem.hint, at=rule.at)
             )
             verdicts.append(
-                GuardVerdict(f"rule:{rule.name}", "", 0, 0, "no rows", True, message="it cannot be evaluated")
+                GuardVerdict(
+                    f"rule:{rule.name}",
+                    "",
+                    0,
+                    0,
+                    "no rows",
+                    True,
+                    message=f"it cannot be evaluated ({rule.at})",
+                    at=rule.at,
+                )
             )
             continue
         examples = [", ".join(str(v) for v in row.values()) for row in rows.slice(0, _SHOWN).to_pylist()]
@@ -53,7 +62,14 @@ def judge_rules(
         blocks = rule.severity in ("block", "approval") and rows.num_rows > 0
         verdicts.append(
             GuardVerdict(
-                f"rule:{rule.name}", "", rows.num_rows, 0, f"no rows ({rule.severity})", blocks, message=said
+                f"rule:{rule.name}",
+                "",
+                rows.num_rows,
+                0,
+                f"no rows ({rule.severity})",
+                blocks,
+                message=said,
+                at=rule.at,
             )
         )
     return verdicts, problems

@@ -137,14 +137,14 @@ def judged(
     if since:
         found.append(f"incremental, since {since}")
     if rows < rule.min_rows:
-        found.append(f"{rows} rows; at least {rule.min_rows} are expected")
+        found.append(f"{rows} rows; at least {rule.min_rows} are expected ({rule.at})")
     before = known_rows(last)
     evidence = dict(verdict.evidence)
     if rule.max_drop is not None and rows < before * (1 - rule.max_drop):
         evidence["dropped"] = before - rows
         if waived != before - rows:
             found.append(
-                f"{rows} rows; the last complete read had {before}, and at most {rule.max_drop:.0%} may go; "
+                f"{rows} rows; the last complete read had {before}, and at most {rule.max_drop:.0%} may go ({rule.at}); "
                 f"if they are right: --waive {source.name}.max_drop={before - rows} --reason …"
             )
     status = ReadStatus.PARTIAL if found else verdict.status

@@ -38,6 +38,7 @@ def gate(plan: PlanFile, project: Project, connections: Connections, now: dateti
                     f"{g.guard} blocks {g.target or 'the plan'}: measured {g.measured}, limit {g.limit}",
                     detail=g.message,
                     remedy="Plan again with the cause mended, or with --waive and a --reason.",
+                    at=g.at,
                 )
                 for g in blocking
             ),

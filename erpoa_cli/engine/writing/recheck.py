@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.guard import Measure, Waiver
 from erpoa_cli.core.plan import GuardVerdict
 from erpoa_cli.core.reconcile.shape import Shape
+from erpoa_cli.core.target import Target
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import shape
 from erpoa_cli.engine.binding.objects import look
@@ -24,7 +26,7 @@ def recheck(
     plan: PlanFile, bound: Bound, connections: Connections, sealer: Sealer | None, now: datetime
 ) -> None:
     """Measure *plan* against today's guards, freezes and rules; what was waived in it stays waived for the same
-    count. Failure E0541 (exit 4) when something blocks."""
+    count. Failure E0541 (exit 4) when something blocks, with E0433 for a rule that cannot be evaluated now."""
     names = plan.members("changes")
     looked = look(bound, connections, names)
     shapes = [shape(looked.bound, looked.bound.targets[name], looked.infos[name]) for name in names]
@@ -34,10 +36,11 @@ def recheck(
         for name in names if bound.project.rules else ():
             staging.make("diff", name, plan.table("changes", name, sealer))
         staging.lock()
-        verdicts = _judged(plan, bound, staging, shapes, measures, waivers)
+        verdicts, problems = _judged(plan, bound, staging, shapes, measures, waivers)
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     if blocking:
-        raise Failure(*map(_told, blocking), exit=Exit.BLOCKED)
+        told = (_told(verdict, bound.targets) for verdict in blocking)
+        raise Failure(*problems, *told, exit=Exit.BLOCKED)
 
 
 def _judged(
@@ -47,18 +50,18 @@ def _judged(
     shapes: Sequence[Shape],
     measures: Sequence[Measure],
     waivers: Sequence[Waiver],
-) -> list[GuardVerdict]:
+) -> tuple[list[GuardVerdict], list[Diagnostic]]:
     found = guard.verdicts(bound.project, staging, shapes, measures, waivers)
     layouts = {one.name: plan.layout(one.name) for one in shapes}
-    rules, _ = judge_rules(bound.project.rules, staging, shapes, layouts, measures, plan.reads)
-    return found + rules
+    rules, problems = judge_rules(bound.project.rules, staging, shapes, layouts, measures, plan.reads)
+    return found + rules, problems
 
 
-def _told(verdict: GuardVerdict) -> Diagnostic:
-    where = f"{verdict.target}: " if verdict.target else ""
-    return Diagnostic(
-        "E0541",
-        f"{where}{verdict.guard} blocks the plan with the rules of today",
-        detail=verdict.message,
+def _told(verdict: GuardVerdict, targets: Mapping[str, Target]) -> Diagnostic:
+    said = guard.objection(verdict, targets)
+    return replace(
+        said,
+        code="E0541",
+        summary=f"{said.summary} with the rules of today",
         remedy="Plan again and review it; waive the guard there if it is right.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.engine.apply import ApplyOptions, apply
 from erpoa_cli.engine.connect import Connections
@@ -154,6 +154,124 @@ def test_fewer_rows_wanted_than_expected_block(company: Company) -> None:
     text = (company.root / "targets/t.yml").read_text().replace("guards: {", "guards: {min_rows: 3, ")
     company.file("targets/t.yml", text)
     assert company.plan().exit is Exit.SUCCESS  # the target's own goes before the project's
+
+
+@pytest.mark.parametrize(
+    ("limits", "guard", "said", "place"),
+    [
+        (
+            "t: {max_delete: 1}",
+            "t.max_delete",
+            "2 rows removed of 10 rows under management",
+            "targets/t.yml:1",
+        ),
+        (
+            "p: {max_delete: 1}",
+            "t.max_delete",
+            "allowed: 1 rows (policies/p.yml:1:10)",
+            "policies/p.yml:1:10",
+        ),
+        ("d: {max_delete: 1}", "t.max_delete", "allowed: 1 rows (erpoa.yml:", "erpoa.yml:5"),
+        ("t: {}", "t.max_delete", "(20.0%); allowed: 20 rows or 5 % (the default)", "targets/t.yml:1"),
+        (
+            "p: {max_change: {share: 10%}}",
+            "t.max_change",
+            "3 rows changed of 10 rows it holds (30.0%)",
+            "policies/p.yml:1:10",
+        ),
+        (
+            "p: {max_create: 0}",
+            "t.max_create",
+            "1 rows created of 10 rows under management",
+            "policies/p.yml:1:10",
+        ),
+        (
+            "p: {min_rows: 10}",
+            "t.min_rows",
+            "9 rows are wanted; at least 10 are expected (policies/p.yml",
+            "policies/p.yml:1:10",
+        ),
+        (
+            "p: {max_calls: 2}",
+            "max_calls",
+            "3 calls of all targets together; allowed: 2 (policies/p.yml:1:10)",
+            "policies/p.yml:1:10",
+        ),
+    ],
+)
+def test_a_guard_says_what_was_counted_the_limit_its_place_and_what_to_do(
+    company: Company, limits: str, guard: str, said: str, place: str
+) -> None:
+    company.lose(2)
+    company.sql(
+        "INSERT INTO supplier VALUES ('900', '新'); UPDATE supplier SET name = '改' WHERE code = '005'"
+    )
+    where, _, text = limits.partition(": ")
+    target = (company.root / "targets/t.yml").read_text().replace(", guards: {max_delete: {count: 5}}", "")
+    company.file(
+        "targets/t.yml",
+        target.replace("on_source_gone", f"guards: {text}, on_source_gone") if where == "t" else target,
+    )
+    if where == "p":
+        company.file(POLICIES, f"guards: {text}\n")
+    if where == "d":
+        header = (company.root / "erpoa.yml").read_text()
+        company.file("erpoa.yml", f"{header}defaults: {{targets: {{guards: {text}}}}}\n")
+    (told,) = [
+        d for d in company.plan().diagnostics if d.summary == f"{guard.replace('.', ': ')} blocks the plan"
+    ]
+    assert said in told.detail
+    assert str(told.at).startswith(place)
+    assert "; " in told.remedy
+    assert (f"--waive {guard}=" in told.remedy) is ("." in guard)
+
+
+def test_freezes_rules_and_drops_say_where_they_are_written(company: Company) -> None:
+    company.lose(4)
+    company.sql("UPDATE supplier SET name = '改' WHERE code = '005'")
+    company.file(
+        POLICIES,
+        """
+        freezes: {year_end: {from: "2026-11-30T00:00Z", until: "2026-12-01T00:00Z"}}
+        rules:
+          no_changes: {severity: block, sql: "select address from plan.changes"}
+          broken: {severity: warn, sql: "select cast(address as integer) from plan.changes"}
+        """,
+    )
+    result = company.plan()
+    told = {d.code: d for d in result.diagnostics if "broken" not in d.summary}
+    assert (told["E0430"].summary, str(told["E0430"].at)) == (
+        "year_end: freeze blocks the plan",
+        f"{POLICIES}:1:11",
+    )
+    assert f"frozen until 2026-12-01T00:00:00+00:00 ({POLICIES}:1:11): 1 rows of t" in told["E0430"].detail
+    assert (told["E0432"].detail, str(told["E0432"].at)) == ("t/code=005", f"{POLICIES}:3:3")
+    broken = [d for d in result.diagnostics if "broken" in d.summary]
+    assert [(d.code, str(d.at)) for d in broken] == [
+        ("E0433", f"{POLICIES}:4:3"),
+        ("E0432", f"{POLICIES}:4:3"),
+    ]
+    assert "at most 20% may go (sources/s.yml:1:" in told["E0437"].detail
+    (drop,) = [g for g in PlanFile.open(result.path).guards if g.guard == "max_drop"]
+    assert "4 rows of 10 are not there any more (40.0%); allowed: 20 % (sources/s.yml:1:" in drop.message
+
+
+def test_a_rule_that_breaks_after_the_plan_forbids_the_apply(company: Company) -> None:
+    """The rule answers over no changes at all, so it was sound when it was written."""
+    company.sql("UPDATE supplier SET name = '改' WHERE code = '005'")
+    result = company.plan()
+    company.file(
+        POLICIES,
+        'rules: {broken: {severity: warn, sql: "select cast(address as integer) from plan.changes"}}',
+    )
+    with pytest.raises(Failure) as failure:
+        company.apply(result)
+    assert failure.value.exit is Exit.BLOCKED
+    told = [(d.code, str(d.at)) for d in failure.value.diagnostics]
+    assert told == [("E0433", f"{POLICIES}:1:9"), ("E0541", f"{POLICIES}:1:9")]
+    assert "address" in failure.value.diagnostics[0].summary + failure.value.diagnostics[0].detail
+    company.rule("warn")
+    company.apply(result)
 
 
 def test_a_narrowed_plan_is_not_complete_and_one_with_a_failed_read_is_errored(company: Company) -> None:

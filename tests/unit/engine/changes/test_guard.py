@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.plan import GuardVerdict
-from erpoa_cli.engine.changes.guard import chosen
-from erpoa_cli.engine.plan import _objection
+from erpoa_cli.engine.changes.guard import chosen, objection
 from erpoa_cli.project import load
 
 TEMPLATE = Path(__file__).resolve().parents[4] / "project_template"
@@ -51,5 +50,5 @@ def test_a_freeze_covers_what_its_selection_names(selection: str, targets: list[
     ],
 )
 def test_a_waiver_is_proposed_only_where_it_is_taken(guard: str, target: str, *, waivable: bool):
-    told = _objection(GuardVerdict(guard, target, 3, 10, "2 rows", blocks=True))
+    told = objection(GuardVerdict(guard, target, 3, 10, "2 rows", blocks=True), {})
     assert (f"--waive {target}.{guard}=3 " in told.remedy) is waivable
