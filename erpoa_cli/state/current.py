@@ -15,14 +15,13 @@ from erpoa_cli.state.columns import conform, open_columns
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import file_name
 from erpoa_cli.state.entries import read_payload
-from erpoa_cli.state.fold import applied, asked, last_words, overlay, patches
+from erpoa_cli.state.fold import Source, last_words, patches
 from erpoa_cli.state.image import Images, refit, rest_schema, without_macs
 from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.overlay import Patch, Rows, overlay
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.seal import Sealer, require
 from erpoa_cli.state.texts import Array
-
-Rows = Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class Base:
         self._control = control
         self._archive = archive
         self._images = Images(root / ".erpoa" / "base" / file_name(environment), blobs)
+        self._spill = root / ".erpoa" / "tmp"
         self._plans: dict[str, PlanFile] = {}
 
     def rows(
@@ -101,7 +101,7 @@ class Base:
             batches = refit(batches, layout, planned, sealer) if layout else batches
             layout = planned
             for patch in _patches(news, target, sealer):
-                batches = overlay(batches, layout, patch)
+                batches = overlay(batches, layout, patch, self._spill)
         return layout, batches
 
     def fold(self, target: str, sealer: Sealer | None) -> Folded | None:
@@ -167,15 +167,17 @@ class Base:
         return self._plans[run]
 
 
-def _patches(news: _News, target: str, sealer: Sealer | None) -> Rows:
+def _patches(news: _News, target: str, sealer: Sealer | None) -> Iterator[Patch]:
     layout = news.plan.layout(target)
+
+    def source(member: str) -> Source:
+        return lambda columns: news.plan.batches(member, target, columns=columns)
+
     if news.opened:
-        rows = news.plan.table("state", target, columns=asked(layout))
-        yield from patches(layout, rows, None, sealer)
+        yield from patches(layout, source("state"), None, sealer)
     if news.results:
         words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
-        rows = news.plan.table("changes", target, columns=asked(layout))
-        yield from patches(layout, *applied(rows, words), sealer)
+        yield from patches(layout, source("changes"), words, sealer)
 
 
 def _live(batches: Rows) -> Rows:

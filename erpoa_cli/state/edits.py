@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,12 +11,10 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.state.columns import conform, match_keys
-from erpoa_cli.state.fold import overlay
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.overlay import Patch, Rows, overlay
 from erpoa_cli.state.texts import Array, values
-
-Rows = Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ def forget(rows: Rows, layout: Layout, key: str) -> Edit:
     """The row becomes a tombstone."""
     patch = _patch(layout, key, {}, links=False)
     watch = _Watch(layout, patch)
-    return Edit(layout, overlay(watch.over(rows), layout, patch), watch.live)
+    return Edit(layout, _laid(watch.over(rows), layout, patch), watch.live)
 
 
 def forget_all(rows: Rows, layout: Layout) -> Edit:
@@ -55,7 +53,7 @@ def forget_all(rows: Rows, layout: Layout) -> Edit:
 def adopt(rows: Rows, layout: Layout, key: str, id: Mapping[str, str]) -> Edit:
     """The key is linked to the row with this id; no field is known."""
     patch = _patch(layout, key, id, links=True)
-    return Edit(layout, overlay(rows, layout, patch), lambda: 1)
+    return Edit(layout, _laid(rows, layout, patch), lambda: 1)
 
 
 def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:
@@ -96,6 +94,11 @@ class _Watch:
 
     def live(self) -> bool:
         return self._live
+
+
+def _laid(rows: Rows, layout: Layout, patch: pa.RecordBatch) -> Rows:
+    keys = match_keys(patch, layout.key)
+    return overlay(rows, layout, Patch(keys, [patch.num_rows], lambda: iter((patch,))))
 
 
 def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> pa.RecordBatch:

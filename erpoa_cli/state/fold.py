@@ -1,86 +1,130 @@
-"""What runs did, laid over a base image: batch by batch, in memory proportional to what they did.
+"""What runs did, as patches of the base (see `overlay`), piece by piece as a plan file has its rows.
 
-A patch has one row per key: `k_KEY… id_ID… generation create links`, and per field `known_F` (the base follows),
-`agreed_F`, `seen_F`, values as images keep them. What a row does to the base is decided by the plan's columns
-`fields` (written), `settled` (the base follows without a write) and `links` (the row has a base row afterwards).
+What a row does to the base is decided by the plan's columns `fields` (written), `settled` (the base follows without
+a write) and `links` (the row has a base row afterwards).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state.columns import Members, conform, match_keys
-from erpoa_cli.state.image import rest_schema, with_macs
+from erpoa_cli.state.image import with_macs
 from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.overlay import Patch
 from erpoa_cli.state.seal import Sealer, require
 from erpoa_cli.state.texts import Array, flat
+
+Source = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
+"""The rows of a plan in the order of their ordinals, with these columns and the ordinal; as often as it is called."""
 
 
 def last_words(results: Sequence[tuple[int, pa.Table]]) -> pa.Table:
     """One row per ordinal: what was recorded last. *results*: journal sequence and recorded table."""
-    tables = [
-        table.append_column("sequence", pa.repeat(sequence, table.num_rows)) for sequence, table in results
-    ]
-    joined = pa.concat_tables(tables, promote_options="default").sort_by([("sequence", "ascending")])
-    joined = joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
-    last = (
-        joined.select(["ordinal", "row"]).group_by("ordinal", use_threads=False).aggregate([("row", "max")])
-    )
-    return _taken(joined, last["row_max"].combine_chunks().sort()).drop_columns(["row", "sequence"])
-
-
-def applied(changes: pa.Table, results: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The rows of *changes* that were applied, and their results, both in the order they were written."""
-    done = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
-    return _taken(changes, flat(pc.index_in(done["ordinal"], value_set=flat(changes["ordinal"])))), done
-
-
-def _taken(table: pa.Table, indices: Array) -> pa.Table:
-    """The rows at *indices*; mostly that is all of them as they stand, and nothing is copied."""
-    if len(indices) == table.num_rows and indices.equals(pa.array(range(len(indices)), indices.type)):
-        return table
-    return table.take(indices)
-
-
-def asked(layout: Layout) -> list[str]:
-    """The columns of a plan's rows that `patches` asks for."""
-    kept = ("agreed_", "seen_")  # what was agreed before has no part in what is agreed now
-    return [name for name in layout.plan_schema().names if not name.startswith(kept)]
+    tables = [table for _, table in sorted(results, key=lambda result: result[0])]
+    joined = pa.concat_tables(tables, promote_options="default")
+    if pc.count_distinct(joined["ordinal"]).as_py() == joined.num_rows:
+        return joined
+    rows = joined.select(["ordinal"]).append_column("row", pa.array(range(joined.num_rows), pa.int64()))
+    last = rows.group_by("ordinal", use_threads=False).aggregate([("row", "max")])
+    return joined.take(last["row_max"].combine_chunks().sort())
 
 
 def patches(
-    layout: Layout, rows: pa.Table, results: pa.Table | None, sealer: Sealer | None
-) -> Iterator[pa.RecordBatch]:
-    """Patches for *rows* of a plan (sealed) that took effect, *results* beside them (None: state-only rows).
+    layout: Layout, source: Source, results: pa.Table | None, sealer: Sealer | None
+) -> Iterator[Patch]:
+    """Patches for the rows of *source* (sealed) that took effect: those that *results* tell as applied (None: all,
+    state-only rows have no results).
 
     A key that occurs several times (created, then completed by a deferred reference) comes in several
     patches, in order."""
-    if rows.num_rows:
-        patch = _patch(layout, rows, results, sealer)
-        for indices in _occurrences(match_keys(patch, layout.key)):
-            yield patch if indices is None else patch.take(indices)
+    done = None if results is None else _applied(results)
+    sizes, found = [], []
+    for piece in source([f"k_{name}" for name in layout.key]):
+        rows, _ = _effective(piece, done)
+        sizes.append(rows.num_rows)
+        found.append(match_keys(rows, layout.key))
+    if sum(sizes):
+        keys = pa.concat_arrays(found)
+        for chosen in _occurrences(keys):
+            if chosen is None:
+                yield Patch(keys, sizes, partial(_pieces, layout, source, done, sealer, None))
+            else:
+                counts = [pc.sum(part).as_py() or 0 for part in _cut(chosen, sizes)]
+                parts = partial(_pieces, layout, source, done, sealer, _cut(chosen, sizes))
+                yield Patch(keys.filter(chosen), counts, parts)
+
+
+def _pieces(
+    layout: Layout,
+    source: Source,
+    done: pa.RecordBatch | None,
+    sealer: Sealer | None,
+    chosen: list[Array] | None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a patch; only the *chosen* ones (a mask per piece)."""
+    kept = ("agreed_", "seen_")  # what was agreed before has no part in what is agreed now
+    columns = [name for name in layout.plan_schema().names if not name.startswith(kept)]
+    for number, piece in enumerate(source(columns)):
+        rows, told = _effective(piece, done)
+        if chosen is not None:
+            rows = rows.filter(chosen[number])
+            told = told if told is None else told.filter(chosen[number])
+        yield _patch(layout, rows, told, sealer)
+
+
+def _cut(mask: Array, sizes: Sequence[int]) -> list[Array]:
+    starts = [sum(sizes[:number]) for number in range(len(sizes))]
+    return [mask.slice(start, size) for start, size in zip(starts, sizes, strict=True)]
+
+
+def _applied(results: pa.Table) -> pa.RecordBatch:
+    """What the base needs of the *results* of applied rows, in the order of their ordinals."""
+    told = ("ordinal", "deviated", *(n for n in results.schema.names if n.startswith(("id_", "d_", "s_"))))
+    done = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
+    done = done.select([name for name in told if name in results.schema.names]).sort_by("ordinal")
+    return conform(done, done.schema)
+
+
+def _effective(
+    piece: pa.RecordBatch, done: pa.RecordBatch | None
+) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
+    """The rows of *piece* that took effect, and beside them their results."""
+    if done is None or not piece.num_rows:
+        return piece, done if done is None else done.slice(0, 0)
+    ordinals, told = piece["ordinal"], done["ordinal"]
+    start = bisect_left(range(len(told)), ordinals[0].as_py(), key=lambda row: told[row].as_py())
+    stop = bisect_right(range(len(told)), ordinals[-1].as_py(), key=lambda row: told[row].as_py())
+    here = done.slice(start, stop - start)
+    if here["ordinal"].equals(ordinals):  # mostly: nothing is copied
+        return piece, here
+    return piece.take(pc.index_in(here["ordinal"], value_set=ordinals)), here
 
 
 def _occurrences(keys: Array) -> Iterator[Array | None]:
-    """Row indices of every key's first occurrence, second, …; None stands for all rows."""
+    """A mask of every key's first occurrence, one of its second, …; None stands for all."""
     if pc.count_distinct(keys).as_py() == len(keys):
         yield None
         return
-    seen: Counter[str] = Counter()
-    ranks: dict[int, list[int]] = {}
-    for index, key in enumerate(keys.to_pylist()):
-        ranks.setdefault(seen[key], []).append(index)
-        seen[key] += 1
-    for rank in sorted(ranks):
-        yield pa.array(ranks[rank], pa.int64())
+    rows = pa.table({"key": keys, "row": pa.array(range(len(keys)), pa.int64())})
+    everywhere = rows["row"].combine_chunks()
+    while rows.num_rows:
+        first = (
+            rows.group_by("key", use_threads=False).aggregate([("row", "min")])["row_min"].combine_chunks()
+        )
+        yield pc.is_in(everywhere, first)
+        rows = rows.filter(pc.invert(pc.is_in(rows["row"], first)))
 
 
-def _patch(layout: Layout, rows: pa.Table, results: pa.Table | None, sealer: Sealer | None) -> pa.RecordBatch:
+def _patch(
+    layout: Layout, rows: pa.RecordBatch, results: pa.RecordBatch | None, sealer: Sealer | None
+) -> pa.RecordBatch:
     told = {} if results is None else {name: flat(results[name]) for name in results.schema.names}
     columns = {f"k_{name}": flat(rows[f"k_{name}"]) for name in layout.key}
     for name in (f"id_{name}" for name in layout.id):
@@ -105,7 +149,7 @@ def _patch(layout: Layout, rows: pa.Table, results: pa.Table | None, sealer: Sea
 
 
 def _images(
-    rows: pa.Table, told: dict[str, Array], members: dict[str, Members], create: Array, name: str
+    rows: pa.RecordBatch, told: dict[str, Array], members: dict[str, Members], create: Array, name: str
 ) -> tuple[Array, Array, Array]:
     """Of one field: where the base follows, and its two new images."""
     written, settled = members["fields"].hold(name), members["settled"].hold(name)
@@ -122,61 +166,3 @@ def _images(
         if f"s_{name}" in told:
             seen = pc.if_else(members["deviated"].hold(name), told[f"s_{name}"], seen)
     return pc.or_(written, settled), pc.if_else(written, agreed, desired), pc.if_else(written, seen, actual)
-
-
-def overlay(
-    batches: Iterator[pa.RecordBatch], layout: Layout, patch: pa.RecordBatch
-) -> Iterator[pa.RecordBatch]:
-    """Rows at rest with *patch* (unique keys) laid over them; new rows follow at the end."""
-    wanted = match_keys(patch, layout.key)
-    used: list[Array] = []
-    for batch in batches:
-        at = pc.index_in(match_keys(batch, layout.key), value_set=wanted)
-        if at.null_count == len(at):
-            yield batch
-        else:
-            used.append(at.drop_null())
-            yield _patched(batch, patch.take(at), layout)
-    positions = pa.array(range(patch.num_rows), pa.int32())
-    met = pc.is_in(positions, pa.concat_arrays([*used, pa.array([], pa.int32())]))
-    new = patch.filter(pc.and_(pc.invert(met), patch["links"]))
-    if new.num_rows:
-        yield _new_rows(new, layout)
-
-
-def _patched(batch: pa.RecordBatch, patch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    """*batch* with *patch* beside it row by row (NULL links: nothing happened to the row)."""
-    hit = pc.is_valid(patch["links"])
-    links = pc.fill_null(patch["links"], False)
-    gone = pc.and_(hit, pc.invert(links))
-    # A new life: created (again), or linked again after it was deleted or forgotten.
-    reborn = pc.and_(links, pc.or_(pc.fill_null(patch["create"], False), batch["dead"]))
-    emptied = pc.or_(gone, reborn)
-    columns = {f"k_{name}": batch[f"k_{name}"] for name in layout.key}
-    for name in (f"id_{name}" for name in layout.id):
-        old = _without(batch[name], emptied)
-        columns[name] = pc.if_else(links, pc.coalesce(patch[name], old), old)
-    next_life = pc.max_element_wise(pc.add(batch["generation"], 1), patch["generation"])
-    columns["generation"] = pc.if_else(reborn, next_life, batch["generation"])
-    columns["dead"] = pc.if_else(hit, gone, batch["dead"])
-    for name in layout.fields:
-        follows = pc.and_(links, pc.fill_null(patch[f"known_{name}"], False))
-        known = pc.and_(batch[f"known_{name}"], pc.invert(emptied))
-        columns[f"known_{name}"] = pc.or_(known, follows)
-        for image in (f"agreed_{name}", f"seen_{name}"):
-            columns[image] = pc.if_else(follows, patch[image], _without(batch[image], emptied))
-    return conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
-
-
-def _without(column: Array, where: Array) -> Array:
-    return pc.if_else(where, pa.scalar(None, column.type), column)
-
-
-def _new_rows(patch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    columns = {name: patch[name] for name in patch.schema.names if name not in ("create", "links")}
-    columns["generation"] = pc.max_element_wise(patch["generation"], 1)
-    columns["dead"] = pa.repeat(False, patch.num_rows)
-    for name in layout.fields:
-        for image in (f"agreed_{name}", f"seen_{name}"):
-            columns[image] = _without(patch[image], pc.invert(patch[f"known_{name}"]))
-    return conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))

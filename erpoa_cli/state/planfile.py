@@ -63,8 +63,8 @@ def write_plan(
 
     *inputs*: `{"files": {path: sha256}, "definitions": {node: sha256}, "variables": [names], "secrets": [names]}`; *targets*: target → {"system",
     "identity", …}; *tables*: (member, target) → rows with the columns of `layouts[target].plan_schema()` in
-    any order (columns that are missing become NULL; values of sealed fields come unsealed). Empty tables are
-    left out. The sealer is needed when a layout has sealed fields."""
+    any order (columns that are missing become NULL; values of sealed fields come unsealed), sorted by ordinal where
+    they come as a stream. Empty tables are left out. The sealer is needed when a layout has sealed fields."""
     contents = {
         "inputs.json": inputs,
         "reads.json": planjson.reads_to_json(reads, header),
@@ -102,7 +102,7 @@ def _store(archive: zipfile.ZipFile, name: str, content: bytes) -> str:
 
 def _first_rows(rows: pa.Table | pa.RecordBatchReader) -> Iterator[pa.RecordBatch] | None:
     """The batches of *rows* that are not empty; None when there is none."""
-    batches = rows.to_batches(_ROW_GROUP) if isinstance(rows, pa.Table) else rows
+    batches = rows.sort_by("ordinal").to_batches(_ROW_GROUP) if isinstance(rows, pa.Table) else rows
     filled = (batch for batch in batches if batch.num_rows)
     first = next(filled, None)
     return None if first is None else _chain(first, filled)
@@ -145,10 +145,22 @@ def _store_rows(
     with archive.open(_info(name), "w", force_zip64=True) as member:
         out = _Hashing(member)
         with pq.ParquetWriter(out, schema, **PARQUET) as writer:
-            for batch in batches:
+            for batch in _in_order(batches):
                 plain = conform(batch, layout.plan_schema())
                 writer.write_batch(conform(seal_columns(plain, layout.target, layout.fields, sealer), schema))
     return out.sha256.hexdigest()
+
+
+def _in_order(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """*batches*, every ordinal above the one before: what reads them by row groups counts on it."""
+    last = -1
+    for batch in batches:
+        ordinals = batch["ordinal"]
+        rising = pc.all(pc.less(ordinals[:-1], ordinals[1:]), min_count=0)
+        if ordinals[0].as_py() <= last or not rising.as_py():
+            raise ValueError("the rows of a plan do not come in the order of their ordinals")
+        last = ordinals[-1].as_py()
+        yield batch
 
 
 def _sign_off(file: BinaryIO) -> None:
@@ -172,7 +184,9 @@ class PlanFile:
     """A verified plan file. Members are read when first asked for and verified again then: what is used is what was
     verified, even if the file was exchanged meanwhile."""
 
-    __slots__ = ("_rows", "_where", "guards", "header", "inputs", "path", "reads", "targets")
+    __slots__ = (
+        "_at_hand", "_rows", "_spans", "_where", "guards", "header", "inputs", "path", "reads", "targets"
+    )  # fmt: skip
 
     def __init__(self, path: Path, header: Header, where: Mapping[str, tuple[int, int]]) -> None:
         """Use `PlanFile.open`. *where*: member → offset and size of its content."""
@@ -180,6 +194,8 @@ class PlanFile:
         self.header = header
         self._where = where
         self._rows: dict[str, pa.Buffer] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._at_hand: tuple[tuple[str, int, tuple[str, ...]], pa.Table] | None = None
         read = {name: planjson.loads(self._content(name)) for name in _JSON_MEMBERS}
         self.inputs: Mapping[str, Any] = read["inputs.json"]
         self.reads: tuple[Read, ...] = planjson.reads_from_json(read["reads.json"])
@@ -240,17 +256,63 @@ class PlanFile:
         sealed fields are opened only with a sealer. No rows: an empty table; KeyError when the plan has no
         rows of the target in any member. Only these *columns* (and the ordinal), only the rows of these *ordinals*:
         a plan can be larger than memory."""
-        name = f"{member}/{target}.parquet"
-        parts: Iterator[pa.RecordBatch] = iter(())
-        layout = self.layout(target)
-        if name in self._where:
-            parts = _row_groups(self._parquet(name), columns, ordinals)
-        schema = layout.plan_schema(sealed=sealer is None)
-        if columns is not None:
-            schema = pa.schema([f for f in schema if f.name in {"ordinal", *columns}], schema.metadata)
-        if sealer is not None:
-            parts = (open_columns(batch, target, layout.fields, sealer) for batch in parts)
-        return _by_ordinal(pa.Table.from_batches((conform(batch, schema) for batch in parts), schema))
+        batches = list(self.batches(member, target, sealer, columns=columns, ordinals=ordinals))
+        return pa.Table.from_batches(
+            batches, self._schema(self.layout(target), columns, sealed=sealer is None)
+        )
+
+    def batches(
+        self,
+        member: str,
+        target: str,
+        sealer: Sealer | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        ordinals: Array | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of `table`, as they were written: one row group in memory at a time."""
+        layout, name = self.layout(target), f"{member}/{target}.parquet"
+        schema = self._schema(layout, columns, sealed=sealer is None)
+        for batch in self._chosen(name, schema.names, ordinals) if name in self._where else ():
+            opened = batch if sealer is None else open_columns(batch, target, layout.fields, sealer)
+            yield conform(opened, schema)
+
+    @staticmethod
+    def _schema(layout: Layout, columns: Sequence[str] | None, *, sealed: bool) -> pa.Schema:
+        schema = layout.plan_schema(sealed=sealed)
+        if columns is None:
+            return schema
+        return pa.schema([f for f in schema if f.name in {"ordinal", *columns}], schema.metadata)
+
+    def _chosen(self, name: str, columns: Sequence[str], ordinals: Array | None) -> Iterator[pa.RecordBatch]:
+        """The rows of *ordinals* in those row groups that have any; all rows without."""
+        parquet = self._parquet(name)
+        if ordinals is None:
+            for group in range(parquet.num_row_groups):
+                yield from parquet.read_row_group(group, columns).to_batches()
+            return
+        ends = pc.min_max(ordinals)
+        for group, (first, last) in enumerate(self._ordinals(name, parquet)):
+            if len(ordinals) and first <= ends["max"].as_py() and last >= ends["min"].as_py():
+                rows = self._group(name, parquet, group, tuple(columns))
+                yield from rows.filter(pc.is_in(rows["ordinal"], ordinals)).to_batches()
+
+    def _ordinals(self, name: str, parquet: pq.ParquetFile) -> list[tuple[int, int]]:
+        """First and last ordinal of every row group."""
+        if name not in self._spans:
+            groups = (
+                parquet.read_row_group(i, ["ordinal"])["ordinal"] for i in range(parquet.num_row_groups)
+            )
+            self._spans[name] = [(group[0].as_py(), group[-1].as_py()) for group in groups]
+        return self._spans[name]
+
+    def _group(self, name: str, parquet: pq.ParquetFile, group: int, columns: tuple[str, ...]) -> pa.Table:
+        """A row group; the one asked for last is at hand, for who asks for rows in order wants it again."""
+        asked = (name, group, columns)
+        at_hand = self._at_hand
+        if at_hand is None or at_hand[0] != asked:
+            self._at_hand = at_hand = (asked, parquet.read_row_group(group, columns))
+        return at_hand[1]
 
     def _content(self, name: str) -> bytes:
         with self.path.open("rb") as file:
@@ -332,30 +394,6 @@ def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
 def _piece(file: BinaryIO, where: tuple[int, int]) -> bytes:
     file.seek(where[0])
     return file.read(where[1])
-
-
-def _row_groups(
-    parquet: pq.ParquetFile, columns: Sequence[str] | None, ordinals: Array | None
-) -> Iterator[pa.RecordBatch]:
-    """The rows of *ordinals* in those row groups that have any."""
-    names = None if columns is None else ["ordinal", *(c for c in columns if c != "ordinal")]
-    for group in range(parquet.num_row_groups):
-        if ordinals is None:
-            rows = parquet.read_row_group(group, names)
-        else:
-            wanted = pc.is_in(parquet.read_row_group(group, ["ordinal"])["ordinal"], ordinals)
-            if not pc.any(wanted).as_py():
-                continue
-            rows = parquet.read_row_group(group, names).filter(wanted)
-        yield from rows.to_batches()
-
-
-def _by_ordinal(table: pa.Table) -> pa.Table:
-    """*table* in the order of its ordinals; as a rule it was written so."""
-    ordinals = table["ordinal"].combine_chunks()
-    if len(ordinals) < 2 or pc.all(pc.less_equal(ordinals[:-1], ordinals[1:])).as_py():
-        return table
-    return table.take(pc.sort_indices(ordinals))
 
 
 def _layout(schema: pa.Schema) -> Layout:
