@@ -50,7 +50,7 @@ class Server:
             "datadir": str(self.folder / "data"),
             "socket": str(self.folder / "socket"),
             "pid_file": str(self.folder / "pid"),
-            "log_error": str(self.folder / "log"),
+            "log_error": str(self.folder / "log.err"),
             "tmpdir": str(self.folder),
             "bind_address": "127.0.0.1",
             "port": str(self.port),
@@ -116,7 +116,7 @@ class Server:
         self.give(self._options)
 
     def _log(self) -> str:
-        log = self.folder / "log"
+        log = self.folder / "log.err"
         return log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else "no log"
 
 
