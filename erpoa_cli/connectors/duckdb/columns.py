@@ -162,6 +162,13 @@ def same(column: str, native: str, type_: Type, value: str) -> str:
     return f"({test})"
 
 
+def equal(column: str, native: str, type_: Type, value: str) -> str:
+    """`same` for a *value* that is not NULL, where DuckDB can tell so: then it reads only what may hold such values."""
+    if is_exact(native, type_) and type_.kind not in (Kind.STRING, Kind.JSON):
+        return f"{column} = {value}"
+    return same(column, native, type_, value)
+
+
 def survives(value: str, native: str, type_: Type) -> str:
     """Whether *value* of *type_* comes back unchanged from a column of *native*."""
     stored = to_native(value, native, type_)

@@ -89,10 +89,9 @@ class Selection:
         if self._request.since:
             tests.append(self._since())
             parameters.append(self._request.since)
-        if self._sought is not None:
-            tests.append(self._matches(*self._sought))
+        sought = self._joined(*self._sought) if self._sought is not None else ""
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        return f"SELECT {columns} FROM {self._from} t{where}", parameters
+        return f"SELECT {columns} FROM {self._from} t{sought}{where}", parameters
 
     def _since(self) -> str:
         """At or after the watermark, or without a readable value: such a row must not be missed."""
@@ -100,20 +99,20 @@ class Selection:
         value = col.from_native(f"t.{identifier(cursor.source)}", self._natives[cursor.source], cursor.type)
         return f"coalesce({value} >= CAST(? AS {cursor.type.duckdb}), true)"
 
-    def _matches(self, by: tuple[str, ...], values: pa.Table) -> str:
-        self._db.register(_SOUGHT, values)
-        types = {f.name: f for f in self._request.fields}
-        tests = " AND ".join(
-            col.same(
-                f"t.{identifier(types[n].source)}",
-                self._natives[types[n].source],
-                types[n].type,
+    def _joined(self, by: tuple[str, ...], values: pa.Table) -> str:
+        """A semi join, not EXISTS: only it lets the table skip what cannot match."""
+        fields = {f.name: f for f in self._request.fields}
+        tests = [
+            col.equal(
+                f"t.{identifier(fields[n].source)}",
+                self._natives[fields[n].source],
+                fields[n].type,
                 f"f.{identifier(n)}",
             )
-            + f" AND f.{identifier(n)} IS NOT NULL"
             for n in by
-        )
-        return f"EXISTS (SELECT 1 FROM {_SOUGHT} f WHERE {tests})"
+        ]
+        self._db.register(_SOUGHT, values.select(list(by)).drop_null())
+        return f" SEMI JOIN {_SOUGHT} f ON {' AND '.join(tests)}"
 
 
 def _equals(column: str, wanted: object) -> tuple[str, list[object]]:
