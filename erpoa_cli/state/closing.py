@@ -15,9 +15,10 @@ from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.digest import desired_digests
 from erpoa_cli.state.entries import read_payload
 from erpoa_cli.state.fold import last_words
+from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.seal import Sealer
-from erpoa_cli.state.texts import flat
+from erpoa_cli.state.texts import Array, flat
 
 
 def remember_rejections(
@@ -29,19 +30,20 @@ def remember_rejections(
     for target, results in _results(control, environment, run):
         layout = plan.layout(target)
         rejected = results.filter(pc.equal(results["outcome"], Outcome.REJECTED.value))
-        held = control.row(
-            "SELECT COUNT(*) AS n FROM rejected WHERE environment = ? AND target = ?", environment, target
+        before = control.rows(
+            "SELECT key FROM rejected WHERE environment = ? AND target = ?", environment, target
         )
-        if not rejected.num_rows and not (held and held["n"]):
+        if before:
+            written = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
+            gone = _written_keys(plan, layout, flat(written["ordinal"])) & {row["key"] for row in before}
+            control.run_many(
+                "DELETE FROM rejected WHERE environment = ? AND target = ? AND key = ?",
+                [(environment, target, key) for key in gone],
+            )
+        if not rejected.num_rows:
             continue
-        changes = plan.table("changes", target, sealer)
-        written = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
-        gone = changes.take(pc.index_in(written["ordinal"], value_set=flat(changes["ordinal"])))
-        control.run_many(
-            "DELETE FROM rejected WHERE environment = ? AND target = ? AND key = ?",
-            [(environment, target, key) for key in key_texts(gone, layout.key)],
-        )
-        rows = changes.take(pc.index_in(rejected["ordinal"], value_set=flat(changes["ordinal"])))
+        rejected = rejected.sort_by("ordinal")
+        rows = plan.table("changes", target, sealer, ordinals=flat(rejected["ordinal"]))
         facts = zip(
             key_texts(rows, layout.key),
             desired_digests(layout, rows, sealer),
@@ -62,6 +64,13 @@ def remember_rejections(
                last_seen = excluded.last_seen, run = excluded.run""",
             [(environment, target, *fact, at, at, run) for fact in facts],
         )
+
+
+def _written_keys(plan: PlanFile, layout: Layout, ordinals: Array) -> set[str]:
+    keys = plan.batches(
+        "changes", layout.target, columns=[f"k_{name}" for name in layout.key], ordinals=ordinals
+    )
+    return {key for batch in keys for key in key_texts(batch, layout.key)}
 
 
 def remember_reads(control: Control, environment: str, run: str, plan: PlanFile) -> None:
