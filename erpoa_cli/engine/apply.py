@@ -19,7 +19,7 @@ from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.engine.writing.batch import PLACING, Batch, batches
+from erpoa_cli.engine.writing.batch import Batch, batches, placing
 from erpoa_cli.engine.writing.desk import desks
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
@@ -148,7 +148,7 @@ class Walk:
     ) -> None:
         self._plan = plan
         self._sealer = sealer
-        self._tables = {name: _placing(plan, name) for name in plan.members("changes")}
+        self._tables = {name: placing(plan, name) for name in plan.members("changes")}
         self._desks = desks
         self._journal = journal
         self._options = options
@@ -193,7 +193,11 @@ class Walk:
         intent = entry.intent
         rows = self._rows(intent.target, intent.ordinals)
         fields = tuple(rows["fields"][0].as_py() or ())
-        return Batch(intent.target, intent.wave, intent.step, intent.action, fields, rows)
+        placed = self._tables[intent.target]
+        before = placed.filter(pc.equal(placed["ordinal"], intent.ordinals[0]))["before"][0].as_py()
+        return Batch(
+            intent.target, intent.wave, intent.step, intent.action, fields, rows, tuple(before or ())
+        )
 
     def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
         """What is to be written, and what must be there; what was agreed has no part in it."""
@@ -296,12 +300,6 @@ class Walk:
         again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
         self._refused -= again
         return len(again)
-
-
-def _placing(plan: PlanFile, target: str) -> pa.Table:
-    """The changes of *target* with what says when each is written, and what it waits for."""
-    pending = [f"p_{name}" for name, field in plan.layout(target).fields.items() if field.pending]
-    return plan.table("changes", target, columns=[*PLACING, *pending])
 
 
 def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure, Location
+from erpoa_cli.core.event import Event, Listener, Started, ignore
 from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.schema import INTEGER, STRING
@@ -216,14 +217,16 @@ class World:
         with sqlite3.connect(self.database) as db:
             return db.execute(text).fetchall()
 
-    def apply(self, journal_of: Any = None, options: ApplyOptions | None = None) -> RunResult:
+    def apply(
+        self, journal_of: Any = None, options: ApplyOptions | None = None, listener: Listener = ignore
+    ) -> RunResult:
         with (
             open_writer(self.root, "dev", command="apply") as store,
             Connections(self.project) as connections,
         ):
             plan = PlanFile.open(self.file)
             journal = journal_of(store) if journal_of else store.open_run(plan)
-            return self.walk(plan, store, journal, connections, options or ApplyOptions())
+            return self.walk(plan, store, journal, connections, options or ApplyOptions(), listener)
 
     def walk(
         self,
@@ -232,12 +235,13 @@ class World:
         journal: Journal,
         connections: Connections,
         options: ApplyOptions,
+        listener: Listener = ignore,
     ) -> RunResult:
         with (
             Staging(self.root, as_of=NOW) as staging,
             desks(plan, {"dept": DEPT, "emp": EMP}, self.project, connections, staging, store) as opened,
         ):
-            return Walk(plan, None, opened, journal, options).run()
+            return Walk(plan, None, opened, journal, options, listener).run()
 
 
 @pytest.fixture
@@ -314,21 +318,61 @@ def test_a_row_that_moved_since_the_plan_is_left_alone(world: World) -> None:
     assert result.outcomes["emp"][Outcome.STALE] == 1
 
 
-@pytest.mark.parametrize(("boss", "outcome"), [(None, Outcome.APPLIED), (70, Outcome.STALE)])
-def test_a_second_step_leaves_alone_what_moved_since_the_plan(
-    world: World, boss: int | None, outcome: Outcome
+BOSS = '["emp","{\\"no\\":\\"3\\"}",""]'  # is created by this plan
+THERE = {"k_code": "002", "id_id": 8, "d_code": "002", "a_code": "002", "a_name": "old"}
+STEPS = {
+    "one": [_row(2, "update", 3, ["boss"], step=2, p_boss=BOSS, d_name="old", **THERE)],
+    "two": [
+        _row(2, "update", 1, ["name"], d_name="新", p_boss=BOSS, **THERE),
+        _row(4, "update", 3, ["boss"], step=2, d_name="新", p_boss=BOSS, **THERE),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "when", "change", "outcome"),
+    [
+        ("one", "before", "boss = 70", Outcome.STALE),
+        ("one", "before", "name = 'theirs'", Outcome.STALE),
+        ("one", "between", "name = 'theirs'", Outcome.STALE),
+        ("one", "between", "boss = NULL", Outcome.APPLIED),
+        ("two", "before", "name = 'theirs'", Outcome.BLOCKED),  # the first step is stale
+        ("two", "before", "boss = 70", Outcome.BLOCKED),
+        ("two", "between", "boss = 70", Outcome.STALE),
+        ("two", "between", "code = '00X'", Outcome.STALE),
+        ("two", "between", "name = 'theirs'", Outcome.APPLIED),  # the second step does not touch it
+    ],
+)
+def test_a_row_that_moves_between_the_steps_is_left_alone(
+    world: World, steps: str, when: str, change: str, outcome: Outcome
 ) -> None:
-    """A department that was there gets a manager who is created by the plan, while somebody gives it another."""
-    pending = '["emp","{\\"no\\":\\"3\\"}",""]'
-    own = {"k_code": "002", "id_id": 8, "a_code": "002", "a_name": "old"}
-    second = _row(2, "update", 3, ["boss"], step=2, p_boss=pending, d_name="old", **own)
-    world.freeze({**ROWS, "dept": [second if row["ordinal"] == 2 else row for row in ROWS["dept"]]})
-    with sqlite3.connect(world.database) as db:
-        db.execute("UPDATE dept SET boss = ? WHERE code = '002'", (boss,))
-    result = world.apply()
-    assert result.outcomes["dept"][outcome] == (4 if boss is None else 1)
-    ((name,),) = world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE d.code = '002'")
-    assert name == ("李娜" if boss is None else "张伟")
+    """A department that was there gets a manager whom the plan creates. Somebody else writes to the same database,
+    after the plan was made or after the first wave was written."""
+    others = [row for row in ROWS["dept"] if row["ordinal"] != 2]
+    world.freeze({**ROWS, "dept": [*others, *STEPS[steps]]})
+
+    moments = iter(["write emp"] if when == "between" else [])  # once: people are deleted later
+
+    def somebody() -> None:
+        with sqlite3.connect(world.database) as db:
+            db.execute(f"UPDATE dept SET {change} WHERE id = 8")
+
+    def between(event: Event) -> None:
+        if isinstance(event, Started) and event.task == "write emp" and next(moments, None):
+            somebody()
+
+    if when == "before":
+        somebody()
+    result = world.apply(listener=between)
+    counts = result.outcomes["dept"]
+    ours = world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE d.id = 8") == [("李娜",)]
+    assert ours is (outcome is Outcome.APPLIED)
+    assert counts[Outcome.BLOCKED] == (outcome is Outcome.BLOCKED)
+    assert counts[Outcome.STALE] == (outcome is not Outcome.APPLIED)
+    column, _, value = change.partition(" = ")
+    kept = None if value == "NULL" else value.strip("'") if "'" in value else int(value)
+    if (column, outcome) != ("boss", Outcome.APPLIED):
+        assert world.sql(f"SELECT {column} FROM dept WHERE id = 8") == [(kept,)]
     assert world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE code = '003'") == [
         ("李娜",)
     ]

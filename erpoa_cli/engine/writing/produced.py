@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -60,6 +61,8 @@ class Produced:
         """*batch* with its pending values filled in, less the rows that cannot be written; those by ordinal,
         with the reason."""
         problems: dict[int, tuple[Outcome, str]] = {}
+        if batch.step > 1:
+            self._check_first_steps(batch, problems)
         rows = self._with_ids(batch, problems) if batch.step > 1 else batch.rows
         self._check_documents(batch, problems)
         for field in batch.fields:
@@ -77,7 +80,13 @@ class Produced:
             rows = rows.set_column(position, f"d_{field}", column)
         if problems:
             rows = rows.filter(pc.invert(pc.is_in(rows["ordinal"], pa.array(list(problems), pa.int64()))))
-        return Batch(batch.target, batch.wave, batch.step, batch.action, batch.fields, rows), problems
+        return replace(batch, rows=rows), problems
+
+    def _check_first_steps(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
+        """A row whose first step was not applied is not as planned."""
+        for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
+            if (batch.target, key) in self._failed:
+                problems[ordinal] = (Outcome.BLOCKED, "its first step was not applied")
 
     def _check_documents(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
         """Lines are not written when the write of their document failed."""

@@ -61,9 +61,9 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
     if not delete:
         columns |= {f"set.{name}": batch.rows[f"d_{name}"] for name in batch.fields}
     if not create and (batch.step == 1 or batch.seen):
-        # What the first step of this plan wrote is not as it was: the second guards what it writes itself.
-        guarded = dict.fromkeys((*desk.guarded, *batch.fields)) if batch.step == 1 else batch.fields
-        columns |= {f"was.{name}": batch.rows[f"a_{name}"] for name in guarded}
+        guarded = dict.fromkeys((*desk.guarded, *batch.fields))
+        # What the first step of this plan wrote is not as it was.
+        columns |= {f"was.{name}": batch.rows[f"a_{name}"] for name in guarded if name not in batch.before}
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,

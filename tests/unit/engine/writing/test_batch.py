@@ -19,6 +19,7 @@ ROW = st.fixed_dictionaries(
         "situation": st.sampled_from(["absent", "vanished", "confirmed", "found"]),
         "action": st.sampled_from(["create", "update", "delete", "deactivate"]),
         "fields": st.lists(st.sampled_from(["编码", "name", "税号"]), unique=True, max_size=3),
+        "before": st.none() | st.lists(st.sampled_from(["编码", "name"]), unique=True, max_size=2),
     }
 )
 SCHEMA = pa.schema(
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("situation", pa.utf8()),
         ("action", pa.utf8()),
         ("fields", pa.list_(pa.utf8())),
+        ("before", pa.list_(pa.utf8())),
     ]
 )
 
@@ -67,6 +69,7 @@ def test_every_row_once_in_the_order_it_must_be_written(
         for row in batch.rows.to_pylist():
             same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]))
             assert same == (batch.wave, batch.step, batch.action, batch.fields)
+            assert tuple(row["before"] or ()) == batch.before
             assert batch.seen == (row["situation"] not in {"absent", "vanished"})
 
 
