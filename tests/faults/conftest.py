@@ -25,22 +25,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, forked: Forks) -> Iterato
     """The scene with its moments saved."""
     home = _quick_directory(tmp_path_factory.mktemp("scene"))
     scene = Scene(home / "project", home / "saved")
-
-    def run(*arguments: str) -> None:
-        ended = forked.run(*arguments, directory=scene.root)
-        assert ended.exit == 0, ended
-
-    scene.build()
-    run("plan", "-o", scene.plan.name)
-    scene.save("fresh")
-    run("apply", scene.plan.name)
-    assert scene.disagreements() == {}
-    scene.plan.unlink()
-    scene.save("settled")
-    scene.edit()
-    assert scene.disagreements()
-    run("plan", "-o", scene.plan.name)
-    scene.save("planned")
+    scene.prepare(forked)
     yield scene
     shutil.rmtree(home, ignore_errors=True)
 

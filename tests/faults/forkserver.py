@@ -3,7 +3,7 @@
 A script: reads one JSON request per line on stdin and answers each with one JSON line on stdout. Nothing here opens
 DuckDB or starts a thread before it forks.
 
-Request: `{"arguments", "directory", "stdout", "stderr", "point": n | null, "after": seconds | null, "passed": path | null}`.
+Request: `{"arguments", "directory", "stdout", "stderr", "point": n | null, "after": seconds | null, "pause": path | null, "passed": path | null}`.
 Answer: `{"exit": code, "killed": bool, "seconds": s}`. `passed` receives the labels of the points that were passed.
 """
 
@@ -77,7 +77,7 @@ def _become(request: dict[str, Any]) -> NoReturn:
     ):
         os.dup2(os.open(path, flags, 0o600), descriptor)
     os.chdir(request["directory"])
-    points = Points(request["point"])
+    points = Points(request["point"], request["pause"])
     if request["point"] is not None or request["passed"]:
         install(points)
     code = 70

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,22 +38,44 @@ class Ended:
 
 
 class Forks:
-    """Commands as forks. `point`: die at that point; `after`: be killed after so many seconds."""
+    """Commands as forks. `point`: die at that point, or let `action` happen there; `after`: be killed after so many
+    seconds."""
 
     def __init__(self, server: subprocess.Popen[str], scratch: Path) -> None:
         self._server = server
         self._scratch = scratch
 
     def run(
-        self, *arguments: str, directory: Path, point: int | None = None, after: float | None = None
+        self,
+        *arguments: str,
+        directory: Path,
+        point: int | None = None,
+        after: float | None = None,
+        action: Callable[[], None] | None = None,
     ) -> Ended:
-        return self._ask(arguments, directory, point=point, after=after, passed=None)
+        if action is None:
+            return self._ask(arguments, directory, point=point, after=after, pause=None, passed=None)
+        pause, over = self._scratch / "pause", threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.005):
+                if pause.exists():
+                    action()
+                    pause.unlink()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            return self._ask(arguments, directory, point=point, after=after, pause=str(pause), passed=None)
+        finally:
+            over.set()
+            watcher.join()
 
     def points(self, *arguments: str, directory: Path) -> tuple[Ended, list[str]]:
         """Run undisturbed and tell every point that was passed."""
         told = self._scratch / "passed.json"
         told.unlink(missing_ok=True)
-        ended = self._ask(arguments, directory, point=None, after=None, passed=str(told))
+        ended = self._ask(arguments, directory, point=None, after=None, pause=None, passed=str(told))
         return ended, json.loads(told.read_text()) if told.exists() else []
 
     def _ask(self, arguments: tuple[str, ...], directory: Path, **how: Any) -> Ended:

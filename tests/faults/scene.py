@@ -17,6 +17,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tests.faults.program import Forks
+
 HERE = Path(__file__).parent
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 MAC = 32  # bytes of a sealed base value that are the same for the same value
@@ -83,13 +85,35 @@ class Scene:
 
     def build(self) -> None:
         """The project and its two databases, nothing applied yet."""
-        shutil.copytree(HERE / "world", self.root)
+        self.project()
         self.sql("erp", (HERE / "erp.sql").read_text(encoding="utf-8"))
         self.sql("oa", (HERE / "oa.sql").read_text(encoding="utf-8"))
+
+    def project(self) -> None:
+        shutil.copytree(HERE / "world", self.root)
         key = self.root / ".erpoa" / "key"
         key.parent.mkdir(mode=0o700)
         key.touch(mode=0o600)
         key.write_text(KEY)
+
+    def prepare(self, forked: Forks) -> None:
+        """Build it and save its moments."""
+
+        def run(*arguments: str) -> None:
+            ended = forked.run(*arguments, directory=self.root)
+            assert ended.exit == 0, ended
+
+        self.build()
+        run("plan", "-o", self.plan.name)
+        self.save("fresh")
+        run("apply", self.plan.name)
+        assert self.disagreements() == {}
+        self.plan.unlink()
+        self.save("settled")
+        self.edit()
+        assert self.disagreements()
+        run("plan", "-o", self.plan.name)
+        self.save("planned")
 
     def edit(self) -> None:
         """A day's work on both sides."""
