@@ -65,9 +65,7 @@ class Served(Scene):
         at = {**mariadb.parameters(self.oa.url), "database": database}
         with (
             closing(
-                pymysql.connect(
-                    **at, autocommit=True, charset="utf8mb4", client_flag=CLIENT.MULTI_STATEMENTS
-                )
+                pymysql.connect(**at, autocommit=True, charset="utf8mb4", client_flag=CLIENT.MULTI_STATEMENTS)
             ) as db,
             db.cursor() as cursor,
         ):
