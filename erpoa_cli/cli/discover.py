@@ -33,6 +33,7 @@ def discover(
 ) -> Ending:
     """Look at a system's objects, their fields, types, keys and samples.
 
+    Samples of fields that are declared sensitive, or look so by name or value, are not shown; --write declares them.
     A column that cannot be read without loss is told with the type to declare. --write makes
     sources/SYSTEM_discovered.yml and, commented out, targets/SYSTEM_discovered.yml; nothing is overwritten."""
     from erpoa_cli.engine.connect import Connections
@@ -42,10 +43,12 @@ def discover(
     if system not in project.systems:
         raise _unknown("system", system, project.systems)
     with Connections(project) as connections:
-        found = offers(connections, system, object_)
+        found = offers(connections, project, system, object_)
         missing = [name for name in object_ or () if name not in {o.info.address for o in found}]
         if missing:
-            raise _unknown("object", missing[0], [o.info.address for o in offers(connections, system, None)])
+            raise _unknown(
+                "object", missing[0], [o.info.address for o in offers(connections, project, system, None)]
+            )
     written = _write(Path(project.root), system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))
@@ -59,6 +62,8 @@ def _unknown(what: str, name: str, known: object) -> Failure:
 
 
 def _tables(found: list[Offer]) -> list[Table]:
+    from erpoa_cli.render.value import HIDDEN
+
     if len(found) > 1:
         rows = tuple((o.info.address, len(o.info.fields), ", ".join(o.info.id), _keys(o)) for o in found)
         return [Table(("object", "fields", "id", "unique"), rows)]
@@ -72,7 +77,7 @@ def _tables(found: list[Offer]) -> list[Table]:
                     str(f.type) if f.type else f.refused,
                     f.native,
                     "yes" if f.nullable else "",
-                    f.sample,
+                    HIDDEN if f.sample and f.name in o.classes else f.sample,
                 )
                 for f in o.info.fields
             ),

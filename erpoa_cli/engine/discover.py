@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from erpoa_cli.core.schema import Kind
+from erpoa_cli.core.private import likely_class
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.schema import Kind, Sensitivity
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo, Session
 
@@ -17,27 +19,46 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML t
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An object of a system, with the declarations that read and write it."""
+    """An object of a system, with the declarations that read and write it. `classes`: of fields that are declared
+    or look sensitive; their samples are shown to nobody."""
 
     info: ObjectInfo
     name: str
     source: str
     target: str
+    classes: Mapping[str, Sensitivity]
 
 
-def offers(connections: Connections, system: str, objects: Sequence[str] | None) -> list[Offer]:
+def offers(
+    connections: Connections, project: Project, system: str, objects: Sequence[str] | None
+) -> list[Offer]:
     """What *system* offers, or those *objects* of it that exist."""
     with connections.lease(system) as session:
-        return [_offer(system, info) for info in _infos(session, objects)]
+        return [_offer(system, info, project) for info in _infos(session, objects)]
 
 
 def _infos(session: Session, objects: Sequence[str] | None) -> Sequence[ObjectInfo]:
     return session.objects(objects)
 
 
-def _offer(system: str, info: ObjectInfo) -> Offer:
+def _offer(system: str, info: ObjectInfo, project: Project) -> Offer:
     name = f"{system}_{_word(info.address)}"
-    return Offer(info, name, "\n".join(_source(system, name, info)), "\n".join(_target(system, name, info)))
+    classes = _classes(system, info, project)
+    source, target = _source(system, name, info, classes), _target(system, name, info)
+    return Offer(info, name, "\n".join(source), "\n".join(target), classes)
+
+
+def _classes(system: str, info: ObjectInfo, project: Project) -> dict[str, Sensitivity]:
+    """Fields of *info* that a source of the project declares sensitive, or that look so."""
+    looks = {field.name: likely_class(field.name, field.sample) for field in info.fields}
+    declared = {
+        field.path or field.name: field.sensitivity
+        for source in project.sources.values()
+        if (source.system, source.object) == (system, info.address)
+        for field in source.fields
+        if field.sensitivity.sealed
+    }
+    return {name: class_ for name, class_ in {**looks, **declared}.items() if class_.sealed}
 
 
 def _word(address: str) -> str:
@@ -51,7 +72,7 @@ def key(info: ObjectInfo) -> tuple[str, ...]:
     return usable[0] if usable else info.id
 
 
-def _source(system: str, name: str, info: ObjectInfo) -> Iterator[str]:
+def _source(system: str, name: str, info: ObjectInfo, classes: Mapping[str, Sensitivity]) -> Iterator[str]:
     named = key(info)
     yield f"  {_text(name)}:"
     yield f"    system: {_text(system)}"
@@ -65,10 +86,15 @@ def _source(system: str, name: str, info: ObjectInfo) -> Iterator[str]:
     for field in info.fields:
         if field.type is None:
             yield f"      # {_comment(field.name)}: {_comment(field.refused)}"
-        elif _PLAIN.match(field.name):
-            yield f"      {_text(field.name)}: {_type(str(field.type))}"
-        else:
-            yield f"      {_text(_word(field.name))}: {{path: {_text(field.name)}, type: {_type(str(field.type))}}}"
+            continue
+        plain = bool(_PLAIN.match(field.name))
+        said = {} if plain else {"path": _text(field.name)}
+        said["type"] = _type(str(field.type))
+        if field.name in classes and field.name not in named:  # a key is shown in every address
+            said["class"] = classes[field.name].value
+        written = ", ".join(f"{key}: {value}" for key, value in said.items())
+        declared = said["type"] if len(said) == 1 else f"{{{written}}}"
+        yield f"      {_text(field.name if plain else _word(field.name))}: {declared}"
 
 
 def _target(system: str, name: str, info: ObjectInfo) -> Iterator[str]:

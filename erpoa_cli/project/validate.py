@@ -240,6 +240,8 @@ def _wrong_value(error: Any, path: Sequence[Any]) -> tuple[str, str]:
             return f"{where} cannot be {value}", f"Write {titled}." if titled else _pattern(error)
         case "uniqueItems":
             return f"{where} names something twice", "Keep one of the two."
+        case "minItems" if path[-1:] == ["key"]:
+            return f"{where} is empty", "Name the fields that together tell every row from all others."
         case "minItems" | "minProperties" | "minLength":
             return f"{where} is empty", "Write at least one."
         case "maxLength" | "maxItems" | "maxProperties":

@@ -201,6 +201,13 @@ def test_apply_does_not_hang_without_a_terminal(erpoa, company):
     assert done.json["diagnostics"][-1]["code"] == "E0602"
 
 
+def test_discover_shows_no_sample_that_looks_sensitive(erpoa, settled):
+    told = erpoa("-C", settled, "discover", "oa", "--object", "user").out
+    assert "总经理" in told
+    assert "110101197001011231" not in told
+    assert "@" not in told
+
+
 def test_drift_alone_is_exit_2_with_detailed_exitcode(erpoa, company):
     import sqlite3
 

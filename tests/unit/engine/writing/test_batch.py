@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erpoa_cli.core.situation import Action
-from erpoa_cli.engine.writing.batch import batches
+from erpoa_cli.engine.writing.batch import batches, placed, with_before
 
 ROW = st.fixed_dictionaries(
     {
@@ -19,9 +20,10 @@ ROW = st.fixed_dictionaries(
         "situation": st.sampled_from(["absent", "vanished", "confirmed", "found"]),
         "action": st.sampled_from(["create", "update", "delete", "deactivate"]),
         "fields": st.lists(st.sampled_from(["编码", "name", "税号"]), unique=True, max_size=3),
-        "before": st.none() | st.lists(st.sampled_from(["编码", "name"]), unique=True, max_size=2),
+        "key": st.integers(0, 15),
     }
 )
+ROWS = st.lists(ROW, min_size=1, max_size=30, unique_by=lambda row: (row["key"], row["step"]))
 SCHEMA = pa.schema(
     [
         ("ordinal", pa.int64()),
@@ -30,30 +32,39 @@ SCHEMA = pa.schema(
         ("situation", pa.utf8()),
         ("action", pa.utf8()),
         ("fields", pa.list_(pa.utf8())),
-        ("before", pa.list_(pa.utf8())),
+        ("key", pa.utf8()),
     ]
 )
 
 
-def _table(rows: list[dict[str, object]]) -> pa.Table:
-    return pa.Table.from_pylist([{"ordinal": i, **row} for i, row in enumerate(rows)], SCHEMA)
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{"ordinal": i, **row, "key": str(row["key"])} for i, row in enumerate(rows)], SCHEMA
+    )
 
 
-def _loading(tables: Mapping[str, list[dict[str, object]]]) -> Callable[[str, pa.Array], pa.Table]:
+def _placed(rows: list[dict[str, Any]], piece: int = 7) -> pa.Table:
+    """*rows* as `placing` tells them of a plan whose row groups have *piece* rows."""
+    table = _table(rows)
+    return with_before(placed(table.to_batches(piece)), table["key"].combine_chunks())
+
+
+def _loading(tables: Mapping[str, list[dict[str, Any]]]) -> Callable[[str, pa.Array], pa.Table]:
     return lambda target, ordinals: _table(tables[target]).take(ordinals)
 
 
 @given(
-    st.dictionaries(st.sampled_from(["b", "a", "c"]), st.lists(ROW, max_size=30)),
+    st.dictionaries(st.sampled_from(["b", "a", "c"]), ROWS),
+    st.integers(1, 7),
     st.integers(1, 7),
     st.sets(st.integers(0, 29), max_size=9),
 )
 def test_every_row_once_in_the_order_it_must_be_written(
-    tables: Mapping[str, list[dict[str, object]]], size: int, done: set[int]
+    tables: Mapping[str, list[dict[str, Any]]], size: int, piece: int, done: set[int]
 ) -> None:
     made = list(
         batches(
-            {t: _table(rows) for t, rows in tables.items()},
+            {t: _placed(rows, piece) for t, rows in tables.items()},
             _loading(tables),
             dict.fromkeys(tables, size),
             dict.fromkeys(tables, sorted(done)),
@@ -69,22 +80,25 @@ def test_every_row_once_in_the_order_it_must_be_written(
         for row in batch.rows.to_pylist():
             same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]))
             assert same == (batch.wave, batch.step, batch.action, batch.fields)
-            assert tuple(row["before"] or ()) == batch.before
+            first = [
+                r["fields"] for r in tables[batch.target] if (str(r["key"]), r["step"]) == (row["key"], 1)
+            ]
+            assert batch.before == (tuple(first[0]) if row["step"] == 2 and first else ())
             assert batch.seen == (row["situation"] not in {"absent", "vanished"})
 
 
 def test_within_a_wave_targets_keep_the_order_of_the_plan() -> None:
-    row = {"wave": 0, "step": 1, "situation": "absent", "action": "create", "fields": ["name"]}
+    row = {"wave": 0, "step": 1, "situation": "absent", "action": "create", "fields": ["name"], "key": 0}
     rows = {"z": [row], "a": [row]}
-    made = batches({t: _table(r) for t, r in rows.items()}, _loading(rows), {"z": 5, "a": 5})
+    made = batches({t: _placed(r) for t, r in rows.items()}, _loading(rows), {"z": 5, "a": 5})
     assert [b.target for b in made] == ["z", "a"]
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
 def test_no_fields_is_no_field(action: str) -> None:
-    rows = {"t": [{"wave": 0, "step": 1, "situation": "absent", "action": action, "fields": []}]}
+    rows = {"t": [{"wave": 0, "step": 1, "situation": "absent", "action": action, "fields": [], "key": 0}]}
     (made,) = batches(
-        {"t": _table(rows["t"])},
+        {"t": _placed(rows["t"])},
         _loading(rows),
         {"t": 9},
     )
