@@ -188,6 +188,7 @@ class Walk:
                 self._settle(batch, entry.intent.number)
             else:
                 self._take(batch, entry.results)
+            self._done.setdefault(batch.target, []).extend(batch.ordinals)
 
     def _batch_of(self, entry: Entry) -> Batch:
         intent = entry.intent
@@ -277,7 +278,6 @@ class Walk:
 
     def _take(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
         self._produced.remember(batch, results)
-        self._done.setdefault(batch.target, []).extend(batch.ordinals)
         self._deleted |= batch.action is Action.DELETE
         told = results["outcome"].value_counts().to_pylist()
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
@@ -297,6 +297,8 @@ class Walk:
 
     def _forget_refused(self, batch: Batch) -> int:
         """How many rows of *batch* were refused before: their new outcome stands for both."""
+        if not self._refused:
+            return 0
         again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
         self._refused -= again
         return len(again)

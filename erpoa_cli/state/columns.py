@@ -67,6 +67,11 @@ def coded(lists: Column) -> Array:
     return pc.fill_null(pc.binary_join(flat(lists), _SEPARATOR), "").dictionary_encode()
 
 
+def names(code: str) -> tuple[str, ...]:
+    """The list that `coded` made this code of; () for none."""
+    return tuple(code.split(_SEPARATOR)) if code else ()
+
+
 class Members:
     """Which names the lists of a column hold; each distinct list is looked at once."""
 
@@ -77,7 +82,7 @@ class Members:
         codes = flat(lists)
         codes = codes if pa.types.is_dictionary(codes.type) else coded(codes)
         used = codes.dictionary.take(pc.unique(codes.indices))
-        self._lists = [frozenset(code.split(_SEPARATOR)) for code in used.to_pylist()]
+        self._lists = [frozenset(names(code)) for code in used.to_pylist()]
         self._rows = pc.index_in(codes.indices, value_set=pc.unique(codes.indices))
 
     def hold(self, name: str) -> Array:

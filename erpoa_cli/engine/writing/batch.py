@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Situation
 from erpoa_cli.state import PlanFile
+from erpoa_cli.state.columns import coded, match_keys, names
 
-PLACING = ("ordinal", "wave", "step", "action", "fields", "situation", "before")
-_SEPARATOR = "\x1f"
+_READ = ("ordinal", "wave", "step", "action", "fields", "situation")
 _CREATED = pa.array([Situation.ABSENT.value, Situation.VANISHED.value])
 
 
@@ -21,7 +21,8 @@ class Batch:
     """Rows of one target that are written in one go: same wave, step, action and written fields; all of them were
     there when the plan was made, or none was.
 
-    `before`: the fields that an earlier step of this plan writes in all these rows. `rows` has the columns of the plan's `changes/TARGET`, in the order of their ordinals."""
+    `before`: the fields that an earlier step of this plan writes in all these rows. `rows` has the columns of the
+    plan's `changes/TARGET`, in the order of their ordinals."""
 
     target: str
     wave: int
@@ -57,19 +58,39 @@ class _Place:
 
 
 def placing(plan: PlanFile, target: str) -> pa.Table:
-    """The changes of *target* with what says when each is written, and what it waits for. `before`: of a later step of
-    a row, the fields that its first step writes."""
+    """What says when each change of *target* is written, and what it waits for (`p_…`): some forty bytes per row."""
     layout = plan.layout(target)
     pending = [f"p_{name}" for name, field in layout.fields.items() if field.pending]
     keys = [f"k_{name}" for name in layout.key]
-    table = plan.table("changes", target, columns=[*PLACING[:-1], *pending, *keys])
-    before = pa.nulls(table.num_rows, pa.list_(pa.utf8()))
-    if pc.max(table["step"]).as_py() not in (None, 1):
-        named = list(zip(*(table[key].to_pylist() for key in keys), strict=True))
-        rows = list(zip(named, table["step"].to_pylist(), table["fields"].to_pylist(), strict=True))
-        first = {key: fields for key, step, fields in rows if step == 1}
-        before = pa.array([first.get(key) if step > 1 else None for key, step, _ in rows], before.type)
-    return table.drop_columns(keys).append_column("before", before)
+    table = placed(plan.batches("changes", target, columns=[*_READ, *pending]))
+    if pc.max(table["step"]).as_py() in (None, 1):
+        return table
+    found = [match_keys(batch, layout.key) for batch in plan.batches("changes", target, columns=keys)]
+    return with_before(table, pa.concat_arrays(found))
+
+
+def placed(rows: Iterable[pa.RecordBatch]) -> pa.Table:
+    """*rows* of changes (at least one batch) in the order of their ordinals: `ordinal wave step`, `action`, `label` (the
+    written fields), `before` (of a later step, the label of the row's first one), `created`, and what they wait for."""
+    return pa.concat_tables(map(_slim, rows)).unify_dictionaries().combine_chunks()
+
+
+def _slim(rows: pa.RecordBatch) -> pa.Table:
+    columns = {name: rows[name] for name in ("ordinal", "wave", "step")}
+    columns["action"] = rows["action"].dictionary_encode()
+    columns["label"] = coded(rows["fields"])
+    columns["before"] = pa.repeat("", rows.num_rows).dictionary_encode()
+    columns["created"] = _created(rows)
+    waiting = {name: rows[name].dictionary_encode() for name in rows.schema.names if name.startswith("p_")}
+    return pa.table({**columns, **waiting})
+
+
+def with_before(table: pa.Table, keys: pa.Array) -> pa.Table:
+    label, later = table["label"].combine_chunks(), pc.greater(table["step"], 1).combine_chunks()
+    first = pc.index_in(keys.filter(later), value_set=keys.filter(pc.invert(later)))
+    labels = label.filter(pc.invert(later)).take(first).cast(pa.utf8())
+    before = pc.replace_with_mask(pa.repeat("", len(keys)), later, pc.fill_null(labels, ""))
+    return table.set_column(table.schema.get_field_index("before"), "before", before.dictionary_encode())
 
 
 def batches(
@@ -78,9 +99,9 @@ def batches(
     sizes: Mapping[str, int],
     done: Mapping[str, Sequence[int]] | None = None,
 ) -> Iterator[Batch]:
-    """The batches of a plan: *tables* are its changes per target, in the plan's order of targets, of which the
-    columns `PLACING` are enough (see `placing`); *load* gives the rows of a target with these ordinals, in their order; *sizes* the
-    most rows a batch of that target may have. Rows whose (step-wise) ordinals are in *done* are left out."""
+    """The batches of a plan: *tables* tell the place of its changes per target (see `placing`), in the plan's order of
+    targets; *load* gives the rows of a target with these ordinals, in their order; *sizes* the most rows a batch of
+    that target may have. Rows whose (step-wise) ordinals are in *done* are left out."""
     places: dict[_Place, tuple[str, pa.Array]] = {}
     for rank, (target, table) in enumerate(tables.items()):
         for place, indices in _places(table, rank, (done or {}).get(target, ())):
@@ -90,30 +111,21 @@ def batches(
         for start in range(0, len(indices), sizes[target]):
             ordinals = tables[target]["ordinal"].take(indices.slice(start, sizes[target]))
             rows = load(target, ordinals.combine_chunks())
-            fields, before = (tuple(n.split(_SEPARATOR)) if n else () for n in (place.label, place.before))
+            fields, before = names(place.label), names(place.before)
             yield Batch(target, place.wave, place.step, Action(place.action), fields, rows, before)
 
 
 def _places(table: pa.Table, rank: int, done: Sequence[int]) -> Iterator[tuple[_Place, pa.Array]]:
-    slim = table.select(["ordinal", "wave", "step", "action"])
-    for name, column in (("label", "fields"), ("before", "before")):
-        slim = slim.append_column(name, pc.binary_join(table[column].combine_chunks(), _SEPARATOR))
-    slim = slim.append_column("created", _created(table))
+    words = {name: table[name].combine_chunks() for name in ("action", "label", "before")}
+    slim = table.select(["ordinal", "wave", "step", "created"])
+    for name, column in words.items():
+        slim = slim.append_column(name, column.indices)
     slim = slim.append_column("row", pa.array(range(table.num_rows), pa.int64()))
     if len(done):
         slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array(done, pa.int64()))))
-    slim = slim.sort_by("ordinal")
-    groups = slim.group_by(
-        ["wave", "step", "action", "label", "before", "created"], use_threads=False
-    ).aggregate([("row", "list")])
-    for group in groups.to_pylist():
-        place = _Place(
-            group["wave"],
-            rank,
-            group["step"],
-            group["action"],
-            group["label"] or "",
-            group["before"] or "",
-            group["created"],
-        )
-        yield place, pa.array(group["row_list"], pa.int64())
+    same = ["wave", "step", "action", "label", "before", "created"]
+    groups = slim.group_by(same, use_threads=False).aggregate([("row", "list")])
+    rows = groups["row_list"].combine_chunks()
+    for at, group in enumerate(groups.select(same).to_pylist()):
+        group |= {name: column.dictionary[group[name]].as_py() for name, column in words.items()}
+        yield _Place(rank=rank, **group), rows[at].values
