@@ -9,14 +9,12 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.graph import NodeId
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.secret import Secret
 
-_WORDS = frozenset(
-    {"description", "owner", "tags"}
-)  # said about a node; nothing that is read or written depends on them
+# Said about a node, or where it is said: nothing that is read or written depends on them.
+_WORDS = frozenset({"description", "owner", "tags", "at"})
 
 
 def definitions(project: Project) -> dict[NodeId, str]:
@@ -60,7 +58,6 @@ def _plain(value: Any) -> Any:
             return sorted(map(str, value))
         case _ if is_dataclass(value) and not isinstance(value, type):
             said = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in _WORDS}
-            kept = {name: _plain(item) for name, item in said.items() if not isinstance(item, Location)}
-            return {"": type(value).__name__, **kept}
+            return {"": type(value).__name__, **{name: _plain(item) for name, item in said.items()}}
         case _:
             return f"{type(value).__name__} {value}"

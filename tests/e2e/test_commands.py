@@ -2,6 +2,7 @@
 on success, on nothing to do, and on failure."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -199,6 +200,26 @@ def test_apply_does_not_hang_without_a_terminal(erpoa, company):
     done = erpoa("-C", company, "apply", "--format", "json")
     assert done.exit == 3
     assert done.json["diagnostics"][-1]["code"] == "E0602"
+
+
+def test_a_plan_file_is_named_from_where_the_shell_stands(erpoa, company, tmp_path):
+    """Not from the project: -o, show, explain and apply, with -C and from inside the project."""
+    import sqlite3
+
+    with sqlite3.connect(company / "data" / "erp.db") as db:
+        db.execute("update supplier set name = '新名称' where code = 'S0001'")
+    here = tmp_path / "shell" / "deep"
+    here.mkdir(parents=True)
+    project = ("--project-dir", os.path.relpath(company, here))
+    assert erpoa(*project, "plan", "-o", "../p.erpoaplan", cwd=here).exit == 0
+    assert (tmp_path / "shell" / "p.erpoaplan").exists()
+    assert erpoa(*project, "show", "../p.erpoaplan", cwd=here).exit == 0
+    inside = os.path.relpath(tmp_path / "shell" / "p.erpoaplan", company / "targets")
+    row = "oa_suppliers/code=S0001"
+    assert "would update" in erpoa("explain", row, "--plan", inside, cwd=company / "targets").out
+    assert erpoa("apply", "p.erpoaplan", *project, cwd=here).exit == 3  # there is none here
+    applied = erpoa("apply", "../p.erpoaplan", *project, "--format", "json", cwd=here)
+    assert [c["outcome"] for c in applied.json["changes"]] == ["applied"]
 
 
 def test_discover_shows_no_sample_that_looks_sensitive(erpoa, settled):

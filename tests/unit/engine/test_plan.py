@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.engine.apply import ApplyOptions, apply
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.project import conforms, load
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.unit.engine.small import AS_OF, Small
 
@@ -20,6 +24,13 @@ POLICIES = "policies/p.yml"
 
 class Company(Small):
     """Ten suppliers in an ERP, kept in agreement with an OA."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.environment: dict[str, str] = {}
+
+    def bound(self) -> Bound:
+        return check(load(self.root, getenv=self.environment.get), conforms)
 
     def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:
         bound = self.bound()
@@ -272,6 +283,50 @@ def test_a_rule_that_breaks_after_the_plan_forbids_the_apply(company: Company) -
     assert "address" in failure.value.diagnostics[0].summary + failure.value.diagnostics[0].detail
     company.rule("warn")
     company.apply(result)
+
+
+@pytest.mark.parametrize(
+    ("system", "object"), [("sqlite", "supplier"), ("files", "supplier.csv"), ("duckdb", "supplier")]
+)
+@pytest.mark.parametrize("changed", [True, False], ids=["with changes", "nothing to do"])
+def test_a_plan_for_one_place_is_refused_at_another(
+    company: Company, system: str, object: str, *, changed: bool
+) -> None:
+    """The same project files, the same state, the same rows at both places: only the environment names another."""
+    for place in ("here", "there"):
+        (company.root / place).mkdir()
+        (company.root / place / "supplier.csv").write_text("id,code,name\n1,001,甲\n", encoding="utf-8")
+        table = "CREATE TABLE supplier (id INTEGER PRIMARY KEY, code VARCHAR UNIQUE, name VARCHAR)"
+        company.sql(table, f"{place}/oa.db")
+        with duckdb.connect(company.root / place / "oa.duckdb") as db:
+            db.execute(table)
+    file = {"sqlite": "/oa.db", "duckdb": "/oa.duckdb", "files": ""}[system]
+    files = ", files: {supplier.csv: {id: [id]}}" if system == "files" else ""
+    company.file(
+        "systems/s.yml",
+        f"""
+        systems:
+          erp: {{plugin: sqlite, config: {{path: erp.db}}}}
+          oa: {{plugin: {system}, config: {{path: "{{{{ env('PLACE') }}}}{file}"{files}}}}}
+        """,
+    )
+    company.file(
+        "targets/t.yml",
+        f"targets: {{u: {{from: s, system: oa, object: {object}, key: [code], fields: [code, name], "
+        "on_first_contact: write}}",
+    )
+    company.environment["PLACE"] = "here"
+    plan = company.plan()
+    if not changed:
+        company.apply(plan)
+        plan = company.plan()
+    assert plan.exit is (Exit.CHANGES if changed else Exit.SUCCESS)
+    company.environment["PLACE"] = "there"
+    with pytest.raises(Failure) as failure:
+        company.apply(plan)
+    assert (failure.value.exit, [d.code for d in failure.value.diagnostics]) == (Exit.STALE, ["E0532"])
+    company.environment["PLACE"] = "here/../here"
+    company.apply(plan)
 
 
 def test_a_narrowed_plan_is_not_complete_and_one_with_a_failed_read_is_errored(company: Company) -> None:
