@@ -8,7 +8,7 @@ of the transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -78,11 +78,9 @@ class Selection:
         except adbc_driver_manager.Error as error:
             raise failure(error) from error
         try:
-            for name, value in self._place.settings.items():
-                _row(connection, "SELECT set_config($1, $2, false)", (name, value))
+            _set(connection, self._place.settings, "false")
             _do(connection, _SNAPSHOT)
-            for at, value in enumerate(self._settings):
-                _row(connection, "SELECT set_config($1, $2, true)", (f"erpoa.v{at}", value))
+            _set(connection, {f"erpoa.v{at}": value for at, value in enumerate(self._settings)}, "true")
             (snapshot,) = _row(connection, "SELECT pg_current_snapshot()::text")
         except BaseException:
             connection.close()
@@ -91,11 +89,17 @@ class Selection:
 
     def _deliveries(self, connection: Any) -> list[Delivery]:
         """How each field is read. Columns that may hold what no declared type does are looked through first, in the
-        same snapshot: those that do are read as text."""
+        same snapshot: those that do are read as text. Where rows are sought, a second search costs more than text."""
         found = [delivery(_t(f.source), self._columns[f.source], f.type) for f in self._request.fields]
         doubtful = [at for at, one in enumerate(found) if one.beyond]
         if not doubtful:
             return found
+        if self._sought is not None:
+            fields = self._request.fields
+            return [
+                as_text(_t(f.source), self._columns[f.source]) if one.beyond else one
+                for f, one in zip(fields, found, strict=True)
+            ]
         tests = ", ".join(f"coalesce(bool_or({found[at].beyond}), false)" for at in doubtful)
         beyond = _row(connection, f"SELECT {tests} FROM {self._from} t{self._where}")
         for at, is_beyond in zip(doubtful, beyond, strict=True):
@@ -186,6 +190,8 @@ def _t(name: str) -> str:
 
 def _array(values: pa.ChunkedArray, type_: Type) -> str:
     """The values as the text of a PostgreSQL array; a text with NUL is in no row, and neither is NULL."""
+    if type_.kind is Kind.INTEGER:
+        return "{" + ",".join(text or "NULL" for text in values.cast(pa.utf8()).to_pylist()) + "}"
     texts = (canonical(value, type_) for value in values.to_pylist())
     prefix = "\\\\x" if type_.kind is Kind.BYTES else ""
     return (
@@ -215,6 +221,13 @@ def _scaled(digits: pa.Array, wanted: pa.DataType) -> pa.Array:
 def _do(connection: Any, sql: str) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute(sql)
+
+
+def _set(connection: Any, settings: Mapping[str, str], local: str) -> None:
+    """All *settings* in one statement."""
+    if settings:
+        calls = (f"set_config(${at}, ${at + 1}, {local})" for at in range(1, 2 * len(settings), 2))
+        _row(connection, f"SELECT {', '.join(calls)}", [text for pair in settings.items() for text in pair])
 
 
 def _row(connection: Any, sql: str, parameters: Sequence[str] = ()) -> tuple[Any, ...]:

@@ -23,9 +23,9 @@ from erpoa_cli.sdk.sql import Outcomes, place_by_halves
 from erpoa_postgres.columns import text_of
 from erpoa_postgres.errors import failure
 from erpoa_postgres.reflect import Db, Table
-from erpoa_postgres.values import csv_blocks, encode, equals, is_exact, same, staged, survives, to_native
+from erpoa_postgres.stage import STAGE, Stage
+from erpoa_postgres.values import equals, is_exact, same, survives, to_native
 
-_STAGE = "pg_temp.erpoa_stage"
 _SAVEPOINT = "erpoa_part"
 _MOVED = "the row is gone or has other values than when it was planned"
 _IGNORED = "the database ignored the row: a trigger or a rule says so"
@@ -49,50 +49,22 @@ class Writing:
         creates = batch.action is Action.CREATE
         self._asked = [n for n in table.info.id if n not in self._given] if creates else []
         self._ids: dict[int, tuple[str | None, ...]] = {}  # position → identifiers that the database gave
-        # names of fields may be long or odd: columns of the stage are numbered
-        self._staged = {
-            name: f"c{at}" for at, name in enumerate(batch.rows.schema.names) if name != "ordinal"
-        }
         self._doubtful = [n for n in self._set if not self._fits(n)]
+        self._stage = Stage(db, batch)
+        for at, words in self._stage.unfit.items():
+            self._outcomes.reject(at, Rejected(words))
 
     def all(self) -> pa.RecordBatch:
         """Write every row; answers per row."""
-        self._stage()
         if self._batch.action is Action.CREATE:
             self._find_taken()
         elif not self._table.is_unique(self._batch.id):
             self._find_ambiguous()
         left = self._outcomes.applied()
-        if len(left) < self._size:
-            gone = sorted(set(range(self._size)) - set(left))
-            self._db.execute(f"DELETE FROM {_STAGE} WHERE pos = ANY(%s)", (gone,))
+        self._stage.remove(set(range(self._size)) - set(left))
         rows = pa.RecordBatch.from_pydict({"pos": pa.array(left, pa.int64())})
         place_by_halves(rows, self._place, self._undo, self._refused(left), (psycopg.Error, _NotAll))
         return self._answer()
-
-    # -- the stage --
-
-    def _stage(self) -> None:
-        batch = self._batch
-        columns: list[pa.Array] = [pa.array(range(self._size), pa.int64())]
-        for name in self._staged:
-            encoded = encode(batch.rows[name], self._type(name))
-            columns.append(encoded.array)
-            for at, words in encoded.unfit.items():
-                # a value that cannot be there was not there either, or nobody could have read it
-                self._outcomes.reject(at, Rejected(f"{name.partition('.')[2]}: {words}"))
-        left = self._outcomes.applied()
-        if len(left) < self._size:
-            columns = [column.take(pa.array(left, pa.int64())) for column in columns]
-        definition = ", ".join(f"{c} {staged(self._type(n))}" for n, c in self._staged.items())
-        self._do(f"DROP TABLE IF EXISTS {_STAGE}")
-        self._do(f"CREATE TEMP TABLE erpoa_stage (pos int8, {definition}) ON COMMIT DROP")
-        with self._db.cursor().copy(f"COPY {_STAGE} FROM STDIN (FORMAT csv)") as copy:
-            for block in csv_blocks(columns, ["pos", *self._staged.values()]):
-                copy.write(block)
-
-    def _type(self, name: str) -> Type:
-        return self._batch.types[name.partition(".")[2]]
 
     def _fits(self, name: str) -> bool:
         """Whether the column takes every value to write unchanged, or refuses it by itself."""
@@ -101,12 +73,9 @@ class Writing:
             return bool((pc.max(pc.utf8_length(self._batch.rows[f"set.{name}"])).as_py() or 0) <= of.size)
         return is_exact(of, type_)
 
-    def _value(self, name: str) -> str:
-        return f"s.{self._staged[name]}"
-
     def _equals(self, prefix: str, names: Sequence[str]) -> str:
         return " AND ".join(
-            equals(_t(n), self._table.columns[n], self._batch.types[n], self._value(f"{prefix}.{n}"))
+            equals(_t(n), self._table.columns[n], self._batch.types[n], self._stage.value(f"{prefix}.{n}"))
             for n in names
         )
 
@@ -119,19 +88,21 @@ class Writing:
                 f"SELECT pg_advisory_xact_lock(hashtextextended('erpoa ' || {literal(self._table.name)}, 0))"
             )
         for fields in self._batch.unless:
-            taken = f"SELECT s.pos FROM {_STAGE} s WHERE EXISTS (SELECT FROM {self._table.name} t WHERE {self._equals('set', fields)})"
-            names = ", ".join(self._value(f"set.{n}") for n in fields)
-            whole = " AND ".join(f"{self._value(f'set.{n}')} IS NOT NULL" for n in fields)
+            taken = f"SELECT s.pos FROM {STAGE} s WHERE EXISTS (SELECT FROM {self._table.name} t WHERE {self._equals('set', fields)})"
+            values = [self._stage.value(f"set.{n}") for n in fields]
+            named = ", ".join(f"{value} AS k{at}" for at, value in enumerate(values))
+            whole = " AND ".join(f"{value} IS NOT NULL" for value in values)
+            shared = " AND ".join(f"{value} = r.k{at}" for at, value in enumerate(values))
             again = (
-                f"SELECT pos FROM (SELECT s.pos, row_number() OVER (PARTITION BY {names} ORDER BY s.pos) n "
-                f"FROM {_STAGE} s WHERE {whole}) r WHERE n > 1"
+                f"SELECT s.pos FROM {STAGE} s JOIN (SELECT {named}, min(s.pos) AS first FROM {STAGE} s WHERE {whole} "
+                f"GROUP BY {', '.join(values)} HAVING count(*) > 1) r ON {shared} AND s.pos > r.first"
             )
             for (at,) in self._rows(f"{taken} UNION {again}"):
                 self._outcomes.stale(at, "a row with this key exists already")
 
     def _find_ambiguous(self) -> None:
         sql = (
-            f"SELECT s.pos, count(*) FROM {_STAGE} s JOIN {self._table.name} t ON {self._equals('id', self._batch.id)} "
+            f"SELECT s.pos, count(*) FROM {STAGE} s JOIN {self._table.name} t ON {self._equals('id', self._batch.id)} "
             "GROUP BY s.pos HAVING count(*) > 1"
         )
         for at, found in self._rows(sql):
@@ -188,21 +159,20 @@ class Writing:
         if not self._doubtful:
             return []
         cases = " ".join(
-            f"WHEN NOT {survives(self._value(f'set.{n}'), self._table.columns[n], self._batch.types[n])} THEN {at}"
+            f"WHEN NOT {survives(self._stage.value(f'set.{n}'), self._table.columns[n], self._batch.types[n])} THEN {at}"
             for at, n in enumerate(self._doubtful)
         )
         found = self._rows(
-            f"SELECT pos, which FROM (SELECT s.pos, CASE {cases} END AS which FROM {_STAGE} s WHERE {within}) r "
+            f"SELECT pos, which FROM (SELECT s.pos, CASE {cases} END AS which FROM {STAGE} s WHERE {within}) r "
             "WHERE which IS NOT NULL"
         )
-        if found:
-            self._db.execute(f"DELETE FROM {_STAGE} WHERE pos = ANY(%s)", ([at for at, _ in found],))
+        self._stage.remove([at for at, _ in found])
         return [(at, self._doubtful[which]) for at, which in found]
 
     def _written(self) -> dict[str, str]:
         """The columns to write and their values."""
         return {
-            n: to_native(self._value(f"set.{n}"), self._table.columns[n], self._batch.types[n])
+            n: to_native(self._stage.value(f"set.{n}"), self._table.columns[n], self._batch.types[n])
             for n in self._set
         }
 
@@ -212,7 +182,7 @@ class Writing:
         columns = f" ({', '.join(map(identifier, written))})" if written else ""
         insert = (
             f"INSERT INTO {self._table.name} AS t{columns} SELECT {', '.join(written.values())} "
-            f"FROM {_STAGE} s WHERE {within} ORDER BY s.pos"
+            f"FROM {STAGE} s WHERE {within} ORDER BY s.pos"
         )
         if not self._asked:
             if self._db.execute(insert).rowcount != expected:
@@ -224,7 +194,19 @@ class Writing:
         got = ", ".join(f"m.g{at}" for at in range(len(self._asked)))
         if expected == 1:
             found = self._rows(
-                f"WITH m AS ({insert} RETURNING {given}) SELECT s.pos, {got} FROM m, {_STAGE} s WHERE {within}"
+                f"WITH m AS ({insert} RETURNING {given}) SELECT s.pos, {got} FROM m, {STAGE} s WHERE {within}"
+            )
+        elif apart := self._tell_apart():
+            keys = ", ".join(f"{_t(n)} AS k{at}" for at, n in enumerate(apart))
+            on = " AND ".join(
+                equals(
+                    f"m.k{at}", self._table.columns[n], self._batch.types[n], self._stage.value(f"set.{n}")
+                )
+                for at, n in enumerate(apart)
+            )
+            found = self._rows(
+                f"WITH m AS ({insert} RETURNING {given}, {keys}) "
+                f"SELECT s.pos, {got} FROM m JOIN {STAGE} s ON {on} WHERE {within}"
             )
         else:
             # rows alike in all that was written are each other's equals: any of them may have any of the numbers
@@ -234,7 +216,7 @@ class Writing:
             found = self._rows(
                 f"WITH made AS ({insert} RETURNING {given}, ROW({kept})::text AS alike), "
                 f"m AS (SELECT *, row_number() OVER (PARTITION BY alike ORDER BY {order}) AS n FROM made), "
-                f"r AS (SELECT s.pos, ROW({cast})::text AS alike FROM {_STAGE} s WHERE {within}), "
+                f"r AS (SELECT s.pos, ROW({cast})::text AS alike FROM {STAGE} s WHERE {within}), "
                 "w AS (SELECT *, row_number() OVER (PARTITION BY alike ORDER BY pos) AS n FROM r) "
                 f"SELECT w.pos, {got} FROM w JOIN m USING (alike, n)"
             )
@@ -242,21 +224,29 @@ class Writing:
             raise _NotAll
         return found
 
+    def _tell_apart(self) -> Sequence[str]:
+        """Fields whose values no two of the rows share: those of a key by which none may exist, or of a unique one."""
+        keys = (*self._batch.unless, self._table.info.id, *self._table.info.keys)
+        for names in keys:
+            if names and all(n in self._set and not self._batch.rows[f"set.{n}"].null_count for n in names):
+                return names
+        return ()
+
     def _change(self, within: str) -> str:
         """The statement that updates or deletes, and answers with the positions of rows that were not as planned."""
         tests = [self._equals("id", self._batch.id)]
         tests += [
-            same(_t(n), self._table.columns[n], self._batch.types[n], self._value(f"was.{n}"))
+            same(_t(n), self._table.columns[n], self._batch.types[n], self._stage.value(f"was.{n}"))
             for n in self._batch.columns("was")
         ]
         where = f"{within} AND {' AND '.join(tests)} RETURNING s.pos"
         if self._batch.action is Action.DELETE:
-            change = f"DELETE FROM {self._table.name} t USING {_STAGE} s WHERE {where}"
+            change = f"DELETE FROM {self._table.name} t USING {STAGE} s WHERE {where}"
         else:
             assign = ", ".join(f"{identifier(n)} = {value}" for n, value in self._written().items())
-            change = f"UPDATE {self._table.name} t SET {assign} FROM {_STAGE} s WHERE {where}"
+            change = f"UPDATE {self._table.name} t SET {assign} FROM {STAGE} s WHERE {where}"
         return (
-            f"WITH done AS ({change}) SELECT s.pos FROM {_STAGE} s WHERE {within} "
+            f"WITH done AS ({change}) SELECT s.pos FROM {STAGE} s WHERE {within} "
             "AND NOT EXISTS (SELECT FROM done d WHERE d.pos = s.pos)"
         )
 
@@ -290,4 +280,6 @@ def _t(name: str) -> str:
 def _typed(texts: Sequence[str | None], type_: Type) -> pa.Array:
     if type_.kind in (Kind.STRING, Kind.JSON):
         return pa.array(texts, pa.utf8())
+    if type_.kind is Kind.INTEGER:
+        return pa.array(texts, pa.utf8()).cast(pa.int64())
     return pa.array([meaning(text, type_) for text in texts], arrow_type(type_))

@@ -107,7 +107,8 @@ def test_identifiers_the_database_gives_are_matched_to_their_rows(server, config
     assert [found[str(a["id.id"])] for a in answers] == [r["name"] for r in rows]
 
 
-def test_identifiers_are_found_though_a_trigger_changes_what_was_written(server, config, session):
+@pytest.mark.parametrize("unless", [(), (("name",),)])
+def test_identifiers_are_found_though_a_trigger_changes_what_was_written(server, config, session, unless):
     server.execute(
         "CREATE TABLE made (id serial PRIMARY KEY, name text)",
         "CREATE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS "
@@ -116,12 +117,31 @@ def test_identifiers_are_found_though_a_trigger_changes_what_was_written(server,
         config=config,
     )
     answers = Writer(session, "made", id="integer", name="string").create(
-        [{"name": n} for n in ("b", "drop", "a")]
+        [{"name": n} for n in ("b", "drop", "a")], unless
     )
     assert outcomes(answers) == ["applied", "rejected", "applied"]
     assert "ignored" in answers[1]["error"]
     found = dict(server.execute("SELECT id, name FROM made", config=config))
     assert [found.get(a["id.id"]) for a in answers] == ["B!", None, "A!"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["code text UNIQUE", "code text COLLATE ci", "code numeric(9,2) UNIQUE", "code text, UNIQUE (code, n)"],
+)
+def test_identifiers_are_found_by_a_key_that_tells_the_rows_apart(server, config, session, code):
+    server.execute(
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        f"CREATE TABLE made (id serial PRIMARY KEY, n int, {code})",
+        config=config,
+    )
+    numeric = "numeric" in code
+    codes = [Decimal("1.10"), Decimal("11.00"), Decimal("1.10")] if numeric else ["ab", "AB", "ab"]
+    writer = Writer(session, "made", id="integer", n="integer", code="decimal(9,2)" if numeric else "string")
+    answers = writer.create([{"n": n, "code": c} for n, c in enumerate(codes)], unless=(("code",),))
+    assert outcomes(answers) == ["applied", "applied", "stale"], "the third has the key of the first"
+    found = dict(server.execute("SELECT id, code FROM made", config=config))
+    assert [found[a["id.id"]] for a in answers[:2]] == codes[:2]
 
 
 def test_rows_without_values_are_created_from_defaults(server, config, session):
