@@ -202,17 +202,16 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     told = outcomes if known else outcomes.drop_columns([n for n in outcomes.schema.names if n in ids])
     if known:
         by = tuple(desk.id_types)
-        values = applied.select(["ordinal", *ids]).rename_columns(["ordinal", *by])
+        told_of = pc.index_in(rows["ordinal"], value_set=applied["ordinal"].combine_chunks())
+        values = applied.select(ids).take(told_of).rename_columns(list(by))
     else:
         by = desk.target.match[0]
-        values = rows.select(["ordinal", *(f"d_{n}" for n in by)]).rename_columns(["ordinal", *by])
+        values = rows.select([f"d_{n}" for n in by]).rename_columns(list(by))
     fields = () if batch.action is Action.DELETE else batch.fields
-    tables = {
-        "told": told,
-        "asked": values,
-        "wanted": rows.select(["ordinal", *(f"d_{name}" for name in fields)]),
-        "found": find(desk, fields, by, values.select(list(by))),
-    }
+    wanted = rows.select(["ordinal", *(f"d_{name}" for name in fields)])
+    for name in by:
+        wanted = wanted.append_column(f"by_{name}", values[name])
+    tables = {"told": told, "wanted": wanted, "found": find(desk, fields, by, values)}
     gone = batch.action is Action.DELETE
     table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
     words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
@@ -241,20 +240,22 @@ def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table)
 
 
 def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
-    """SQL over told (outcomes), asked (ordinal, *by*), wanted (ordinal, d_*) and found rows, whose *ids* are news."""
-    on = " AND ".join(f"f.{identifier(n)} = q.{identifier(n)}" for n in by)
+    """SQL over told (outcomes), wanted (ordinal, d_*, by_*) and found rows, whose *ids* are news."""
+    on = " AND ".join(f"f.{identifier(n)} = w.{identifier('by_' + n)}" for n in by)
     differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)}" for n in fields}
     differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
+    deviated = f"list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL)"
     columns = [
         "t.*",
         "f.here IS NOT NULL AS here",
         *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
-        f"CASE WHEN f.here THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) END AS deviated",
+        # mostly nothing differs, and then no list is made
+        f"CASE WHEN f.here THEN CASE WHEN {' OR '.join(differ.values()) or 'false'} THEN {deviated} ELSE [] END END AS deviated",
         *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {identifier('s_' + n)}" for n, t in differ.items()),
         *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
     ]
     return (
-        f"SELECT {', '.join(columns)} FROM told t LEFT JOIN asked q USING (ordinal) LEFT JOIN wanted w USING (ordinal) "
+        f"SELECT {', '.join(columns)} FROM told t LEFT JOIN wanted w USING (ordinal) "
         f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} ORDER BY t.ordinal"
     )
 
