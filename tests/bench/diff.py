@@ -22,7 +22,7 @@ from erpoa_cli.core.target import Column, OnSourceGone, Target, TargetField
 from erpoa_cli.engine.changes.diff import CHUNK
 from erpoa_cli.engine.staging import Staging
 from tests.bench.company import TYPES, counted, theirs_sql, typed_sql
-from tests.bench.measure import interleaved, timed
+from tests.bench.measure import Spent, interleaved, timed
 
 HERE = Location("bench.yml", 1, 1)
 MANY, LITTLE = 2_000_000, "5GB"  # more rows than that must do with so much memory, and spill
@@ -115,6 +115,21 @@ def counts(staging: Staging, table: str) -> dict[str, int]:
     return {row["action"]: row["n"] for row in rows}
 
 
+def first_plan(staging: Staging, rows: int, times: int) -> dict[str, list[Spent]]:
+    staging.execute("TRUNCATE base.everything")
+    spent = interleaved(
+        {
+            "by hand, D and A, without base": lambda: timed(lambda: by_hand(staging)),
+            "by hand, D and A, every row kept": lambda: timed(lambda: by_hand_every_row(staging)),
+            "erpoa, first plan": lambda: timed(lambda: ours(staging)),
+        },
+        times,
+    )
+    first, wanted = counts(staging, "t"), counted(rows)
+    assert first["adopt"] == rows - wanted["update"] - wanted["create"], first
+    return spent
+
+
 def measure(rows: int, times: int) -> dict[str, object]:
     memory = LITTLE if rows > MANY else None
     with (
@@ -139,17 +154,8 @@ def measure(rows: int, times: int) -> dict[str, object]:
         wanted = counted(rows)
         for table in ("t", "by_hand"):
             assert counts(staging, table) == wanted, (table, counts(staging, table), wanted)
-        staging.execute("TRUNCATE base.everything")
-        spent |= interleaved(
-            {
-                "by hand, D and A, without base": lambda: timed(lambda: by_hand(staging)),
-                "by hand, D and A, every row kept": lambda: timed(lambda: by_hand_every_row(staging)),
-                "erpoa, first plan": lambda: timed(lambda: ours(staging)),
-            },
-            times,
-        )
-        first = counts(staging, "t")
-        assert first["adopt"] == rows - wanted["update"] - wanted["create"], first
+        if not memory:
+            spent |= first_plan(staging, rows, times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "spent": {n: [asdict(s) for s in all_] for n, all_ in spent.items()},
