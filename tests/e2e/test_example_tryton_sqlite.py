@@ -358,7 +358,7 @@ def drifted(site: Site) -> None:
     """In the middle of section 5: reported, not overwritten; everything else arrived."""
     assert in_oa(site, "000106", "name") == ("私自改名有限公司",)
     agrees(site, but={"000106": "私自改名有限公司"})
-    report = site.plan(0)  # what is only reported is no change; `erpoa drift` answers 2
+    report = site.plan(2)
     assert [row["address"] for row in report["drift"]] == ["oa_suppliers/code=000106"]
     assert report["changes"] == []
 
