@@ -15,8 +15,9 @@ from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
-from erpoa_cli.core.situation import Action, Cause, Outcome, Situation
+from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
+from erpoa_cli.engine.outcomes import NONE, Outcomes, outcomes
 from erpoa_cli.engine.pattern import FOLDABLE, Ask, fold
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
@@ -24,9 +25,6 @@ from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 _ASIDE = {"held": "held", "withheld": "withheld", "drift": "drift", "conflicts": "conflict"}  # member: kind
 _EXAMPLES = 3  # of a group of new rows
 _COUNTED = ("action", "cause")  # what the rows of a plan are counted by
-
-Outcomes = Mapping[int, tuple[Outcome, str]]
-"""By ordinal: what became of the row, and their system's words."""
 
 Revealed = frozenset[tuple[str, str]]
 """Sensitive fields, as (target, field), whose values are told."""
@@ -57,18 +55,11 @@ def run_report(
     revealed: Revealed = frozenset(),
 ) -> PlanReport:
     """The plan that *run* applied, with what became of its changes: those that were not applied come first."""
-    outcomes: dict[str, dict[int, tuple[Outcome, str]]] = {}
-    for batch in state.batches(run):
-        told = outcomes.setdefault(batch.intent.target, {})
-        if batch.results is None:
-            told |= dict.fromkeys(batch.intent.ordinals.to_pylist(), (Outcome.IN_DOUBT, ""))
-            continue
-        names = [n for n in ("ordinal", "outcome", "error") if n in batch.results.schema.names]
-        for row in batch.results.select(names).to_pylist():
-            told[row["ordinal"]] = (Outcome(row["outcome"]), row.get("error") or "")
     found = state.run(run)
     status = found.status.value if found else ""
-    told_report = _report(state.plan(run), state.root, outcomes, limit, addresses, sealer, revealed)
+    told_report = _report(
+        state.plan(run), state.root, outcomes(state, run), limit, addresses, sealer, revealed
+    )
     return PlanReport(
         header=told_report.header,
         targets=told_report.targets,
@@ -147,7 +138,7 @@ class _Teller:
             parent=self._parent(name),
             counts=self._plan.header.counts.get(name, {}),
             aside={kind: tables[member].num_rows for member, kind in _ASIDE.items() if member in tables},
-            outcomes=_counted(self._outcomes.get(name, {})),
+            outcomes=self._outcomes.get(name, NONE).counts(),
             causes=_causes(changes),
             patterns=patterns,
             changes=listed,
@@ -215,8 +206,7 @@ class _Teller:
 
     def _single(self, name: str, changes: pa.Table, outliers: pa.Table) -> list[int]:
         """Ordinals to tell one by one: what was not applied, then deletes, then outliers and single creates."""
-        outcomes = self._outcomes.get(name, {})
-        failed = [ordinal for ordinal, (outcome, _) in outcomes.items() if outcome is not Outcome.APPLIED]
+        failed = self._outcomes.get(name, NONE).unapplied()
         by_action = {
             action: _ordinals(changes, action) for action in (Action.DELETE, Action.MOVE, Action.CREATE)
         }
@@ -226,7 +216,7 @@ class _Teller:
         return list(dict.fromkeys([*failed, *told, *outliers["ordinal"].to_pylist()]))
 
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
-        outcomes = self._outcomes.get(name, {})
+        outcomes = self._outcomes.get(name, NONE).of(table["ordinal"])
         opened = self._opened("changes", layout, table)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
             outcome, error = outcomes.get(row["ordinal"], (None, ""))
@@ -330,13 +320,6 @@ def _causes(changes: pa.Table | None) -> dict[str, int]:
     if changes is None:
         return {}
     return {c["values"]: c["counts"] for c in changes["cause"].value_counts().to_pylist()}
-
-
-def _counted(outcomes: Outcomes) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for outcome, _ in outcomes.values():
-        counts[outcome.value] = counts.get(outcome.value, 0) + 1
-    return counts
 
 
 def _uncompared(about: Mapping[str, Any], layout: Layout | None) -> dict[str, str]:
