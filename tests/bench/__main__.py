@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import plan_file, start_up, whole_plan
+from tests.bench import plan_file, served, start_up, whole_plan
 from tests.bench.measure import Row, Section, Spent, process_output
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,12 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "start-up": start_up.section,
     "validate": start_up.validation,
     "whole-plan": whole_plan.section,
+    "read-postgres": lambda times: served.reading("PostgreSQL", times),
+    "read-mariadb": lambda times: served.reading("MariaDB", times),
+    "apply-postgres": lambda times: served.applying("PostgreSQL", min(times, 3)),
+    "apply-mariadb": lambda times: served.applying("MariaDB", min(times, 3)),
+    "copy-postgres": lambda times: served.copying(min(times, 3)),
+    "postgres-mariadb": lambda times: served.across(min(times, 3)),
 }
 
 

@@ -6,10 +6,13 @@ rows as Parquet. No types are judged, nothing is remembered, nothing is proven.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -46,15 +49,19 @@ def edit(home: Path, rows: int) -> None:
         oa.execute("ALTER TABLE customers ADD PRIMARY KEY (id)")
 
 
-def project(home: Path) -> None:
+SYSTEMS = {
+    "erp": {"plugin": "sqlite", "config": {"path": "erp.db"}},
+    "oa": {"plugin": "duckdb", "config": {"path": "oa.duckdb"}},
+}
+
+
+def project(home: Path, systems: Mapping[str, Mapping[str, Any]] = SYSTEMS) -> None:
+    """The customers of the system `erp` kept in agreement in the system `oa`."""
     for folder in ("systems", "sources", "targets"):
         (home / folder).mkdir()
     (home / "erpoa.yml").write_text("format: 1\nname: bench\nowner: bench@huaxin.example\n")
-    (home / "systems/s.yml").write_text(
-        "systems:\n"
-        "  erp: {plugin: sqlite, description: ERP, owner: b@huaxin.example, config: {path: erp.db}}\n"
-        "  oa: {plugin: duckdb, description: OA, owner: b@huaxin.example, config: {path: oa.duckdb}}\n"
-    )
+    said = {name: {**one, "description": name, "owner": "b@huaxin.example"} for name, one in systems.items()}
+    (home / "systems/s.yml").write_text(json.dumps({"systems": said}))
     types = "\n".join(f'      {name}: "{type_}"' for name, type_ in TYPES.items() if name != "id")
     (home / "sources/s.yml").write_text(
         "sources:\n  erp_customers:\n    description: Customers\n    owner: b@huaxin.example\n    system: erp\n"

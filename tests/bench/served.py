@@ -1,0 +1,217 @@
+"""Databases of real servers: read, apply, and whole runs between two of them, beside the same typed by hand.
+
+The servers share the machine's processors and are in nobody's processor seconds: these are the client's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.bench.company import CHANGED, theirs_sql, typed_sql
+from tests.bench.databases import FIELDS, SERVERS, Database
+from tests.bench.measure import ERPOA, Row, Section, Spent, interleaved, process
+from tests.bench.whole_plan import project
+from tests.mariadb import parameters
+
+ROWS = 1_000_000
+ROOT = Path(__file__).parents[2]
+
+
+def program(module: str, *arguments: str) -> Spent:
+    return process([sys.executable, "-m", f"tests.bench.{module}", *arguments], ROOT)
+
+
+def reading(server: str, times: int, rows: int = ROWS) -> Section:
+    """A whole table into DuckDB."""
+    with SERVERS[server]() as new, new() as at:
+        at.fill(typed_sql(rows))
+        runs: dict[str, Callable[[], Spent]] = {
+            "by hand": lambda: program("by_hand", "read", at.plugin, at.url, str(rows)),
+            "erpoa": lambda: program(
+                "by_connector", "read", at.plugin, json.dumps(dict(at.config)), str(rows)
+            ),
+        }
+        if at.plugin == "postgres":
+            runs["COPY BINARY, thrown away"] = lambda: program("by_hand", "postgres_wire", at.url)
+        spent = interleaved(runs, times)
+    hand = {
+        "postgres": "ADBC, decimals as integers",
+        "mysql": "the text of the command-line client, parsed by Arrow; its processor seconds with it",
+    }
+    return Section(
+        f"Read of {rows:,} × 15 from {server} into DuckDB",
+        f"Each a process of its own. By hand: {hand[at.plugin]}. erpoa's connector also looks for values that no type holds.",
+        [Row(name, one, "" if name == "by hand" else "by hand") for name, one in spent.items()],
+    )
+
+
+def applying(server: str, times: int, rows: int = ROWS) -> Section:
+    """A million creates, and updates of one row in a hundred of a million."""
+    with SERVERS[server]() as new, new() as at, TemporaryDirectory() as place:
+        creates, updates = Path(place, "creates.parquet"), Path(place, "updates.parquet")
+        sets = ", ".join(f'{n} AS "set.{n}"' for n in FIELDS)
+        _save(f"SELECT row_number() OVER () - 1 AS ordinal, {sets} FROM ({typed_sql(rows)})", creates)
+        was = ", ".join(f'a.{n} AS "was.{n}"' for n in FIELDS)
+        _save(
+            f"""SELECT row_number() OVER () - 1 AS ordinal, a.id AS "id.id", d.name AS "set.name", d.balance AS "set.balance",
+                {was} FROM ({theirs_sql(rows)}) a JOIN ({typed_sql(rows)}) d USING (id) WHERE id % {CHANGED} = 1""",
+            updates,
+        )
+
+        def run(module: str, changes: Path, fill: Callable[[], None]) -> Callable[[], Spent]:
+            target = at.url if module == "by_hand" else json.dumps(dict(at.config))
+
+            def once() -> Spent:
+                fill()
+                return program(module, "apply", at.plugin, target, str(changes))
+
+            return once
+
+        full = lambda: at.fill(theirs_sql(rows))  # noqa: E731 - as short as what it stands beside
+        spent = interleaved(
+            {
+                "by hand, creates": run("by_hand", creates, at.empty),
+                "erpoa, creates": run("by_connector", creates, at.empty),
+                "by hand, 1 % updated": run("by_hand", updates, full),
+                "erpoa, 1 % updated": run("by_connector", updates, full),
+            },
+            times,
+        )
+    return Section(
+        f"Apply of {rows:,} creates and of updates of 1 % to {server}",
+        "Each a process of its own that reads the changes from Parquet. By hand: staged by bulk load, then one INSERT … SELECT or UPDATE, "
+        "in one transaction. erpoa's connector: batches of 50,000, in which keys that exist are found, all 14 fields compared with what they were, a ledger "
+        "row committed, an outcome told per row, the new identifiers with it.",
+        [
+            Row(name, one, name.replace("erpoa", "by hand") if name.startswith("erpoa") else "")
+            for name, one in spent.items()
+        ],
+    )
+
+
+def _save(sql: str, file: Path) -> None:
+    duckdb.sql(f"COPY ({sql}) TO '{file}' (FORMAT parquet)")
+
+
+def copying(times: int, rows: int = ROWS) -> Section:
+    """Plan and apply of a million creates, PostgreSQL → PostgreSQL; then of 1 %."""
+    with SERVERS["PostgreSQL"]() as new, new() as erp, new() as oa, TemporaryDirectory() as place:
+        erp.fill(typed_sql(rows))
+        home = _home(Path(place), erp, oa)
+
+        def planned_and_applied() -> Spent:
+            oa.empty()
+            return _sum(_plan(home), process([ERPOA, "apply", "-q", "p.erpoaplan"], home))
+
+        def by_hand() -> Spent:
+            oa.empty()
+            return program("by_hand", "copy", erp.url, oa.url)
+
+        runs: dict[str, Callable[[], Spent]] = {
+            "by hand: ADBC read + ingest": by_hand,
+            "erpoa plan + apply": planned_and_applied,
+        }
+        sling = shutil.which("sling")
+        if sling:
+            runs["sling"] = lambda: _sling(sling, home, erp, oa)
+        spent = interleaved(runs, times)
+    without = "" if sling else " sling is not on this machine."
+    return Section(
+        f"Plan + apply of {rows:,} creates, PostgreSQL → PostgreSQL",
+        "By hand nothing is compared, frozen, journalled, verified or remembered." + without,
+        [
+            Row(
+                name, one, "" if name.startswith("by hand") else "by hand: ADBC read + ingest",
+                "≤ 2.5 ×, ahead of sling" if name.startswith("erpoa") else "",
+            )
+            for name, one in spent.items()
+        ],
+    )  # fmt: skip
+
+
+def across(times: int, rows: int = ROWS) -> Section:
+    """The plan of a million rows in PostgreSQL against a million in MariaDB."""
+    with ExitStack() as open_, TemporaryDirectory() as place:
+        erp = open_.enter_context(open_.enter_context(SERVERS["PostgreSQL"]())())
+        oa = open_.enter_context(open_.enter_context(SERVERS["MariaDB"]())())
+        erp.fill(typed_sql(rows))
+        oa.fill(theirs_sql(rows))
+        home = _home(Path(place), erp, oa)
+        out = str(home / "out.parquet")
+        runs: dict[str, Callable[[], Spent]] = {
+            "by hand: both sides into DuckDB": lambda: program(
+                "by_hand", "diff", erp.plugin, erp.url, oa.plugin, oa.url, out
+            ),
+            "erpoa plan": lambda: _plan(home),
+        }
+        reladiff = shutil.which("reladiff")
+        if reladiff:
+            runs["reladiff"] = lambda: _reladiff(reladiff, home, erp, oa)
+        spent = interleaved(runs, times)
+    without = "" if reladiff else " reladiff is not on this machine."
+    return Section(
+        f"Whole plan, {rows:,} × 15, PostgreSQL against MariaDB, 1 % changed",
+        "A first plan: nothing is known of either side, every row found equal is listed for adoption." + without,
+        [
+            Row(
+                name, one, "" if name.startswith("by hand") else "by hand: both sides into DuckDB",
+                "≤ 1.5 ×, < 1.5 GB" if name.startswith("erpoa") else "",
+            )
+            for name, one in spent.items()
+        ],
+    )  # fmt: skip
+
+
+def _home(home: Path, erp: Database, oa: Database) -> Path:
+    project(
+        home, {n: {"plugin": at.plugin, "config": dict(at.config)} for n, at in (("erp", erp), ("oa", oa))}
+    )
+    return home
+
+
+def _plan(home: Path) -> Spent:
+    """A first plan: what an earlier one left is gone."""
+    shutil.rmtree(home / ".erpoa", ignore_errors=True)
+    return process([ERPOA, "plan", "-q", "--adopt", "-o", "p.erpoaplan"], home, exits=(0, 4))
+
+
+def _sum(*parts: Spent) -> Spent:
+    return Spent(
+        sum(s.seconds for s in parts),
+        max(s.megabytes or 0 for s in parts),
+        sum(s.processor or 0 for s in parts),
+    )
+
+
+def _url(at: Database) -> str:
+    """As programs of others take it."""
+    if at.plugin == "mysql":
+        found = parameters(at.url)
+        return f"mysql://{found['user']}@{found['host']}:{found['port']}/{found['database']}"
+    there = conninfo_to_dict(at.url)
+    return f"postgresql://{there['user']}@{there['host']}:{there['port']}/{there['dbname']}"
+
+
+def _sling(sling: str, home: Path, erp: Database, oa: Database) -> Spent:
+    oa.empty()
+    return process(
+        [sling, "run", "--src-conn", f"{_url(erp)}?sslmode=disable", "--src-stream", "public.customers",
+         "--tgt-conn", f"{_url(oa)}?sslmode=disable", "--tgt-object", "public.copied", "--mode", "full-refresh"],
+        home,
+    )  # fmt: skip
+
+
+def _reladiff(reladiff: str, home: Path, erp: Database, oa: Database) -> Spent:
+    columns = [part for name in FIELDS for part in ("-c", name)]
+    return process(
+        [reladiff, _url(erp), "customers", _url(oa), "customers", "-k", "id", *columns, "--json"], home
+    )
