@@ -356,7 +356,7 @@ CHECKS: dict[int, Callable[[Site], None]] = {
 def drifted(site: Site) -> None:
     """In the middle of section 5: reported, not overwritten; everything else arrived."""
     agrees(site, but={"000106": "私自改名有限公司"})
-    report = site.plan(0, 2)
+    report = site.plan(2)
     assert [row["address"] for row in report["drift"]] == ["oa_suppliers/code=000106"]
     assert report["changes"] == []
 
