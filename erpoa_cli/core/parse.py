@@ -71,7 +71,7 @@ def _value(text: str, field: Field) -> str:
         case Kind.DATE | Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ if field.format:
             return _formatted(text, field)
         case Kind.TIMESTAMPTZ if field.zone:
-            return _zoned(_scalar(text, Type(Kind.TIMESTAMP)), field.zone)
+            return instant(_scalar(text, Type(Kind.TIMESTAMP)), field.zone)
         case _:
             return _scalar(text, field.type)
 
@@ -130,7 +130,7 @@ def _formatted(text: str, field: Field) -> str:
         case Kind.TIMESTAMPTZ if has_offset(field.format):
             return f"CAST({moment} AS TIMESTAMPTZ)"
         case Kind.TIMESTAMPTZ:
-            return _zoned(moment, field.zone or "UTC")
+            return instant(moment, field.zone or "UTC")
         case _:
             return moment
 
@@ -140,7 +140,7 @@ def has_offset(pattern: str) -> bool:
     return "%z" in pattern or "%Z" in pattern
 
 
-def _zoned(local: str, zone: str) -> str:
+def instant(local: str, zone: str) -> str:
     """The instant of *local* time in *zone*; NULL where clocks skipped that time or had it twice.
 
     The instant is computed with the offset of the day before and with that of the day after: in a gap neither

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -166,7 +166,8 @@ class Sensitivity(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a relation. `path` is its name in the system (default: `name`); `format` a strptime
-    pattern; `nulls` the texts that mean NULL; `zone` the IANA zone of a local timestamp."""
+    pattern; `nulls` the texts that mean NULL. `zone`: the system keeps local times of this IANA zone, which are read
+    as the instants (timestamptz) that they are."""
 
     name: str
     type: Type
@@ -180,3 +181,8 @@ class Field:
     @property
     def source(self) -> str:
         return self.path or self.name
+
+    @property
+    def kept(self) -> Field:
+        """The field as its system keeps it, which knows no zone."""
+        return replace(self, type=Type(Kind.TIMESTAMP), zone="") if self.zone else self

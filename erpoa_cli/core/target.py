@@ -113,7 +113,8 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class TargetField:
-    """`type` and `sensitivity` are known after binding (`engine.check`), when columns have types."""
+    """`type` and `sensitivity` are known after binding (`engine.check`), when columns have types. `zone`: their field
+    holds local times of this IANA zone; what is wanted and compared are instants."""
 
     name: str
     value: Value
@@ -123,6 +124,7 @@ class TargetField:
     sensitivity: Sensitivity = Sensitivity.PUBLIC
     reveal: str = ""  # "" | last4 | …
     type: Type | None = None
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

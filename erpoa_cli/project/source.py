@@ -7,7 +7,7 @@ from dataclasses import replace
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Completeness, Incremental, Source
-from erpoa_cli.core.schema import STRING, Field, Kind, Sensitivity
+from erpoa_cli.core.schema import STRING, Field, Kind, Sensitivity, Type
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.scope import Entry, Scope, duration, own, share
 
@@ -117,6 +117,8 @@ def _field(name: str, node: Node, at: Location, scope: Scope, contract: str) -> 
             f"`zone` belongs to timestamp, not to {made.type}",
             "Remove it, or write type: timestamp.",
         )
+    elif "zone" in node:
+        made = replace(made, type=Type(Kind.TIMESTAMPTZ))  # a local time whose zone is known is an instant
     return replace(
         made,
         path=node.text("path"),

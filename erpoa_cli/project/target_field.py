@@ -14,7 +14,7 @@ from erpoa_cli.project.scope import Scope
 _KINDS = ("from", "value", "ref", "result")
 _COMMON = frozenset({"master", "compare", "reveal"})
 _BELONGS = {
-    "from": _COMMON,
+    "from": _COMMON | {"zone"},
     "value": _COMMON,
     "ref": _COMMON | {"by", "defer", "when_null", "missing"},
     "result": _COMMON | {"by", "join", "text"},
@@ -54,6 +54,7 @@ def build_field(name: str, node: Node, at: Location, side: Side, scope: Scope) -
         compare=build_compare(node.child("compare")),
         ownership=_ownership(name, node, value, side, scope),
         reveal=node.text("reveal") if isinstance(node.data, dict) else "",
+        zone=scope.zone(node.child("zone")) if "zone" in node else "",
     )
 
 

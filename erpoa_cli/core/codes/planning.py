@@ -84,6 +84,12 @@ CODES: tuple[Code, ...] = (
         "Mend the document.",
     ),
     Code(
+        "E0414",
+        "a moment cannot be kept as local time",
+        "A target's field with `zone` would hold a local time that clocks had twice, so nobody could say which moment it means.",
+        "Let the system keep the moment with its offset, or in UTC: `zone: UTC`.",
+    ),
+    Code(
         "E0420",
         "a removal is not proven",
         "The row is missing from what is wanted, but the reads do not prove that it is gone; it is not removed.",

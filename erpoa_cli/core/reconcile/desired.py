@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.parse import instant
 from erpoa_cli.core.reconcile.shape import Shape, column, listed, table, type_of, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, TargetField
@@ -125,7 +126,8 @@ def _resolve(
     type_ = type_of(field)
     match field.value:
         case Column(name):
-            return _Resolved(field=field, value=f"CAST(r.{identifier(name)} AS {type_.duckdb})")
+            wanted = f"CAST(r.{identifier(name)} AS {type_.duckdb})"
+            return _Resolved(field=field, value=wanted, problems=_untold(field, wanted))
         case Constant(value):
             return _Resolved(field=field, value=value_sql(value, type_))
         case Reference() as reference:
@@ -136,6 +138,15 @@ def _resolve(
             return _reference(field, reference, f"j{number}", others[reference.target])
         case Result() as result:
             return _result(field, result, f"j{number}", others[result.target])
+
+
+def _untold(field: TargetField, wanted: str) -> list[tuple[str, str, str]]:
+    """An instant whose local time was there twice cannot be told from another once it is kept as local time."""
+    if not field.zone:
+        return []
+    again = instant(f"timezone({literal(field.zone)}, {wanted})", field.zone)
+    said = f"{field.name}: its local time in {field.zone} was there twice"
+    return [(f"{wanted} IS NOT NULL AND {again} IS NULL", "E0414", literal(said))]
 
 
 def _by(other: Other, by: Sequence[str], alias: str) -> Iterator[str]:

@@ -184,6 +184,17 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="`erpoa discover` shows what the systems describe.",
             at=field.at,
         )
+    elif field.zone and (field.type.kind, own.type.kind) not in _LOCAL:
+        instants = own.type.kind is Kind.TIMESTAMPTZ
+        yield Diagnostic(
+            "E0318",
+            f"target {target.name}: {field.name} has a zone, but wants {field.type} and {info.address} keeps {own.type}",
+            detail="`zone` says how an instant (timestamptz) is kept as a local time.",
+            remedy="Remove `zone`: the system keeps instants."
+            if instants
+            else "Declare the `zone` of the source's field too, or cast the column in the transform to timestamptz.",
+            at=field.at,
+        )
     elif not _fits(field.type, own.type):
         yield Diagnostic(
             "E0318",
@@ -191,6 +202,9 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy=f"Cast the column in the transform to {own.type}.",
             at=field.at,
         )
+
+
+_LOCAL = {(Kind.TIMESTAMPTZ, Kind.TIMESTAMP), (Kind.TIMESTAMPTZ, Kind.STRING)}  # wanted, kept
 
 
 def _no_field(target: Target, info: ObjectInfo, what: str, name: str) -> Diagnostic:

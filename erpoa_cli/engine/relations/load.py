@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Finished, Listener, Progressed, Started
-from erpoa_cli.core.parse import broken, expected, value
+from erpoa_cli.core.parse import broken, expected, instant, value
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.engine.connect import Connections, redacted
@@ -69,7 +69,7 @@ def _loaded(
         with connections.lease(system) as session:
             if not isinstance(session, Readable):
                 return _failed(f"connector {connections.plugin(system)[0]} cannot read")
-            reading = session.read(request)
+            reading = session.read(replace(request, fields=tuple(f.kept for f in request.fields)))
             if problem := mismatch(reading.schema, request.fields):
                 return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
             batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
@@ -109,8 +109,8 @@ def mismatch(schema: pa.Schema, fields: Sequence[Field]) -> str:
         return f"columns {', '.join(schema.names)} instead of {', '.join(f.name for f in fields)}"
     for field in fields:
         found = schema.field(field.name).type
-        if found not in (*_TEXTS, arrow_type(field.type)):
-            return f"column {field.name} arrives as {found}, neither text nor {arrow_type(field.type)}"
+        if found not in (*_TEXTS, arrow_type(field.kept.type)):
+            return f"column {field.name} arrives as {found}, neither text nor {arrow_type(field.kept.type)}"
     return ""
 
 
@@ -121,13 +121,14 @@ def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
     for field in fields:
         column, raw = identifier(field.name), identifier(f"{TROUBLE}{field.name}")
         outer.append(column)
-        if not _needs_parsing(schema.field(field.name).type, field):
+        text = schema.field(field.name).type in _TEXTS
+        if not _needs_parsing(field, text=text):
             inner.append(f"CAST({column} AS {field.type.duckdb}) AS {column}")
             continue
-        inner.append(f"{value(column, field)} AS {column}")
+        inner.append(f"{value(column, field) if text else instant(column, field.zone)} AS {column}")
         if field.type.kind is not Kind.STRING:
-            inner.append(f"{column} AS {raw}")
-            conditions.append(broken(raw, field, column))
+            inner.append(f"CAST({column} AS VARCHAR) AS {raw}")
+            conditions.append(broken(raw, field if text else replace(field, nulls=()), column))
             troubles.append(
                 f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END"
             )
@@ -141,8 +142,8 @@ def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
     )
 
 
-def _needs_parsing(found: pa.DataType, field: Field) -> bool:
-    return found in _TEXTS and (field.type.kind is not Kind.STRING or bool(field.nulls))
+def _needs_parsing(field: Field, *, text: bool) -> bool:
+    return bool(field.zone or field.nulls or field.type.kind is not Kind.STRING) if text else bool(field.zone)
 
 
 def _list_troubles(staging: Staging, place: Place, fields: Sequence[Field]) -> None:

@@ -178,7 +178,9 @@ def actual_fields(
     more = (*(target.id or info.id), *target.returns, *(n for match in target.match for n in match), *link)
     found = {n: Field(n, type_) for n in more if (type_ := own.get(n))}
     found |= {n: Field(n, type_) for n, type_ in (extras or {}).items()}
-    found |= {f.name: Field(f.name, f.type, sensitivity=f.sensitivity) for f in target.fields if f.type}
+    found |= {
+        f.name: Field(f.name, f.type, sensitivity=f.sensitivity, zone=f.zone) for f in target.fields if f.type
+    }
     return tuple(found.values())
 
 

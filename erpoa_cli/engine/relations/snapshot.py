@@ -58,12 +58,15 @@ class Memory:
         return self._before(staging, info.watermark, rule.lookback)
 
     def _before(self, staging: Staging, watermark: str, lookback: timedelta) -> str:
-        type_ = self._cursor.type
+        """*watermark* less *lookback*, as the system keeps it."""
+        type_, kept = self._cursor.type, self._cursor.kept.type
         mark = f"CAST({literal(watermark)} AS {type_.duckdb})"
         if type_.kind in _TIMES and lookback:
             microseconds = lookback // timedelta(microseconds=1)
             mark = f"CAST({mark} - to_microseconds({microseconds}) AS {type_.duckdb})"
-        return str(staging.scalar(f"SELECT {canonical_sql(mark, type_)}"))
+        if self._cursor.zone:
+            mark = f"timezone({literal(self._cursor.zone)}, {mark})"
+        return str(staging.scalar(f"SELECT {canonical_sql(mark, kept)}"))
 
     @property
     def _cursor(self) -> Field:

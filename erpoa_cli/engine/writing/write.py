@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +25,7 @@ ATTEMPTS = 5
 _FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Desk:
     """Everything needed to write rows of one target: its declaration, its object and an open session."""
 
@@ -39,6 +40,23 @@ class Desk:
     linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
     typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
     compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
+
+    @cached_property
+    def zones(self) -> Mapping[str, str]:
+        """Field → the zone whose local times the system keeps in it."""
+        return {f.name: f.zone for f in self.target.fields if f.zone}
+
+    def field(self, name: str, type_: Type) -> Field:
+        """The field *name* as it is read back."""
+        return Field(name, type_, zone=self.zones.get(name, ""))
+
+    def local(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """*values* of the field *name* as the system keeps them: instants become local times of its zone."""
+        if name not in self.zones:
+            return values
+        rows = pa.table({"n": pa.array(range(len(values)), pa.int64()), "v": values})
+        sql = f"SELECT CAST(timezone({literal(self.zones[name])}, v) AS TIMESTAMP) AS v FROM r ORDER BY n"
+        return self.compare(sql, {"r": rows})["v"]
 
     @property
     def batch_size(self) -> int:
@@ -55,15 +73,17 @@ class Desk:
 def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str) -> WriteBatch:
     """*batch* as the connector is asked to write it."""
     create, delete = batch.action is Action.CREATE, batch.action is Action.DELETE
+    known = {**desk.types, **desk.id_types}
     columns: dict[str, pa.ChunkedArray] = {"ordinal": batch.rows["ordinal"]}
     if not create:
         columns |= {f"id.{name}": batch.rows[f"id_{name}"] for name in desk.id_types}
     if not delete:
-        columns |= {f"set.{name}": batch.rows[f"d_{name}"] for name in batch.fields}
+        columns |= {f"set.{name}": desk.local(name, batch.rows[f"d_{name}"]) for name in batch.fields}
     if not create and (batch.step == 1 or batch.seen):
         guarded = dict.fromkeys((*desk.guarded, *batch.fields))
         # What the first step of this plan wrote is not as it was.
-        columns |= {f"was.{name}": batch.rows[f"a_{name}"] for name in guarded if name not in batch.before}
+        moved = [name for name in guarded if name not in batch.before]
+        columns |= {f"was.{name}": desk.local(name, batch.rows[f"a_{name}"]) for name in moved}
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,
@@ -73,7 +93,7 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
         number=number,
         effects_digest=effects_digest,
         id=tuple(desk.id_types),
-        types={**desk.types, **desk.id_types},
+        types={name: desk.field(name, type_).kept.type for name, type_ in known.items()},
         unless=_unless(desk.target, batch) if create else (),
         options=desk.target.options,
         ledger=desk.ledger,
@@ -229,11 +249,12 @@ def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table)
     types = {**desk.types, **desk.returns, **desk.id_types}
     asked = ReadRequest(
         object=desk.target.object,
-        fields=tuple(Field(name, types[name]) for name in names),
+        fields=tuple(desk.field(name, types[name]).kept for name in names),
         options=desk.target.options,
     )
-    reading = desk.session.find(asked, by, values)
-    table = desk.typed(reading, asked.fields)
+    kept = pa.table({name: desk.local(name, values[name]) for name in values.schema.names})
+    reading = desk.session.find(asked, by, kept)
+    table = desk.typed(reading, [desk.field(name, types[name]) for name in names])
     if reading.verdict.status is not ReadStatus.COMPLETE:
         raise Transient(f"reading back {desk.target.object}: {reading.verdict.reason}")
     return table

@@ -25,7 +25,7 @@ select
     party.name,
     tax_numbers.code as tax_no,
     country.code as country_code,
-    cast(timezone('Asia/Shanghai', timezone('UTC', party.create_date)) as date) as registered_on,   -- the day in the office, not in Greenwich
+    cast(timezone('Asia/Shanghai', party.create_date) as date) as registered_on,   -- the day in the office, not in Greenwich
     party.active,
     nullif(trim(address.attn), '') as contact_person,
     telephones.value as contact_phone
