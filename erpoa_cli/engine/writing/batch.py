@@ -86,6 +86,8 @@ def _slim(rows: pa.RecordBatch) -> pa.Table:
 
 
 def with_before(table: pa.Table, keys: pa.Array) -> pa.Table:
+    """*table* (as `placing` makes it) whose second steps have in `before` the label of the first step of the same
+    row; *keys*: one text per row, equal for the steps of a row."""
     label, later = table["label"].combine_chunks(), pc.greater(table["step"], 1).combine_chunks()
     first = pc.index_in(keys.filter(later), value_set=keys.filter(pc.invert(later)))
     labels = label.filter(pc.invert(later)).take(first).cast(pa.utf8())
