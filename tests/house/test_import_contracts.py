@@ -40,6 +40,8 @@ OWNERS = {
     "psycopg": {"state"},
     "cryptography": {"state"},
     "sqlite3": {"state", "connectors"},
+    "aiohttp": {"sdk"},
+    "yarl": {"sdk"},
     "duckdb": {"connectors", "engine.staging", "engine.check"},
     "pyarrow": {"sdk", "connectors", "engine", "state"},
 }

@@ -1,0 +1,301 @@
+"""The client: one event loop in one background thread, and a synchronous face over it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Self
+
+from yarl import URL
+
+from erpoa_cli.sdk.errors import (
+    ContractBroken,
+    Denied,
+    Fatal,
+    Rejected,
+    Stale,
+    SystemFailure,
+    Throttled,
+    Transient,
+)
+from erpoa_cli.sdk.http.auth import Auth, Outgoing
+from erpoa_cli.sdk.http.body import Caps, encoded
+from erpoa_cli.sdk.http.message import Answer, Call
+from erpoa_cli.sdk.http.pace import Breaker, Circuit, Rate, Retry, retry_after
+from erpoa_cli.sdk.http.redact import redacted
+from erpoa_cli.sdk.http.wire import Timeouts, Tls, Wire, checked_url, lost
+
+_Result = tuple[int, Answer | Exception]
+
+
+class HttpClient:
+    """Calls to one server. Used from any thread; `close()` it, or use it in a `with`.
+
+    Failures are `sdk.errors`: `Transient` and `Throttled` when the call surely had no effect (or is repeatable),
+    `InDoubt` when it may have had one, `Denied` for 401 and 403, `Stale` for 412, `Rejected` for any other 4xx,
+    `ContractBroken` for a redirect or an unreadable answer. No message quotes a secret, a header or a query.
+
+    *concurrency*: calls under way at once. *rate*: calls per second, None for no limit. *insecure_http*: plain
+    http beyond this machine, for a connector whose project declares that exception.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: Auth | None = None,
+        *,
+        tls: Tls = Tls(),  # noqa: B008 - frozen
+        concurrency: int = 8,
+        rate: int | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008
+        caps: Caps = Caps(),  # noqa: B008
+        retry: Retry = Retry(),  # noqa: B008
+        breaker: Breaker = Breaker(),  # noqa: B008
+        insecure_http: bool = False,
+    ) -> None:
+        self._base = checked_url(base_url, insecure_http=insecure_http)
+        self._insecure_http = insecure_http
+        self._auth, self._retry, self._concurrency = auth, retry, concurrency
+        self._rate = Rate(rate) if rate else None
+        self._circuit = Circuit(breaker)
+        self._wire = Wire(tls, timeouts, caps, concurrency)
+        self._places = asyncio.Semaphore(concurrency)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="erpoa-http", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"HttpClient({str(self._base)!r})"
+
+    def send(self, call: Call) -> Answer:
+        """The answer of *call*: status 2xx, or one that the call accepts."""
+        return asyncio.run_coroutine_threadsafe(self._send(call), self._loop).result()
+
+    def send_many(self, calls: Iterable[Call]) -> Iterator[tuple[int, Answer | SystemFailure]]:
+        """Send all *calls*, drawn as places become free; yield (index, outcome) as outcomes arrive.
+
+        At most twice `concurrency` calls are held, so *calls* may be endless. When *calls* itself raises, the outcomes
+        of what was sent come first. Leaving the iterator early abandons what is under way: nobody then knows
+        whether those calls arrived.
+        """
+        done: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        tasks: set[asyncio.Task[None]] = set()
+        numbered = enumerate(calls)
+        waiting, broken, more = 0, None, True
+        try:
+            while more or waiting:
+                chunk: list[tuple[int, Call]] = []
+                # Refilled by halves: the loop is woken once for many calls.
+                while (
+                    more
+                    and waiting + len(chunk) < 2 * self._concurrency
+                    and (chunk or waiting <= self._concurrency)
+                ):
+                    try:
+                        chunk.append(next(numbered))
+                    except StopIteration:
+                        more = False
+                    except Exception as error:  # noqa: BLE001 - raised below, after what is known was told
+                        more, broken = False, error
+                if chunk:
+                    waiting += len(chunk)
+                    self._loop.call_soon_threadsafe(self._start, chunk, done, tasks)
+                if waiting:
+                    index, outcome = done.get()
+                    waiting -= 1
+                    if isinstance(outcome, Answer | SystemFailure):
+                        yield index, outcome
+                    else:
+                        more, broken = False, broken or outcome
+            if broken is not None:
+                raise broken
+        finally:
+            if waiting and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+
+    def relative(self, url: str) -> tuple[str, dict[str, str]]:
+        """Path and query of a `Call` to *url*, which the server gave: absolute or relative to the base URL's host.
+        `ContractBroken` when it leads elsewhere or repeats a parameter."""
+        try:
+            whole = self._base.join(URL(url))
+        except ValueError:
+            raise ContractBroken("the server gave a link that is no URL") from None
+        below = self._base.raw_path.rstrip("/") + "/"
+        if whole.origin() != self._base.origin() or not whole.raw_path.startswith(below):
+            raise ContractBroken("the server gave a link that leads elsewhere")
+        query = dict(whole.query)
+        if len(query) != len(whole.query):
+            raise ContractBroken("the server gave a link that repeats a parameter")
+        return whole.raw_path.removeprefix(below), query
+
+    def close(self) -> None:
+        """Close all connections. Calls under way are abandoned."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._wire.close()
+
+    def _start(
+        self,
+        chunk: list[tuple[int, Call]],
+        done: queue.SimpleQueue[_Result],
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        for index, call in chunk:
+            task = self._loop.create_task(self._tell(index, call, done))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _tell(self, index: int, call: Call, done: queue.SimpleQueue[_Result]) -> None:
+        try:
+            done.put((index, await self._send(call)))
+        except asyncio.CancelledError:
+            done.put((index, lost("abandoned on its way", repeatable=call.repeatable)))
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake in the program reaches the caller's thread
+            done.put((index, error))
+
+    async def _send(self, call: Call) -> Answer:
+        attempt = 1
+        while True:
+            try:
+                async with self._places:
+                    return await self._attempt(call)
+            except Transient as error:
+                pause = self._pause(attempt, error)
+                if pause is None:
+                    raise self._told(error, call) from None
+            except SystemFailure as error:
+                raise self._told(error, call) from None
+            # The place is free meanwhile: a call that waits keeps no other from being sent.
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    def _pause(self, attempt: int, error: Transient) -> float | None:
+        """Seconds to wait before the next attempt; None when there is to be none."""
+        asked = error.retry_after if isinstance(error, Throttled) else None
+        if attempt >= self._retry.attempts or isinstance(error, _Open) or (asked or 0) > self._retry.longest:
+            return None
+        return (asked or 0) + self._retry.pause(attempt)
+
+    async def _attempt(self, call: Call) -> Answer:
+        """Send *call* once; a second time when the credential had to be renewed."""
+        renewed = False
+        while True:
+            request, url, body = self._request(call)
+            mark = await self._auth.apply(request, self._fetch) if self._auth else 0
+            answer = await self._exchange(call, url.with_query(request.query), request.headers, body)
+            if answer.status != 401 or 401 in call.accepts:
+                return _judged(call, answer)
+            # 401 says that nothing was done, so the call may be sent again.
+            if renewed or not (self._auth and await self._auth.renew(mark)):
+                raise Denied("the server does not accept the credentials (401)")
+            renewed = True
+
+    def _request(self, call: Call) -> tuple[Outgoing, URL, bytes | None]:
+        url = self._base.with_path(
+            self._base.raw_path.rstrip("/") + "/" + call.path.lstrip("/"), encoded=True
+        )
+        segments = call.path.split("/")
+        if {"?", "#"} & set(call.path) or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
+            raise ValueError("the path of a call must be percent-encoded, without query and dot segments")
+        body, kind = encoded(call)
+        headers = {"Accept-Encoding": "gzip", "Accept": "application/json", **call.headers}
+        if kind:
+            headers.setdefault("Content-Type", kind)
+        if any(c in value for value in headers.values() for c in "\r\n\0"):
+            raise ValueError("a header of a call has a line break")
+        return Outgoing(call.method, url.raw_path, dict(call.query), headers, body or b""), url, body
+
+    async def _exchange(self, call: Call, url: URL, headers: dict[str, str], body: bytes | None) -> Answer:
+        try:
+            self._circuit.admit()
+        except Transient as error:
+            raise _Open(str(error)) from None
+        if self._rate:
+            await self._rate.wait()
+        try:
+            answer = await self._wire.exchange(call.method, url, headers, body, repeatable=call.repeatable)
+        except (ContractBroken, Fatal):
+            raise
+        except SystemFailure:
+            self._circuit.failed()
+            raise
+        self._circuit.answered()
+        return answer
+
+    async def _fetch(self, url: str, call: Call) -> Answer:
+        """As `auth.Fetch`. Asking for a token twice does no harm, so no failure of it leaves a doubt."""
+        call = replace(call, repeatable=True)
+        body, kind = encoded(call)
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **call.headers}
+        if kind:
+            headers["Content-Type"] = kind
+        checked = checked_url(url, insecure_http=self._insecure_http)
+        answer = await self._wire.exchange(call.method, checked, headers, body, repeatable=True)
+        try:
+            return _judged(call, answer)
+        except Rejected:  # no row is to blame for it
+            raise Fatal(f"the server that gives tokens answers status {answer.status}") from None
+
+    def _told(self, error: SystemFailure, call: Call) -> SystemFailure:
+        words = f"{call.method} {call.path}: {error}"
+        text = redacted(words, self._auth.hidden() if self._auth else ())
+        return Throttled(text, error.retry_after) if isinstance(error, Throttled) else _class(error)(text)
+
+
+class _Open(Transient):
+    """The circuit is open: trying again at once would be refused again."""
+
+
+def _class(error: SystemFailure) -> type[SystemFailure]:
+    return Transient if isinstance(error, _Open) else type(error)
+
+
+def _judged(call: Call, answer: Answer) -> Answer:
+    """*answer*, when its status is a success or one that *call* accepts; else the failure that it means."""
+    status = answer.status
+    if 200 <= status < 300 or status in call.accepts:
+        return answer
+    words = f"status {status}"
+    match status:
+        case 429:
+            raise Throttled(words, retry_after(answer.headers.get("retry-after")))
+        case 503 if call.repeatable:  # of others nobody knows: it may have been passed on before
+            raise Throttled(words, retry_after(answer.headers.get("retry-after")))
+        case 408:
+            raise lost(words, repeatable=call.repeatable)
+        case 401 | 403:
+            raise Denied(words)
+        case 412:
+            raise Stale(words)
+        case _ if 400 <= status < 500:
+            raise Rejected(f"{words}: {_excerpt(answer)}")
+        case _ if status >= 500:
+            raise lost(words, repeatable=call.repeatable)
+    raise ContractBroken(f"{words}: redirects are not followed")
+
+
+def _excerpt(answer: Answer) -> str:
+    if isinstance(answer.data, bytes):
+        return answer.data[:20_000].decode("utf-8", "replace")
+    return json.dumps(answer.data, ensure_ascii=False, default=str)

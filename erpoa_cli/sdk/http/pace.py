@@ -1,0 +1,90 @@
+"""When a call may be sent: the rate limit, the pauses between attempts, and the circuit breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import random
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC
+
+from erpoa_cli.sdk.errors import Transient
+
+_WINDOW = 1.005  # seconds; a sleep may end a little early
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """At most `attempts` in all. Pauses are drawn evenly from 0 to `first` seconds, doubled each time up to
+    `longest`; a server that asks for more than `longest` is not waited for."""
+
+    attempts: int = 4
+    first: float = 0.5
+    longest: float = 30.0
+
+    def pause(self, attempt: int) -> float:
+        return random.uniform(0, min(self.longest, self.first * 2 ** (attempt - 1)))  # noqa: S311 - spreads load
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """After `failures` in a row without any answer nothing is sent for `rest` seconds; then one call tries."""
+
+    failures: int = 10
+    rest: float = 30.0
+
+
+class Rate:
+    """Never more than *per_second* calls begin in any window of one second. Used on one event loop."""
+
+    def __init__(self, per_second: int) -> None:
+        self._begun: deque[float] = deque(maxlen=per_second)
+        self._turn = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Return when the next call may begin; callers are served in the order they came."""
+        async with self._turn:
+            if len(self._begun) == self._begun.maxlen:
+                await asyncio.sleep(max(0.0, self._begun[0] + _WINDOW - time.monotonic()))
+            # When it really begins: a schedule of intended times would be broken by a late awakening.
+            self._begun.append(time.monotonic())
+
+
+class Circuit:
+    """The state of a `Breaker`. Used on one event loop."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+        self._failures = 0
+        self._closed_until = 0.0
+
+    def admit(self) -> None:
+        """Raise `Transient` while nothing may be sent."""
+        if self._failures < self._breaker.failures:
+            return
+        now = time.monotonic()
+        if now < self._closed_until:
+            raise Transient(f"not sent: the server did not answer {self._failures} times in a row")
+        self._closed_until = now + self._breaker.rest  # this call is the one that tries
+
+    def answered(self) -> None:
+        self._failures = 0
+
+    def failed(self) -> None:
+        self._failures += 1
+        self._closed_until = time.monotonic() + self._breaker.rest
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds that a `Retry-After` header asks for, given as a number or an HTTP date; None when it says nothing."""
+    if not text:
+        return None
+    if text.strip().isascii() and text.strip().isdigit():
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
