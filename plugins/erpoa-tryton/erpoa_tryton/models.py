@@ -1,0 +1,117 @@
+"""What models a Tryton database has, and which declared type holds each field exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erpoa_cli.core.schema import (
+    BOOLEAN,
+    DATE,
+    INTEGER,
+    STRING,
+    TIMESTAMPTZ,
+    Kind,
+    Type,
+    decimal,
+)
+from erpoa_cli.sdk.connector import CreateSafety, FieldInfo, ForeignKey, ObjectInfo
+
+SCOPE = (
+    "party.party", "party.address", "party.identifier", "product.template", "product.product", "purchase.purchase",
+    "purchase.line", "purchase.requisition", "purchase.requisition.line", "company.employee", "res.user", "res.group",
+    "res.user-res.group", "ir.model.access",
+)  # fmt: skip
+"""Models that `objects()` lists; any other model can be named."""
+
+_UNIQUE = {
+    "party.party": "code",
+    "res.user": "login",
+    "res.group": "name",
+}  # enforced by the server; RPC does not tell
+_HIDDEN = {"password_hash", "password_reset", "password_reset_expire"}
+_CHILDREN = {"one2many", "many2many", "one2one"}  # rows of objects of their own
+_EXACT = {
+    "integer": INTEGER, "biginteger": INTEGER, "many2one": INTEGER, "boolean": BOOLEAN, "date": DATE,
+    "char": STRING, "fullchar": STRING, "text": STRING, "fulltext": STRING, "selection": STRING, "reference": STRING,
+    "timestamp": TIMESTAMPTZ, "datetime": TIMESTAMPTZ, "time": Type(Kind.TIME), "timedelta": INTEGER,
+    "binary": Type(Kind.BYTES), "multiselection": Type(Kind.JSON), "dict": Type(Kind.JSON),
+}  # fmt: skip
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, and its fields as Tryton defines them."""
+
+    info: ObjectInfo
+    definitions: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def labels(self) -> set[str]:
+        """What the fields are called in messages."""
+        return {str(definition.get("string", "")) for definition in self.definitions.values()}
+
+
+def model(address: str, definitions: Mapping[str, Mapping[str, Any]], *, read_only: bool) -> Model:
+    """*definitions*: the answer of `fields_get`."""
+    kept = {name: d for name, d in definitions.items() if d["type"] not in _CHILDREN and name not in _HIDDEN}
+    unique = _UNIQUE.get(address)
+    info = ObjectInfo(
+        address=address,
+        fields=tuple(_field(name, kept) for name in sorted(kept, key=lambda n: (n != "id", n))),
+        id=("id",),
+        keys=((unique,),) if unique in kept else (),
+        foreign_keys=tuple(
+            ForeignKey((name,), d["relation"], ("id",))
+            for name, d in kept.items()
+            if d["type"] == "many2one" and d.get("relation")
+        ),
+        writable=not read_only,
+        create_safety=CreateSafety.LOOKUP if unique in kept else CreateSafety.NONE,
+        batch_size=_BATCH,
+    )
+    return Model(info, kept)
+
+
+def _field(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> FieldInfo:
+    definition = definitions[name]
+    type_, refused = declared(definition)
+    # The stored copy of a computed amount says nothing of being computed.
+    original = definitions.get(name.removesuffix("_cache"))
+    computed = bool(definition["readonly"]) or (
+        original is not definition and bool((original or {}).get("readonly"))
+    )
+    native = str(definition["type"])
+    return FieldInfo(
+        name=name,
+        type=type_,
+        native=f"{native} (microseconds)" if native == "timedelta" else native,
+        nullable=not definition["required"],
+        generated=computed,
+        writable=not computed,
+        refused=refused,
+    )
+
+
+def declared(definition: Mapping[str, Any]) -> tuple[Type | None, str]:
+    """The declared type of a field, or why there is none and which to declare. Durations are whole microseconds."""
+    native = definition["type"]
+    if native in _EXACT:
+        return _EXACT[native], ""
+    if native == "float":
+        return (
+            None,
+            "is a floating-point number: declare decimal(15,6); values that need more than 15 digits are held",
+        )
+    if native == "numeric":
+        match json.loads(definition.get("digits") or "null"):
+            case [int(precision), int(scale)] if 0 <= scale <= precision <= 38 and precision:
+                return decimal(precision, scale), ""
+            case [_, int(scale)]:
+                return None, f"has no precision: declare decimal(18,{scale}), or what its values need"
+            case _:
+                return None, "has no precision and scale: declare decimal(18,4), or what its values need"
+    return None, f"type {native} has no exact equal here: declare string"
