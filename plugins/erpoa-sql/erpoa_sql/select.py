@@ -15,6 +15,7 @@ from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import Unparsed, meaning
 from erpoa_cli.sdk.sql import missing_fields
+from erpoa_sql.bulk import bulk
 from erpoa_sql.reflect import Table
 from erpoa_sql.values import is_comparable, key, parameter, text_of
 
@@ -40,6 +41,10 @@ class Selection:
     def batches(self, sought: tuple[Sequence[str], pa.Table] | None) -> Iterator[pa.RecordBatch]:
         """All rows asked for, or those that have one of the values *sought* in its fields."""
         schema = self.schema(self._request)
+        if sought is None and (batches := bulk(self._connection, self._statement())) is not None:
+            for batch in batches:
+                yield self._since(batch.cast(schema))
+            return
         for rows in self._found(*sought) if sought is not None else self._all():
             values = (row.values() for row in rows)
             columns = [pa.array(map(text_of, column), pa.utf8()) for column in zip(*values, strict=True)]
@@ -47,13 +52,15 @@ class Selection:
                 yield self._since(pa.RecordBatch.from_arrays(columns, schema=schema))
 
     def _all(self) -> Iterator[Sequence[RowMapping]]:
+        yield from self._connection.execute(self._statement()).mappings().partitions(_ROWS)
+
+    def _statement(self) -> Select[Any]:
+        """All rows asked for."""
         request = self._request
         if self._table is None:
             columns: list[Any] = [sqlalchemy.column(f.source).label(f.name) for f in request.fields]
-            statement = select(*columns).select_from(sqlalchemy.text(f"({request.query}\n) t"))
-        else:
-            statement = self._select().where(*self._filters(), *self._after())
-        yield from self._connection.execute(statement).mappings().partitions(_ROWS)
+            return select(*columns).select_from(sqlalchemy.text(f"({request.query}\n) t"))
+        return self._select().where(*self._filters(), *self._after())
 
     def _found(self, by: Sequence[str], values: pa.Table) -> Iterator[Sequence[RowMapping]]:
         assert self._table is not None
