@@ -24,7 +24,7 @@ from erpoa_mysql import doctor, select
 from erpoa_mysql.config import Place
 from erpoa_mysql.errors import NO_SUCH_PROCESS, ROLLED_BACK, failure, told
 from erpoa_mysql.reflect import find_relation, quoted, reflect, relations
-from erpoa_mysql.settings import connect
+from erpoa_mysql.settings import connect, end_when_idle
 from erpoa_mysql.wire import Wire
 from erpoa_mysql.write import Writing
 
@@ -199,6 +199,7 @@ class MysqlSession(SqlSession):
         mark = f"erpoa session {secrets.token_hex(16)}"
         db = connect(self._place)
         with self.guarded():
+            end_when_idle(db)
             db.rows("SELECT get_lock(%s, 0)", (mark,))
         return db, mark
 

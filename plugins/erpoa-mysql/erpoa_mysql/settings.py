@@ -13,7 +13,8 @@ from erpoa_mysql.wire import Wire
 
 # by whether it is MariaDB: RETURNING there, casts to float and double here
 _NEEDED = {True: (10, 5), False: (8, 0, 19)}
-_UNHURRIED = 3600  # seconds that the server waits for us to take rows, or to send a batch
+_UNHURRIED = 3600  # seconds that the server waits for us to take rows
+_IDLE = 30  # seconds that it waits for us inside a transaction that writes
 MODES = (
     "STRICT_ALL_TABLES",  # what does not fit is an error, not another value
     "NO_ZERO_DATE",
@@ -39,6 +40,14 @@ def connect(place: Place) -> Wire:
     except (Error, OSError, RuntimeError) as error:
         raise failure(error) from None  # the password must not be in a traceback
     return db
+
+
+def end_when_idle(db: Wire) -> None:
+    """Have the server end *db* when we stop inside a transaction: it must not hold its rows for ever, nor commit when
+    we wake up and another has long done its work. MySQL knows no such limit, so there it ends every idle connection."""
+    kinds = ("idle_transaction", "idle_write_transaction", "idle_readonly_transaction")
+    limits = (*(kinds if db.is_mariadb else ("wait",)), "net_read")
+    db.run(f"SET {', '.join(f'{limit}_timeout = {_IDLE}' for limit in limits)}")
 
 
 def _settings(db: Wire, place: Place) -> Iterator[str]:

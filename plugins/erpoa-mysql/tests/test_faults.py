@@ -11,6 +11,9 @@ from contextlib import closing, suppress
 import pyarrow as pa
 import pytest
 from erpoa_mysql import MysqlConnector
+from erpoa_mysql.settings import end_when_idle
+from erpoa_mysql.wire import Wire
+from pymysql.constants import COMMAND
 
 from erpoa_cli.core.schema import INTEGER, STRING, Field
 from erpoa_cli.core.secret import Secret
@@ -210,6 +213,75 @@ def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anythin
     assert admin(running, VALUE) == [("old",)]
 
 
+@pytest.fixture
+def impatient(session, running, monkeypatch, request):
+    """A session that may stand still for a second only; with *param* False as on a server without limits of its own
+    for transactions."""
+    monkeypatch.setattr("erpoa_mysql.settings._IDLE", 1)
+    if not request.param:
+        kinds = ("idle_transaction", "idle_write_transaction", "idle_readonly_transaction")
+        session.execute(f"SET {', '.join(f'{kind}_timeout = 0' for kind in kinds)}")
+        monkeypatch.setattr(Wire, "is_mariadb", False)
+    end_when_idle(session._db)
+    monkeypatch.undo()
+    session.execute(session.ledger_ddl())
+    return session
+
+
+def goes_on(running):
+    """Another does our work, once the server has ended ours."""
+    with closing(connect(running.url)) as other, other.cursor() as cursor:
+        cursor.execute("SET innodb_lock_wait_timeout = 20")
+        cursor.execute("UPDATE work.thing SET v = 'theirs'")
+        cursor.execute("INSERT INTO work.erpoa_ledger (run_id, batch, effects_digest) VALUES ('r', 1, 'd')")
+
+
+@pytest.mark.parametrize("impatient", [True, False], indirect=True, ids=["transactions", "connections"])
+def test_who_stops_inside_a_batch_neither_holds_its_rows_for_ever_nor_commits_later(running, impatient):
+    """A process that is stopped, a machine that sleeps, a network that is cut: another goes on in its place."""
+    impatient.begin()
+    impatient.enter_ledger(update(1))
+    impatient.write_rows(update(1))
+    goes_on(running)
+    with pytest.raises(InDoubt, match="commit was lost"):
+        impatient.commit()
+    assert admin(running, VALUE) == [("theirs",)]
+    assert impatient.committed("r", 1) is True
+    with pytest.raises(InDoubt, match="was committed before"):
+        outcome(impatient, update(1))
+
+
+@pytest.mark.parametrize("impatient", [True, False], indirect=True, ids=["transactions", "connections"])
+def test_who_only_locked_its_rows_does_not_hold_them_for_ever(running, impatient):
+    impatient.begin()
+    assert impatient.rows("SELECT v FROM thing FOR UPDATE") == [("old",)]
+    goes_on(running)
+
+
+@pytest.mark.parametrize("impatient", [True], indirect=True)
+def test_who_stops_while_it_sends_a_batch_does_not_hold_its_rows_for_ever(running, impatient):
+    impatient.begin()
+    impatient.enter_ledger(update(1))
+    wire = impatient._db
+    wire.run("CREATE TEMPORARY TABLE sent (v text)")
+    wire._execute_command(COMMAND.COM_QUERY, "LOAD DATA LOCAL INFILE 'erpoa' INTO TABLE sent")
+    assert wire._read_packet().is_load_local_packet()
+    wire.write_packet(b"half a batch")
+    goes_on(running)
+    assert admin(running, VALUE) == [("theirs",)]
+
+
+def test_a_session_that_is_idle_between_batches_goes_on(running, session, monkeypatch):
+    monkeypatch.setattr("erpoa_mysql.settings._IDLE", 1)
+    monkeypatch.setattr(Wire, "is_mariadb", False)
+    end_when_idle(session._db)
+    monkeypatch.undo()
+    assert outcome(session, update(1)) == ["applied"]
+    first = session._db.thread_id()
+    until(lambda: not admin(running, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {first}"))
+    assert outcome(session, update(2)) == ["stale"], "the row has our value now"
+
+
 @pytest.mark.parametrize("lets_through", [True, False])
 def test_a_commit_without_an_answer_is_looked_up(running, session, lets_through):
     proxy = Proxy(running.port)
@@ -235,13 +307,20 @@ def test_a_server_that_goes_down_in_a_batch_and_comes_back(running, session, kil
     until(lambda: waiting(running))
     running.stop(kill=kills)
     other._force_close()
-    assert isinstance(write.ended(), Transient)
+    error = write.ended()
     back = threading.Timer(2, running.start)
     back.start()
-    assert session.committed("r", 1) is False, "it waits until the server is back"
+    committed = session.committed("r", 1)  # it waits until the server is back
     back.join()
-    assert admin(running, VALUE) == [("old",)]
-    assert outcome(session, update(1)) == ["applied"]
+    # a server that goes down in order ends the others first: ours may come as far as its commit
+    assert isinstance(error, Transient) or (isinstance(error, InDoubt) and not kills)
+    assert committed is False or isinstance(error, InDoubt)
+    assert admin(running, VALUE) == [("ours" if committed else "old",)]
+    if committed:
+        with pytest.raises(InDoubt, match="committed before"):
+            outcome(session, update(1))
+    else:
+        assert outcome(session, update(1)) == ["applied"]
 
 
 def test_what_was_committed_outlives_a_power_failure(running, session):

@@ -7,7 +7,7 @@ first: until it is gone, nobody can say what it still does.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -60,6 +60,7 @@ class PostgresSession(SqlSession):
         self._place = place
         self._db = connect(place)
         self._process = self._own_process()
+        self._readers = select.Readers(place)
 
     # -- what there is --
 
@@ -81,6 +82,7 @@ class PostgresSession(SqlSession):
             return [reflect(db, known[name], samples=True).info for name in wanted]
 
     def close(self) -> None:
+        self._readers.close()
         self._db.close()
 
     # -- reading --
@@ -96,7 +98,7 @@ class PostgresSession(SqlSession):
     ) -> Reading:
         try:
             with self.guarded():
-                return select.Selection(self._alive(), self._place, request, sought).reading()
+                return select.Selection(self._alive(), self._readers, request, sought).reading()
         except SystemFailure as error:
             return failed_reading(request, error)
 
@@ -141,11 +143,14 @@ class PostgresSession(SqlSession):
         return bool(self.rows(sql, (LEDGER,))[0][0])
 
     def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
+        return self.staged(batch)()
+
+    def staged(self, batch: WriteBatch) -> Callable[[], pa.RecordBatch]:
         table = reflect(self._db, find_relation(self._db, batch.object))
         names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
         if problem := missing_fields(table.info, tuple(names)):
             raise ContractBroken(problem)
-        return Writing(self._db, table, batch).all()
+        return Writing(self._db, table, batch).all
 
     # -- a lost connection --
 

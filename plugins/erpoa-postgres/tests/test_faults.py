@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psycopg
 import pyarrow as pa
 import pytest
-from erpoa_postgres import PostgresConnector
+from erpoa_postgres import PostgresConnector, stage
 from psycopg.conninfo import make_conninfo
 
 from erpoa_cli.core.schema import INTEGER, STRING, Field
@@ -125,6 +125,15 @@ def test_a_connection_lost_between_batches_is_made_anew(cluster, session):
     assert [i.address for i in session.objects()] == ["thing"]
 
 
+def test_readings_go_on_after_all_connections_were_lost(cluster, session):
+    asked = ReadRequest(object="thing", fields=(Field("v", STRING),))
+    for lose in (lambda: None, lambda: admin(cluster, KILL), lambda: (cluster.stop(), cluster.start())):
+        lose()
+        reading = session.read(asked)
+        assert [row for batch in reading for row in batch.to_pylist()] == [{"v": "old"}]
+        assert reading.verdict.status == "complete"
+
+
 def test_a_connection_lost_in_a_batch_leaves_nothing(cluster, session):
     with psycopg.connect(work(cluster)) as other:
         other.execute("SELECT FROM thing FOR UPDATE")
@@ -175,6 +184,38 @@ def test_who_stops_inside_a_batch_neither_holds_its_rows_for_ever_nor_commits_la
     assert admin(cluster, "SELECT v FROM thing") == [("theirs",)]
     with pytest.raises(InDoubt, match="was committed before"):
         outcome(session, update(1))
+
+
+def test_who_stops_while_it_sends_its_rows_holds_nobody_up(cluster, session, monkeypatch):
+    """A server takes that for work: neither idle nor waiting for a lock."""
+    session.execute(session.ledger_ddl())
+    go_on, plain = threading.Event(), stage.csv_blocks
+
+    def stopped(columns, names):
+        if threading.current_thread() is not threading.main_thread():
+            yield b""
+            go_on.wait(60)
+        yield from plain(columns, names)
+
+    monkeypatch.setattr(stage, "csv_blocks", stopped)
+    write = Background(session, update(1))
+    try:
+        sending = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'ClientRead' AND usename = 'worker'"
+        until(lambda: admin(cluster, sending))
+        config = {
+            "host": "127.0.0.1",
+            "port": cluster.port,
+            "database": "work",
+            "user": "worker",
+            "password": Secret("w"),
+        }
+        other = PostgresConnector().open({**config, "lock_timeout": 2})
+        assert outcome(other, update(1, value="other")) == ["applied"]
+        other.close()
+    finally:
+        go_on.set()
+    assert isinstance(write.ended(), InDoubt), "the batch was committed by the other"
+    assert admin(cluster, "SELECT v FROM thing") == [("other",)]
 
 
 def test_a_commit_without_an_answer_is_looked_up(cluster, session):

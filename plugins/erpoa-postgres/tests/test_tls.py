@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from erpoa_postgres import PostgresConnector
 from erpoa_postgres.config import Place, is_local
+from erpoa_postgres.select import Readers
 from psycopg.conninfo import conninfo_to_dict
 
 from erpoa_cli.core.schema import INTEGER, Field
@@ -112,7 +113,7 @@ def test_a_certificate_that_is_good_and_names_the_host(served):
         ]
         query = "SELECT count(*) AS n FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'worker' AND s.ssl"
         reading = session.read(ReadRequest(object="", query=query, fields=(Field("n", INTEGER),)))
-        assert [b.to_pylist() for b in reading] == [[{"n": 2}]], "the reading driver speaks TLS too"
+        assert [b.to_pylist() for b in reading] == [[{"n": 3}]], "both of the reading driver speak TLS too"
     finally:
         session.close()
 
@@ -123,7 +124,7 @@ def test_any_other_certificate_is_refused(served, case):
     wrong = served.theirs.file if "authority" in case else served.ours.file
     if "reader" in case:
         session = PostgresConnector().open(config(served, ca_file=str(served.ours.file)))
-        session._place = Place.of(config(served, ca_file=str(wrong)))
+        session._readers = Readers(Place.of(config(served, ca_file=str(wrong))))
         reading = session.read(ReadRequest(object="", query="SELECT 1 AS n", fields=(Field("n", INTEGER),)))
         assert list(reading) == []
         assert reading.verdict.status == "failed"
