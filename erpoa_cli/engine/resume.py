@@ -6,10 +6,11 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.event import Listener, ignore
-from erpoa_cli.engine.apply import ApplyOptions, RunResult, walk
+from erpoa_cli.engine.apply import walk
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.writing.gate import same_systems
+from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.state import StateReader, StateWriter, load_sealer
 from erpoa_cli.state.records import RESUMABLE
 

@@ -67,6 +67,7 @@ class ObjectInfo:
     writable: bool = True
     create_safety: CreateSafety = CreateSafety.TRANSACTION
     batch_size: int | None = None  # rows per write; None: no limit of its own
+    settles: float = 0.0  # seconds until a write that was sent shows in what is read
 
     def field(self, name: str) -> FieldInfo | None:
         return next((f for f in self.fields if f.name == name), None)
@@ -176,6 +177,9 @@ class WriteBatch:
     id field (update, delete); `set.NAME` the values to write (create, update); `was.NAME` the values the row
     must still have (update, delete): a row that has others is `stale` and stays as it is. A create is `stale`
     when a row with equal values in one of the field sets `unless` exists.
+
+    Where an object has no transactions (its `create_safety`), `rows` has `key` too: a text per row that stays the
+    same whenever the same effect is asked for, for systems that take an idempotency key.
     """
 
     object: str
@@ -229,6 +233,10 @@ class Writable(Readable):
         columns give a created row's own identifier. With `batch.ledger` the rows and the ledger row
         `(run, number)` are committed in one transaction. Raises `sdk.errors.SystemFailure` when
         the whole batch failed or its outcome is unknown (`InDoubt`).
+
+        Without transactions a row may also be `in_doubt`: nobody knows whether it happened; the engine looks it up.
+        With `error_class` `transient` it surely did not happen, and is tried again. A batch that is refused as a
+        whole without naming the row (`Rejected`, nothing of it written) is cut in two by the engine.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -92,6 +93,12 @@ class SqlSession(Writable):
     def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
         """Write the rows of *batch* in the running transaction and answer per row (`Outcomes`)."""
 
+    def staged(self, batch: WriteBatch) -> Callable[[], pa.RecordBatch]:
+        """What writes the rows of *batch* and answers per row, called once the ledger has its row. A dialect that loads
+        them into a stage does it here, before anything is locked: a client that stands still while it sends is not
+        idle to its server, and nothing would end its transaction."""
+        return partial(self.write_rows, batch)
+
     def quote(self, name: str) -> str:
         return identifier(name)
 
@@ -109,9 +116,10 @@ class SqlSession(Writable):
             with self.transaction():
                 self.execute(self.ledger_ddl())
         with self.transaction():
+            place = self.staged(batch)
             if batch.ledger:
                 self.enter_ledger(batch)
-            answer = self.write_rows(batch)
+            answer = place()
         yield answer
 
     def committed(self, run: str, number: int) -> bool | None:

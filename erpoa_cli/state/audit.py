@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, replace
+from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.state.control import Control, now
+from erpoa_cli.state.durable import replacing
 from erpoa_cli.state.records import AuditRecord
 
 _START = "0" * 64
@@ -66,6 +68,26 @@ def verify(control: Control, environment: str) -> AuditRecord | None:
     return record
 
 
+def export(found: Iterator[AuditRecord], file: Path, after: int) -> int:
+    """Write the records of *found* with numbers above *after* as JSON lines (mode 0600); how many. Failure E0604 when
+    there is such a file."""
+    if file.exists():
+        raise Failure(
+            Diagnostic(
+                "E0604", f"{file} exists already", remedy="Name another file; a copy is never overwritten."
+            ),
+            exit=Exit.INVALID,
+        )
+    written = 0
+    with replacing(file) as out:
+        for record in found:
+            if record.number > after:
+                out.write(json.dumps(asdict(record), ensure_ascii=False).encode() + b"\n")
+                written += 1
+    return written
+
+
 def _digest(record: AuditRecord) -> str:
+    """SHA-256 of the record as a JSON array of its columns, the digest empty: without spaces, in UTF-8."""
     content = json.dumps(astuple(replace(record, digest="")), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

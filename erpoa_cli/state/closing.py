@@ -1,4 +1,4 @@
-"""What the end of a run leaves behind: rejections, reads and bookmarks."""
+"""What the end of a run leaves behind: rejections, doubts, reads and bookmarks."""
 
 from __future__ import annotations
 
@@ -63,6 +63,29 @@ def remember_rejections(
                digest = excluded.digest, error_class = excluded.error_class, reason = excluded.reason,
                last_seen = excluded.last_seen, run = excluded.run""",
             [(environment, target, *fact, at, at, run) for fact in facts],
+        )
+
+
+def remember_doubts(control: Control, environment: str, run: str, plan: PlanFile) -> None:
+    """Add rows whose outcome is still unknown, drop those of this run that are known by now."""
+    at = now()
+    control.run("DELETE FROM doubts WHERE environment = ? AND run = ?", environment, run)
+    for target, results in _results(control, environment, run):
+        doubtful = results.filter(pc.equal(results["outcome"], Outcome.IN_DOUBT.value)).sort_by("ordinal")
+        if not doubtful.num_rows:
+            continue
+        rows = plan.table("changes", target, ordinals=flat(doubtful["ordinal"]))
+        facts = zip(
+            key_texts(rows, plan.layout(target).key),
+            rows["ordinal"].to_pylist(),
+            rows["action"].to_pylist(),
+            _words(doubtful, "error"),
+            strict=True,
+        )
+        control.run_many(
+            """INSERT INTO doubts (environment, target, key, run, ordinal, action, reason, since)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            [(environment, target, key, run, *fact, at) for key, *fact in facts],
         )
 
 

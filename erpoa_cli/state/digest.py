@@ -98,7 +98,7 @@ def _json(value: str | list[str]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def desired_digests(layout: Layout, rows: pa.Table, sealer: Sealer | None = None) -> list[str]:
+def desired_digests(layout: Layout, rows: pa.Table, sealer: Sealer | None) -> list[str]:
     """SHA-256 (hex) of what each row wants (`d_` and `p_` columns, opened): tells whether a rejected row is
     still the same. *rows* needs those columns only."""
     found: list[str] = []

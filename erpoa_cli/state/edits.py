@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.state.columns import conform, match_keys
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch, Rows, overlay
-from erpoa_cli.state.texts import Array, values
+from erpoa_cli.state.texts import Array, one_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +106,9 @@ def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> p
         raise ValueError(f"the key of {layout.target} is ({', '.join(layout.key)})")
     columns: dict[str, Array] = {}
     for name, type_ in layout.key.items():
-        columns[f"k_{name}"] = _value(parts[name], type_)
+        columns[f"k_{name}"] = one_value(parts[name], type_)
     for name, type_ in layout.id.items():
-        columns[f"id_{name}"] = _value(id.get(name), type_)
+        columns[f"id_{name}"] = one_value(id.get(name), type_)
     columns |= {
         "generation": pa.nulls(1, pa.int64()),
         "create": pa.array([False]),
@@ -122,8 +121,3 @@ def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> p
             image: pa.nulls(1, rest.field(image).type) for image in (f"agreed_{name}", f"seen_{name}")
         }
     return pa.RecordBatch.from_pydict(columns)
-
-
-def _value(text: str | None, type_: Type) -> Array:
-    plain = pa.array([text], pa.utf8())
-    return plain if type_ == STRING else values(plain, type_)

@@ -27,6 +27,7 @@ _ROW = (
     ("drifted", pa.list_(pa.utf8())),
     ("conflicted", pa.list_(pa.utf8())),
     ("settled", pa.list_(pa.utf8())),  # base follows: agreed := d, seen := a
+    ("known", pa.list_(pa.utf8())),  # fields of the base row that were agreed; NULL: there is no base row
     ("waiting", pa.list_(pa.utf8())),  # left out: the value needs several rows of this same plan
     ("links", pa.bool_()),  # the row has a base row once this is applied
     ("kind", pa.utf8()),
@@ -55,7 +56,7 @@ class Layout:
     """The typed columns of one target; mappings are in declared order.
 
     Base rows: `k_KEY… id_ID… generation known agreed_F… seen_F…`. Plan rows: `ordinal k_KEY… id_ID… generation
-    situation action cause wave step fields drifted conflicted settled waiting links kind code reason d_F… a_F… agreed_F… seen_F…
+    situation action cause wave step fields drifted conflicted settled known waiting links kind code reason d_F… a_F… agreed_F… seen_F…
     p_F…`. Values of sealed fields are binary at rest (`sealed=True`) and typed once opened.
     """
 

@@ -1,48 +1,48 @@
 """The plan file (`*.erpoaplan`): written once, verified whole before anything in it is believed.
 
-A zip of stored members with fixed times; its comment, the last 32 bytes, is the SHA-256 of all bytes before.
 `plan.json`, the last member, has the digest of every other member and `manifest_digest` over all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
 from erpoa_cli.state.durable import replacing
 from erpoa_cli.state.layout import METADATA_KEY, Layout
+from erpoa_cli.state.planzip import (
+    HEADER,
+    JSON_MEMBERS,
+    MEMBERS,
+    SEAL,
+    Hashing,
+    altered,
+    directory,
+    member_info,
+    piece,
+    refusal,
+    sign_off,
+    store,
+    too_large,
+    verify_seal,
+)
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array
 
 FORMAT = 1
-MEMBERS = ("changes", "state", "held", "withheld", "drift", "conflicts")
-
-_HEADER = "plan.json"
-_JSON_MEMBERS = ("inputs.json", "reads.json", "targets.json", "guards.json")
-_SEAL = 32  # bytes of the comment
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can say
-_END = b"PK\x05\x06"
-_END_BYTES = 22  # of the end record without its comment
-_PIECE = 1 << 20
 _ROW_GROUP = 1 << 17
-_NAME = re.compile(rf"(?:{'|'.join(MEMBERS)})/[^/\\\0]{{1,200}}\.parquet")
 
-MAX_FILE = 16 << 30
-MAX_MEMBERS = 60_000
-MAX_JSON = 256 << 20
 MAX_ROWS = 200_000_000
 MAX_UNPACKED = 128 << 30  # bytes of all columns of a member, decompressed
 
@@ -58,8 +58,10 @@ def write_plan(
     layouts: Mapping[str, Layout],
     tables: Mapping[tuple[str, str], pa.Table | pa.RecordBatchReader],
     sealer: Sealer | None = None,
+    effects: Callable[[], str] | None = None,
 ) -> Header:
-    """Write a plan file atomically (mode 0600) and return its header with `members` and `manifest_digest`.
+    """Write a plan file atomically (mode 0600) and return its header with `members` and `manifest_digest`; *effects*
+    is asked for its `effects_digest` when all rows have passed (None: it is in the header).
 
     *inputs*: `{"files": {path: sha256}, "definitions": {node: sha256}, "variables": [names], "secrets": [names]}`; *targets*: target → {"system",
     "identity", …}; *tables*: (member, target) → rows with the columns of `layouts[target].plan_schema()` in
@@ -74,30 +76,19 @@ def write_plan(
     digests: dict[str, str] = {}
     with replacing(path) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.comment = bytes(_SEAL)
+            archive.comment = bytes(SEAL)
             for name, content in contents.items():
-                digests[name] = _store(archive, name, planjson.dumps(content))
+                digests[name] = store(archive, name, planjson.dumps(content))
             for member, target in sorted(tables, key=lambda m: (MEMBERS.index(m[0]), m[1].encode())):
                 rows = _first_rows(tables[member, target])
                 if rows is not None:
                     name = f"{member}/{target}.parquet"
                     digests[name] = _store_rows(archive, name, layouts[target], rows, sealer)
+            header = replace(header, effects_digest=effects()) if effects else header
             finished = planjson.completed(header, digests)
-            _store(archive, _HEADER, planjson.header_to_json(finished))
-        _sign_off(file)
+            store(archive, HEADER, planjson.header_to_json(finished))
+        sign_off(file)
     return finished
-
-
-def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _EPOCH)
-    info.create_system = 3  # Unix: the same bytes from every platform
-    info.external_attr = 0o600 << 16
-    return info
-
-
-def _store(archive: zipfile.ZipFile, name: str, content: bytes) -> str:
-    archive.writestr(_info(name), content)
-    return hashlib.sha256(content).hexdigest()
 
 
 def _first_rows(rows: pa.Table | pa.RecordBatchReader) -> Iterator[pa.RecordBatch] | None:
@@ -113,27 +104,6 @@ def _chain(first: pa.RecordBatch, rest: Iterable[pa.RecordBatch]) -> Iterator[pa
     yield from rest
 
 
-class _Hashing(io.RawIOBase):
-    """Passes bytes on and digests them."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
-        self._size = 0
-        self.sha256 = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._size
-
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        written = self._out.write(data)
-        self._size += written
-        return written
-
-
 def _store_rows(
     archive: zipfile.ZipFile,
     name: str,
@@ -142,8 +112,8 @@ def _store_rows(
     sealer: Sealer | None,
 ) -> str:
     schema = layout.plan_schema(sealed=True)
-    with archive.open(_info(name), "w", force_zip64=True) as member:
-        out = _Hashing(member)
+    with archive.open(member_info(name), "w", force_zip64=True) as member:
+        out = Hashing(member)
         with pq.ParquetWriter(out, schema, **PARQUET) as writer:
             for batch in _in_order(batches):
                 plain = conform(batch, layout.plan_schema())
@@ -163,23 +133,6 @@ def _in_order(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _sign_off(file: BinaryIO) -> None:
-    """Put the digest of everything before into the comment."""
-    size = file.seek(0, io.SEEK_END)
-    digest = _digest(file, size - _SEAL)
-    file.seek(size - _SEAL)
-    file.write(digest)
-
-
-def _digest(file: BinaryIO, size: int) -> bytes:
-    sha256 = hashlib.sha256()
-    file.seek(0)
-    while size > 0 and (piece := file.read(min(_PIECE, size))):
-        sha256.update(piece)
-        size -= len(piece)
-    return sha256.digest()
-
-
 class PlanFile:
     """A verified plan file. Members are read when first asked for and verified again then: what is used is what was
     verified, even if the file was exchanged meanwhile."""
@@ -196,7 +149,7 @@ class PlanFile:
         self._rows: dict[str, pa.Buffer] = {}
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self._at_hand: tuple[tuple[str, int, tuple[str, ...]], pa.Table] | None = None
-        read = {name: planjson.loads(self._content(name)) for name in _JSON_MEMBERS}
+        read = {name: planjson.loads(self._content(name)) for name in JSON_MEMBERS}
         self.inputs: Mapping[str, Any] = read["inputs.json"]
         self.reads: tuple[Read, ...] = planjson.reads_from_json(read["reads.json"])
         self.targets: Mapping[str, Mapping[str, Any]] = read["targets.json"]
@@ -208,11 +161,11 @@ class PlanFile:
         exit 6), made by a newer format (E0503, exit 3), over the limits of size (E0504, exit 3)."""
         try:
             with path.open("rb") as file:
-                _verify_seal(file, path)
-                where = _directory(file, path)
-                header_bytes = _piece(file, where.pop(_HEADER))
+                verify_seal(file, path)
+                where = directory(file, path)
+                header_bytes = piece(file, where.pop(HEADER))
         except OSError as error:
-            raise _refusal(
+            raise refusal(
                 "E0501", f"{path} cannot be read: {error.strerror}", "give the path of a plan file"
             ) from error
         try:
@@ -220,13 +173,13 @@ class PlanFile:
             _verify_format(content, path)
             header = planjson.header_from_json(content)
             if planjson.completed(header, header.members) != header or set(header.members) != set(where):
-                raise _altered(path, "its list of members is not the one it was made with")
+                raise altered(path, "its list of members is not the one it was made with")
             plan = PlanFile(path, header, where)
             for name in where:
-                if name not in _JSON_MEMBERS:
+                if name not in JSON_MEMBERS:
                     plan._verify_rows(name)
         except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise _altered(path, f"a part of it cannot be read ({type(error).__name__})") from error
+            raise altered(path, f"a part of it cannot be read ({type(error).__name__})") from error
         return plan
 
     def members(self, member: str) -> tuple[str, ...]:
@@ -316,9 +269,9 @@ class PlanFile:
 
     def _content(self, name: str) -> bytes:
         with self.path.open("rb") as file:
-            content = _piece(file, self._where[name])
+            content = piece(file, self._where[name])
         if hashlib.sha256(content).hexdigest() != self.header.members[name]:
-            raise _altered(self.path, f"{name} is not the one it was made with")
+            raise altered(self.path, f"{name} is not the one it was made with")
         return content
 
     def _parquet(self, name: str) -> pq.ParquetFile:
@@ -331,69 +284,10 @@ class PlanFile:
         data = parquet.metadata
         unpacked = sum(data.row_group(i).total_byte_size for i in range(data.num_row_groups))
         if data.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED:
-            raise _too_large(self.path, f"{name} has {data.num_rows:,} rows, {unpacked:,} bytes")
+            raise too_large(self.path, f"{name} has {data.num_rows:,} rows, {unpacked:,} bytes")
         layout = _layout(parquet.schema_arrow)
         if f"/{layout.target}.parquet" not in name or parquet.schema_arrow != layout.plan_schema(sealed=True):
-            raise _altered(self.path, f"{name} does not have the columns of a plan")
-
-
-def _verify_seal(file: BinaryIO, path: Path) -> None:
-    size = file.seek(0, io.SEEK_END)
-    if size > MAX_FILE:
-        raise _too_large(path, f"it has {size:,} bytes")
-    if size > _SEAL + _END_BYTES and _digest(file, size - _SEAL) == file.read(_SEAL):
-        return
-    file.seek(0)
-    start = file.read(64)
-    file.seek(max(0, size - _SEAL - _END_BYTES))
-    if start.startswith(b"PK") or b"inputs.json" in start or file.read(4) == _END:
-        raise _altered(path, "its checksum is not that of its content")
-    raise _refusal("E0501", f"{path} is not a plan file", "`erpoa plan -o FILE` writes one")
-
-
-def _directory(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and size of every member; only what `write_plan` writes is accepted."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            infos = archive.infolist()
-            if len(infos) > MAX_MEMBERS:
-                raise _too_large(path, f"it has {len(infos):,} members")
-            where: dict[str, tuple[int, int]] = {}
-            for info in infos:
-                name = info.filename
-                known = name in (_HEADER, *_JSON_MEMBERS) or _NAME.fullmatch(name)
-                if (
-                    not known
-                    or name in where
-                    or info.compress_type != zipfile.ZIP_STORED
-                    or info.flag_bits & 1
-                ):
-                    raise _altered(path, f"{name!r} is not a member of a plan")
-                if name.endswith(".json") and info.file_size > MAX_JSON:
-                    raise _too_large(path, f"{name} has {info.file_size:,} bytes")
-                with archive.open(info):  # checks the local header
-                    where[name] = (_content_offset(file, info), info.file_size)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise _altered(path, "it is not a well-formed archive") from error
-    if missing := {_HEADER, *_JSON_MEMBERS} - set(where):
-        raise _altered(path, f"it lacks {', '.join(sorted(missing))}")
-    return where
-
-
-def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    file.seek(info.header_offset + 26)  # lengths of name and extra field in the local header
-    lengths = file.read(4)
-    return (
-        info.header_offset
-        + 30
-        + int.from_bytes(lengths[:2], "little")
-        + int.from_bytes(lengths[2:], "little")
-    )
-
-
-def _piece(file: BinaryIO, where: tuple[int, int]) -> bytes:
-    file.seek(where[0])
-    return file.read(where[1])
+            raise altered(self.path, f"{name} does not have the columns of a plan")
 
 
 def _layout(schema: pa.Schema) -> Layout:
@@ -402,28 +296,8 @@ def _layout(schema: pa.Schema) -> Layout:
 
 def _verify_format(content: Mapping[str, Any], path: Path) -> None:
     if int(content["format"]) > FORMAT:
-        raise _refusal(
+        raise refusal(
             "E0503",
             f"{path} has format {content['format']}; this erpoa reads up to {FORMAT}",
             f"use the erpoa that made it ({content.get('tool', 'unknown')}), or plan again",
         )
-
-
-def _refusal(code: str, summary: str, remedy: str, exit: Exit = Exit.INVALID) -> Failure:
-    return Failure(Diagnostic(code, summary, remedy=remedy), exit=exit)
-
-
-def _altered(path: Path, detail: str) -> Failure:
-    return Failure(
-        Diagnostic(
-            "E0502",
-            f"{path} is damaged or was altered",
-            detail=detail[0].upper() + detail[1:] + ". Nothing of it is used.",
-            remedy="transfer the file again, or plan again",
-        ),
-        exit=Exit.STALE,
-    )
-
-
-def _too_large(path: Path, what: str) -> Failure:
-    return _refusal("E0504", f"{path} is larger than a plan may be: {what}", "plan a smaller selection")

@@ -145,12 +145,24 @@ class StateReader:
         ]
 
     def in_doubt(self, target: str | None = None) -> list[Doubt]:
-        """Rows of unfinished runs whose write was announced and whose outcome is not known."""
+        """Rows whose write was announced and whose outcome is not known: of unfinished runs, which `erpoa resume`
+        looks up, and what no look could settle, which waits for a person."""
+        open_ = [doubt for run in self.unfinished() for doubt in self._doubts(run)]
+        return [doubt for doubt in open_ if target in (None, doubt.target)] + self.unsettled(target)
+
+    def unsettled(self, target: str | None = None) -> list[Doubt]:
+        """Rows of finished runs whose outcome nobody could tell."""
         return [
-            doubt
-            for run in self.unfinished()
-            for doubt in self._doubts(run)
-            if target in (None, doubt.target)
+            Doubt(
+                row["target"],
+                row["key"],
+                row["run"],
+                row["ordinal"],
+                Action(row["action"]),
+                row["reason"],
+                datetime.fromisoformat(row["since"]),
+            )
+            for row in self._of_target("SELECT * FROM doubts", target)
         ]
 
     def _doubts(self, run: Run) -> Iterator[Doubt]:
@@ -219,6 +231,12 @@ class StateReader:
     def audit(self) -> Iterator[AuditRecord]:
         """The audit trail, oldest first."""
         return audit.records(self._control, self.environment)
+
+    def export_audit(self, file: Path, after: int = 0) -> tuple[int, AuditRecord | None]:
+        """Check the whole trail and write its records after number *after* to a new file of JSON lines: how many, and
+        the trail's head."""
+        head = self.verify_audit()
+        return audit.export(self.audit(), file, after), head
 
     def verify_audit(self) -> AuditRecord | None:
         """The head of the audit chain after checking all of it; Failure E0525 names the first wrong record."""

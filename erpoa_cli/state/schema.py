@@ -42,6 +42,10 @@ _FIRST = (
         environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
         error_class TEXT NOT NULL, reason TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL,
         attempts BIGINT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
+    # What nobody could tell when its run ended; a person resolves it.
+    """CREATE TABLE doubts (
+        environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, run TEXT NOT NULL, ordinal BIGINT NOT NULL,
+        action TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
     """CREATE TABLE protected (
         environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, who TEXT NOT NULL, since TEXT NOT NULL,
         reason TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
@@ -67,7 +71,7 @@ _FIRST = (
 )
 
 REMEMBERED = (
-    "environments", "runs", "intents", "results", "images", "edits", "rejected", "protected", "reads", "audit",
+    "environments", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "protected", "reads", "audit",
 )  # fmt: skip
 """Tables of what cannot be had again; the others hold a lock, copies and caches."""
 

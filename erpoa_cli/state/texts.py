@@ -82,6 +82,11 @@ def values(column: Column, type_: Type) -> Array:
             return array.cast(arrow_type(type_))
 
 
+def one_value(text: str | None, type_: Type) -> Array:
+    """A column of the one value that *text* spells; ValueError when it is none of *type_*."""
+    return values(pa.array([text], pa.utf8()), type_)
+
+
 def nested_text(value: Any, type_: Type) -> str:
     """A list or struct as JSON: leaves canonical texts, members in the order of RFC 8785."""
     return json.dumps(_nested_leaves(value, type_), ensure_ascii=False, separators=(",", ":"))

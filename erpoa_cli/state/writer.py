@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, closing, edits, sharing
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.image import refit
@@ -20,8 +23,9 @@ from erpoa_cli.state.lock import Lock, whoami
 from erpoa_cli.state.moved import check_consumed, check_state
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.reader import StateReader
-from erpoa_cli.state.records import RunStatus
+from erpoa_cli.state.records import Doubt, RunStatus
 from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.texts import Array, one_value
 
 
 class StateWriter(StateReader):
@@ -118,6 +122,7 @@ class StateWriter(StateReader):
                 self._base.point(image, sequence)
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
             if done:
+                closing.remember_doubts(self._control, self.environment, run, plan)
                 closing.remember_reads(self._control, self.environment, run, plan)
                 sharing.remember(self._control, self.environment, shared)
             self._control.run(
@@ -131,6 +136,48 @@ class StateWriter(StateReader):
             self._note(f"run {status.value}", plan=plan.header.id, run=run, detail={"serial": serial})
         self._prune(*(image.target for image in folded))
         return serial
+
+    def resolve(
+        self, doubt: Doubt, *, applied: bool, id: Mapping[str, str], reason: str, sealer: Sealer | None = None
+    ) -> None:
+        """Record what a person found out about a row in doubt (an `unsettled` one): whether it happened, and which row
+        of theirs a create made (field → canonical text; KeyError when a field of its id is missing)."""
+        plan = self.plan(doubt.run)
+        layout = plan.layout(doubt.target)
+        columns: dict[str, Array] = {"ordinal": pa.array([doubt.ordinal], pa.int64())}
+        if applied:
+            columns["outcome"] = pa.array([Outcome.APPLIED.value])
+            if doubt.action is Action.CREATE:
+                columns |= {f"id_{name}": one_value(id[name], type_) for name, type_ in layout.id.items()}
+        else:
+            words = {
+                "outcome": Outcome.REJECTED.value,
+                "error_class": "resolved",
+                "error": f"it did not happen: {reason}",
+            }
+            columns |= {name: pa.array([word]) for name, word in words.items()}
+        self._journal(doubt.run, plan, sealer).record(self._number(doubt), pa.table(columns))
+        folded = self._base.fold(doubt.target, sealer)
+        with self._writing():
+            if folded:
+                self._base.point(folded, self._sequence())
+            self._control.run(
+                "DELETE FROM doubts WHERE environment = ? AND target = ? AND key = ?",
+                self.environment,
+                doubt.target,
+                doubt.key,
+            )
+            detail = {"applied": applied, "reason": reason}
+            self._edited("resolve", doubt.target, doubt.key, run=doubt.run, detail=detail)
+        self._prune(doubt.target)
+
+    def _number(self, doubt: Doubt) -> int:
+        """The last batch in which the row was announced."""
+        return max(
+            batch.intent.number
+            for batch in self.batches(doubt.run)
+            if batch.intent.target == doubt.target and doubt.ordinal in batch.intent.ordinals.to_pylist()
+        )
 
     def protect(self, target: str, key: str, reason: str = "") -> None:
         """Never delete this row (key JSON)."""
@@ -211,7 +258,9 @@ class StateWriter(StateReader):
         if self._blobs:
             self._blobs.prune()
 
-    def _edited(self, event: str, target: str, key: str) -> None:
+    def _edited(
+        self, event: str, target: str, key: str, *, run: str = "", detail: Mapping[str, object] | None = None
+    ) -> None:
         self._control.run(
             "INSERT INTO edits (environment, serial, target, key) VALUES (?, ?, ?, ?)",
             self.environment,
@@ -219,7 +268,7 @@ class StateWriter(StateReader):
             target,
             key,
         )
-        self._note(event, detail={"target": target, "key": key})
+        self._note(event, run=run, detail={"target": target, "key": key, **(detail or {})})
 
     def record_audit(
         self, event: str, *, plan: str = "", run: str = "", detail: Mapping[str, object]

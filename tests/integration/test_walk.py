@@ -20,10 +20,10 @@ from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.schema import INTEGER, STRING
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import Column, OnStale, Reference, Target, TargetField
-from erpoa_cli.engine.apply import ApplyOptions, RunResult, Walk
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.writing.desk import desks
+from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult, Walk
 from erpoa_cli.state import (
     FieldLayout,
     Journal,

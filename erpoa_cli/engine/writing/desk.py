@@ -63,6 +63,8 @@ def desks(
                 returns=_types(info, target.returns),
                 plugin=project.systems[target.system].plugin,
                 ledger=project.systems[target.system].ledger == "table",
+                lineage=state.lineage,
+                key_types=layout.key,
                 linked=partial(_linked, state, targets, layout),
                 typed=partial(typed, staging),
                 compare=staging.compare,

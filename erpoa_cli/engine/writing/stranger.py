@@ -22,13 +22,15 @@ _SAID = "a row with the same {} appeared since the plan was made"
 def without_strangers(desk: Desk, batch: Batch) -> tuple[Batch, dict[int, tuple[Outcome, str]]]:
     """*batch* less the creates that would double a row nobody has linked; those by ordinal, with the reason.
 
-    Sets of fields that hold the whole key are left to the write itself, which refuses a second row by them."""
+    Within a transaction, sets of fields that hold the whole key are left to the write itself, which refuses a second
+    row by them."""
     if batch.action is not Action.CREATE:
         return batch, {}
     problems: dict[int, tuple[Outcome, str]] = {}
     linked: set[tuple[object, ...]] | None = None
     for fields in desk.target.match:
-        if holds_key(desk.target, fields) or not set(fields) <= set(batch.fields):
+        enforced = desk.transactional and holds_key(desk.target, fields)
+        if enforced or not set(fields) <= set(batch.fields):
             continue
         values = batch.rows.select([f"d_{n}" for n in fields]).rename_columns(list(fields))
         sought = values.drop_null()

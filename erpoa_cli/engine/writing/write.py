@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,12 +20,23 @@ from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import Column, Ownership, Target
 from erpoa_cli.engine.writing.batch import Batch
-from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
+from erpoa_cli.sdk.connector import (
+    OUTCOMES,
+    CreateSafety,
+    ObjectInfo,
+    Reading,
+    ReadRequest,
+    Writable,
+    WriteBatch,
+)
 from erpoa_cli.sdk.errors import InDoubt, Transient
+from erpoa_cli.state.columns import key_texts
+from erpoa_cli.state.texts import texts
 
 _BULK = 50_000  # rows per transaction where neither target nor object says otherwise
+_SINGLE = 100  # likewise where there is no transaction
 ATTEMPTS = 5
-_FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
+FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,8 @@ class Desk:
     returns: Mapping[str, Type]
     plugin: str
     ledger: bool
+    lineage: str  # of the state
+    key_types: Mapping[str, Type]
     linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
     typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
     compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
@@ -59,10 +75,15 @@ class Desk:
         return self.compare(sql, {"r": rows})["v"]
 
     @property
+    def transactional(self) -> bool:
+        """Whether a batch is written as a whole or not at all."""
+        return self.info.create_safety is CreateSafety.TRANSACTION
+
+    @property
     def batch_size(self) -> int:
         """Rows per write: what the target says, within what the object takes."""
         limits = [n for n in (self.target.batch, self.info.batch_size) if n]
-        return min(limits, default=_BULK)
+        return min(limits, default=_BULK if self.transactional else _SINGLE)
 
     @property
     def guarded(self) -> tuple[str, ...]:
@@ -84,6 +105,8 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
         # What the first step of this plan wrote is not as it was.
         moved = [name for name in guarded if name not in batch.before]
         columns |= {f"was.{name}": desk.local(name, batch.rows[f"a_{name}"]) for name in moved}
+    if not desk.transactional:
+        columns["key"] = idempotency_keys(desk, batch)
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,
@@ -98,6 +121,22 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
         options=desk.target.options,
         ledger=desk.ledger,
     )
+
+
+def idempotency_keys(desk: Desk, batch: Batch) -> pa.Array:
+    """Per row a text that is the same whenever the same effect is asked for: SHA-256 of lineage, address, generation
+    and step, and of the wanted values where the row exists already."""
+    known = {} if batch.action is Action.CREATE else {f"d_{n}": desk.types[n] for n in batch.fields}
+    facts = [texts(batch.rows[name], type_).to_pylist() for name, type_ in known.items()]
+    addresses = key_texts(batch.rows, desk.key_types)
+    generations = batch.rows["generation"].to_pylist()
+    keys = [
+        hashlib.sha256(json.dumps([desk.lineage, batch.target, *fact]).encode()).hexdigest()
+        for fact in zip(
+            addresses, generations, repeat(batch.step), repeat(batch.action.value), *facts, strict=False
+        )
+    ]
+    return pa.array(keys, pa.utf8())
 
 
 def _unless(target: Target, batch: Batch) -> tuple[tuple[str, ...], ...]:
@@ -128,12 +167,12 @@ def perform(
                 return settled
             if attempt == ATTEMPTS - 1:
                 raise
-            wait = getattr(error, "retry_after", None) or random.uniform(0, _FIRST_PAUSE * 2**attempt)  # noqa: S311
+            wait = getattr(error, "retry_after", None) or random.uniform(0, FIRST_PAUSE * 2**attempt)  # noqa: S311
             pause(wait)
             continue
         outcomes = checked(desk, ask, answers)
         return (
-            read_back(desk, batch, outcomes) if verify or _needs_reading(desk, batch, outcomes) else outcomes
+            read_back(desk, batch, outcomes) if verify or needs_reading(desk, batch, outcomes) else outcomes
         )
     raise AssertionError("unreachable")
 
@@ -185,7 +224,8 @@ def _broken(desk: Desk, what: str) -> Failure:
 def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> pa.Table:
     """The connector's answer in journal columns; `Failure` naming the connector when it is not one outcome
     per row, or an outcome nobody knows."""
-    table = pa.Table.from_batches(answers) if answers else OUTCOMES.empty_table()
+    told = [pa.Table.from_batches([answer]) for answer in answers]
+    table = pa.concat_tables([OUTCOMES.empty_table(), *told], promote_options="default")
     asked = sorted(ask.rows["ordinal"].to_pylist())
     if sorted(table["ordinal"].to_pylist()) != asked:
         raise _broken(desk, f"{table.num_rows} outcomes for {len(asked)} rows, or for other rows than asked")
@@ -204,7 +244,8 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
     return table.sort_by("ordinal")
 
 
-def _needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
+def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
+    """Whether only reading tells what *batch* made: identifiers, or fields the target returns."""
     if batch.action is not Action.CREATE:
         return False
     return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)

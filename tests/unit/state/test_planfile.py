@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
-from erpoa_cli.state import PlanFile, Sealer, planfile
+from erpoa_cli.state import PlanFile, Sealer, planfile, planzip
 from tests.unit.state.samples import GUARD, HOSTILE, NOON, READ, SEALER, SUPPLIERS, header, make_plan, row
 
 ROWS = [
@@ -194,7 +194,7 @@ def test_a_newer_format_is_refused(path, monkeypatch):
 )
 def test_limits_of_size(path, monkeypatch, limit, value):
     make_plan(path, ROWS)
-    monkeypatch.setattr(planfile, limit, value)
+    monkeypatch.setattr(planzip if hasattr(planzip, limit) else planfile, limit, value)
     assert refusal(path) == ("E0504", Exit.INVALID)
 
 

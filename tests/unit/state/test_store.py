@@ -1,5 +1,6 @@
 """The store: what runs do to the state, and what cannot happen to it."""
 
+import json
 import os
 import sqlite3
 import stat
@@ -218,6 +219,48 @@ def test_doubt_until_it_is_settled(tmp_path, writer, place):
     (batch,) = writer.batches(journal.run)
     assert batch.results is not None
     assert batch.results["outcome"].to_pylist() == ["applied", "applied"]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_person_settles_what_no_look_could(tmp_path, writer, place, applied):
+    journal = writer.open_run(make_plan(tmp_path / "p1.erpoaplan", CREATES, lineage=writer.lineage), SEALER)
+    journal.intend(Intent(0, "suppliers", Action.CREATE, pa.array([0, 1], pa.int64())))
+    answers = {
+        "ordinal": [0, 1],
+        "outcome": ["applied", "in_doubt"],
+        "error": [None, "超时 timeout"],
+        "id_id": [4, None],
+    }
+    journal.record(0, pa.table(answers))
+    serial = journal.close(RunStatus.PARTIAL)
+    assert writer.unfinished() == []
+    (doubt,) = writer.unsettled()
+    assert writer.in_doubt("suppliers") == [doubt]
+    assert (doubt.key, doubt.run, doubt.action, doubt.reason) == (
+        '{"code":"002"}',
+        journal.run,
+        "create",
+        "超时 timeout",
+    )
+    with pytest.raises(KeyError):
+        writer.resolve(doubt, applied=True, id={}, reason="nobody said which")
+    assert writer.unsettled() == [doubt]
+    writer.resolve(
+        doubt, applied=applied, id={"id": "5"} if applied else {}, reason="looked at it", sealer=SEALER
+    )
+    assert (writer.unsettled(), writer.in_doubt()) == ([], [])
+    assert writer.serial == serial + 1
+    base = place.base()
+    assert set(base) == ({"001", "002"} if applied else {"001"})
+    if applied:
+        assert (base["002"]["id_id"], base["002"]["agreed_name"]) == (5, CREATES[1]["d_name"])
+    (record,) = [r for r in writer.audit() if r.event == "resolve"]
+    assert json.loads(record.detail) == {
+        "target": "suppliers",
+        "key": doubt.key,
+        "applied": applied,
+        "reason": "looked at it",
+    }
 
 
 def test_a_deferred_reference_completes_its_create(tmp_path, writer, place):

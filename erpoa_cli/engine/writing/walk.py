@@ -1,0 +1,283 @@
+"""One pass over the batches of a plan, from where its journal stands to the end."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
+from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.target import OnStale
+from erpoa_cli.engine.writing.batch import Batch, batches, placing
+from erpoa_cli.engine.writing.doubt import RowByRow
+from erpoa_cli.engine.writing.produced import Produced, wanted_targets
+from erpoa_cli.engine.writing.stranger import without_strangers
+from erpoa_cli.engine.writing.write import Desk, perform, request, settle
+from erpoa_cli.sdk.connector import OUTCOMES, WriteBatch
+from erpoa_cli.sdk.errors import InDoubt, SystemFailure
+from erpoa_cli.state import Batch as Entry
+from erpoa_cli.state import Intent, Journal, PlanFile, RunStatus, Sealer
+
+_UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outcome.WAITING, Outcome.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """`verify`: read every written row back; `stop`: set by Ctrl-C, honoured after the current batch."""
+
+    verify: bool = True
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: outcomes per target, what failed as a whole, and the exit code all of it amounts to."""
+
+    run: str
+    plan: PlanFile
+    status: RunStatus
+    serial: int
+    outcomes: Mapping[str, Mapping[Outcome, int]]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        codes = [Exit.SUCCESS]
+        if _left_over(self.outcomes) or self.plan.members("held"):
+            codes.append(Exit.PARTIAL)
+        if self.plan.members("conflicts"):
+            codes.append(Exit.CONFLICTS)
+        if self.status is RunStatus.IN_DOUBT or any(c.get(Outcome.IN_DOUBT) for c in self.outcomes.values()):
+            codes.append(Exit.IN_DOUBT)
+        elif self.diagnostics:
+            codes.append(Exit.FAILURE)
+        return worst(codes)
+
+
+def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:
+    """Some row is not as the plan wanted it."""
+    return any(n and outcome in _UNFINISHED for counts in outcomes.values() for outcome, n in counts.items())
+
+
+class Walk:
+    """One pass over the batches of a plan, starting from what its journal already knows."""
+
+    def __init__(
+        self,
+        plan: PlanFile,
+        sealer: Sealer | None,
+        desks: Mapping[str, Desk],
+        journal: Journal,
+        options: ApplyOptions,
+        listener: Listener = ignore,
+    ) -> None:
+        self._plan = plan
+        self._sealer = sealer
+        self._tables = {name: placing(plan, name) for name in plan.members("changes")}
+        self._desks = desks
+        self._journal = journal
+        self._options = options
+        self._listener = listener
+        parents = {name: desk.target.lines.parent for name, desk in desks.items() if desk.target.lines}
+        keys = {name: plan.layout(name).key for name in desks}
+        self._produced = Produced({*wanted_targets(self._tables), *parents.values()}, keys, parents)
+        self._done: dict[str, list[int]] = {}
+        self._outcomes: dict[str, Counter[Outcome]] = {}
+        self._duplicates: list[Batch] = []
+        self._refused: set[tuple[str, int]] = set()
+        self._deleted = False
+        self._number = 0
+
+    def run(self) -> RunResult:
+        """Walk to the end, or to the first system that fails as a whole; close the run accordingly."""
+        problems: tuple[Diagnostic, ...] = ()
+        try:
+            self._remember()
+            status = self._write_all()
+        except InDoubt as error:
+            status, problems = RunStatus.IN_DOUBT, (_failed(error),)
+        except SystemFailure as error:
+            status, problems = RunStatus.INTERRUPTED, (_failed(error),)
+        if status is RunStatus.APPLIED and _left_over(self._outcomes):
+            status = RunStatus.PARTIAL
+        serial = self._journal.close(status)
+        outcomes = {target: +counts for target, counts in self._outcomes.items()}
+        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems)
+
+    def _remember(self) -> None:
+        """Take in what the journal holds; settle batches of which only the intent is known."""
+        for entry in self._journal.batches():
+            self._number = max(self._number, entry.intent.number + 1)
+            batch = self._batch_of(entry)
+            if entry.results is None:
+                self._settle(batch, entry.intent.number)
+            else:
+                self._resettle(batch, entry.intent.number, entry.results)
+            self._done.setdefault(batch.target, []).extend(batch.ordinals)
+
+    def _batch_of(self, entry: Entry) -> Batch:
+        intent = entry.intent
+        rows = self._rows(intent.target, intent.ordinals)
+        fields = tuple(rows["fields"][0].as_py() or ())
+        placed = self._tables[intent.target]
+        before = placed.filter(pc.equal(placed["ordinal"], intent.ordinals[0]))["before"][0].as_py()
+        return Batch(
+            intent.target, intent.wave, intent.step, intent.action, fields, rows, tuple(before or ())
+        )
+
+    def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
+        """What is to be written, and what must be there; what was agreed has no part in it."""
+        names = self._plan.layout(target).plan_schema().names
+        columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
+        return self._plan.table("changes", target, self._sealer, columns=columns, ordinals=ordinals)
+
+    def _settle(self, batch: Batch, number: int) -> None:
+        ready, problems = self._produced.fill(batch)
+        if ready.rows.num_rows:
+            desk = self._desks[batch.target]
+            if desk.transactional:
+                outcomes = settle(desk, ready, self._request(ready, number))
+            else:
+                outcomes = self._singly(desk, number).settle(ready)
+            if outcomes is not None:
+                self._record(batch, ready, number, outcomes, problems)
+                return
+        self._perform(batch, ready, number, problems)
+
+    def _resettle(self, batch: Batch, number: int, results: pa.Table) -> None:
+        """Take in what was recorded; look again for the rows that are in doubt."""
+        unclear = pc.equal(results["outcome"], Outcome.IN_DOUBT.value)
+        if not pc.any(unclear).as_py():
+            self._take(batch, results)
+            return
+        words = {r["ordinal"]: r["error"] or "" for r in results.filter(unclear).to_pylist()}
+        doubtful = pc.is_in(batch.rows["ordinal"], pa.array(words, pa.int64()))
+        self._take(
+            replace(batch, rows=batch.rows.filter(pc.invert(doubtful))), results.filter(pc.invert(unclear))
+        )
+        aside = replace(batch, rows=batch.rows.filter(doubtful))
+        ready, problems = self._produced.fill(aside)
+        outcomes = self._singly(self._desks[batch.target], number).settle(ready, words)
+        self._record(aside, ready, number, outcomes, problems)
+
+    def _request(self, batch: Batch, number: int) -> WriteBatch:
+        desk = self._desks[batch.target]
+        return request(desk, batch, self._journal.run, number, self._plan.header.effects_digest)
+
+    def _singly(self, desk: Desk, number: int) -> RowByRow:
+        return RowByRow(desk, lambda batch: self._request(batch, number), self._options.verify)
+
+    def _write_all(self) -> RunStatus:
+        """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
+        sizes = {name: desk.batch_size for name, desk in self._desks.items()}
+        for batch in batches(self._tables, self._rows, sizes, self._done):
+            if self._options.stop.is_set():
+                return RunStatus.INTERRUPTED
+            counts = self._write(batch)
+            if counts[Outcome.STALE] and self._desks[batch.target].target.on_stale is OnStale.ABORT:
+                return RunStatus.ABORTED
+        if self._deleted:  # what was refused as a duplicate may fit now; once
+            refused, self._duplicates = self._duplicates, []
+            for batch in refused:
+                self._write(batch)
+        return RunStatus.APPLIED
+
+    def _write(self, batch: Batch) -> Counter[Outcome]:
+        desk, number = self._desks[batch.target], self._number
+        self._number += 1
+        self._listener(Started(f"write {batch.target}", desk.target.system, batch.rows.num_rows))
+        ready, problems = self._produced.fill(batch)
+        ordinals = batch.rows["ordinal"].combine_chunks()
+        self._journal.intend(Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step))
+        counts = self._perform(batch, ready, number, problems)
+        self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
+        return counts
+
+    def _perform(
+        self, batch: Batch, ready: Batch, number: int, problems: Mapping[int, tuple[Outcome, str]]
+    ) -> Counter[Outcome]:
+        """Write what of *batch* is *ready*, and record what became of all of it."""
+        desk, outcomes = self._desks[batch.target], None
+        ready, strangers = without_strangers(desk, ready)
+        if ready.rows.num_rows:
+            if desk.transactional:
+                ask = self._request(ready, number)
+                outcomes = perform(desk, ready, ask, verify=self._options.verify)
+            else:
+                outcomes = self._singly(desk, number).write(ready)
+        return self._record(batch, ready, number, outcomes, {**problems, **strangers})
+
+    def _record(
+        self,
+        batch: Batch,
+        ready: Batch,
+        number: int,
+        outcomes: pa.Table | None,
+        problems: Mapping[int, tuple[Outcome, str]],
+    ) -> Counter[Outcome]:
+        """Journal the outcome of *batch*, of which *ready* was written; the values that were pending too."""
+        parts = []
+        if outcomes is not None:
+            parts.append(_with_resolved(ready, outcomes))
+        if problems:
+            rows = [
+                {"ordinal": ordinal, "outcome": outcome.value, "error_class": outcome.value, "error": words}
+                for ordinal, (outcome, words) in problems.items()
+            ]
+            parts.append(pa.Table.from_pylist(rows, OUTCOMES))
+        results = pa.concat_tables(parts, promote_options="default").sort_by("ordinal")
+        self._journal.record(number, results)
+        return self._take(batch, results)
+
+    def _take(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
+        self._produced.remember(batch, results)
+        self._deleted |= batch.action is Action.DELETE
+        told = results["outcome"].value_counts().to_pylist()
+        counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
+        total = self._outcomes.setdefault(batch.target, Counter())
+        total.update(counts)
+        total[Outcome.REJECTED] -= self._forget_refused(batch)
+        self._remember_refused(batch, results)
+        return counts
+
+    def _remember_refused(self, batch: Batch, results: pa.Table) -> None:
+        """Keep the creates that were refused as duplicates, for another try."""
+        refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
+        if batch.action is Action.CREATE and len(refused):
+            rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
+            self._duplicates.append(replace(batch, rows=rows))
+            self._refused.update((batch.target, ordinal) for ordinal in refused.to_pylist())
+
+    def _forget_refused(self, batch: Batch) -> int:
+        """How many rows of *batch* were refused before: their new outcome stands for both."""
+        if not self._refused:
+            return 0
+        again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
+        self._refused -= again
+        return len(again)
+
+
+def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:
+    """*outcomes* with the values that pending references were resolved to, as `d_*`."""
+    names = [f for f in ready.fields if f"p_{f}" in ready.rows.schema.names]
+    pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
+    if not pending:
+        return outcomes
+    rows = ready.rows.take(pc.index_in(outcomes["ordinal"], ready.rows["ordinal"].combine_chunks()))
+    for name in pending:
+        outcomes = outcomes.append_column(name, rows[name])
+    return outcomes
+
+
+def _failed(error: SystemFailure) -> Diagnostic:
+    return Diagnostic(
+        "E0540",
+        f"the run stopped: {error}",
+        remedy="What was written is recorded. Mend the cause, then run `erpoa resume`.",
+    )
