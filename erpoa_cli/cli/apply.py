@@ -109,9 +109,9 @@ def _agreed() -> bool:
 
 def execute(options: Options, bound: Bound, file: Path, *, verify: bool, full: bool, limit: int) -> Ending:
     """Apply the plan file and report what became of every change."""
-    from erpoa_cli.engine.apply import ApplyOptions
     from erpoa_cli.engine.apply import apply as execute_plan
     from erpoa_cli.engine.connect import Connections
+    from erpoa_cli.engine.writing.walk import ApplyOptions
     from erpoa_cli.state import PlanFile
 
     project = bound.project

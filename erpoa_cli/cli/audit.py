@@ -1,13 +1,18 @@
-"""`erpoa audit`: the trail of what was done, and whether it is whole."""
+"""`erpoa audit`: the trail of what was done, whether it is whole, and a copy of it to keep elsewhere."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.report import Answer
 
-app = application("Check that the audit trail is whole.")
+app = application("Check that the audit trail is whole; copy it to where it is kept.")
 
 
 @command(app)
@@ -20,5 +25,27 @@ def verify(options: Options) -> Ending:
         head = state.verify_audit()
     if head is None:
         return Ending(Answer(data={"records": 0, "head": None}, lines=("The audit trail is empty.",)))
-    words = f"The audit trail is whole: {head.number} records, head {head.digest}."
-    return Ending(Answer(data={"records": head.number, "head": head.digest}, lines=(words,)))
+    lines = (f"The audit trail is whole: {head.number} records. Its head is", head.digest)
+    return Ending(Answer(data={"records": head.number, "head": head.digest}, lines=lines))
+
+
+@command(app)
+def export(
+    options: Options,
+    file: Annotated[Path, typer.Argument(help="The file to write; it may not exist yet.", metavar="FILE")],
+    after: Annotated[
+        int, typer.Option("--after", metavar="NUMBER", min=0, help="Only records after this one.")
+    ] = 0,
+) -> Ending:
+    """Write the audit trail to a file of JSON lines, after checking all of it.
+
+    Each record carries the digest of the one before; docs/security.md says how to check a copy without erpoa."""
+    project = opened.project(options)
+    with opened.reading(project) as state:
+        records, head = state.export_audit(file, after)
+    data = {"file": str(file), "records": records, "head": head.digest if head else None}
+    lines = (
+        f"{records} records are in {file}.",
+        *(("The head of the trail is", head.digest) if head else ()),
+    )
+    return Ending(Answer(data=data, lines=lines))

@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("show", "Show a plan or a run, in any format."),
         Entry("apply", "Write exactly what a plan says."),
         Entry("resume", "Continue an interrupted run."),
+        Entry("resolve", "Settle by hand what no look could settle."),
         Entry("retry", "Plan again what was rejected before."),
         Entry("rollback", "Make a plan that restores what a run overwrote."),
     ),
@@ -40,12 +41,13 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("discover", "Look at a system's objects; write source and target files."),
         Entry("doctor", "Check connections, state, clocks and files."),
         Entry("plugin", "List and describe connectors."),
+        Entry("twin", "Serve a stand-in for a system's API, with faults."),
         Entry("schema", "Print published schemas."),
     ),
     "State": (
         Entry("state", "Care for what erpoa remembers."),
         Entry("lock", "Show or release the lock."),
-        Entry("audit", "Check that the audit trail is whole."),
+        Entry("audit", "Check that the audit trail is whole; copy it."),
     ),
 }
 ENTRIES: dict[str, Entry] = {entry.name: entry for section in SECTIONS.values() for entry in section}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
@@ -26,11 +28,15 @@ def drift(
     """Compare the targets with what was last applied; exit 2 with --detailed-exitcode when something drifted."""
     bound = opened.bound(options)
     asked = planning.asked(options, bound, select=select, exclude=exclude, drift_only=True)
-    result = planning.make(options, bound, asked)
-    ending = planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    with TemporaryDirectory() as place:  # nobody applies it, and the latest plan is another
+        file = Path(place) / "drift.erpoaplan"
+        result = planning.make(options, bound, replace(asked, out=file))
+        ending = planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    report = ending.report
+    if not isinstance(report, PlanReport):
+        return ending
+    ending = replace(ending, report=replace(report, file=""))
     if ending.exit not in {Exit.SUCCESS, Exit.CHANGES}:
         return ending
-    report = ending.report
-    targets = report.targets if isinstance(report, PlanReport) else ()
-    drifted = any(t.aside.get(kind) for t in targets for kind in ("drift", "conflict"))
+    drifted = any(t.aside.get(kind) for t in report.targets for kind in ("drift", "conflict"))
     return replace(ending, exit=Exit.CHANGES if drifted and detailed_exitcode else Exit.SUCCESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -134,7 +135,7 @@ def unsupported(options: Options, why: str) -> Failure:
 
 def file_of(options: Options) -> Path | None:
     """The file that -o names for the rendering; for plan it names the plan file instead."""
-    return None if options.command in {"plan", "retry", "rollback", "drift"} else options.output
+    return None if options.command in {"plan", "retry", "rollback"} else options.output
 
 
 def _put(options: Options, content: str) -> None:
@@ -197,6 +198,9 @@ def _told(options: Options, error: BaseException) -> tuple[tuple[Diagnostic, ...
         case BrokenPipeError():
             _forget_stdout()
             return (), 1
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS, filename=str() as file, strerror=why):
+            remedy = "Give the user that runs erpoa the right to it."
+            return (Diagnostic("E0615", f"{file} cannot be used: {why}", remedy=remedy),), 1
         case _:
             return (_unexpected(options, error),), 1
 

@@ -123,7 +123,7 @@ def _answer(found: Explanation) -> Answer:
 
 def _values(found: Explanation, name: str) -> tuple[str, str, str]:
     """Actual, desired and agreed value of a field, or of a key column."""
-    from erpoa_cli.render.value import shown, sides
+    from erpoa_cli.render.value import agreed, sides
 
     change = found.values.get(name)
     if change is None:
@@ -133,10 +133,9 @@ def _values(found: Explanation, name: str) -> tuple[str, str, str]:
     before, after = sides(change)
     if name not in planned and change.sensitive:
         after = before  # as it was agreed: nothing says that it changed
-    agreed = "(sensitive)" if change.sensitive and change.agreed is not None else shown(change.agreed)
-    if name in found.never and change.agreed is None:
-        return (before if name in planned else ""), after, "never"
-    return before, after, agreed
+    if change.never and name not in planned:
+        before = ""  # nobody looked
+    return before, after, agreed(change)
 
 
 def _said(found: Explanation) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer
 
 app = application()
@@ -21,12 +23,27 @@ app = application()
 def init(
     options: Options,
     place: Annotated[Path | None, typer.Argument(help="Where; default: here.", metavar="[DIR]")] = None,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template", metavar="NAME", help="demo: an ERP and an OA to try it on; empty: only the frame."
+        ),
+    ] = "demo",
 ) -> Ending:
     """Make a runnable project; offline, with an embedded ERP and OA. Nothing that exists is overwritten.
 
     In a project that has no .erpoa/key, as after cloning it, only that key is made."""
-    from erpoa_cli.project import lacks_key, make_key, scaffold
+    from erpoa_cli.project import TEMPLATES, lacks_key, make_key, scaffold
 
+    if template not in TEMPLATES:
+        raise Failure(
+            Diagnostic(
+                "E0601",
+                f"there is no template {template!r}",
+                remedy=did_you_mean(template, TEMPLATES) or f"There are {' and '.join(TEMPLATES)}.",
+            ),
+            exit=Exit.INVALID,
+        )
     place = place if place is not None else options.directory
     if lacks_key(place):
         files = make_key(place)
@@ -35,12 +52,14 @@ def init(
             "Sensitive values that erpoa keeps are sealed with it: keep a copy, they cannot be read without.",
         )
         return Ending(Answer(data={"directory": str(place), "files": list(files)}, lines=lines))
-    files = scaffold(place)
-    _seed(place)
-    lines = (
-        f"A project of {len(files)} files is in {place}: an ERP and an OA as two SQLite databases in data/.",
-        f"Next: {'' if place == Path() else f'cd {place} && '}erpoa validate && erpoa plan",
-    )
+    files = scaffold(place, template)
+    there = "" if place == Path() else f"cd {shlex.quote(str(place))} && "
+    if template == "demo":
+        _seed(place)
+        what, following = "an ERP and an OA as two SQLite databases in data/", "erpoa validate && erpoa plan"
+    else:
+        what, following = "declare your systems in systems/", "erpoa plugin list && erpoa doctor"
+    lines = (f"A project of {len(files)} files is in {place}: {what}.", f"Next: {there}{following}")
     return Ending(Answer(data={"directory": str(place), "files": list(files)}, lines=lines))
 
 

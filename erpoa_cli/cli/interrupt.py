@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from erpoa_cli.core.diagnostic import Exit
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.apply import RunResult
+    from erpoa_cli.engine.writing.walk import RunResult
 
 
 class Terminated(KeyboardInterrupt):

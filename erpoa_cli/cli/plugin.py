@@ -25,7 +25,7 @@ def list_(_options: Options) -> Ending:
     rows = []
     for name, (distribution, version) in there.versions.items():
         connector = there.connectors.get(name)
-        about = (connector.__doc__ or "").partition("\n")[0] if connector else there.broken.get(name, "")
+        about = _sentence(connector.__doc__) if connector else there.broken.get(name, "")
         rows.append((name, distribution, version, "yes" if connector else "no", about))
     data = [
         {"name": n, "distribution": d, "version": v, "loaded": loads == "yes", "about": about}
@@ -33,6 +33,12 @@ def list_(_options: Options) -> Ending:
     ]
     table = Table(("connector", "from", "version", "loads", "about"), tuple(rows))
     return Ending(Answer(data={"plugins": data}, tables=(table,)))
+
+
+def _sentence(text: str | None) -> str:
+    """The first sentence of a docstring."""
+    words = " ".join((text or "").partition("\n\n")[0].split())
+    return words.partition(". ")[0].rstrip(".") + "."
 
 
 @command(app)
@@ -64,7 +70,7 @@ def describe(
         for key, about in connector.config_schema.get("properties", {}).items()
     )
     lines = (
-        data["about"].partition("\n")[0],
+        _sentence(data["about"]),
         f"can: {', '.join(data['abilities'])}" + (", query" if data["queries"] else ""),
     )
     others = [

@@ -30,9 +30,9 @@ def resume(
     """Continue an interrupted run to the same end that an undisturbed one has.
 
     Operations whose outcome is unknown are looked up in the system, never repeated blindly."""
-    from erpoa_cli.engine.apply import ApplyOptions
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.resume import resume as continue_run
+    from erpoa_cli.engine.writing.walk import ApplyOptions
 
     bound = opened.bound(options)
     project = bound.project

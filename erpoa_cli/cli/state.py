@@ -178,7 +178,7 @@ def adopt(
 ) -> Ending:
     """Say which of their rows is ours, where recognition by `match` cannot tell."""
     row = opened.address(address)
-    values = dict(_assignment(text) for text in id)
+    values = dict(assignment(text) for text in id)
 
     def edit(state: StateWriter, project: Project) -> bool:
         state.adopt(_known(state, row.target), _key(row), values, opened.sealer(project))
@@ -187,7 +187,8 @@ def adopt(
     return _edit(options, row, dry_run=dry_run, words="adopted", edit=edit)
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """FIELD=VALUE, taken apart; Failure E0601 when it is not that."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"), exit=Exit.INVALID)

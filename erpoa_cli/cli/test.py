@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from erpoa_cli.render.words import rows
 if TYPE_CHECKING:
     from erpoa_cli.core.event import Listener
     from erpoa_cli.engine.binding.bound import Bound
-    from erpoa_cli.engine.relations.quality import Tested
+    from erpoa_cli.engine.relations.quality import Tested, Unmapped
 
 app = application()
 Case = dict[str, Any]
@@ -44,17 +45,19 @@ def run_tests(
     for result in run_unit_tests(bound):
         cases.append(_case("unit", result.test.name, list(result.problems)))
         found += result.problems
+    unmapped: list[Unmapped] = []
     if not unit:
         with listener(options) as listen:
-            of_data, problems = _data(bound, offline, listen)
-        cases += of_data
+            tested, problems = _data(bound, offline, listen)
+        cases += map(_tested, tested)
         found += problems
+        unmapped = [value for test in tested for value in test.unmapped]
     failed = sum(case["status"] == "fail" for case in cases)
     marked = tuple((_MARKS[case["status"]], case["kind"], case["name"], case["message"]) for case in cases)
     told = f"{len(cases)} tests, {failed} failed." if failed else f"{len(cases)} tests passed."
     answer = Answer(
-        data={"passed": not failed, "tests": cases},
-        tables=(Table(("", "kind", "test", "what was found"), marked),),
+        data={"passed": not failed, "tests": cases, "unmapped": [asdict(value) for value in unmapped]},
+        tables=(Table(("", "kind", "test", "what was found"), marked), *_queue(unmapped)),
         lines=(told,),
         diagnostics=tuple(found),
     )
@@ -71,7 +74,13 @@ def _case(kind: str, name: str, problems: list[Diagnostic]) -> Case:
     return {"kind": kind, "name": name, "status": status, "message": "; ".join(p.summary for p in problems)}
 
 
-def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Case], list[Diagnostic]]:
+def _queue(unmapped: list[Unmapped]) -> tuple[Table, ...]:
+    """What somebody has to decide: values that no map has yet."""
+    listed = tuple((f"{u.relation}.{u.column}", u.value, u.rows, u.to) for u in unmapped)
+    return (Table(("not mapped", "value", "rows", "add it to"), listed),) if listed else ()
+
+
+def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Tested], list[Diagnostic]]:
     """The tests on what the sources hold now, or held when their snapshots were taken."""
     from erpoa_cli.engine.binding.objects import look
     from erpoa_cli.engine.connect import Connections
@@ -97,7 +106,7 @@ def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Case], li
         built = build_models(looked.bound, staging, names, reads, listener=listen)
         tested = [*built.tested, *run_data_tests(built, staging)]
     found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in built.diagnostics]
-    return [_tested(t) for t in tested], [*looked.diagnostics, *built.diagnostics, *found]
+    return tested, [*looked.diagnostics, *built.diagnostics, *found]
 
 
 def _tested(test: Tested) -> Case:

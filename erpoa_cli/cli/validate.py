@@ -88,11 +88,15 @@ def _failed(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 def _valid(said: Said) -> Ending:
-    told = ", ".join(f"{number} {what}" for what, number in said.counts.items() if number)
+    told = ", ".join(
+        f"{number} {what.removesuffix('s') if number == 1 else what}"
+        for what, number in said.counts.items()
+        if number
+    )
     return Ending(
         Answer(
             data={"valid": True, "project": said.project, "counts": said.counts},
-            lines=(f"{said.project} ({said.environment}) is valid: {told}.",),
+            lines=(f"{said.project} ({said.environment}) is valid: {told or 'nothing is declared yet'}.",),
             diagnostics=said.diagnostics,
         )
     )

@@ -9,7 +9,7 @@ from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
 from erpoa_cli.core.situation import Action
 from erpoa_cli.render import clean
 from erpoa_cli.render.layout import Line, Piece, chunks, line, line_width, pad, width, wrapped
-from erpoa_cli.render.value import sides
+from erpoa_cli.render.value import agreed, sides
 from erpoa_cli.render.words import count, marked
 
 LONGEST = 240  # cells of a value shown unless everything is asked for
@@ -183,12 +183,12 @@ def _three_values(
     """What we agreed on, what they have now and what we want: the three values a person decides between."""
     for name, field in fields.items():
         theirs, ours = sides(field)
-        agreed, _ = sides(FieldChange(field.agreed, sensitive=field.sensitive, reveal=field.reveal))
+        before = agreed(field)
         start = f"{' ' * indent}{clean.terminal(name)}  "
         pieces = [Piece(start, "field"), Piece("theirs "), Piece(theirs, "removed.strong")]
         pieces += [Piece(" · ours "), Piece(ours, "added")]
-        if agreed != ours:
-            pieces += [Piece(" · agreed "), Piece(agreed)]
+        if before != ours:
+            pieces += [Piece(" · agreed "), Piece(before)]
         yield from (_cut(p, full) for p in wrapped(pieces, cells, indent + 4))
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from erpoa_cli.core.plan import FieldChange
 from erpoa_cli.core.report import Answer, PlanReport
 from erpoa_cli.render import clean
-from erpoa_cli.render.value import HIDDEN, HIDDEN_CHANGED, plain, revealed
+from erpoa_cli.render.value import HIDDEN, HIDDEN_CHANGED, NEVER, agreed, plain, revealed
 
-COLUMNS = ("kind", "target", "address", "action", "cause", "field", "before", "after", "reason", "outcome")
+COLUMNS = (
+    "kind", "target", "address", "action", "cause", "field", "before", "after", "agreed", "reason", "outcome",
+)  # fmt: skip
 _NULL = "NULL"
 
 
@@ -54,18 +56,20 @@ def plan_rows(report: PlanReport) -> Iterator[Sequence[Any]]:
             yield from ((*head, *values, reason, "") for values in _fields(row.fields.items()))
 
 
-def _fields(fields: Iterable[tuple[str, FieldChange]]) -> Iterator[tuple[Any, Any, Any]]:
-    """(field, before, after) of every field; one empty line when there is none."""
+def _fields(fields: Iterable[tuple[str, FieldChange]]) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """(field, before, after, agreed) of every field; one empty line when there is none."""
     told = False
     for name, field in fields:
         told = True
+        last = f"({NEVER})" if field.never else agreed(field) if field.sensitive else field.agreed
         if field.sensitive:
             before, after = revealed(field.before, field.reveal), revealed(field.after, field.reveal)
-            yield name, before, HIDDEN_CHANGED if before == after and before == HIDDEN else after
+            changed = before == after and before == HIDDEN
+            yield name, before, HIDDEN_CHANGED if changed else after, last
         elif field.pending:
             target, key, what = field.pending
-            yield name, field.before, f"({what or 'id'} of {target} {key})"
+            yield name, field.before, f"({what or 'id'} of {target} {key})", last
         else:
-            yield name, field.before, field.after
+            yield name, field.before, field.after, last
     if not told:
-        yield "", "", ""
+        yield "", "", "", ""

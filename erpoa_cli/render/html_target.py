@@ -9,7 +9,7 @@ from erpoa_cli.core.report import TargetReport
 from erpoa_cli.render.change import common
 from erpoa_cli.render.markup import NOTHING, Markup, element, number, row, table, text
 from erpoa_cli.render.text import in_one, listed
-from erpoa_cli.render.value import sides
+from erpoa_cli.render.value import agreed, sides
 from erpoa_cli.render.words import ASIDE, OUTCOMES, STATE_ONLY, WRITING, count, counted, marked
 
 
@@ -148,8 +148,7 @@ def _set_aside(one: SetAside) -> Markup:
 
 def _three(name: str, field: FieldChange) -> tuple[Markup, ...]:
     theirs, ours = sides(field)
-    agreed, _ = sides(FieldChange(field.agreed, sensitive=field.sensitive, reveal=field.reveal))
-    return text(name), *(element("span", text(value), css="value") for value in (theirs, ours, agreed))
+    return text(name), *(element("span", text(value), css="value") for value in (theirs, ours, agreed(field)))
 
 
 def _key(given: Change | SetAside) -> str:

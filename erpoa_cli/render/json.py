@@ -147,12 +147,14 @@ def _field(field: FieldChange) -> Document:
             "before": None if field.before is None else before,
             "after": None if field.after is None else HIDDEN_CHANGED if before == after else after,
             "agreed": None if field.agreed is None else HIDDEN,
+            "never_agreed": field.never,
             "sensitive": True,
         }
     told: Document = {
         "before": value(field.before),
         "after": value(field.after),
         "agreed": value(field.agreed),
+        "never_agreed": field.never,
     }
     if field.pending:
         target, key, name = field.pending

@@ -10,7 +10,7 @@ from erpoa_cli.core.report import Answer, PlanReport, Table, TargetReport
 from erpoa_cli.render.clean import markdown as clean
 from erpoa_cli.render.summary import guard_words, instant, numbers, verdict
 from erpoa_cli.render.table import cell
-from erpoa_cli.render.value import sides
+from erpoa_cli.render.value import agreed, sides
 from erpoa_cli.render.words import ASIDE, STATE_ONLY, WRITING, count, counted, marked
 
 
@@ -81,6 +81,14 @@ def _target(target: TargetReport) -> Iterator[str]:
     if target.set_aside:
         aside = [(marked(s.kind), _key(s), s.code, s.reason) for s in target.set_aside]
         yield from _table(("set aside", "row", "code", "reason"), aside)
+        compared = [
+            (_key(s), name, *sides(field), agreed(field))
+            for s in target.set_aside
+            if s.kind in {"drift", "conflict"}
+            for name, field in s.fields.items()
+        ]
+        if compared:
+            yield from _table(("row", "field", "theirs", "ours", "agreed"), compared)
     left = target.unlisted + target.unlisted_aside
     if left:
         yield f"… and {count(left)} more rows."

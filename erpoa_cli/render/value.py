@@ -16,6 +16,7 @@ from erpoa_cli.render import clean
 
 HIDDEN = "(sensitive)"
 HIDDEN_CHANGED = "(sensitive, changed)"
+NEVER = "never"  # agreed; values stand in quotes or are no words, so that it cannot be one
 
 
 def plain(value: Any) -> str:
@@ -84,6 +85,13 @@ def readable_key(text: str) -> str:
     except ValueError:
         return text
     return ",".join(f"{n}={v}" for n, v in key.items()) if isinstance(key, dict) else text
+
+
+def agreed(change: FieldChange) -> str:
+    """What both sides agreed on before, for a person; masked where the field is sensitive."""
+    if change.never:
+        return NEVER
+    return revealed(change.agreed, change.reveal) if change.sensitive else shown(change.agreed)
 
 
 def sides(change: FieldChange, wave: int = 0) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Every command through the installed program: exit code, what goes to stdout and stderr, and one valid JSON document
 on success, on nothing to do, and on failure."""
 
+import hashlib
 import json
 import os
 import re
@@ -34,6 +35,7 @@ ANSWERS = {
     "discover erp": (0, "discover"),
     "discover oa --object user": (0, "discover"),
     "query select_1": (0, "query"),
+    "resolve": (0, "resolve"),
     "runs ls": (0, "runs"),
     "state show": (0, "state"),
     "state links oa_suppliers": (0, "state"),
@@ -64,12 +66,18 @@ FAILURES = {
     "runs show nothing": (3, "E0605", "runs ls"),
     "rollback nothing": (3, "E0542", ""),
     "resume": (3, "E0539", ""),
+    "resolve oa_suppliers/code=S0001": (3, "E0612", "--not-applied"),
+    "resolve oa_suppliers/code=S0001 --applied --reason seen": (3, "E0612", "not in doubt"),
+    "init x --template dmo": (3, "E0601", "demo"),
+    "resolve oa_suppliers": (3, "E0606", ""),
     "explain E9999": (3, "E0609", ""),
     "explain oa_supplers/code=S0001": (3, "E0605", "oa_suppliers"),
     "explain nonsense/": (3, "E0606", "address"),
     "discover er": (3, "E0605", "erp"),
     "discover erp --object suplier": (3, "E0605", "supplier"),
     "plugin describe sqlit": (3, "E0605", "sqlite"),
+    "twin start nowhere": (3, "E0613", ""),
+    "twin start generic --port x": (3, "E0601", ""),
     "schema print plan-reprot": (3, "E0609", "plan-report"),
     "state links oa_supplers": (3, "E0605", "oa_suppliers"),
     "state forget oa_suppliers/code=S9999": (3, "E0605", "state links"),
@@ -125,7 +133,7 @@ def test_failures_are_valid_json_too(erpoa, settled, command):
 
 def test_every_command_is_exercised():
     used = {word for command in (*ANSWERS, *FAILURES) for word in command.split(" ")}
-    assert set(ENTRIES) - used == {"init"}
+    assert set(ENTRIES) <= used
 
 
 @pytest.mark.parametrize("command", sorted(ENTRIES))
@@ -189,6 +197,66 @@ def test_a_plan_as_parquet(erpoa, company):
     )
     assert (done.exit, done.out) == (0, "")
     assert pq.read_table(company / "p.parquet")["address"].to_pylist() == ["oa_suppliers/code=S0006"]
+
+
+def test_an_exported_trail_is_checked_without_erpoa(erpoa, company, tmp_path):
+    first, rest = tmp_path / "first.jsonl", tmp_path / "审计.jsonl"
+    done = erpoa("-C", company, "audit", "export", first, "--format", "json")
+    assert done.exit == 0, done.err
+    valid(done.json, "audit")
+    assert first.stat().st_mode & 0o077 == 0
+    assert (
+        erpoa("-C", company, "state", "protect", "oa_suppliers/code=S0001", "--reason", "对账 \u202e").exit
+        == 0
+    )
+    assert erpoa("-C", company, "audit", "export", rest, "--after", str(done.json["records"])).exit == 0
+    again = erpoa("-C", company, "audit", "export", first)
+    assert (again.exit, "error E0604" in again.err) == (3, True)
+    records = [json.loads(line) for line in (first.read_text("utf-8") + rest.read_text("utf-8")).splitlines()]
+    before = "0" * 64
+    for number, record in enumerate(records, 1):
+        columns = [
+            "number",
+            "at",
+            "who",
+            "environment",
+            "command",
+            "event",
+            "plan",
+            "run",
+            "detail",
+            "previous",
+        ]
+        content = json.dumps([*(record[c] for c in columns), ""], ensure_ascii=False, separators=(",", ":"))
+        assert (record["number"], record["previous"]) == (number, before)
+        assert record["digest"] == hashlib.sha256(content.encode()).hexdigest()
+        before = record["digest"]
+    assert records[-1]["event"] == "protect"
+    assert erpoa("-C", company, "audit", "verify", "--format", "json").json["head"] == before
+
+
+def test_a_digest_is_in_one_piece_where_the_terminal_has_room(erpoa, company, tmp_path):
+    head = erpoa("-C", company, "audit", "verify", "--format", "json").json["head"]
+    for command in (("verify",), ("export", tmp_path / "审计.jsonl")):
+        assert head in erpoa("-C", company, "audit", *command, COLUMNS="70").out.splitlines()
+
+
+def test_drift_leaves_no_plan_behind(erpoa, company, tmp_path):
+    plans = sorted((company / ".erpoa" / "plans").iterdir())
+    done = erpoa("-C", company, "drift", "--format", "json", "-o", tmp_path / "drift.json")
+    assert (done.exit, done.out) == (0, "")
+    assert json.loads((tmp_path / "drift.json").read_text("utf-8"))["plan"]["file"] == ""
+    assert sorted((company / ".erpoa" / "plans").iterdir()) == plans
+
+
+def test_values_that_no_map_has_are_queued(erpoa, settled):
+    queued = {
+        "relation": "suppliers", "column": "erp_category", "to": "category_map.erp_category", "value": "TOOL", "rows": 1,
+    }  # fmt: skip
+    assert erpoa("-C", settled, "test", "--format", "json").json["unmapped"] == [queued]
+    assert re.search(
+        r"suppliers\.erp_category +TOOL +1 +category_map\.erp_category", erpoa("-C", settled, "test").out
+    )
 
 
 def test_apply_does_not_hang_without_a_terminal(erpoa, company):
@@ -281,3 +349,8 @@ def test_an_unexpected_failure_names_its_log_and_shows_no_values(erpoa, company)
     assert done.exit in {1, 3}
     assert done.json["diagnostics"]
     assert "Traceback" not in done.err
+
+
+def test_one_of_a_kind_is_not_told_as_several(erpoa, settled):
+    told = " ".join(erpoa("-C", settled, "validate").out.split())
+    assert "1 test, 2 unit tests" in told

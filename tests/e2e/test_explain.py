@@ -83,3 +83,19 @@ def test_every_step_of_a_row_is_told(company, erpoa):
     assert "would create" in answer["said"]
     assert "would update oa_departments/code=D99 (manager_id)" in answer["said"]
     assert fields(answer)["manager_id"]["desired"].startswith("(id of oa_users no=E9999")
+
+
+def test_a_plan_tells_never_agreed_from_agreed_null(company, erpoa):
+    """The root of the departments has no parent, as agreed; a row that was forgotten has agreed on nothing."""
+    with sqlite3.connect(company / "data" / "oa.db") as oa:
+        oa.execute("UPDATE department SET parent_id = id WHERE code IN ('D00', 'D40')")
+    assert erpoa("-C", company, "state", "forget", "oa_departments/code=D40").exit == 0
+    done = erpoa("-C", company, "plan", "--format", "json")
+    told = {
+        row["address"]: row["fields"]["parent_id"]
+        for member in ("changes", "drift", "conflicts")
+        for row in done.json[member]
+        if "parent_id" in row["fields"]
+    }
+    agreed = {where: (field["agreed"], field["never_agreed"]) for where, field in told.items()}
+    assert agreed == {"oa_departments/code=D00": (None, False), "oa_departments/code=D40": (None, True)}

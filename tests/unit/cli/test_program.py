@@ -1,5 +1,6 @@
 """Reading the command line: options on both sides, near misses, habits of other tools, the end of a command."""
 
+import errno
 import json
 import logging
 import os
@@ -121,6 +122,17 @@ def masker(monkeypatch):
     monkeypatch.setattr(log, "MASKER", fresh)
     monkeypatch.setattr(ending, "MASKER", fresh)
     return fresh
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_may_not_be_used_is_named(capsys, tmp_path, number):
+    """Whoever runs the tests may be allowed everything: the refusal is made by hand."""
+    refused = OSError(number, os.strerror(number), str(tmp_path / "华信" / "control.db"))
+    options = Options(command="plan", format=Format.JSON, directory=tmp_path)
+    assert ending.stop(options, refused) == 1
+    (told,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert (told["code"], "华信/control.db" in told["summary"]) == ("E0615", True)
+    assert told["remedy"]
 
 
 def test_an_unexpected_error_shows_neither_secrets_nor_values(masker, capsys, tmp_path):
