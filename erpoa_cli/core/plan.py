@@ -43,13 +43,15 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """The values of one field. `pending` names what gives the desired value when it is not known yet:
-    (target, key text, field). `sensitive`: not to be told, except as far as `reveal` says."""
+    (target, key text, field). `never`: nothing was agreed before, which is not an agreed NULL. `sensitive`: not to be
+    told, except as far as `reveal` says."""
 
     before: Any = None
     after: Any = None
     agreed: Any = None
     seen: Any = None
     pending: tuple[str, str, str] | None = None
+    never: bool = False
     sensitive: bool = False
     reveal: str = ""
 

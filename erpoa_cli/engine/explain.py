@@ -37,7 +37,7 @@ class Explanation:
     """`found`: what the plan says about the row, step by step, and what of it is set aside (empty: it says nothing).
     `mapping`: per key column and field (name, where the value comes from, who is its master). `values`: of every
     field; of those that `found` does not name, as both sides were last seen to agree, and as the snapshots want it.
-    `linked`: the row was applied before; `never`: fields of it that were not. `models`: (name, file, SQL) from the
+    `linked`: the row was applied before. `models`: (name, file, SQL) from the
     target upwards."""
 
     address: Address
@@ -47,7 +47,6 @@ class Explanation:
     mapping: tuple[tuple[str, str, str], ...]
     values: Mapping[str, FieldChange]
     linked: bool
-    never: frozenset[str]
     models: tuple[tuple[str, str, str], ...]
     rows: tuple[Rows, ...]
 
@@ -76,7 +75,6 @@ def explain(
         wanted = _wanted(address, target, bound, staging)
     changed = {name: field for row in found for name, field in row.fields.items()}
     unchanged = {f.name: _unchanged(f, base, wanted) for f in target.fields if base or wanted}
-    known = base.get("known", [])
     return Explanation(
         address=address,
         target=target,
@@ -85,7 +83,6 @@ def explain(
         mapping=tuple(_mapping(target)),
         values={**unchanged, **changed},
         linked=bool(base),
-        never=frozenset(f.name for f in target.fields if f.name not in known),
         models=tuple(_models(bound, target.from_, needed)),
         rows=rows,
     )
@@ -145,7 +142,12 @@ def _unchanged(field: TargetField, base: Mapping[str, Any], wanted: Mapping[str,
             after = agreed
     seen = base.get(f"seen_{field.name}")
     return FieldChange(
-        before=seen, after=after, agreed=agreed, seen=seen, sensitive=_hidden(field.sensitivity)
+        before=seen,
+        after=after,
+        agreed=agreed,
+        seen=seen,
+        never=field.name not in base.get("known", ()),
+        sensitive=_hidden(field.sensitivity),
     )
 
 

@@ -163,7 +163,7 @@ def compare(p: Planning) -> None:
         if name not in p.selected:
             withhold.context_only(one, p.staging)
             continue
-        withhold.remembered(one, p.layouts[name], p.staging, p.state, retry=p.options.retry)
+        withhold.remembered(one, p.layouts[name], p.staging, p.state, p.sealer, retry=p.options.retry)
         withhold.sibling_creates(one, p.staging, earlier)
         withhold.unselected(one, p.staging, sorted(referring(p.bound, name) - set(p.selected)))
         if p.options.adopt:

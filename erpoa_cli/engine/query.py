@@ -16,9 +16,10 @@ from erpoa_cli.engine.binding.lineage import lineage
 from erpoa_cli.engine.binding.model import selected
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations.read import LastReads, read_actual, read_sources
 from erpoa_cli.engine.relations.transform import build_models
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Sealer
 
 MASK = "(sensitive)"
@@ -137,6 +138,8 @@ def _relations(bound: Bound, staging: Staging, text: str) -> set[tuple[str, str]
     tree = staging.syntax(text)
     if tree.get("error") or len(tree["statements"]) != 1:
         said = tree.get("error_message", "it is more than one statement")
+        # DuckDB speaks of what its syntax tree is made for, which nobody asked about.
+        said = said.replace("can be serialized to json!", "are answered")
         raise Failure(_refused(said), exit=Exit.INVALID)
     found: set[tuple[str, str]] = set()
     problems = []

@@ -258,6 +258,7 @@ class _Teller:
             agreed=row.get(f"agreed_{name}"),
             seen=row.get(f"seen_{name}"),
             pending=(target, key, what) if pending else None,
+            never=name not in (row["known"] or ()),
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
             reveal=field.reveal,
         )

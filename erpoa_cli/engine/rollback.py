@@ -210,6 +210,7 @@ def _common(shape: Shape) -> dict[str, str]:
         "drifted": "[]",
         "conflicted": "[]",
         "settled": "[]",
+        "known": names_sql(shape.columns),
         "waiting": "[]",
         "kind": "CASE WHEN obstacle IS NOT NULL THEN 'withheld' END",
         "code": "CASE WHEN obstacle IS NOT NULL THEN 'E0543' END",

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import threading
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,11 +23,13 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.described import declared_type
+from erpoa_cli.engine.problem import SqlProblem, TimedOut
 
 _CATALOG = "staging"
 SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
-SLICE = 1 << 18  # rows of one relation that stand uncompressed at most, about
+SLICE = 1 << 18  # rows of one relation that are loaded at once, about
+ROOM = 500_000_000  # bytes that relations may take before they are compressed
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
     "SET Calendar = 'gregorian'",
@@ -41,41 +41,6 @@ _SETTINGS = (
     "SET default_null_order = 'nulls_first'",
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
-_POSITION = re.compile(r"\n\nLINE (\d+): (.*)\n( *)\^\s*$", re.DOTALL)
-_CLASS = re.compile(r"^([A-Z][A-Za-z ]*Error): ")
-
-
-class SqlProblem(Exception):
-    """DuckDB refused a statement. `kind` is its class of error (`Binder Error`), `hint` its suggestion where it
-    made one, `line` counts from 1 within the statement (0: not told); `before` and `at` are the text of that line
-    up to the place meant (as far as it was told) and from there on."""
-
-    def __init__(self, text: str) -> None:
-        head = _CLASS.match(text)
-        self.kind = head.group(1) if head else ""
-        said = text[head.end() :] if head else text
-        place = _POSITION.search(said)
-        self.line = int(place.group(1)) if place else 0
-        self.before, self.at = "", ""
-        if place:
-            said = said[: place.start()]
-            self.before, self.at = _split(place.group(2), len(place.group(3)) - len(f"LINE {self.line}: "))
-        self.summary, _, self.hint = (part.strip() for part in said.strip().partition("\n"))
-        super().__init__(self.summary)
-
-
-def _split(excerpt: str, width: int) -> tuple[str, str]:
-    """*excerpt* before and after the caret that stands under its column *width* (wide characters take two)."""
-    taken = 0
-    for position, character in enumerate(excerpt):
-        if taken >= width:
-            return excerpt[:position].removeprefix("..."), excerpt[position:].removesuffix("...")
-        taken += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return excerpt.removeprefix("..."), ""
-
-
-class TimedOut(SqlProblem):
-    """A statement ran longer than it may."""
 
 
 class Staging:
@@ -102,7 +67,7 @@ class Staging:
         self._db.execute(f"USE {_CATALOG}")
         self._lock = threading.Lock()
         self._late = threading.Event()
-        self._large = False
+        self._holes = False
         self.locked = False
         self.as_of = as_of
         for statement in _SETTINGS:
@@ -188,10 +153,8 @@ class Staging:
         """Append to a relation what *select* makes of *reader* (Arrow data, named `incoming`): row by row, for it
         is given in slices. Thread-safe."""
         into = f"INSERT INTO {relation(schema, name)} BY NAME {select}"
-        for number, part in enumerate(_slices(reader)):
-            if number:
-                self._large = True
-                self.compact()
+        for part in _slices(reader):
+            self.compact(ROOM)
             self._fed(into, {"incoming": part})
 
     def make(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
@@ -226,13 +189,28 @@ class Staging:
         cursor.execute(f"USE {_CATALOG}")
         return cursor
 
-    def compact(self) -> None:
-        """Compress what relations hold, to about a fifth, once one of them is large.
+    def delete(self, schema: str, name: str, where: str) -> None:
+        """Remove the rows of a relation (named `r` in *where*) before anybody remembers their numbers."""
+        self.execute(f"DELETE FROM {relation(schema, name)} r WHERE {where}")
+        self._holes = True
 
-        Where rows were deleted since the last time, the row numbers (`rowid`) change: before somebody remembers
-        them, and after the last delete, it must be called once."""
-        if self._large:
+    def compact(self, beyond: int = 0) -> None:
+        """Compress what relations hold, to about a fifth, if they take more than *beyond* bytes: it costs more than
+        to read them once."""
+        if not beyond or self._taken() > beyond:
             self.execute(f"CHECKPOINT {_CATALOG}")
+            self._holes = False
+
+    def number(self) -> None:
+        """From now on the numbers of rows (`rowid`) may be remembered: compressing changes them where rows were
+        deleted, and that is done once before."""
+        if self._holes:
+            self.compact()
+
+    def _taken(self) -> int:
+        with self._lock:
+            row = self._db.execute("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()").fetchone()
+        return row[0] if row else 0
 
     def lock(self) -> None:
         """From now on nothing reaches out: no file, URL, ATTACH, COPY, extension or setting. Arrow data can still
@@ -265,11 +243,12 @@ class Staging:
         """Turn DuckDB's errors into `SqlProblem`, what `limited` stopped into `TimedOut`."""
         try:
             yield
+        except UnicodeDecodeError:  # what it quotes of a row is cut within a character
+            raise SqlProblem("") from None
         except duckdb.Error as error:
             if self._late.is_set():
                 raise TimedOut("Timeout Error: it takes too long and was stopped") from None
-            text = str(error)
-            raise SqlProblem(text if _CLASS.match(text) else f"{type(error).__name__}: {text}") from None
+            raise SqlProblem(str(error)) from None
 
     def close(self) -> None:
         self._db.close()

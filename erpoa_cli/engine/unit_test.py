@@ -21,8 +21,9 @@ from erpoa_cli.core.schema import Field, identifier
 from erpoa_cli.engine.binding.bound import Bound, inputs
 from erpoa_cli.engine.binding.feed import expected_actual
 from erpoa_cli.engine.binding.model import selected, sql_finding
+from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations.load import TROUBLE, parsing
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.staging import Staging, relation
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)  # what as_of() is in every unit test
 _SECONDS = 60.0

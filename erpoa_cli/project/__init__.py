@@ -17,10 +17,11 @@ from erpoa_cli.project.locate import find_files, find_root
 from erpoa_cli.project.memory import Memory, Said
 from erpoa_cli.project.notes import illustrated
 from erpoa_cli.project.published import SCHEMA_KINDS, schema
-from erpoa_cli.project.scaffold import lacks_key, make_key, scaffold
+from erpoa_cli.project.scaffold import TEMPLATES, lacks_key, make_key, scaffold
 
 __all__ = [
     "SCHEMA_KINDS",
+    "TEMPLATES",
     "Memory",
     "Said",
     "conforms",

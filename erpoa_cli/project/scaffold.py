@@ -4,6 +4,7 @@ alone for a project that came without one, as a fresh clone does."""
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -19,6 +20,21 @@ GITIGNORE = """\
 data/
 """
 KEY = ".erpoa/key"
+TEMPLATES = ("demo", "empty")
+"""What `scaffold` can make: the runnable demo; a project of nothing but its name."""
+_EMPTY = """\
+# What can be written here: erpoa schema print project
+format: 1
+name: {name}
+# description: what it keeps in agreement
+# owner: the person who answers for it
+"""
+_FOLDERS = {
+    "systems": "the systems to connect; then `erpoa discover SYSTEM --write`",
+    "sources": "what is read",
+    "transforms": "SQL that brings it into the agreed shape",
+    "targets": "what is kept in agreement",
+}
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LEFT_OUT = frozenset({"__pycache__", ".erpoa", "data"})
 
@@ -29,18 +45,13 @@ def template() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "project_template"
 
 
-def scaffold(directory: Path) -> tuple[str, ...]:
-    """Copy the project template into *directory* (made when missing) and write .gitignore and .erpoa/key.
+def scaffold(directory: Path, kind: str = "demo") -> tuple[str, ...]:
+    """Write a project of the template *kind* into *directory* (made when missing), with .gitignore and .erpoa/key.
 
     Answers the created files, relative to *directory*. Raises `Failure` (E0604) when a file is in the way:
     nothing is overwritten.
     """
-    origin = template()
-    contents = {
-        path.relative_to(origin).as_posix(): path.read_bytes()
-        for path in sorted(origin.rglob("*"))
-        if path.is_file() and not _LEFT_OUT & set(path.relative_to(origin).parts)
-    }
+    contents = _demo() if kind == "demo" else _empty(directory.resolve().name)
     contents[".gitignore"] = GITIGNORE.encode()
     contents[KEY] = _new_key()
     taken = [name for name in contents if os.path.lexists(directory / name)]
@@ -49,6 +60,22 @@ def scaffold(directory: Path) -> tuple[str, ...]:
     for name, content in contents.items():
         _write(directory / name, content, private=name == KEY)
     return tuple(contents)
+
+
+def _demo() -> dict[str, bytes]:
+    origin = template()
+    return {
+        path.relative_to(origin).as_posix(): path.read_bytes()
+        for path in sorted(origin.rglob("*"))
+        if path.is_file() and not _LEFT_OUT & set(path.relative_to(origin).parts)
+    }
+
+
+def _empty(name: str) -> dict[str, bytes]:
+    named = re.sub(r"[^\w-]+", "_", name).lstrip("0123456789-_")[:100] or "project"
+    files = {"erpoa.yml": _EMPTY.format(name=named)}
+    files |= {f"{folder}/{folder}.yml": f"# {words}\n" for folder, words in _FOLDERS.items()}
+    return {path: text.encode() for path, text in files.items()}
 
 
 def lacks_key(directory: Path) -> bool:

@@ -19,7 +19,7 @@ from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Completeness, Project, Source, System, Transform
 from erpoa_cli.core.schema import INTEGER, Field
 from erpoa_cli.core.target import Column, Limit, Target, TargetField
-from erpoa_cli.engine.apply import ApplyOptions, RunResult, apply
+from erpoa_cli.engine.apply import apply
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import layout, shape
 from erpoa_cli.engine.binding.objects import look
@@ -27,6 +27,7 @@ from erpoa_cli.engine.changes.freeze import MEMBERS
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.project import conforms
 from erpoa_cli.state import Layout, PlanFile, RunStatus, open_reader, open_writer, write_plan
 from tests.property.oracle import Answer, Base, Key, Row, World

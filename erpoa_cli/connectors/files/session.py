@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ class FilesSession(Writable):
         try:
             layout = self._layout(request.object)
             contents = [(p.name, p.read_bytes()) for p in place.located(self._root, request.object)]
-            schema = layout.schema(request.fields, contents[0][1])
+            first, content = contents[0]
+            with _named(first):
+                schema = layout.schema(request.fields, content)
         except (SystemFailure, OSError) as error:
             return failed_reading(request, error)
         faults: list[str] = []
@@ -183,14 +186,21 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     for name, content in contents:
         here: list[str] = []
-        try:
+        with _named(name):
             if layout.schema(request.fields, content) != schema:
                 raise ContractBroken("its columns have other types than those of the first file")
             for batch in layout.read(content, request.fields, here):
                 yield _since(batch, request)
-        except SystemFailure as error:
-            raise type(error)(f"{name}: {error}") from error
         faults += [f"{name}, {fault}" for fault in here]
+
+
+@contextmanager
+def _named(file: str) -> Iterator[None]:
+    """What goes wrong inside is told with the name of the file."""
+    try:
+        yield
+    except SystemFailure as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def _since(batch: pa.RecordBatch, request: ReadRequest) -> pa.RecordBatch:

@@ -347,6 +347,8 @@ def _refuse_dtd(root: Any) -> None:
 
 
 def _broken(error: etree.XMLSyntaxError) -> str:
+    if not error.lineno:
+        return "the file is empty: an XML file has a root element"
     return f"line {error.lineno}: not well-formed XML, or cut off: {error.msg}"
 
 

@@ -80,6 +80,31 @@ CODES: tuple[Code, ...] = (
         "Commit the files that `git status` names, or plan in another environment.",
     ),
     Code(
+        "E0612",
+        "the doubt cannot be settled like this",
+        "`erpoa resolve` records what a person found out about an operation whose answer was lost and that nobody can look up. "
+        "It needs the row, whether it happened, the id of what was created, and how one knows.",
+        "Look at the system, then say it; `erpoa resolve` without an address lists what is in doubt.",
+    ),
+    Code(
+        "E0613",
+        "no such twin",
+        "Twins stand in for the API of a system. They come with a distribution of their own, which is found once it is installed.",
+        "Take one of the names told, or install the twins: `pip install 'erpoa[twin]'`.",
+    ),
+    Code(
+        "E0614",
+        "the twin cannot start",
+        "A file of faults cannot be read, the port is taken, or the file that keeps the data is something else.",
+        "Mend what the message names. `--faults none` and `--port 0` always do.",
+    ),
+    Code(
+        "E0615",
+        "a file or directory cannot be used",
+        "The operating system does not let erpoa read or write it: its rights forbid it, or its file system is read-only.",
+        "Give the user that runs erpoa the right to it; the project's `.erpoa` must be writable for all but looking.",
+    ),
+    Code(
         "E0620",
         "sensitive values are not shown like this",
         "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "

@@ -80,7 +80,7 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int) -> str:
             OR signs & {Verdict.CONFLICT} <> 0 OR (signs & {Verdict.DRIFT} <> 0 AND situation <> 'not_observed'))
     SELECT ordinal, {listed(keys + ids)},
         {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
-        fields, drifted, conflicted, settled, waiting,
+        fields, drifted, conflicted, settled, known, waiting,
         coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
             AND NOT (situation = 'found' AND signs & {Verdict.REPORTED} <> 0), false) AS links,
         kind, code, reason, {listed(values + pending)}

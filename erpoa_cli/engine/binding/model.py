@@ -12,7 +12,8 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import DataTest, Project, Transform
 from erpoa_cli.core.schema import Field, Sensitivity, Type
 from erpoa_cli.engine.binding.lineage import Origin, lineage
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.problem import SqlProblem
+from erpoa_cli.engine.staging import Staging, relation
 
 _RANK = list(Sensitivity)
 

@@ -12,6 +12,7 @@ from erpoa_cli.core.reconcile.recognise import identities, recognise
 from erpoa_cli.core.reconcile.rows import candidate_count, candidates, foreign_count, judged
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.target import OnLineProblem, Reference, Result
+from erpoa_cli.engine.staging import ROOM
 
 Execute = Callable[[str], object]
 Scalar = Callable[[str], object]
@@ -36,8 +37,8 @@ class Differ:
     deferred ones. Needs `actual."T"`, `base."T"` (as `remembered`), `diff."T/gone"` (keys that died, with their
     generation) and the relations they are fed from; leaves `desired."T"` and `diff."T"`.
 
-    *recall* fills `base."T/rows"` with the base rows that `candidate_base` tells; *compact* is called where large
-    relations may be compressed."""
+    *recall* fills `base."T/rows"` with the base rows that `candidate_base` tells; *compact* compresses relations that
+    take more than so many bytes."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Differ:
         scalar: Scalar,
         *,
         recall: Callable[[Shape], None],
-        compact: Callable[[], None],
+        compact: Callable[[int], None],
     ) -> None:
         self._tasks = {task.name: task for task in tasks}
         self._execute = execute
@@ -70,7 +71,8 @@ class Differ:
             assert isinstance(count, int)
             for first in range(0, max(count, 1), CHUNK):
                 self._execute(judged(task.shape, task.evidence, first, first + CHUNK))
-                self._compact()
+                if count > CHUNK:
+                    self._compact(0)
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
@@ -81,7 +83,7 @@ class Differ:
         pointed = self._pointed()
         for name, task in self._tasks.items():
             self._execute(build.desired(task.shape, task.feed, others, late=not task.shape.late))
-            self._compact()
+            self._compact(ROOM)
             self._all(recognise(task.shape))
             if name in pointed:
                 self._execute(identities(task.shape, actual_complete=not task.evidence.actual))

@@ -33,32 +33,42 @@ _SLICE = 1 << 16  # rows per piece of work
 _WORKERS = min(8, os.cpu_count() or 1)  # pieces whose text is in memory at a time
 
 
-def effects_digest(
-    changes: Mapping[str, tuple[Layout, pa.Table | pa.RecordBatchReader]],
-    identities: Mapping[str, str],
-    sealer: Sealer | None = None,
-) -> str:
-    """SHA-256 (hex) over the effects: *changes* maps targets to their rows (`plan_schema`, sealed values opened),
-    *identities* targets to the identity of their system."""
-    sha256 = hashlib.sha256()
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        for target in sorted(changes, key=str.encode):
-            layout, rows = changes[target]
-            table = _slim(layout, rows)
-            lines = partial(_lines, layout, identities[target], sealer, table, _order(layout, table))
-            for start in range(0, table.num_rows, _SLICE * _WORKERS):
-                stop = min(table.num_rows, start + _SLICE * _WORKERS)
-                for text in pool.map(lines, range(start, stop, _SLICE)):
-                    sha256.update(text)
-    return sha256.hexdigest()
+class Effects:
+    """The effects of a plan, gathered while its rows pass on their way to the plan file."""
 
+    def __init__(self, identities: Mapping[str, str], sealer: Sealer | None = None) -> None:
+        """*identities*: target → identity of its system."""
+        self._identities = identities
+        self._sealer = sealer
+        self._slim: dict[str, tuple[Layout, list[pa.Table]]] = {}
 
-def _slim(layout: Layout, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
-    """Only what the digest needs of *rows*."""
-    batches: Iterator[pa.RecordBatch] = iter(rows.to_batches() if isinstance(rows, pa.Table) else rows)
-    empty = _needed(layout, conform(rows.schema.empty_table(), rows.schema))
-    tables = [pa.Table.from_batches([one]) for one in (empty, *(_needed(layout, b) for b in batches))]
-    return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+    def passing(self, layout: Layout, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The changes of a target (`plan_schema`, sealed values opened), unchanged."""
+        empty = _needed(layout, conform(rows.schema.empty_table(), rows.schema))
+        kept = [pa.Table.from_batches([empty])]
+        self._slim[layout.target] = (layout, kept)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in rows:
+                kept.append(pa.Table.from_batches([_needed(layout, batch)]))
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(rows.schema, batches())
+
+    def digest(self) -> str:
+        """SHA-256 (hex) over the effects of all rows that passed."""
+        sha256 = hashlib.sha256()
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for target in sorted(self._slim, key=str.encode):
+                layout, kept = self._slim[target]
+                table = pa.concat_tables(kept, promote_options="default").unify_dictionaries()
+                identity, order = self._identities[target], _order(layout, table)
+                lines = partial(_lines, layout, identity, self._sealer, table, order)
+                for start in range(0, table.num_rows, _SLICE * _WORKERS):
+                    stop = min(table.num_rows, start + _SLICE * _WORKERS)
+                    for text in pool.map(lines, range(start, stop, _SLICE)):
+                        sha256.update(text)
+        return sha256.hexdigest()
 
 
 def _needed(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:

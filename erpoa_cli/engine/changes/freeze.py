@@ -14,7 +14,7 @@ from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.target import Ownership, Target
-from erpoa_cli.engine.changes.effects import effects_digest
+from erpoa_cli.engine.changes.effects import Effects
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Layout, Sealer, write_plan
 from erpoa_cli.state.columns import conform
@@ -48,18 +48,17 @@ def freeze(
     """Write the plan file at *path* from `diff."T"` of every target of *layouts*; the completed header."""
     sizes = {name: _sizes(staging, name) for name in layouts}
     held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
-    changes = {
-        name: (layouts[name], _rows(staging, layouts[name], "changes"))
-        for member, name in held
-        if member == "changes"
+    seen = Effects(identities, sealer)
+    tables = {(member, name): _rows(staging, layouts[name], member) for member, name in held}
+    tables |= {
+        key: seen.passing(layouts[key[1]], rows) for key, rows in tables.items() if key[0] == "changes"
     }
     measured = {m.target: asdict(m) for m in measures}
-    effects = any(member in ("changes", "state") for member, _ in held)
+    anything = any(member in ("changes", "state") for member, _ in held)
     header = replace(
         header,
-        applyable=applies and effects,
+        applyable=applies and anything,
         counts={name: counts(staging, columns) for name, columns in layouts.items()},
-        effects_digest=effects_digest(changes, identities, sealer),
     )
     return write_plan(
         path,
@@ -82,8 +81,9 @@ def freeze(
         },
         guards=guards,
         layouts=layouts,
-        tables={(member, name): _rows(staging, layouts[name], member) for member, name in held},
+        tables=tables,
         sealer=sealer,
+        effects=seen.digest,
     )
 
 

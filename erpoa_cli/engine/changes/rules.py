@@ -13,7 +13,8 @@ from erpoa_cli.core.plan import GuardVerdict, Read
 from erpoa_cli.core.project import Rule
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table
 from erpoa_cli.core.schema import literal
-from erpoa_cli.engine.staging import SqlProblem, Staging
+from erpoa_cli.engine.problem import SqlProblem
+from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout
 
 _SECONDS = 30.0

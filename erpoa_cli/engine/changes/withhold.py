@@ -9,12 +9,20 @@ import pyarrow as pa
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.state import Layout, StateReader, desired_digests
+from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
 
 _REMOVAL = "action IN ('delete', 'deactivate')"
 
 
-def remembered(shape: Shape, layout: Layout, staging: Staging, state: StateReader, *, retry: bool) -> None:
+def remembered(
+    shape: Shape,
+    layout: Layout,
+    staging: Staging,
+    state: StateReader,
+    sealer: Sealer | None,
+    *,
+    retry: bool,
+) -> None:
     """Withhold what the state says must wait: removals of protected rows, rows in doubt, and (without *retry*)
     rows their system refused and that are still the same."""
     name = shape.name
@@ -23,10 +31,12 @@ def remembered(shape: Shape, layout: Layout, staging: Staging, state: StateReade
     doubts = {d.key: f"in doubt since {d.since:%Y-%m-%d %H:%M} UTC: {d.reason}" for d in state.in_doubt(name)}
     _withhold(shape, staging, doubts, "E0424", "true")
     if not retry:
-        _withhold(shape, staging, _refused(shape, layout, staging, state), "E0423", "true")
+        _withhold(shape, staging, _refused(shape, layout, staging, state, sealer), "E0423", "true")
 
 
-def _refused(shape: Shape, layout: Layout, staging: Staging, state: StateReader) -> Mapping[str, str]:
+def _refused(
+    shape: Shape, layout: Layout, staging: Staging, state: StateReader, sealer: Sealer | None
+) -> Mapping[str, str]:
     rejected = {r.key: r for r in state.rejected(shape.name)}
     if not rejected:
         return {}
@@ -36,7 +46,7 @@ def _refused(shape: Shape, layout: Layout, staging: Staging, state: StateReader)
         f"SELECT *, {key_text_sql(shape, '')} AS key_text FROM {table('diff', shape.name)} "
         f"WHERE {key_text_sql(shape, '')} IN (SELECT key FROM {work(shape.name, 'refused')})"
     )
-    digests = desired_digests(layout, rows.drop_columns(["key_text"]))
+    digests = desired_digests(layout, rows.drop_columns(["key_text"]), sealer)
     same: dict[str, str] = {}
     for key, digest in zip(rows["key_text"].to_pylist(), digests, strict=True):
         known = rejected[key]

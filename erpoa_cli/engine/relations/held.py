@@ -55,7 +55,7 @@ def set_aside(
             f"INSERT INTO {relation('held', name)} "
             f"SELECT {key_json(key, 'r')}, {literal(field)}, {literal(code)}, {reason} FROM {table} r WHERE {where}"
         )
-        staging.execute(f"DELETE FROM {table} r WHERE {where}")
+        staging.delete(schema, name, where)
     return int(found)
 
 

@@ -13,8 +13,9 @@ from erpoa_cli.core.parse import broken, expected, instant, value
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.engine.connect import Connections, redacted
+from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
 
@@ -156,7 +157,7 @@ def _list_troubles(staging: Staging, place: Place, fields: Sequence[Field]) -> N
             f"FROM (SELECT {key} AS k, unnest({trouble}) AS t FROM {table} WHERE {trouble} IS NOT NULL)"
         )
         if not place.keep:
-            staging.execute(f"DELETE FROM {table} WHERE {trouble} IS NOT NULL")
+            staging.delete(place.schema, place.name, f"{trouble} IS NOT NULL")
     staging.execute(f"ALTER TABLE {table} DROP COLUMN {trouble}")
 
 

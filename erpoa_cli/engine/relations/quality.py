@@ -13,8 +13,9 @@ from erpoa_cli.core.project import DataTest, RelationTest, TestSeverity
 from erpoa_cli.core.schema import Field, identifier, literal
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.model import selected, sql_finding
+from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.staging import Staging, relation
 
 _SHOWN = 3  # keys of failing rows that a finding names
 _QUEUE = 1000  # unmapped values kept per test

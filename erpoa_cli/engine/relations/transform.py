@@ -14,11 +14,12 @@ from erpoa_cli.core.project import Transform
 from erpoa_cli.core.schema import Field, identifier
 from erpoa_cli.engine.binding.bound import Bound, inputs
 from erpoa_cli.engine.binding.model import origins, selected, sql_finding
+from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.kept_key import carry, kept_key
 from erpoa_cli.engine.relations.quality import Tested, Unmapped, run_contract, run_data_test, run_test
 from erpoa_cli.engine.relations.seed import load_seed
-from erpoa_cli.engine.staging import SqlProblem, Staging, relation
+from erpoa_cli.engine.staging import Staging, relation
 
 SECONDS = 600.0  # the longest a single model may take
 
@@ -68,11 +69,17 @@ class Built:
 def _unproven(name: str, read: Read | None, *, empty: bool = False) -> str:
     if read is None:
         return f"{name} was not read"
+    if read.verdict.status is ReadStatus.FAILED:
+        return _unread(name, read)
     if read.verdict.status is not ReadStatus.COMPLETE:
         return f"{name}: {read.verdict.reason or read.verdict.status.value}"
     if not empty and not read.verdict.evidence.get("rows"):
         return f"{name} is empty"
     return ""
+
+
+def _unread(name: str, read: Read) -> str:
+    return f"{name} could not be read: {read.verdict.reason}"
 
 
 def build_models(
@@ -94,7 +101,7 @@ def build_models(
     needed = bound.needed(names)
     for name, read in reads.items():
         if read.verdict.status is ReadStatus.FAILED:
-            built.blocked[name] = f"{name} could not be read: {read.verdict.reason}"
+            built.blocked[name] = _unread(name, read)
         if name in bound.project.sources:
             _count_held(built, staging, name)
     for name in bound.order:

@@ -124,7 +124,8 @@ def test_a_file_is_described(tmp_path: Path) -> None:
             "document type definition",
         ),
         ("<o>" + "<r>" * 300 + "</r>" * 300 + "</o>", {}, "failed", "not well-formed XML, or cut off"),
-        ("", {}, "failed", "not well-formed XML, or cut off"),
+        ("", {}, "failed", "the file is empty"),
+        (" \n", {}, "failed", "line "),
         (b"<o><r id='1'><a>\xff</a></r></o>", {}, "failed", "not well-formed XML, or cut off"),
     ],
 )

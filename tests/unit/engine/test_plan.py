@@ -10,11 +10,12 @@ import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.guard import Waiver
-from erpoa_cli.engine.apply import ApplyOptions, apply
+from erpoa_cli.engine.apply import apply
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.writing.walk import ApplyOptions
 from erpoa_cli.project import conforms, load
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.unit.engine.small import AS_OF, Small

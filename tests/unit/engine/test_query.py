@@ -117,13 +117,13 @@ def test_what_targets_hold_is_asked_and_masked_too(project: Small, name: str):
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("DROP TABLE source.suppliers", "Only SELECT statements"),
+        ("DROP TABLE source.suppliers", "Only SELECT statements are answered"),
         ("SELECT 1; SELECT 2", ""),
         ("SELECT * FROM nosuch", "there is no relation nosuch"),
         ("SELECT * FROM source.m", "there is no relation source.m"),
         ("SELECT * FROM read_csv('/etc/passwd')", ""),
         ("SELECT * FROM '/etc/passwd'", "there is no relation"),
-        ("COPY suppliers TO '/tmp/x'", "Only SELECT statements"),
+        ("COPY suppliers TO '/tmp/x'", "Only SELECT statements are answered"),
         ("SELECT nosuch FROM suppliers", "nosuch"),
         ("selct", "syntax error"),
     ],

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.engine.staging import SqlProblem, Staging, TimedOut
+from erpoa_cli.engine.problem import SqlProblem, TimedOut
+from erpoa_cli.engine.staging import Staging
 
 AS_OF = datetime(2026, 11, 30, tzinfo=UTC)
 

@@ -24,6 +24,19 @@ def test_a_new_project_is_valid_and_keeps_its_key_to_itself(tmp_path: Path):
     assert project is not None
 
 
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [("huaxin", "huaxin"), ("华信 (1)", "华信_1_"), ("2026-erp", "erp"), ("%%", "project")],
+)
+def test_an_empty_project_is_valid_and_named_after_its_place(tmp_path: Path, directory: str, name: str):
+    created = scaffold(tmp_path / directory, "empty")
+    assert {"erpoa.yml", "systems/systems.yml", ".gitignore", ".erpoa/key"} <= set(created)
+    project, findings = load_findings(tmp_path / directory, getenv=lambda _: None)
+    assert [finding.code for finding in findings] == ["W0101"]  # nobody answers for it yet
+    assert project is not None
+    assert project.name == name
+
+
 def test_two_projects_have_two_keys(tmp_path: Path):
     for name in ("a", "b"):
         scaffold(tmp_path / name)

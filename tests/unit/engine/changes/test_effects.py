@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -18,10 +19,25 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, TIMESTAMPTZ, Sensitivity, decimal, parse_type
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.engine.changes import effects
-from erpoa_cli.engine.changes.effects import effects_digest
+from erpoa_cli.engine.changes.effects import Effects
 from erpoa_cli.state import FieldLayout, Layout, Sealer
 
 SEALER = Sealer(b"s" * 32)
+
+
+def effects_digest(
+    changes: dict[str, tuple[Layout, pa.Table | pa.RecordBatchReader]],
+    identities: dict[str, str],
+    sealer: Sealer | None = None,
+) -> str:
+    """The digest when these rows passed; they pass unchanged."""
+    seen = Effects(identities, sealer)
+    for target, (layout, rows) in changes.items():
+        table = rows if isinstance(rows, pa.Table) else rows.read_all()
+        assert seen.passing(replace(layout, target=target), table.to_reader()).read_all() == table
+    return seen.digest()
+
+
 LAYOUT = Layout(
     target="订单",
     system="oa",
