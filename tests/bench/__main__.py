@@ -1,4 +1,5 @@
-"""`make bench`: runs every measurement and writes the table of docs/performance.md."""
+"""`make bench`: runs every measurement and writes the tables of docs/performance.md; sections that are named are
+measured alone and take the place of theirs."""
 
 from __future__ import annotations
 
@@ -20,11 +21,13 @@ PAGE = ROOT / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Written by `make bench`; the numbers are of the run named below. Every figure stands beside a limit typed by hand and measured in
-the same run, in turns, so that a slow moment meets both. Read the ratios: seconds are the machine's, ratios are ours.
-The suite never judges times.
+Written by `make bench`, or `make bench BENCH_ARGS=NAME…` for single sections. Every figure stands beside a limit typed by hand and
+measured in the same run, in turns, so that a slow moment meets both. Read the ratios: seconds are the machine's, ratios are ours.
+An aim that is missed is printed all the same. The suite never judges times. reladiff and sling are measured too where they are on the path
+(`pip install reladiff mysql-connector-python psycopg2-binary sling sling-linux-amd64`).
 
 """
+_MARK = "<!-- section {} -->"
 
 
 def staged_diff(rows: int, times: int) -> Section:
@@ -90,13 +93,22 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
 }
 
 
-def rendered(sections: list[Section]) -> str:
-    return "\n".join(_section(section) for section in sections)
+def written(name: str, text: str) -> None:
+    """The page with *text* as its section *name*, in the order of SECTIONS."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    known = {n: _between(page, n) for n in SECTIONS} | {name: text}
+    parts = [f"{_MARK.format(n)}\n{known[n]}" for n in SECTIONS if known[n]]
+    PAGE.write_text(HEAD + "\n".join(parts), encoding="utf-8")
 
 
-def _section(section: Section) -> str:
+def _between(page: str, name: str) -> str:
+    _, found, rest = page.partition(_MARK.format(name) + "\n")
+    return rest.partition("\n" + _MARK.partition("{")[0])[0] if found else ""
+
+
+def _section(section: Section, where: str) -> str:
     lines = [
-        f"## {section.title}", "", section.words, "",
+        f"## {section.title}", "", section.words, "", where, "",
         "| case | n | seconds, median (min–max) | processor seconds | peak MB | ratio to its limit (processor) | aim |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -120,7 +132,7 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     load = os.getloadavg()[0]
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, Python "
+        f"Measured {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, Python "
         f"{platform.python_version()}, "
         + ", ".join(f"{n} {version(n)}" for n in names)
         + f"; load before the run {load:.1f}."
@@ -130,17 +142,19 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", choices=[*SECTIONS, []], help="default: all, and the page is written"
+        "sections",
+        nargs="*",
+        choices=[*SECTIONS, []],
+        metavar="NAME",
+        help=f"default: all of {', '.join(SECTIONS)}",
     )
     parser.add_argument("--times", type=int, default=5)
     asked = parser.parse_args()
-    where = machine()
-    found = []
     for name in asked.sections or SECTIONS:
-        found.append(SECTIONS[name](asked.times))
-        print(_section(found[-1]), flush=True)
-    if not asked.sections:
-        PAGE.write_text(HEAD + where + "\n\n" + rendered(found), encoding="utf-8")
+        where = machine()
+        text = _section(SECTIONS[name](asked.times), where)
+        print(text, flush=True)
+        written(name, text)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,6 @@ def stage(staging: Staging, rows: int) -> None:
     d = ", ".join(f"{n} AS d_{n}" for n in FIELDS)
     images = ", ".join(f"{n} AS agreed_{n}, {n} AS seen_{n}" for n in FIELDS)
     known = ", ".join(f"'{n}'" for n in sorted(FIELDS))
-    staging._large = rows > MANY  # as loading in slices finds out
     staging.execute(f"CREATE TABLE actual.t AS {theirs_sql(rows)}")
     staging.compact()
     staging.execute(

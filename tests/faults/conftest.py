@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import mariadb, postgres
 from tests.faults.program import Forks, forks
 from tests.faults.scene import Scene
+from tests.faults.served import Served
+from tests.services import missing
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +46,19 @@ def scene(prepared: Scene) -> Scene:
     """The scene at the moment `planned`."""
     prepared.restore("planned")
     return prepared
+
+
+@pytest.fixture(scope="session")
+def served(forked: Forks) -> Iterator[Served]:
+    """The scene on a PostgreSQL and a MariaDB of its own, with its moments saved."""
+    programs, others = postgres.binaries(), mariadb.binaries()
+    if programs is None:
+        missing("POSTGRES", "there is no initdb")
+    if others is None:
+        missing("MARIADB", "there is no mariadbd")
+    home = Path(tempfile.mkdtemp(prefix="erpoa-served-"))
+    with postgres.server(programs) as erp, mariadb.server(others) as oa:
+        scene = Served(home / "project", home / "saved", erp, oa)
+        scene.prepare(forked)
+        yield scene
+    shutil.rmtree(home, ignore_errors=True)

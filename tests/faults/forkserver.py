@@ -28,10 +28,12 @@ WARM = (
     "jinja2",
     "jsonschema",
     "numpy",
+    "pyarrow.acero",
     "pyarrow.compute",
     "pyarrow.dataset",
     "pyarrow.parquet",
     "sqlglot",
+    "typer._adapters",  # pydantic
     "yaml",
     "wcwidth",
 )

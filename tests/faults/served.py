@@ -21,7 +21,6 @@ from tests.faults.scene import AGREEMENT, HERE, Scene
 ERP = ("department", "employee", "purchase_order", "purchase_order_line")
 OA = ("dept", "person", "requisition", "requisition_line")
 LEDGER = "erpoa_ledger"
-DATABASE = "huaxin"
 
 # Every business row, without the numbers that the databases give: a rollback skips some.
 CONTENTS = (
@@ -37,10 +36,10 @@ CONTENTS = (
 SYSTEMS = """systems:
   erp:
     {{plugin: postgres, role: erp, description: The ERP, owner: tests@huaxin.example,
-     config: {{host: 127.0.0.1, port: {erp}, database: huaxin, user: postgres, schema: erp}}}}
+     config: {{host: 127.0.0.1, port: {erp}, database: {database}, user: postgres, schema: erp}}}}
   oa:
     {{plugin: mysql, role: oa, description: The OA, owner: tests@huaxin.example,
-     config: {{host: 127.0.0.1, port: {oa}, database: huaxin, user: root}}}}
+     config: {{host: 127.0.0.1, port: {oa}, database: {database}, user: root}}}}
 """
 
 
@@ -50,19 +49,21 @@ class Served(Scene):
 
     erp: postgres.Cluster
     oa: mariadb.Server
+    database: str = "huaxin"
     ledgers: dict[str, set[str]] = field(default_factory=dict)  # by moment: the systems that have one
 
     # -- the servers --
 
     @contextmanager
     def to_erp(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(make_conninfo(self.erp.url, dbname=DATABASE), autocommit=True) as db:
+        with psycopg.connect(make_conninfo(self.erp.url, dbname=self.database), autocommit=True) as db:
             db.execute("SET search_path = erp")
             yield db
 
     @contextmanager
-    def to_oa(self, database: str | None = DATABASE) -> Iterator[Any]:
-        at = {**mariadb.parameters(self.oa.url), "database": database}
+    def to_oa(self, *, alone: bool = False) -> Iterator[Any]:
+        """*alone*: the server without our database."""
+        at = {**mariadb.parameters(self.oa.url), "database": None if alone else self.database}
         with (
             closing(
                 pymysql.connect(**at, autocommit=True, charset="utf8mb4", client_flag=CLIENT.MULTI_STATEMENTS)
@@ -80,7 +81,7 @@ class Served(Scene):
         with self.to_oa() as cursor:
             cursor.execute(
                 "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> connection_id()",
-                (DATABASE,),
+                (self.database,),
             )
             for (process,) in cursor.fetchall():
                 cursor.execute(f"KILL {process}")
@@ -96,20 +97,22 @@ class Served(Scene):
 
     def build(self) -> None:
         with psycopg.connect(self.erp.url, autocommit=True) as db:
-            db.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-            db.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'")
-        with psycopg.connect(make_conninfo(self.erp.url, dbname=DATABASE), autocommit=True) as db:
+            db.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+            db.execute(f"CREATE DATABASE {self.database} TEMPLATE template0 ENCODING 'UTF8'")
+        with psycopg.connect(make_conninfo(self.erp.url, dbname=self.database), autocommit=True) as db:
             db.execute((HERE / "company.sql").read_text(encoding="utf-8"))
-        with self.to_oa(None) as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-            cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        with self.to_oa(alone=True) as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {self.database}")
+            cursor.execute(f"CREATE DATABASE {self.database} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         self.sql("oa", (HERE / "oa_mariadb.sql").read_text(encoding="utf-8"))
         for system in ("erp", "oa"):
             text = (HERE / f"{system}.sql").read_text(encoding="utf-8")
             rows = re.findall(r"^INSERT INTO .*?;$", text, re.DOTALL | re.MULTILINE)
             self.sql(system, "".join(rows))
         self.project()
-        systems = SYSTEMS.format(erp=conninfo_to_dict(self.erp.url)["port"], oa=self.oa.port)
+        systems = SYSTEMS.format(
+            erp=conninfo_to_dict(self.erp.url)["port"], oa=self.oa.port, database=self.database
+        )
         (self.root / "systems" / "systems.yml").write_text(systems)
 
     def sql(self, system: str, script: str) -> None:
@@ -122,6 +125,14 @@ class Served(Scene):
                 while cursor.nextset():
                     pass
 
+    def rows(self, system: str, query: str) -> list[tuple[Any, ...]]:
+        if system == "erp":
+            with self.to_erp() as db:
+                return db.execute(query).fetchall()
+        with self.to_oa() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
     def save(self, moment: str) -> None:
         Scene.save(self, moment)
         with self.to_erp() as db:
@@ -133,9 +144,9 @@ class Served(Scene):
         with self.to_oa() as cursor:
             cursor.execute("SHOW TABLES")
             oa = {name for (name,) in cursor.fetchall()} & {LEDGER, *OA}
-            cursor.execute(f"CREATE DATABASE {DATABASE}_{moment}")
+            cursor.execute(f"CREATE DATABASE {self.database}_{moment}")
             for table in oa:
-                cursor.execute(f"CREATE TABLE {DATABASE}_{moment}.{table} AS SELECT * FROM {table}")
+                cursor.execute(f"CREATE TABLE {self.database}_{moment}.{table} AS SELECT * FROM {table}")
         self.ledgers[moment] = {name for name, tables in (("erp", erp), ("oa", oa)) if LEDGER in tables}
 
     def restore(self, moment: str) -> None:
@@ -161,7 +172,7 @@ class Served(Scene):
                 cursor.execute(f"DROP TABLE IF EXISTS {LEDGER}")
             for table in (*OA, *([LEDGER] if "oa" in self.ledgers[moment] else [])):
                 cursor.execute(f"DELETE FROM {table}")
-                cursor.execute(f"INSERT INTO {table} SELECT * FROM {DATABASE}_{moment}.{table}")
+                cursor.execute(f"INSERT INTO {table} SELECT * FROM {self.database}_{moment}.{table}")
 
     def batches(self) -> dict[str, int]:
         with self.to_erp() as db:

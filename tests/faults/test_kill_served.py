@@ -4,20 +4,14 @@ systems agree, no row is lost, none is there twice, and the next plan is empty."
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import mariadb, postgres
 from tests.faults.program import Ended, Forks
 from tests.faults.served import Served
 from tests.faults.test_kill import APPLY, PLAN, next_step
-from tests.services import missing
 
 pytestmark = pytest.mark.slow
 
@@ -33,21 +27,6 @@ class Undisturbed:
     batches: dict[str, int]
     points: list[str]
     seconds: float
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, forked: Forks) -> Iterator[Served]:
-    programs, others = postgres.binaries(), mariadb.binaries()
-    if programs is None:
-        missing("POSTGRES", "there is no initdb")
-    if others is None:
-        missing("MARIADB", "there is no mariadbd")
-    home = Path(tempfile.mkdtemp(prefix="erpoa-served-"))
-    with postgres.server(programs) as erp, mariadb.server(others) as oa:
-        scene = Served(home / "project", home / "saved", erp, oa)
-        scene.prepare(forked)
-        yield scene
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

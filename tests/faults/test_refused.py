@@ -132,34 +132,3 @@ def test_no_plan_at_all(scene: Scene, forked: Forks):
     scene.plan.write_text("hello\n")
     refused = apply(scene, forked)
     assert (refused.exit, codes(refused)) == (Exit.INVALID, {"E0501"}), refused
-
-
-def test_a_row_that_moved_is_not_overwritten(scene: Scene, forked: Forks):
-    """Somebody edits a person and removes another between plan and apply: those rows stay as they are."""
-    scene.sql(
-        "oa", "UPDATE person SET phone = '手改' WHERE code = 'E001'; DELETE FROM person WHERE code = 'E005'"
-    )
-    ended = apply(scene, forked)
-    assert ended.exit == Exit.PARTIAL, ended
-    assert scene.rows("oa", "SELECT phone FROM person WHERE code = 'E001'") == [("手改",)]
-    assert scene.rows("oa", "SELECT count(*) FROM person WHERE code = 'E005'") == [(0,)]
-    outcomes = {change["address"]: change["outcome"] for change in ended.json()["changes"]}
-    assert outcomes["oa_employees/code=E001"] == outcomes["oa_employees/code=E005"] == "stale"
-    assert outcomes["oa_employees/code=E006"] == "applied"
-    # all else was written
-    assert scene.rows("oa", "SELECT phone FROM person WHERE code IN ('E006', 'E007')") == [("+86 139",)] * 2
-
-
-def test_a_row_to_be_deleted_that_moved_is_kept(scene: Scene, forked: Forks):
-    scene.sql("oa", "UPDATE person SET name = '还在用' WHERE code = 'E012'")
-    ended = apply(scene, forked)
-    assert ended.exit == Exit.PARTIAL, ended
-    assert scene.rows("oa", "SELECT name FROM person WHERE code = 'E012'") == [("还在用",)]
-    assert scene.rows("oa", "SELECT count(*) FROM person WHERE code IN ('E009', 'E010', 'E011')") == [(0,)]
-
-
-def test_a_row_to_be_created_that_appeared_is_not_doubled(scene: Scene, forked: Forks):
-    scene.sql("oa", "INSERT INTO person (code, name, dept_id) SELECT 'E101', '他们的', min(id) FROM dept")
-    ended = apply(scene, forked)
-    assert ended.exit == Exit.PARTIAL, ended
-    assert scene.rows("oa", "SELECT name FROM person WHERE code = 'E101'") == [("他们的",)]
