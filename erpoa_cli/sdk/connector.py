@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.core.situation import Action
@@ -68,6 +69,7 @@ class ObjectInfo:
     create_safety: CreateSafety = CreateSafety.TRANSACTION
     batch_size: int | None = None  # rows per write; None: no limit of its own
     settles: float = 0.0  # seconds until a write that was sent shows in what is read
+    lifecycle: Lifecycle | None = None  # of known business documents; a target may declare another
 
     def field(self, name: str) -> FieldInfo | None:
         return next((f for f in self.fields if f.name == name), None)
@@ -183,7 +185,7 @@ class WriteBatch:
     """
 
     object: str
-    action: Action  # create | update | delete
+    action: Action  # create | update | delete | move
     rows: pa.RecordBatch
     run: str
     number: int  # of the batch within the run
@@ -193,6 +195,7 @@ class WriteBatch:
     unless: tuple[tuple[str, ...], ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     ledger: bool = True
+    call: str = ""  # of a move: the name of the lifecycle's call
 
     def columns(self, prefix: str) -> tuple[str, ...]:
         """Names of the fields whose columns begin with *prefix* (`id`, `set` or `was`)."""
@@ -246,6 +249,15 @@ class Writable(Readable):
     @abstractmethod
     def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
         """The rows whose fields *by* equal a row of *values* (columns named as *by*, typed as declared)."""
+
+
+class Movable(Writable):
+    @abstractmethod
+    def move(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        """Make the call `batch.call` on every row of *batch* (`id.NAME`, `was.NAME`, `key`); outcomes as of `write`.
+
+        The engine knows the state a call starts from and the one it leads to: it looks the document up before any
+        repeat, so a move is never repeated here."""
 
 
 class Connector(ABC):
