@@ -16,7 +16,7 @@ from tests.faults.test_kill import APPLY, PLAN, next_step
 pytestmark = pytest.mark.slow
 
 WORKERS = 6  # tests that share the points, so that processes can share the work
-EVERY = {"planned": 3, "fresh": 8}  # of the points passed
+BOUNDARIES = {"planned": 130, "fresh": 40}  # of the points passed, evenly spread
 RANDOM = 30
 UNSETTLED = {1, 8}  # the run stopped: a system failed, or an outcome is not known; `resume` goes on
 
@@ -32,7 +32,7 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def undisturbed(served: Served, forked: Forks) -> dict[str, Undisturbed]:
     found = {}
-    for moment in EVERY:
+    for moment in BOUNDARIES:
         served.restore(moment)
         ended, points = forked.points(*APPLY, directory=served.root)
         assert ended.exit == 0, ended
@@ -56,17 +56,19 @@ def assert_as_undisturbed(scene: Served, forked: Forks, wanted: Undisturbed) -> 
 
 
 def points(undisturbed: dict[str, Undisturbed], *words: str) -> list[tuple[str, int]]:
-    """(moment, number) of the points to disturb: every n-th, or all whose label has one of *words*."""
+    """(moment, number) of the points to disturb: as many as BOUNDARIES tell, or all whose label has one of *words*."""
+    if words:
+        labels = undisturbed["planned"].points
+        return [("planned", n) for n, label in enumerate(labels) if any(w in label for w in words)]
     return [
-        (moment, number)
-        for moment, step in EVERY.items()
-        for number, label in enumerate(undisturbed[moment].points)
-        if (number % step == 0 if not words else moment == "planned" and any(w in label for w in words))
+        (moment, number * len(undisturbed[moment].points) // wanted)
+        for moment, wanted in BOUNDARIES.items()
+        for number in range(wanted)
     ]
 
 
 def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
-    assert len(points(undisturbed)) + RANDOM >= 200
+    assert len(set(points(undisturbed))) + RANDOM >= 200
     labels = undisturbed["planned"].points
     assert labels.count("before target commit") == sum(undisturbed["planned"].batches.values()) - sum(
         undisturbed["fresh"].batches.values()
