@@ -12,6 +12,8 @@ _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "\\": "\\\\"}
 _ZWJ, _VS16 = "\u200d", "\ufe0f"  # part of emoji: harmless between two pictographs
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$^=:-])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A cell may have lines; what steers a terminal that shows the file, or reorders what a reader sees, may not stand there.
+_STEERING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MOST_MARKS = 3  # combining marks in a row that writing systems need; more only smear the neighbour lines
 
 
@@ -64,5 +66,7 @@ def html(text: str) -> str:
 
 
 def csv(text: str) -> str:
-    """*text* as a cell that no spreadsheet takes for a formula: a quote sign goes before what could be one."""
+    """*text* as a cell that no spreadsheet takes for a formula (a quote sign goes before what could be one), with control
+    and bidirectional characters spelled out."""
+    text = _STEERING.sub(lambda found: _escape(found[0]), text)
     return "'" + text if text.lstrip(" ").startswith(_FORMULA) else text

@@ -66,6 +66,17 @@ def test_csv_leaves_the_rest_alone():
     assert [clean.csv(t) for t in ("", "007", "a=b", "张三", " x")] == ["", "007", "a=b", "张三", " x"]
 
 
+def test_csv_shows_what_steers_or_reorders():
+    steering = [
+        chr(n) for n in (*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x202E, 0x2066)
+    ]
+    for char in steering:
+        told = clean.csv(f"甲{char}乙")
+        assert char not in told
+        assert told.startswith("甲\\")
+    assert clean.csv("一\n二\t三\r四 👨\u200d👩") == "一\n二\t三\r四 👨\u200d👩"
+
+
 def test_csv_keeps_null_and_empty_apart_and_numbers_as_they_are():
     table = Table(("a", "b", "c"), ((None, "", Decimal("-12345678901234567890.10")), ("=x", 'q"', "多\n行")))
     rows = list(csv_module.reader(io.StringIO(csv.document(Answer(tables=(table,))))))
