@@ -77,6 +77,20 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """How a value departs from what it should be: the `path` that leads to the trouble, the words, and the `key` at that
+    path where it is about one that should not be there."""
+
+    path: tuple[str | int, ...]
+    words: str
+    key: str = ""
+
+    @property
+    def dotted(self) -> str:
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).lstrip(".")
+
+
 class Failure(Exception):
     """Stops a command: the diagnostics to show and the exit code to end with.
 

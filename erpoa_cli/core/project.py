@@ -24,7 +24,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A named, configured connection. `config` values may be `Secret`."""
+    """A named, configured connection. `config` values may be `Secret`. `places`: where its parts are written, by the
+    path that leads to them (`("config", "url")`)."""
 
     name: str
     plugin: str
@@ -35,6 +36,13 @@ class System:
     owner: str = ""
     limits: Limits = field(default_factory=Limits)
     ledger: str = "table"  # table | lookup
+    places: Mapping[tuple[str | int, ...], Location] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, *path: str | int) -> Location:
+        """Where the part at *path* is written; the nearest part around it where it is not."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, self.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,17 +105,25 @@ class Connections:
             for name, system in project.systems.items()
         }
         self._kept: dict[str, Session] = {}
+        self._connectors: dict[str, Connector] = {}
 
     def system(self, name: str) -> System:
         return self._project.systems[name]
 
     def connector(self, system: str) -> Connector:
-        """The connector of *system*; `Failure` E0310 when it is not installed or does not load."""
+        """The connector of *system*, one for all its sessions; `Failure` E0310 when it is not installed or does not
+        load."""
+        with self._guard:
+            if system not in self._connectors:
+                self._connectors[system] = self._made(system)
+            return self._connectors[system]
+
+    def _made(self, system: str) -> Connector:
         declared = self._project.systems[system]
         there = discovered()
         if declared.plugin not in there.connectors:
             raise Failure(missing_connector(declared, there))
-        return there.connectors[declared.plugin]()
+        return there.connectors[declared.plugin](declared.limits)
 
     def plugin(self, system: str) -> tuple[str, str]:
         """Name of the connector of *system*, and the version of the distribution it comes from."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from erpoa_cli.core.diagnostic import Misfit
 from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_files, find_root
 from erpoa_cli.project.memory import Memory, Said
@@ -37,8 +38,8 @@ __all__ = [
 ]
 
 
-def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """(dotted path, what is wrong) of everything in *value* that departs from the JSON Schema *wanted*."""
+def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterable[Misfit]:
+    """Everything in *value* that departs from the JSON Schema *wanted*."""
     from erpoa_cli.project.validate import conforms as judge  # noqa: PLC0415 - jsonschema costs 0.2 s
 
     return judge(value, wanted)

@@ -81,6 +81,24 @@ class Node:
                 break
         return Location(self.file, mark[0], mark[1])
 
+    def places(self) -> dict[tuple[str | int, ...], Location]:
+        """Where everything below this one stands, by the path that leads to it; of a mapping's value, its key."""
+        found: dict[tuple[str | int, ...], Location] = {}
+
+        def walk(mark: Mark, path: tuple[str | int, ...]) -> None:
+            inner = mark[2] if len(mark) > 2 else ()
+            if isinstance(inner, dict):
+                for key, (line, column, value) in inner.items():
+                    found[*path, key] = Location(self.file, line, column)
+                    walk(value, (*path, key))
+            else:
+                for n, value in enumerate(inner):
+                    found[*path, n] = Location(self.file, value[0], value[1])
+                    walk(value, (*path, n))
+
+        walk(self.mark, ())
+        return found
+
     def below(self, path: Sequence[str | int]) -> Node:
         """The value at *path*, which exists."""
         node = self

@@ -41,6 +41,7 @@ def build_system(entry: Entry, scope: Scope) -> System:
             None if rate is None else float(rate), limits.child("concurrency").data or Limits().concurrency
         ),
         ledger=node.text("ledger", "table"),
+        places=node.places(),
     )
 
 

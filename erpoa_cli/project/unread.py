@@ -14,7 +14,6 @@ _BRAKES = "Leave it out: it stops nothing. `max_delete`, `max_change` and `max_c
 _KEYS: dict[str, str] = {
     "timezone": "Leave it out; declare `zone:` of a field, or write timezone('Asia/Shanghai', …) in SQL.",
     "channels": "Leave it out: nothing is sent to anybody.",
-    "requests_per_second": "Leave it out; `concurrency` bounds the sessions to a system.",
     "capture": "Leave it out: sources are read when a command needs them. `incremental:` reads what changed.",
     "schedule": _STARTED,
     "realtime": _STARTED,
@@ -25,7 +24,6 @@ _KEYS: dict[str, str] = {
 _TARGET = ("schedule", "realtime", "guards.max_undo", "guards.max_revoke", "guards.max_calls")
 _PATHS: dict[str, tuple[str, ...]] = {
     "project": ("timezone", "channels", *(f"defaults.targets.{path}" for path in _TARGET)),
-    "systems": (f"systems.{_EACH}.limits.requests_per_second",),
     "sources": (f"sources.{_EACH}.capture",),
     "targets": tuple(f"targets.{_EACH}.{path}" for path in _TARGET),
     "policies": ("guards.max_undo", "guards.max_revoke"),

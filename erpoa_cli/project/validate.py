@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.diagnostic import Location, Misfit
 from erpoa_cli.core.near import did_you_mean, near
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.node import Node
@@ -250,7 +250,7 @@ def _wrong_value(error: Any, path: Sequence[Any]) -> tuple[str, str]:
             limit = "more" if "inimum" in str(error.validator) else "less"
             return f"{where} cannot be {value}", f"It must be {error.validator_value} or {limit}."
         case _:
-            return f"{where}: {_plain(error)}", "See `erpoa schema print`."
+            return f"{where}: {_plain(error)}", ""
 
 
 def _pattern(error: Any) -> str:
@@ -264,11 +264,8 @@ def _plain(error: Any) -> str:
     return f"it does not fit `{error.validator}`"
 
 
-def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(path, what is wrong) of everything in *value* that departs from the JSON Schema *wanted*.
-
-    Paths are dotted, empty for *value* itself; secrets count as text and are never repeated.
-    """
+def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterator[Misfit]:
+    """Everything in *value* that departs from the JSON Schema *wanted*; secrets count as text and are never repeated."""
     for error in Draft202012Validator(wanted).iter_errors(_opened(value)):
         path = list(error.absolute_path)
         match error.validator:
@@ -281,12 +278,13 @@ def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]
                             if (close := near(key, known))
                             else did_you_mean(key, known)
                         )
-                        yield _dotted(path), f"unknown key `{key}`. {hint}".strip()
+                        yield Misfit(tuple(path), f"unknown key `{key}`. {hint}".strip(), key)
             case "required":
                 for key in error.validator_value:
                     if key not in error.instance:
-                        yield _dotted(path), f"`{key}` is missing"
+                        yield Misfit(tuple(path), f"`{key}` is missing")
             case "type":
-                yield _dotted(path), _wrong_type(error, path)[1]
+                yield Misfit(tuple(path), _wrong_type(error, path)[1])
             case _:
-                yield _dotted(path), _wrong_value(error, path)[0]
+                summary, hint = _wrong_value(error, path)
+                yield Misfit(tuple(path), f"{summary}. {hint}" if hint else summary)

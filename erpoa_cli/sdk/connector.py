@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.core.project import Limits
 from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.errors import SystemFailure
@@ -114,8 +115,8 @@ class Reading(ABC):
 class BatchReading(Reading):
     """A `Reading` over an iterator of record batches: counts rows and turns errors into the verdict.
 
-    *faults* is a list that the iterator may add to while it runs: rows it had to leave out, in words. A read
-    with faults is `partial`."""
+    *faults* and *evidence* may be added to by the iterator while it runs: rows it had to leave out, in words, and what
+    shows how much there was. A read with faults is `partial`."""
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class BatchReading(Reading):
     ) -> None:
         self._schema = schema
         self._batches = batches
-        self._evidence = dict(evidence or {})
+        self._evidence = {} if evidence is None else evidence
         self._faults = faults
         self._verdict = Verdict(ReadStatus.FAILED, "the read was not finished")
 
@@ -272,6 +273,17 @@ class Connector(ABC):
     target_options: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
     filter_schema: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
     queries: ClassVar[bool] = False  # a source may give `query:` instead of `object:`
+    paced: ClassVar[bool] = False  # keeps `limits.requests_per_second`
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        """One instance stands for one system: all its sessions together keep *limits*."""
+        self.limits = limits
+
+    @classmethod
+    def problems(cls, config: Mapping[str, Any]) -> Iterable[tuple[Sequence[str | int], str]]:  # noqa: ARG003
+        """What is wrong with *config* besides what its JSON Schema says, each with the path that leads to it. Asks no
+        system. Secrets may have any value."""
+        return ()
 
     @abstractmethod
     def open(self, config: Mapping[str, Any]) -> Session:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location, Misfit, Severity
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project, Source, System
 from erpoa_cli.core.secret import Secret
@@ -14,9 +14,9 @@ from erpoa_cli.core.target import Target
 from erpoa_cli.engine.connect import Installed, discovered, missing_connector, path_keys, resolved
 from erpoa_cli.sdk.connector import Connector, Readable, Writable
 
-Conforms = Callable[[Any, Mapping[str, Any]], Iterable[tuple[str, str]]]
-"""How a value departs from a JSON Schema: (path, what is wrong) pairs. `project` owns JSON Schema; the command
-line hands its judge to the engine."""
+Conforms = Callable[[Any, Mapping[str, Any]], Iterable[Misfit]]
+"""How a value departs from a JSON Schema. `project` owns JSON Schema; the command line hands its judge to the
+engine."""
 
 
 def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
@@ -29,9 +29,8 @@ def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
             yield _missing(system, there)
             continue
         known[system.name] = connector
-        yield from _misfits(
-            f"system {system.name}", "config", system.config, connector.config_schema, conforms, system.at
-        )
+        yield from _config(system, connector, conforms)
+        yield from _unpaced(system, connector)
         yield from _open_secrets(system, connector)
         yield from _stray_paths(system, connector, Path(project.root))
     for source in project.sources.values():
@@ -64,27 +63,69 @@ def _misfits(
     conforms: Conforms,
     at: Location,
 ) -> Iterator[Diagnostic]:
-    for path, message in conforms(value, schema):
-        place = ".".join(part for part in (word, path) if part)
+    for misfit in conforms(value, schema):
+        yield _misfit(what, word, misfit, at)
+
+
+def _misfit(what: str, word: str, misfit: Misfit, at: Location) -> Diagnostic:
+    place = ".".join(part for part in (word, misfit.dotted) if part)
+    return Diagnostic(
+        "E0315",
+        f"{what}: {place}: {misfit.words}",
+        remedy="`erpoa plugin describe` shows what it takes.",
+        at=at,
+    )
+
+
+def _config(system: System, connector: type[Connector], conforms: Conforms) -> Iterator[Diagnostic]:
+    """What the schema of *connector* says against the config of *system*; when nothing, what *connector* itself says."""
+    misfits = list(conforms(system.config, connector.config_schema))
+    if not misfits:
+        misfits = [Misfit(tuple(path), words) for path, words in connector.problems(system.config)]
+    for misfit in misfits:
+        path = (*misfit.path, misfit.key) if misfit.key else misfit.path
+        yield _misfit(f"system {system.name}", "config", misfit, system.place("config", *path))
+
+
+def _unpaced(system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
+    if system.limits.requests_per_second is not None and not connector.paced:
         yield Diagnostic(
-            "E0315",
-            f"{what}: {place}: {message}",
-            remedy="`erpoa plugin describe` shows what it takes.",
-            at=at,
+            "W0103",
+            "`requests_per_second` has no effect here",
+            remedy=f"Leave it out: {connector.name} is bounded by `concurrency` alone.",
+            at=system.place("limits", "requests_per_second"),
+            severity=Severity.WARNING,
         )
 
 
 def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
-    for name, schema in connector.config_schema.get("properties", {}).items():
-        secret = schema.get("x-erpoa", {}).get("secret") and name in system.config
-        if secret and not isinstance(system.config[name], Secret):
-            yield Diagnostic(
-                "E0316",
-                f"system {system.name}: {name} is written into the project",
-                remedy=f"Write {name}: \"{{{{ secret('{system.name}_{name}') }}}}\" and keep the secret where "
-                "erpoa.yml says secrets are; change it, for it may have been seen.",
-                at=system.at,
-            )
+    for path in _marked_secret(connector.config_schema, system.config):
+        name = str(path[-1])
+        yield Diagnostic(
+            "E0316",
+            f"system {system.name}: {name} is written into the project",
+            remedy=f"Write {name}: \"{{{{ secret('{system.name}_{name}') }}}}\" and keep the secret where "
+            "erpoa.yml says secrets are; change it, for it may have been seen.",
+            at=system.place("config", *path),
+        )
+
+
+def _marked_secret(schema: Any, value: Any) -> Iterator[tuple[str | int, ...]]:
+    """The paths of values that *schema* marks as secret and that are written out."""
+    match value:
+        case Mapping():
+            parts: Iterable[tuple[str | int, Any]] = value.items()
+            inner = schema.get("properties", {})
+        case list() | tuple():
+            parts = enumerate(value)
+            inner = dict.fromkeys(range(len(value)), schema.get("items", {}))
+        case _:
+            if schema.get("x-erpoa", {}).get("secret") and not isinstance(value, Secret):
+                yield ()
+            return
+    for key, part in parts:
+        for path in _marked_secret(inner.get(key, {}), part):
+            yield (key, *path)
 
 
 def _stray_paths(system: System, connector: type[Connector], root: Path) -> Iterator[Diagnostic]:

@@ -9,12 +9,13 @@ from erpoa_cli.sdk.http.auth import (
     Recipe,
     SessionLogin,
     Signed,
+    Together,
     bearer,
 )
 from erpoa_cli.sdk.http.body import Caps
-from erpoa_cli.sdk.http.client import HttpClient
+from erpoa_cli.sdk.http.client import HttpClient, Judge, Send
 from erpoa_cli.sdk.http.message import Answer, Call
-from erpoa_cli.sdk.http.pace import Breaker, Retry
+from erpoa_cli.sdk.http.pace import Breaker, Retry, retry_after
 from erpoa_cli.sdk.http.paging import Pages, Paging, Scheme
 from erpoa_cli.sdk.http.wire import Timeouts, Tls
 
@@ -28,15 +29,19 @@ __all__ = [
     "Caps",
     "ClientCredentials",
     "HttpClient",
+    "Judge",
     "Login",
     "Pages",
     "Paging",
     "Recipe",
     "Retry",
     "Scheme",
+    "Send",
     "SessionLogin",
     "Signed",
     "Timeouts",
     "Tls",
+    "Together",
     "bearer",
+    "retry_after",
 ]

@@ -126,6 +126,22 @@ class Signed(Auth):
         return [self._key.reveal()]
 
 
+class Together(Auth):
+    """Several credentials in one request; at most one of them can be renewed."""
+
+    def __init__(self, auths: Sequence[Auth]) -> None:
+        self._auths = auths
+
+    async def apply(self, request: Outgoing, fetch: Fetch) -> int:
+        return max([await auth.apply(request, fetch) for auth in self._auths], default=0)
+
+    async def renew(self, mark: int) -> bool:
+        return any([await auth.renew(mark) for auth in self._auths])
+
+    def hidden(self) -> Sequence[str]:
+        return [text for auth in self._auths for text in auth.hidden()]
+
+
 @dataclass(slots=True)
 class _Token:
     text: str = ""

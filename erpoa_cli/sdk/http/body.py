@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
@@ -14,7 +15,16 @@ from urllib.parse import urlencode
 from erpoa_cli.sdk.http.message import Call
 
 _LARGEST_EXPONENT = 400  # a longer number is no amount; written out it would fill the memory
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)")
+_LARGER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "iso-8859-1": "cp1252",
+}  # what servers send under these names
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class BadBody(ValueError):
@@ -23,25 +33,36 @@ class BadBody(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The largest answer that is read: `size` in bytes after decompression, `depth` in nested lists and objects."""
+    """What is read of an answer: at most `size` bytes after decompression and `depth` nested lists and objects.
+    `encoding`: of a text whose server does not say it."""
 
     size: int = 64 * 1024 * 1024
     depth: int = 64
+    encoding: str = "utf-8"
 
 
-def encoded(call: Call) -> tuple[bytes | None, str | None]:
-    """The body of *call* and its content type; (None, None) without a body."""
+def encoded(call: Call, encoding: str = "utf-8") -> tuple[bytes | None, str | None]:
+    """The body of *call* and its content type; (None, None) without a body. `ValueError` for a text that *encoding*
+    cannot hold."""
     if call.content is not None:
         return call.content, None
     if call.form is not None:
-        return urlencode(call.form).encode(), "application/x-www-form-urlencoded"
+        return urlencode(call.form, encoding=encoding).encode(), "application/x-www-form-urlencoded"
     if call.json is not None:
-        return json_text(call.json).encode(), "application/json"
+        kind = "application/json" if encoding == "utf-8" else f"application/json; charset={encoding}"
+        return json_text(call.json).encode(encoding), kind
     return None, None
 
 
 def json_text(value: Any) -> str:
     """*value* as JSON; a `Decimal` as the same number, digit for digit. `ValueError` for NaN and infinity."""
+    try:
+        return _PLAIN.encode(value)
+    except TypeError:  # only numbers with a point need the slow way
+        return _exact(value)
+
+
+def _exact(value: Any) -> str:
     match value:
         case Decimal():
             if not value.is_finite():
@@ -50,15 +71,13 @@ def json_text(value: Any) -> str:
         case Mapping():
             return (
                 "{"
-                + ",".join(
-                    f"{json.dumps(str(k), ensure_ascii=False)}:{json_text(v)}" for k, v in value.items()
-                )
+                + ",".join(f"{json.dumps(str(k), ensure_ascii=False)}:{_exact(v)}" for k, v in value.items())
                 + "}"
             )
         case list() | tuple():
-            return "[" + ",".join(map(json_text, value)) + "]"
+            return "[" + ",".join(map(_exact, value)) + "]"
         case _:
-            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+            return _PLAIN.encode(value)
 
 
 def decoded(raw: bytes, headers: Mapping[str, str], caps: Caps) -> Any:
@@ -70,12 +89,31 @@ def decoded(raw: bytes, headers: Mapping[str, str], caps: Caps) -> Any:
             content = _unzipped(raw, caps.size)
         case _:
             raise BadBody("the answer is compressed in a way that was not asked for")
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+    kind = kind.strip()
     if not content:
         return None
-    if kind == "application/json" or kind.endswith("+json"):
-        return _json(content, caps.depth)
+    # Many servers call their JSON a text, or nothing at all; a page of HTML begins otherwise.
+    looks = (not kind or kind.startswith("text/")) and content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {
+        b"{",
+        b"[",
+    }
+    if kind == "application/json" or kind.endswith("+json") or looks:
+        named = _CHARSET.search(parameters)
+        return _json(_utf8(content, named[1] if named else caps.encoding), caps.depth)
     return content
+
+
+def _utf8(content: bytes, encoding: str) -> bytes:
+    name = _LARGER.get(encoding, encoding)
+    if name in {"utf-8", "utf8"}:
+        return content.removeprefix(codecs.BOM_UTF8)
+    try:
+        return content.decode(name).encode()
+    except LookupError:
+        raise BadBody("the answer is in an encoding that nobody knows") from None
+    except UnicodeError:
+        raise BadBody(f"the answer is not {name}") from None
 
 
 def _unzipped(raw: bytes, size: int) -> bytes:

@@ -6,9 +6,9 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Self
+from typing import Self, TypeVar
 
 from yarl import URL
 
@@ -16,6 +16,7 @@ from erpoa_cli.sdk.errors import (
     ContractBroken,
     Denied,
     Fatal,
+    InDoubt,
     Rejected,
     Stale,
     SystemFailure,
@@ -29,7 +30,20 @@ from erpoa_cli.sdk.http.pace import Breaker, Circuit, Rate, Retry, retry_after
 from erpoa_cli.sdk.http.redact import redacted
 from erpoa_cli.sdk.http.wire import Timeouts, Tls, Wire, checked_url, lost
 
-_Result = tuple[int, Answer | Exception]
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+_RENEWALS = 5
+
+Send = Callable[[Call], Awaitable[Answer]]
+"""Sends a call as `HttpClient.send` does, on the client's event loop."""
+
+Judge = Callable[[Call, Answer], SystemFailure | None]
+"""What an answer means besides its status: the failure it tells of, None when it is a success."""
+
+
+class _Lost(Exception):
+    """Work that was given up before its end."""
 
 
 class HttpClient:
@@ -39,8 +53,9 @@ class HttpClient:
     `InDoubt` when it may have had one, `Denied` for 401 and 403, `Stale` for 412, `Rejected` for any other 4xx,
     `ContractBroken` for a redirect or an unreadable answer. No message quotes a secret, a header or a query.
 
-    *concurrency*: calls under way at once. *rate*: calls per second, None for no limit. *insecure_http*: plain
-    http beyond this machine, for a connector whose project declares that exception.
+    *concurrency*: calls under way at once. *rate*: calls per second, None for no limit. *judge* sees every answer, of
+    whatever status, before its status is judged: it knows what the body says. *encoding*: of bodies whose server does not
+    say theirs. *insecure_http*: plain http beyond this machine, for a connector whose project declares that exception.
     """
 
     def __init__(
@@ -50,7 +65,9 @@ class HttpClient:
         *,
         tls: Tls = Tls(),  # noqa: B008 - frozen
         concurrency: int = 8,
-        rate: int | None = None,
+        rate: float | None = None,
+        judge: Judge | None = None,
+        encoding: str = "utf-8",
         timeouts: Timeouts = Timeouts(),  # noqa: B008
         caps: Caps = Caps(),  # noqa: B008
         retry: Retry = Retry(),  # noqa: B008
@@ -59,13 +76,15 @@ class HttpClient:
     ) -> None:
         self._base = checked_url(base_url, insecure_http=insecure_http)
         self._insecure_http = insecure_http
-        self._auth, self._retry, self._concurrency = auth, retry, concurrency
+        self._auth, self._retry, self._judge, self.concurrency = auth, retry, judge, concurrency
+        self._encoding = encoding
+        self._proven = -1  # the newest credential that was accepted
         self._rate = Rate(rate) if rate else None
         self._circuit = Circuit(breaker)
-        self._wire = Wire(tls, timeouts, caps, concurrency)
+        self._wire = Wire(tls, timeouts, replace(caps, encoding=encoding), concurrency)
         self._places = asyncio.Semaphore(concurrency)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="erpoa-http", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="http calls", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -84,22 +103,47 @@ class HttpClient:
     def send_many(self, calls: Iterable[Call]) -> Iterator[tuple[int, Answer | SystemFailure]]:
         """Send all *calls*, drawn as places become free; yield (index, outcome) as outcomes arrive.
 
-        At most twice `concurrency` calls are held, so *calls* may be endless. When *calls* itself raises, the outcomes
-        of what was sent come first. Leaving the iterator early abandons what is under way: nobody then knows
-        whether those calls arrived.
+        When *calls* itself raises, the outcomes of what was sent come first. Leaving the iterator early abandons what is
+        under way: nobody then knows whether those calls arrived. So does `close()`: what it abandons is `InDoubt`.
         """
-        done: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        return self.each(calls, lambda call, send: send(call))
+
+    def each(
+        self, items: Iterable[_Item], work: Callable[[_Item, Send], Awaitable[_Made]]
+    ) -> Iterator[tuple[int, _Made | SystemFailure]]:
+        """Do *work* for every one of *items*, several at once: it makes its calls with the `Send` it is given, one after
+        the other. Yields (index, what it made or the failure it ended in) as works end.
+
+        At most twice `concurrency` works are begun, so *items* may be endless. An error that is no `SystemFailure`, of
+        *items* or of *work*, is raised after what is known was told."""
+        done: queue.SimpleQueue[tuple[int, _Made | Exception]] = queue.SimpleQueue()
         tasks: set[asyncio.Task[None]] = set()
-        numbered = enumerate(calls)
+        numbered = enumerate(items)
         waiting, broken, more = 0, None, True
+
+        async def tell(index: int, item: _Item) -> None:
+            try:
+                done.put((index, await work(item, self._send)))
+            except asyncio.CancelledError:
+                done.put((index, _Lost()))
+                raise
+            except Exception as error:  # noqa: BLE001 - a mistake in the program reaches the caller's thread
+                done.put((index, error))
+
+        def start(chunk: list[tuple[int, _Item]]) -> None:
+            for index, item in chunk:
+                task = self._loop.create_task(tell(index, item))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
         try:
             while more or waiting:
-                chunk: list[tuple[int, Call]] = []
-                # Refilled by halves: the loop is woken once for many calls.
+                chunk: list[tuple[int, _Item]] = []
+                # Refilled by halves: the loop is woken once for many works.
                 while (
                     more
-                    and waiting + len(chunk) < 2 * self._concurrency
-                    and (chunk or waiting <= self._concurrency)
+                    and waiting + len(chunk) < 2 * self.concurrency
+                    and (chunk or waiting <= self.concurrency)
                 ):
                     try:
                         chunk.append(next(numbered))
@@ -109,14 +153,16 @@ class HttpClient:
                         more, broken = False, error
                 if chunk:
                     waiting += len(chunk)
-                    self._loop.call_soon_threadsafe(self._start, chunk, done, tasks)
+                    self._loop.call_soon_threadsafe(start, chunk)
                 if waiting:
-                    index, outcome = done.get()
+                    index, made = done.get()
                     waiting -= 1
-                    if isinstance(outcome, Answer | SystemFailure):
-                        yield index, outcome
+                    if isinstance(made, _Lost):
+                        yield index, InDoubt("abandoned on its way")
+                    elif isinstance(made, Exception) and not isinstance(made, SystemFailure):
+                        more, broken = False, broken or made
                     else:
-                        more, broken = False, broken or outcome
+                        yield index, made
             if broken is not None:
                 raise broken
         finally:
@@ -154,26 +200,6 @@ class HttpClient:
         await asyncio.gather(*others, return_exceptions=True)
         await self._wire.close()
 
-    def _start(
-        self,
-        chunk: list[tuple[int, Call]],
-        done: queue.SimpleQueue[_Result],
-        tasks: set[asyncio.Task[None]],
-    ) -> None:
-        for index, call in chunk:
-            task = self._loop.create_task(self._tell(index, call, done))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    async def _tell(self, index: int, call: Call, done: queue.SimpleQueue[_Result]) -> None:
-        try:
-            done.put((index, await self._send(call)))
-        except asyncio.CancelledError:
-            done.put((index, lost("abandoned on its way", repeatable=call.repeatable)))
-            raise
-        except Exception as error:  # noqa: BLE001 - a mistake in the program reaches the caller's thread
-            done.put((index, error))
-
     async def _send(self, call: Call) -> Answer:
         attempt = 1
         while True:
@@ -198,18 +224,25 @@ class HttpClient:
         return (asked or 0) + self._retry.pause(attempt)
 
     async def _attempt(self, call: Call) -> Answer:
-        """Send *call* once; a second time when the credential had to be renewed."""
-        renewed = False
+        """Send *call* once; a second time when the credential had to be renewed, and again only while every credential
+        that is refused had been accepted before: then they end early, and are not wrong."""
+        renewed = 0
         while True:
             request, url, body = self._request(call)
             mark = await self._auth.apply(request, self._fetch) if self._auth else 0
             answer = await self._exchange(call, url.with_query(request.query), request.headers, body)
-            if answer.status != 401 or 401 in call.accepts:
+            said = self._judge(call, answer) if self._judge else None
+            ended = isinstance(said, Denied) or (said is None and answer.status == 401)
+            if not ended or answer.status in call.accepts:
+                self._proven = max(self._proven, mark)
+                if said is not None and answer.status not in call.accepts:
+                    raise said
                 return _judged(call, answer)
-            # 401 says that nothing was done, so the call may be sent again.
-            if renewed or not (self._auth and await self._auth.renew(mark)):
-                raise Denied("the server does not accept the credentials (401)")
-            renewed = True
+            # It says that nothing was done, so the call may be sent again.
+            tired = renewed and (mark > self._proven or renewed >= _RENEWALS)
+            if tired or not (self._auth and await self._auth.renew(mark)):
+                raise said or Denied("the server does not accept the credentials (401)")
+            renewed += 1
 
     def _request(self, call: Call) -> tuple[Outgoing, URL, bytes | None]:
         url = self._base.with_path(
@@ -218,7 +251,7 @@ class HttpClient:
         segments = call.path.split("/")
         if {"?", "#"} & set(call.path) or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
             raise ValueError("the path of a call must be percent-encoded, without query and dot segments")
-        body, kind = encoded(call)
+        body, kind = encoded(call, self._encoding)
         headers = {"Accept-Encoding": "gzip", "Accept": "application/json", **call.headers}
         if kind:
             headers.setdefault("Content-Type", kind)
@@ -252,6 +285,9 @@ class HttpClient:
             headers["Content-Type"] = kind
         checked = checked_url(url, insecure_http=self._insecure_http)
         answer = await self._wire.exchange(call.method, checked, headers, body, repeatable=True)
+        said = self._judge(call, answer) if self._judge else None
+        if isinstance(said, Transient):
+            raise said
         try:
             return _judged(call, answer)
         except Rejected:  # no row is to blame for it

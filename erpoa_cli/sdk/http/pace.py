@@ -12,7 +12,7 @@ from datetime import UTC
 
 from erpoa_cli.sdk.errors import Transient
 
-_WINDOW = 1.005  # seconds; a sleep may end a little early
+_EARLY = 0.005  # seconds by which a sleep may end too early
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,20 @@ class Breaker:
 
 
 class Rate:
-    """Never more than *per_second* calls begin in any window of one second. Used on one event loop."""
+    """Never more than *per_second* calls begin in any window of one second; of less than one, one in as many seconds as
+    it takes. Used on one event loop."""
 
-    def __init__(self, per_second: int) -> None:
-        self._begun: deque[float] = deque(maxlen=per_second)
+    def __init__(self, per_second: float) -> None:
+        calls = max(1, int(per_second))
+        self._window = calls / per_second + _EARLY
+        self._begun: deque[float] = deque(maxlen=calls)
         self._turn = asyncio.Lock()
 
     async def wait(self) -> None:
         """Return when the next call may begin; callers are served in the order they came."""
         async with self._turn:
             if len(self._begun) == self._begun.maxlen:
-                await asyncio.sleep(max(0.0, self._begun[0] + _WINDOW - time.monotonic()))
+                await asyncio.sleep(max(0.0, self._begun[0] + self._window - time.monotonic()))
             # When it really begins: a schedule of intended times would be broken by a late awakening.
             self._begun.append(time.monotonic())
 
