@@ -9,11 +9,14 @@ object with given fields. Every test states the promise of `sdk.connector` that 
         def make(self, folder, fields):
             ...                     # an empty object with these fields; the first, `code`, identifies a row
             return config, address
+
+`Remote` adds what connectors of APIs promise about pages and lost answers.
 """
 
 from __future__ import annotations
 
 from erpoa_cli.sdk.conformance.hostile import TEXTS, VALUES
+from erpoa_cli.sdk.conformance.remote import Remote
 from erpoa_cli.sdk.conformance.suite import Conformance
 
-__all__ = ["TEXTS", "VALUES", "Conformance"]
+__all__ = ["TEXTS", "VALUES", "Conformance", "Remote"]

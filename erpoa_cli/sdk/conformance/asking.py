@@ -16,7 +16,7 @@ from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import STRING, TIMESTAMP, Field, Kind, Type, decimal
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.sdk.connector import Connector, Reading, ReadRequest, Writable, WriteBatch
+from erpoa_cli.sdk.connector import Connector, CreateSafety, Reading, ReadRequest, Writable, WriteBatch
 from erpoa_cli.sdk.errors import SystemFailure
 from erpoa_cli.sdk.meaning import meaning
 
@@ -108,6 +108,8 @@ class Asking(ABC):
         ledger: bool,
     ) -> list[dict[str, Any]]:
         size = len(next(iter(columns.values())))
+        if any(o.create_safety is not CreateSafety.TRANSACTION for o in session.objects([object_])):
+            columns = {**columns, "key": pa.array([f"{number}-{at}" for at in range(size)], pa.utf8())}
         batch = WriteBatch(
             object=object_,
             action=action,
