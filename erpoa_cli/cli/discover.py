@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,19 +25,33 @@ app = application()
 @command(app)
 def discover(
     options: Options,
-    system: Annotated[str, typer.Argument(help="A system of the project.", metavar="SYSTEM")],
+    system: Annotated[
+        str,
+        typer.Argument(
+            help="A system of the project; with --openapi, of a name that is free.", metavar="SYSTEM"
+        ),
+    ],
     object_: Annotated[
         list[str] | None, typer.Option("--object", metavar="NAME", help="Only this object; repeatable.")
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Write sources/ and a commented targets/ file.")
     ] = False,
+    openapi: Annotated[
+        Path | None,
+        typer.Option("--openapi", metavar="FILE", help="Draft a new system from this OpenAPI document."),
+    ] = None,
 ) -> Ending:
     """Look at a system's objects, their fields, types, keys and samples.
 
     Samples of fields that are declared sensitive, or look so by name or value, are not shown; --write declares them.
     A column that cannot be read without loss is told with the type to declare. --write makes
-    sources/SYSTEM_discovered.yml and, commented out, targets/SYSTEM_discovered.yml; nothing is overwritten."""
+    sources/SYSTEM_discovered.yml and, commented out, targets/SYSTEM_discovered.yml; nothing is overwritten.
+
+    With --openapi no system is asked: what its document says of calls, paging, fields and refusals becomes the
+    description of a new system, with a note where something is guessed. --write makes systems/SYSTEM.yml."""
+    if openapi is not None:
+        return _drafted(options, system, openapi, write=write)
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.discover import offers
 
@@ -52,6 +68,26 @@ def discover(
     written = _write(Path(project.root), system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))
+
+
+def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Ending:
+    from erpoa_cli.engine.discover import drafted
+    from erpoa_cli.project import interface_document
+
+    if not re.fullmatch(r"[^\W\d]\w*", system):
+        raise Failure(
+            Diagnostic(
+                "E0605", f"a system cannot be called {system!r}", remedy="Letters, digits and underscores."
+            ),
+            exit=Exit.INVALID,
+        )
+    head = f"# Drafted by `erpoa discover` from {file.name}: look at what has a note, and take away what you do not need.\n"
+    text = head + drafted("openapi", interface_document(file), system)
+    if not write:
+        return Ending(Answer(data={"system": system, "draft": text, "written": []}, text=text))
+    written = _keep(opened.root(options), {f"systems/{system}.yml": text})
+    lines = tuple(f"wrote {path}" for path in written)
+    return Ending(Answer(data={"system": system, "draft": text, "written": list(written)}, lines=lines))
 
 
 def _unknown(what: str, name: str, known: object) -> Failure:
@@ -120,7 +156,12 @@ def _write(root: Path, system: str, found: list[Offer]) -> tuple[str, ...]:
     body = "targets:\n" + "\n".join(o.target for o in found if o.info.writable) + "\n"
     head = "# Written by `erpoa discover`: take away the # of what erpoa shall write, and say what it is made `from:`.\n"
     targets = head + "".join(f"# {line}\n" for line in body.splitlines())
-    files = {f"sources/{system}_discovered.yml": sources, f"targets/{system}_discovered.yml": targets}
+    return _keep(
+        root, {f"sources/{system}_discovered.yml": sources, f"targets/{system}_discovered.yml": targets}
+    )
+
+
+def _keep(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     for name in files:
         if (root / name).exists():
             raise Failure(

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.private import likely_class
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Kind, Sensitivity
-from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.connect import Connections, installed
 from erpoa_cli.sdk.connector import ObjectInfo, Session
 
 _PLAIN = re.compile(r"^[^\W\d]\w*$")
@@ -27,6 +29,24 @@ class Offer:
     source: str
     target: str
     classes: Mapping[str, Sensitivity]
+
+
+def drafted(kind: str, document: Any, system: str) -> str:
+    """A `systems/` file that declares *system* by the interface *document* of this *kind*. `Failure` E0616 when it has
+    nothing to declare, E0617 when no installed connector reads such documents."""
+    able = [(name, c) for name, c in installed().items() if kind in c.drafts]
+    if not able:
+        raise Failure(
+            Diagnostic("E0617", f"no installed connector makes drafts from {kind} documents"),
+            exit=Exit.INVALID,
+        )
+    plugin, connector = able[0]
+    try:
+        config = connector.draft(kind, document, system)
+    except ValueError as error:
+        raise Failure(Diagnostic("E0616", str(error)), exit=Exit.INVALID) from None
+    inner = "".join(f"      {line}\n" for line in config.splitlines())
+    return f"systems:\n  {_text(system)}:\n    plugin: {_text(plugin)}\n    config:\n{inner}"
 
 
 def offers(

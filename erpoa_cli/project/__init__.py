@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Misfit
+from erpoa_cli.project.interface import interface_document
 from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_files, find_root
 from erpoa_cli.project.memory import Memory, Said
@@ -29,6 +30,7 @@ __all__ = [
     "find_files",
     "find_root",
     "illustrated",
+    "interface_document",
     "lacks_key",
     "load",
     "load_findings",

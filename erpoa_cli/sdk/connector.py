@@ -274,10 +274,17 @@ class Connector(ABC):
     filter_schema: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": False}
     queries: ClassVar[bool] = False  # a source may give `query:` instead of `object:`
     paced: ClassVar[bool] = False  # keeps `limits.requests_per_second`
+    drafts: ClassVar[frozenset[str]] = frozenset()  # kinds of interface documents it can read: `openapi`
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         """One instance stands for one system: all its sessions together keep *limits*."""
         self.limits = limits
+
+    @classmethod
+    def draft(cls, kind: str, document: Any, system: str) -> str:
+        """The YAML text of a `config:` for what the interface *document* (parsed; one of `drafts`) describes; *system*
+        begins the names of its secrets. `ValueError`, in words, when there is nothing to describe."""
+        raise NotImplementedError(f"{cls.name} drafts nothing from {kind}")
 
     @classmethod
     def problems(cls, config: Mapping[str, Any]) -> Iterable[tuple[Sequence[str | int], str]]:  # noqa: ARG003

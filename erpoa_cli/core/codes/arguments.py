@@ -105,6 +105,18 @@ CODES: tuple[Code, ...] = (
         "Give the user that runs erpoa the right to it; the project's `.erpoa` must be writable for all but looking.",
     ),
     Code(
+        "E0616",
+        "an interface document cannot be used",
+        "The file given to `erpoa discover --openapi` cannot be read, is neither JSON nor YAML, or describes nothing that could be drafted.",
+        "Give the document as its vendor publishes it; what a YAML file here may not have (anchors, tags) it may not have either.",
+    ),
+    Code(
+        "E0617",
+        "no connector makes drafts from such documents",
+        "`erpoa discover --openapi` needs an installed connector that knows OpenAPI documents.",
+        "Install it; `erpoa plugin list` shows what is there.",
+    ),
+    Code(
         "E0620",
         "sensitive values are not shown like this",
         "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "

@@ -153,7 +153,7 @@ class Pages:
     def _rows(self, answer: Answer) -> Sequence[Any]:
         rows = _value(answer.data, self._paging.rows)
         if not isinstance(rows, list):
-            raise ContractBroken(f"the answer has no list at {'.'.join(self._paging.rows) or 'its top'}")
+            raise ContractBroken(_no_list(answer.data, self._paging.rows))
         return rows
 
     def _count(self, answer: Answer) -> None:
@@ -173,6 +173,23 @@ def _value(data: Any, path: Sequence[str]) -> Any:
     for name in path:
         data = data.get(name) if isinstance(data, Mapping) else None
     return data
+
+
+def _no_list(data: Any, path: Sequence[str]) -> str:
+    """That there is no list at *path*, and how far the path leads."""
+    at: list[str] = []
+    for name in path:
+        if not isinstance(data, Mapping) or name not in data:
+            break
+        data = data[name]
+        at.append(name)
+    here = ".".join(at) or "it"
+    there = (
+        f"{here} has {', '.join(map(str, list(data)[:8]))}"
+        if isinstance(data, Mapping)
+        else f"{here} is something else"
+    )
+    return f"the answer has no list at {'.'.join(path) or 'its top'}; {there}"
 
 
 def _place(data: Any, path: Sequence[str]) -> str | int:

@@ -13,6 +13,7 @@ from erpoa_cli.sdk.http import HttpClient
 from erpoa_http.client import client, identity, judge_auth, request
 from erpoa_http.description import Api
 from erpoa_http.interpret import interpreted
+from erpoa_http.openapi import drafted
 from erpoa_http.problem import Place, Problems
 from erpoa_http.schema import CONFIG, FILTER, SOURCE_OPTIONS, TARGET_OPTIONS
 from erpoa_http.session import HttpSession
@@ -28,11 +29,16 @@ class HttpConnector(Connector):
     target_options: ClassVar[Mapping[str, Any]] = TARGET_OPTIONS
     filter_schema: ClassVar[Mapping[str, Any]] = FILTER
     paced: ClassVar[bool] = True
+    drafts: ClassVar[frozenset[str]] = frozenset({"openapi"})
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         super().__init__(limits)
         self._guard = threading.Lock()
         self._shared: list[_Shared] = []
+
+    @classmethod
+    def draft(cls, kind: str, document: Any, system: str) -> str:  # noqa: ARG003 - there is one kind
+        return drafted(document, system)
 
     @classmethod
     def problems(cls, config: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

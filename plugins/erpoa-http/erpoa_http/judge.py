@@ -81,12 +81,13 @@ class Rule:
             return ContractBroken(words) if call.repeatable else InDoubt(words)
         if good and self.fits(data):
             return None
-        class_ = self._class(data, answer.status)
+        class_, unlike = self._class(data, answer.status), ""
         if class_ is None:
             if not good and (answer.status in _JUDGED_BY_STATUS or not 400 <= answer.status < 500):
                 return None
             class_ = _BY_STATUS.get(answer.status, Rejected)
-        words = self.words(data) or f"status {answer.status}"
+            unlike = "; the answer is not what `success:` says" if good else ""
+        words = (self.words(data) or f"status {answer.status}") + unlike
         if class_ is Throttled:
             return Throttled(words, retry_after(answer.headers.get("retry-after")))
         return class_(words)

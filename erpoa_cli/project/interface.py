@@ -1,0 +1,50 @@
+"""Documents that describe the interface of a system, as vendors give them: JSON or YAML."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.project.parse import parse
+
+_LARGEST = 64 * 1024 * 1024  # bytes
+
+
+def interface_document(path: Path) -> Any:
+    """The content of the file *path*. `Failure` E0616 says what is wrong with it, and where."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise _unread(f"{path} is larger than {_LARGEST // 2**20} MiB")
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise _unread(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise _unread(f"{path} is no UTF-8") from None
+    if text.lstrip()[:1] == "{":
+        try:
+            return json.loads(text, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
+            raise _unread(f"{path} is no JSON", Location(str(path), line, column)) from None
+    parsed = parse(text)
+    if parsed.problems:
+        first = parsed.problems[0]
+        raise _unread(f"{path}: {first.summary}", Location(str(path), first.line, first.column))
+    return parsed.data
+
+
+def _unread(summary: str, at: Location | None = None) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0616",
+            summary,
+            remedy="Give the document as its vendor publishes it, JSON or YAML in UTF-8.",
+            at=at,
+        ),
+        exit=Exit.INVALID,
+    )
