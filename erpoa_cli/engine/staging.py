@@ -29,8 +29,9 @@ _CATALOG = "staging"
 SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
 SLICE = 1 << 18  # rows of one relation that are loaded at once, about
-ROOM = 500_000_000  # bytes that relations may take before they are compressed
+ROOM = 1_000_000_000  # bytes that relations may take before they are compressed
 _SETTINGS = (
+    "SET checkpoint_threshold = '1TB'",  # relations are compressed when there is need, by `compact`
     "SET TimeZone = 'UTC'",
     "SET Calendar = 'gregorian'",
     "SET autoinstall_known_extensions = false",
@@ -156,6 +157,7 @@ class Staging:
         for part in _slices(reader):
             self.compact(ROOM)
             self._fed(into, {"incoming": part})
+        pa.default_memory_pool().release_unused()
 
     def make(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
         """Create a relation as what *select* makes of *reader*, as `insert` does. Thread-safe."""

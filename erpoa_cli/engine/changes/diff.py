@@ -10,7 +10,7 @@ from erpoa_cli.core.reconcile import order
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
 from erpoa_cli.core.reconcile.rows import candidate_count, candidates, foreign_count, judged
-from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.reconcile.shape import Shape, table, work
 from erpoa_cli.core.target import OnLineProblem, Reference, Result
 from erpoa_cli.engine.staging import ROOM
 
@@ -71,8 +71,7 @@ class Differ:
             assert isinstance(count, int)
             for first in range(0, max(count, 1), CHUNK):
                 self._execute(judged(task.shape, task.evidence, first, first + CHUNK))
-                if count > CHUNK:
-                    self._compact(0)
+                self._compact(ROOM)
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
@@ -83,6 +82,7 @@ class Differ:
         pointed = self._pointed()
         for name, task in self._tasks.items():
             self._execute(build.desired(task.shape, task.feed, others, late=not task.shape.late))
+            self._release(name)
             self._compact(ROOM)
             self._all(recognise(task.shape))
             if name in pointed:
@@ -90,6 +90,15 @@ class Differ:
         for task in self._tasks.values():
             if task.shape.late:
                 self._execute(build.desired(task.shape, task.feed, others, late=True))
+
+    def _release(self, name: str) -> None:
+        """Give up the relation that feeds the target *name*, whose rows stand in `desired."T"`, unless another needs it."""
+        tasks = list(self._tasks.values())
+        done = [task.name for task in tasks].index(name) + 1
+        fed = [task.feed for n, task in enumerate(tasks) if n >= done or task.shape.late]
+        feed = self._tasks[name].feed
+        if (feed.schema, feed.name) not in {(other.schema, other.name) for other in fed}:
+            self._execute(f"DROP TABLE IF EXISTS {table(feed.schema, feed.name)}")
 
     def propagate(self) -> None:
         """What is wrong with a line holds its document, and the other way round."""
