@@ -157,7 +157,7 @@ class Staging:
         for part in _slices(reader):
             self.compact(ROOM)
             self._fed(into, {"incoming": part})
-        pa.default_memory_pool().release_unused()
+            pa.default_memory_pool().release_unused()
 
     def make(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
         """Create a relation as what *select* makes of *reader*, as `insert` does. Thread-safe."""

@@ -66,7 +66,8 @@ class Images:
     def read(self, target: str, digest: str) -> tuple[Layout, Iterator[pa.RecordBatch]]:
         """Layout and rows of an image at rest; Failure E0526 when it is not there."""
         file = pq.ParquetFile(self.get(target, digest))
-        return Layout.from_json(file.schema_arrow.metadata[METADATA_KEY]), file.iter_batches(_BATCH)
+        layout = Layout.from_json(file.schema_arrow.metadata[METADATA_KEY])
+        return layout, file.iter_batches(_BATCH, use_threads=False)  # decoding all columns at once takes the memory
 
     def write(self, layout: Layout, batches: Iterable[pa.RecordBatch]) -> tuple[str, int]:
         """Keep a new image; its digest and number of live rows. On disk for good when this returns."""

@@ -70,8 +70,9 @@ class Differ:
             count = self._scalar(candidate_count(task.shape))
             assert isinstance(count, int)
             for first in range(0, max(count, 1), CHUNK):
+                if count > CHUNK:  # wide rows take more than all relations together
+                    self._compact(0)
                 self._execute(judged(task.shape, task.evidence, first, first + CHUNK))
-                self._compact(ROOM)
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
