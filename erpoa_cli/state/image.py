@@ -67,7 +67,8 @@ class Images:
         """Layout and rows of an image at rest; Failure E0526 when it is not there."""
         file = pq.ParquetFile(self.get(target, digest))
         layout = Layout.from_json(file.schema_arrow.metadata[METADATA_KEY])
-        return layout, file.iter_batches(_BATCH, use_threads=False)  # decoding all columns at once takes the memory
+        # All columns decoded at once would take the memory of the plan.
+        return layout, file.iter_batches(_BATCH, use_threads=False)
 
     def write(self, layout: Layout, batches: Iterable[pa.RecordBatch]) -> tuple[str, int]:
         """Keep a new image; its digest and number of live rows. On disk for good when this returns."""
