@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.schema import Sensitivity, Type
 
 
@@ -22,6 +23,7 @@ class OnSourceGone(StrEnum):
     KEEP = "keep"
     DEACTIVATE = "deactivate"
     DELETE = "delete"
+    UNDO = "undo"  # documents: what `undo` of the lifecycle says
 
 
 class OnDrift(StrEnum):
@@ -191,6 +193,7 @@ class Target:
     schedule: str = ""
     realtime: bool = False
     lines: Lines | None = None
+    lifecycle: Lifecycle | None = None  # of documents; its `field` is among `fields`
 
     def field(self, name: str) -> TargetField:
         return next(f for f in self.fields if f.name == name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -113,6 +113,31 @@ def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) ->
             judged.problems.extend(_token(tokens, index, token))
     judged.problems.sort(key=lambda p: p.offset)
     return judged
+
+
+def judge_predicate(text: str) -> list[SqlProblem]:
+    """What forbids *text* as a condition over the fields of one row: it is one expression, without queries, aggregates
+    over rows, or functions that reach out or answer differently each time. Offsets count from its first character."""
+    head = "SELECT "
+    whole = f"{head}{text}"
+    try:
+        tokens = _DIALECT.tokenize(whole)
+        statements = [s for s in _DIALECT.parser().parse(tokens, whole) if s is not None]
+    except (SqlglotError, RecursionError):
+        return [SqlProblem("E0210", "this is not a condition", _PREDICATE, 0)]
+    root = statements[0] if len(statements) == 1 else None
+    plain = isinstance(root, exp.Select) and len(root.expressions) == 1
+    if not plain or root is None or any(value for key, value in root.args.items() if key != "expressions"):
+        return [SqlProblem("E0211", "this is not one condition", _PREDICATE, 0)]
+    inner = root.expressions[0]
+    rows = (exp.Query, exp.Star, exp.Alias, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
+    if any(isinstance(node, rows) for node in inner.walk()):
+        return [SqlProblem("E0211", "this is not a condition over one row", _PREDICATE, 0)]
+    found = [problem for index, token in enumerate(tokens) for problem in _token(tokens, index, token)]
+    return [replace(problem, offset=max(0, problem.offset - len(head))) for problem in found]
+
+
+_PREDICATE = "Write a condition over the object's fields, like \"doc_status = 'C'\"."
 
 
 def _syntax(error: SqlglotError, text: str) -> SqlProblem:

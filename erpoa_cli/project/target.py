@@ -26,6 +26,7 @@ from erpoa_cli.core.target import (
     Target,
     TargetField,
 )
+from erpoa_cli.project.lifecycle import build_lifecycle
 from erpoa_cli.project.node import Mark, Node
 from erpoa_cli.project.scope import Entry, Scope, own, share
 from erpoa_cli.project.target_field import Side, build_field, is_lines
@@ -108,6 +109,7 @@ def build_target(
         contract=contract,
         description=node.text("description"),
         depends_on=node.child("depends_on").texts(),
+        lifecycle=build_lifecycle(entry, fields, scope) if "lifecycle" in node else None,
         **_manner(entry, scope, guards),
     )
     return [target, *_lines(target, node.child("fields"), scope)]
@@ -305,6 +307,7 @@ def _line_target(target: Target, name: str, node: Node, at: Location, scope: Sco
         on_source_gone=OnSourceGone(node.text("on_missing_line", "delete")),
         deactivate={},
         restore={},
+        lifecycle=None,
         lines=Lines(
             target.name, node.text("from"), link, OnLineProblem(node.text("on_line_problem", "hold_document"))
         ),

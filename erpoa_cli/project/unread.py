@@ -10,23 +10,22 @@ from erpoa_cli.project.notes import Notes
 
 _EACH = "*"
 _STARTED = "Leave it out; `erpoa plan` and `erpoa apply` are started by your scheduler."
-_BRAKES = "Leave it out: it stops nothing. `max_delete`, `max_change` and `max_create` do."
+_BRAKES = "Leave it out: it stops nothing. `max_delete`, `max_undo`, `max_change` and `max_create` do."
 _KEYS: dict[str, str] = {
     "timezone": "Leave it out; declare `zone:` of a field, or write timezone('Asia/Shanghai', …) in SQL.",
     "channels": "Leave it out: nothing is sent to anybody.",
     "capture": "Leave it out: sources are read when a command needs them. `incremental:` reads what changed.",
     "schedule": _STARTED,
     "realtime": _STARTED,
-    "max_undo": _BRAKES,
     "max_revoke": _BRAKES,
     "max_calls": "Write it under `guards:` in policies/: it counts the whole plan, not one target.",
 }
-_TARGET = ("schedule", "realtime", "guards.max_undo", "guards.max_revoke", "guards.max_calls")
+_TARGET = ("schedule", "realtime", "guards.max_revoke", "guards.max_calls")
 _PATHS: dict[str, tuple[str, ...]] = {
     "project": ("timezone", "channels", *(f"defaults.targets.{path}" for path in _TARGET)),
     "sources": (f"sources.{_EACH}.capture",),
     "targets": tuple(f"targets.{_EACH}.{path}" for path in _TARGET),
-    "policies": ("guards.max_undo", "guards.max_revoke"),
+    "policies": ("guards.max_revoke"),
 }
 
 

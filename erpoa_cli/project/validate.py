@@ -55,7 +55,7 @@ HABITS: dict[str, str] = {
     "providers": "Write `systems:`.",
     "variables": "Write `vars:`.",
     "resource": "Write `targets:`.",
-    "lifecycle": "Documents with a lifecycle come with flows; this version does not read them yet.",
+    "lifecycle": "A lifecycle is that of a target's documents: write it there.",
     "count": "One target holds all rows of its `from`.",
     "for_each": "One target holds all rows of its `from`.",
     # Meltano

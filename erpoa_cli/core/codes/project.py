@@ -181,6 +181,26 @@ CODES: tuple[Code, ...] = (
         "Choose a key that may be shown, or lower the field's class with its owner's consent.",
     ),
     Code(
+        "E0137",
+        "a state that nobody declared",
+        "Moves, `undo`, `dead`, `editable` and wanted states name states that `states:` declares; `absent`, `task` and `undo` are words of "
+        "their own.",
+        "Correct the spelling, or declare the state.",
+    ),
+    Code(
+        "E0138",
+        "a move that cannot be made",
+        "A move is made by calls or by setting fields, not both; only the way to `absent` may have neither: then the document is deleted. "
+        "The fields it sets are no fields of the target.",
+        "Write `calls: [submit, audit]` or `set: {status: C}`.",
+    ),
+    Code(
+        "E0139",
+        "a state that no move leads to",
+        "The wanted state, or the one that `undo` names, cannot be reached by the declared moves; a person would get a task for every document.",
+        "Add the missing move, or write `task` where only a person can act.",
+    ),
+    Code(
         "E0150",
         "a selection cannot be read",
         "Selections are names and globs with + for what is before or after, and methods like tag: and path:. Space is union, "
