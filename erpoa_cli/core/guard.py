@@ -16,10 +16,11 @@ from erpoa_cli.core.target import Limit
 
 DEFAULTS: Mapping[str, Limit] = {
     "max_delete": Limit(count=20, share=Decimal("0.05")),
+    "max_undo": Limit(count=20),
     "max_change": Limit(share=Decimal("0.30"), floor=100),
 }
 GUARDS = (
-    "max_delete", "max_change", "max_create", "min_rows", "referential", "forbidden_field", "max_calls",
+    "max_delete", "max_undo", "max_change", "max_create", "min_rows", "referential", "forbidden_field", "max_calls",
 )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ class Waiver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """What a plan does to one target, in rows. `base`: rows under management; `actual`: rows the object holds;
-    `desired`: rows wanted; `removals`: deletes and deactivations; `referenced`: deletes of rows that rows which
+    `desired`: rows wanted; `removals`: deletes and deactivations; `undos`: documents that must no longer be; `referenced`: deletes of rows that rows which
     stay refer to; `forbidden`: updates of fields whose master is the target's own system; `calls`: batches."""
 
     target: str
@@ -46,9 +47,15 @@ class Measure:
     creates: int = 0
     updates: int = 0
     removals: int = 0
+    undos: int = 0
     referenced: int = 0
     forbidden: int = 0
     calls: int = 0
+
+    @property
+    def changes(self) -> int:
+        """Rows that are written."""
+        return self.creates + self.updates + self.removals + self.undos
 
 
 def judge(
@@ -69,11 +76,12 @@ def judge(
 def _target(m: Measure, limits: Mapping[str, Limit]) -> Iterator[GuardVerdict]:
     upper = {
         "max_delete": (m.removals, m.base, "rows removed", "rows under management"),
-        "max_change": (m.updates + m.removals, m.actual, "rows changed", "rows it holds"),
+        "max_undo": (m.undos, m.base, "documents undone", "rows under management"),
+        "max_change": (m.updates + m.removals + m.undos, m.actual, "rows changed", "rows it holds"),
         "max_create": (m.creates, m.base, "rows created", "rows under management"),
     }
     for guard, (measured, base, what, of) in upper.items():
-        if guard in limits:
+        if guard in limits and (guard != "max_undo" or measured):  # most targets keep no documents
             yield _upper(guard, m.target, measured, base, limits[guard], what, of)
     if "min_rows" in limits:
         yield _lower("min_rows", m.target, m.desired, limits["min_rows"])

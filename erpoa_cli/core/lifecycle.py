@@ -9,6 +9,8 @@ from dataclasses import field as default
 from itertools import product
 from typing import Any
 
+from erpoa_cli.core.schema import identifier, literal
+
 ABSENT = "absent"  # where a document is deleted to
 TASK = "task"  # an undo that only a person can do
 UNDO = "undo"  # the wanted state of a document that must no longer be
@@ -93,6 +95,19 @@ class Lifecycle:
     def sets(self) -> tuple[str, ...]:
         """The fields that moves set."""
         return tuple(dict.fromkeys(name for move in self.moves for name in move.set))
+
+    @property
+    def updates(self) -> bool:
+        """Whether documents are moved by updates and deletes of their rows, as in a database."""
+        return any(not move.calls for move in self.moves)
+
+    @property
+    def sql(self) -> str:
+        """The state of a document as SQL over the object's fields; NULL where no predicate holds."""
+        if not self.computed:
+            return identifier(self.field)
+        cases = (f"WHEN ({predicate}\n) THEN {literal(state)}" for state, predicate in self.states.items())
+        return f"CASE {' '.join(cases)} END"
 
     def path(self, start: str, to: str) -> Way | None:
         """The shortest way from *start* to *to*, of equally short ones that of the moves declared first; () when there

@@ -53,6 +53,7 @@ def walk(
         Staging(Path(bound.project.root), as_of=plan.header.as_of) as staging,
         desks(plan, bound.targets, bound.project, connections, staging, state) as opened,
     ):
+        staging.lock()
         return Walk(plan, sealer, opened, journal, options, listener).run()
 
 

@@ -33,6 +33,7 @@ from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.read import read_actual, read_sources
+from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import StateReader, load_sealer, require
@@ -136,6 +137,18 @@ def read_targets(p: Planning) -> None:
             target, info, p.connections, p.staging, extras=extras(target, info), listener=p.listener
         )
         p.reads[done.relation] = done
+
+
+def tell_states(p: Planning) -> None:
+    """The state of every document; those that are over are left out, with their lines: nothing matches them."""
+    p.staging.lock()
+    for done in [read for read in p.reads.values() if read.relation.startswith("actual.")]:
+        name = done.relation.removeprefix("actual.")
+        target, info = p.bound.targets[name], p.infos[name]
+        over = leave_dead_out(p.staging, target, target.id or info.id)
+        if over:
+            evidence = {**done.verdict.evidence, "dead": over}
+            p.reads[done.relation] = replace(done, verdict=replace(done.verdict, evidence=evidence))
 
 
 def build(p: Planning) -> None:
@@ -266,6 +279,7 @@ STAGES: tuple[tuple[str, Callable[[Planning], None]], ...] = (
     ("choose targets", choose),
     ("describe targets", describe),
     ("read", read),
+    ("tell states", tell_states),
     ("build models", build),
     ("remember", remember),
     ("compare", compare),
@@ -313,7 +327,7 @@ def write(p: Planning) -> PlanResult:
         p.sealer,
         applies=not p.errored and not blocked and not options.drift_only,
     )
-    changes = sum(m.creates + m.updates + m.removals for m in p.measures)
+    changes = sum(m.changes for m in p.measures)
     code = (
         Exit.BLOCKED
         if blocked or unproven or p.errored

@@ -54,7 +54,10 @@ def _states(node: Node, scope: Scope) -> dict[str, str]:
     for name, (child, predicate) in found.items():
         if name in _WORDS:
             scope.notes.error(
-                "E0112", child.at, f"no state can be called `{name}`", f"`{name}` is a word of its own; rename it."
+                "E0112",
+                child.at,
+                f"no state can be called `{name}`",
+                f"`{name}` is a word of its own; rename it.",
             )
         if predicate:
             _judge(name, predicate, child.at, scope)
@@ -77,7 +80,9 @@ def _moves(
             _need(str(child.data), child.at, states, (), scope)
         _need(to, move.child("to").at, states, (ABSENT,), scope)
         if calls and values:
-            scope.notes.error("E0138", move.at, "a move has calls or sets fields, not both", "Keep one of them.")
+            scope.notes.error(
+                "E0138", move.at, "a move has calls or sets fields, not both", "Keep one of them."
+            )
         elif not (calls or values or to == ABSENT):
             remedy = "Write `calls: [submit]`, or `set: {status: C}` for a database."
             scope.notes.error("E0138", move.at, f"nothing says how a document becomes {to}", remedy)

@@ -25,7 +25,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "project": ("timezone", "channels", *(f"defaults.targets.{path}" for path in _TARGET)),
     "sources": (f"sources.{_EACH}.capture",),
     "targets": tuple(f"targets.{_EACH}.{path}" for path in _TARGET),
-    "policies": ("guards.max_revoke"),
+    "policies": ("guards.max_revoke",),
 }
 
 

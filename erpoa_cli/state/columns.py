@@ -72,6 +72,11 @@ def names(code: str) -> tuple[str, ...]:
     return tuple(code.split(_SEPARATOR)) if code else ()
 
 
+def joined_codes(left: Array, right: Array) -> Array:
+    """Codes of lists (`coded`), row by row those of *left* followed by those of *right*."""
+    return pc.utf8_trim(pc.binary_join_element_wise(left, right, _SEPARATOR), _SEPARATOR)
+
+
 class Members:
     """Which names the lists of a column hold; each distinct list is looked at once."""
 

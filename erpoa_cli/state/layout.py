@@ -23,6 +23,7 @@ _ROW = (
     ("cause", pa.utf8()),
     ("wave", pa.int64()),
     ("step", pa.int64()),
+    ("call", pa.utf8()),  # of a move: the lifecycle's call; empty where it is an update or a delete
     ("fields", pa.list_(pa.utf8())),
     ("drifted", pa.list_(pa.utf8())),
     ("conflicted", pa.list_(pa.utf8())),
@@ -56,8 +57,8 @@ class Layout:
     """The typed columns of one target; mappings are in declared order.
 
     Base rows: `k_KEY… id_ID… generation known agreed_F… seen_F…`. Plan rows: `ordinal k_KEY… id_ID… generation
-    situation action cause wave step fields drifted conflicted settled known waiting links kind code reason d_F… a_F… agreed_F… seen_F…
-    p_F…`. Values of sealed fields are binary at rest (`sealed=True`) and typed once opened.
+    situation action cause wave step call fields drifted conflicted settled known waiting links kind code reason d_F… a_F… agreed_F… seen_F…
+    p_F…`. `state`: the field that tells the state of documents, empty where rows have none. Values of sealed fields are binary at rest (`sealed=True`) and typed once opened.
     """
 
     target: str
@@ -66,6 +67,7 @@ class Layout:
     key: Mapping[str, Type]
     id: Mapping[str, Type]
     fields: Mapping[str, FieldLayout]
+    state: str = ""
 
     def base_schema(self, *, sealed: bool = False) -> pa.Schema:
         """Columns of a base image as `StateReader.base` gives them."""
@@ -105,6 +107,8 @@ class Layout:
         content["key"] = {name: str(type_) for name, type_ in self.key.items()}
         content["id"] = {name: str(type_) for name, type_ in self.id.items()}
         content["fields"] = fields
+        if self.state:
+            content["state"] = self.state
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     @staticmethod
@@ -127,6 +131,7 @@ class Layout:
                 )
                 for name, field in content["fields"].items()
             },
+            state=content.get("state", ""),
         )
 
     def _identity(self) -> list[tuple[str, pa.DataType]]:

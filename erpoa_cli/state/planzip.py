@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 
-MEMBERS = ("changes", "state", "held", "withheld", "drift", "conflicts")
+MEMBERS = ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts")
 HEADER = "plan.json"
 JSON_MEMBERS = ("inputs.json", "reads.json", "targets.json", "guards.json")
 MAX_FILE = 16 << 30

@@ -270,7 +270,7 @@ def test_everything_but_the_refused_row_is_written(world: World) -> None:
     assert result.status is RunStatus.PARTIAL
     assert result.exit is Exit.PARTIAL
     assert result.outcomes == {
-        "dept": {Outcome.APPLIED: 4},
+        "dept": {Outcome.APPLIED: 3},  # one of them in two steps
         "emp": {Outcome.APPLIED: 3, Outcome.REJECTED: 1},
     }
     with open_writer(world.root, "dev", command="look") as store:

@@ -180,4 +180,41 @@ CODES: tuple[Code, ...] = (
         "Rows would have been removed, but the reads do not prove that they are gone.",
         "See the withheld rows and their reasons.",
     ),
+    Code(
+        "E0450",
+        "only a person can undo it",
+        "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "
+        "written.",
+        "Do in their system what has to be done; the task closes by itself when the document has got there.",
+    ),
+    Code(
+        "E0451",
+        "no move leads to the wanted state",
+        "From the state the document is in, the declared moves do not reach the state that is wanted. Nothing of it is written.",
+        "Bring the document there in their system, or declare the missing move.",
+    ),
+    Code(
+        "E0452",
+        "content cannot be written in its state",
+        "The content of the document changed; it is in none of the states of `editable`, and no moves lead to one and back.",
+        "Change the document in their system, or declare moves that open it and close it again.",
+    ),
+    Code(
+        "E0453",
+        "the wanted state is not declared",
+        "The column that says which state is wanted has a word that is no state of the lifecycle; the document is held.",
+        "Correct it in the transform: a declared state, `undo`, or NULL to leave the document as it is.",
+    ),
+    Code(
+        "E0454",
+        "its state is not declared",
+        "No predicate of the lifecycle holds for the document, or its state has a value that is not listed; the document is held.",
+        'Declare the state; end predicates with one that holds always, like `draft: "true"`.',
+    ),
+    Code(
+        "E0455",
+        "its document waits for a person",
+        "A line is not written while its document is a person's task.",
+        "Do the document's task first.",
+    ),
 )

@@ -126,6 +126,13 @@ CODES: tuple[Code, ...] = (
         "Give the target a `contract:`, which tells the types of its fields.",
     ),
     Code(
+        "E0338",
+        "a predicate does not fit its object",
+        "The states of a lifecycle are conditions over the fields of the object. This one names a field that is not there, or does not say "
+        "true or false, or fails on a row.",
+        "Correct the predicate under `states:`.",
+    ),
+    Code(
         "E0340",
         "a seed cannot be read",
         "A seed is a CSV file in UTF-8 with a header; every row has as many cells as the header.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile.compare import empty, equal
 from erpoa_cli.core.reconcile.shape import Shape, column, type_of, value_sql
 from erpoa_cli.core.schema import literal
@@ -30,6 +31,7 @@ class Verdict(IntFlag):
     REVERT = 16  # they changed a field whose master we are, and that is undone
     DRIFT = 32  # they changed it; only reported
     CONFLICT = 64  # both changed it; only reported
+    TASK = 128  # a document's state that only a person can change
 
     SETTLED = SETTLE | ACCEPT
     WRITTEN = WRITE | FILL | REVERT
@@ -47,13 +49,47 @@ def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
 
 def confirmed(shape: Shape, field: TargetField) -> str:
     """The verdict of a field of a row that both sides have and we know."""
+    if field == shape.state:
+        return state(shape, field)
     if field not in shape.compared:
         return str(Verdict.SAME)
     return _judge(shape.target, field, new=_new_field(shape.target, field))
 
 
+def state(shape: Shape, field: TargetField) -> str:
+    """The verdict of the state of a document that is known. `goal` and `way` tell what is wanted where it is.
+
+    What went on by itself to where no move leads back from (received after confirmed) is progress and followed; what
+    can be brought back was changed by somebody. A new wish is carried out from wherever the document is."""
+    d, a = column("d_", field.name), column("a_", field.name)
+    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
+    settled = f"{known} AND ({agreed} IS NOT DISTINCT FROM {d} OR {agreed} = {a}) AND {seen} IS NOT DISTINCT FROM {a}"
+    report = shape.target.on_new_field is ReportOrWrite.REPORT
+    return f"""CASE WHEN goal IS NULL THEN {Verdict.SAME}
+        WHEN {d} IS NULL OR goal = {a} THEN CASE WHEN {settled} THEN {Verdict.SAME} ELSE {Verdict.SETTLE} END
+        WHEN {d} = {literal(UNDO)} THEN CASE WHEN way IS NULL THEN {Verdict.TASK} ELSE {Verdict.WRITE} END
+        WHEN NOT {known} THEN CASE WHEN way IS NULL THEN {Verdict.ACCEPT}
+            ELSE {Verdict.DRIFT if report else Verdict.WRITE} END
+        WHEN {agreed} IS DISTINCT FROM {d} THEN CASE WHEN way IS NULL THEN {Verdict.TASK} ELSE {Verdict.WRITE} END
+        WHEN {seen} IS NOT DISTINCT FROM {a} THEN {Verdict.SAME}
+        WHEN way IS NULL THEN {Verdict.ACCEPT} ELSE {_drift(shape.target)} END"""
+
+
+def _found_state(shape: Shape, field: TargetField) -> str:
+    """The verdict of the state of a document that is met for the first time."""
+    d, a = column("d_", field.name), column("a_", field.name)
+    writes = shape.target.on_first_contact is ReportOrWrite.WRITE
+    lost = f"CASE WHEN {d} = {literal(UNDO)} THEN {Verdict.TASK if writes else Verdict.DRIFT} ELSE {Verdict.ACCEPT} END"
+    return f"""CASE WHEN goal IS NULL THEN {Verdict.SAME}
+        WHEN {d} IS NULL OR goal = {a} THEN {Verdict.SETTLE}
+        WHEN way IS NULL THEN {lost} ELSE {Verdict.WRITE if writes else Verdict.DRIFT} END"""
+
+
 def found(shape: Shape, field: TargetField) -> str:
     """The verdict of a field of a row of theirs that is met for the first time."""
+    if field == shape.state:
+        return _found_state(shape, field)
     if field not in shape.compared:
         return str(Verdict.SAME)
     d, a = column("d_", field.name), column("a_", field.name)

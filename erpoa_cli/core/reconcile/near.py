@@ -95,7 +95,8 @@ def near(shape: Shape, evidence: Evidence) -> str:
 def _foreign(shape: Shape, evidence: Evidence) -> str:
     """Rows of theirs that nothing of ours recognises: ours to remove only where the target owns all."""
     target = shape.target
-    if target.owns is not Owns.ALL or evidence.first or target.on_source_gone is OnSourceGone.KEEP:
+    kept = (OnSourceGone.KEEP, OnSourceGone.UNDO)  # documents of others are not undone
+    if target.owns is not Owns.ALL or evidence.first or target.on_source_gone in kept:
         return ""
     carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
     named = [

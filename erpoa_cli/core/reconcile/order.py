@@ -78,7 +78,7 @@ def second_steps(shape: Shape) -> Iterator[str]:
         SELECT d.* REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
             'update' AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
-            true AS links)
+            true AS links{", before[1:0] AS before, after[1:0] AS after" if shape.lifecycle else ""})
         FROM {diff} d JOIN {split} s USING (ordinal) WHERE NOT s.whole"""
     yield f"""UPDATE {diff} SET fields = list_filter(fields, lambda x: NOT list_contains(s.second, x))
         FROM {split} s WHERE {diff}.ordinal = s.ordinal AND NOT s.whole"""

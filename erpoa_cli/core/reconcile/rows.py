@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from erpoa_cli.core.reconcile import judge
+from erpoa_cli.core.lifecycle import UNDO
+from erpoa_cli.core.reconcile import documents, judge
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
 from erpoa_cli.core.reconcile.shape import (
@@ -23,6 +24,7 @@ from erpoa_cli.core.target import Mode, OnSourceGone, OnVanished, TargetField
 
 def candidates(shape: Shape, evidence: Evidence) -> Iterator[str]:
     """The statements that fill `T/near`, the rows to judge, from `desired`, `actual` and what `recognise` found."""
+    yield from documents.courses(shape)
     yield twin(shape)
     yield proof(shape, evidence)
     yield near(shape, evidence)
@@ -67,23 +69,25 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int) -> str:
     acting AS (SELECT * REPLACE (
             CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
         FROM (SELECT *, {_action(shape)} AS action FROM summed)),
-    whole AS (SELECT * EXCLUDE (kind, code, reason, waiting), {_withheld(shape, evidence)},
+    aside AS (SELECT * REPLACE ({_withheld(shape, evidence)}) FROM acting),
+    whole AS (SELECT * EXCLUDE (waiting){documents.steps(shape)},
             CASE WHEN action = 'create' THEN {_created(shape)}
-                WHEN action IN ('update', 'deactivate') THEN {_among(shape, Verdict.WRITTEN)} ELSE [] END AS fields,
+                WHEN action IN ('update', 'deactivate') THEN {_among(shape, Verdict.WRITTEN, shape.content)}
+                {_moved(shape)}ELSE [] END AS fields,
             CASE WHEN situation = 'not_observed' THEN [] ELSE {_among(shape, Verdict.DRIFT)} END AS drifted,
             {_among(shape, Verdict.CONFLICT)} AS conflicted,
             CASE WHEN situation IN ('confirmed', 'found', 'source_gone') THEN {_among(shape, Verdict.SETTLED)}
                 ELSE [] END AS settled,
             coalesce(waiting, []) AS waiting
-        FROM acting
+        FROM aside
         WHERE action IS NOT NULL OR kind IS NOT NULL OR situation = 'vanished'
             OR signs & {Verdict.CONFLICT} <> 0 OR (signs & {Verdict.DRIFT} <> 0 AND situation <> 'not_observed'))
     SELECT ordinal, {listed(keys + ids)},
         {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
-        fields, drifted, conflicted, settled, known, waiting,
+        CAST(NULL AS VARCHAR) AS call, fields, drifted, conflicted, settled, known, waiting,
         coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
             AND NOT (situation = 'found' AND signs & {Verdict.REPORTED} <> 0), false) AS links,
-        kind, code, reason, {listed(values + pending)}
+        kind, code, reason, {listed(values + pending)}{documents.step_columns(shape)}
     FROM whole"""
 
 
@@ -103,13 +107,13 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
         coalesce(b.generation, CASE WHEN n.d_row IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
-        {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}
+        {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
     FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
         LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "d_row", wanted)} d ON d.row_number = n.d_row
         LEFT JOIN {_rows(shape, table("actual", shape.name), "rowid", "a_row", wanted)} a ON a.row_number = n.a_row
         LEFT JOIN {_rows(shape, table("base", f"{shape.name}/rows"), "b_row", "b_row", wanted)} b
             ON b.row_number = n.b_row
-        LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}
+        LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}{documents.course_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
 
 
@@ -154,14 +158,15 @@ def _values(shape: Shape) -> Iterator[str]:
 
 
 def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
-    """What is wanted of a field: of a row that is gone from the source, what `deactivate` says."""
+    """What is wanted of a field: of a row that is gone from the source, what `deactivate` says, or that it is undone."""
     type_ = shape.columns[name]
     here = f"d.{column('d_', name)}" if field else f"CAST(NULL AS {type_.duckdb})"
     if field is None and name in shape.target.restore:
         here = value_sql(shape.target.restore[name], type_)
-    if name not in shape.deactivate:
+    undoes = shape.undoes and field == shape.state
+    if name not in shape.deactivate and not undoes:
         return f"{here} AS {column('d_', name)}"
-    off = value_sql(shape.deactivate[name], type_)
+    off = value_sql(UNDO if undoes else shape.deactivate[name], type_)
     return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
 
 
@@ -183,7 +188,7 @@ def _situation(evidence: Evidence) -> str:
 def _verdicts(shape: Shape) -> str:
     """`v_<field>`, the verdict per field; rows that cannot be judged have none."""
     fields = [
-        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME}
+        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL{_left_alone(shape, f)} THEN {Verdict.SAME}
             WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
             WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
@@ -198,13 +203,27 @@ def _verdicts(shape: Shape) -> str:
 
 
 def _sums(shape: Shape) -> str:
-    """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has."""
+    """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has; of documents also
+    `own`: the verdicts of their content, and whether their state `moves`."""
     some = listed((column("v_", name) for name in shape.columns), " | ")
     every = listed((column("v_", f.name) for f in shape.compared), " & ") or "0"
-    return f"{some} AS signs, {every} AS unison"
+    content = listed((column("v_", name) for name in shape.content), " | ")
+    own = f", {content} AS own{documents.moves(shape)}" if shape.state else ""
+    return f"{some} AS signs, {every} AS unison{own}"
+
+
+def _left_alone(shape: Shape, field: TargetField) -> str:
+    """The content of a document that must no longer be is not looked at."""
+    return f" OR {documents.undone(shape)}" if shape.state and field != shape.state else ""
+
+
+def _moved(shape: Shape) -> str:
+    return f"WHEN action = 'move' THEN {names_sql([shape.state.name])} " if shape.state else ""
 
 
 def _gone_verdict(shape: Shape, field: TargetField) -> str:
+    if field == shape.state and shape.undoes:
+        return judge.state(shape, field)
     return judge.deactivated(shape, field) if field.name in shape.deactivate else str(Verdict.SAME)
 
 
@@ -222,6 +241,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
         ),
         ("copies > 1", "held", "E0402", "concat(copies, ' rows have this key')"),
         ("problem IS NOT NULL", "held", "", "problem"),
+        *documents.problems(shape),
         (
             "situation = 'ambiguous' AND again",
             "held",
@@ -237,12 +257,17 @@ def _held(shape: Shape, evidence: Evidence) -> str:
         ),
         ("unread IS NOT NULL", "held", "E0410", "unread"),
         (
-            f"{update_only} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
+            f"{update_only} AND NOT {documents.undone(shape)} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
             "held",
             "E0407",
             "'the row does not exist there, and this target never creates'",
         ),
-        ("situation = 'not_observed' AND d_row IS NOT NULL", "withheld", "E0421", literal(evidence.actual)),
+        (
+            f"situation = 'not_observed' AND d_row IS NOT NULL AND NOT ({documents.undone(shape)} AND b_row IS NULL)",
+            "withheld",
+            "E0421",
+            literal(evidence.actual),
+        ),
         (
             f"situation = 'foreign' AND ({unnameable})",
             "withheld",
@@ -263,15 +288,14 @@ def _held(shape: Shape, evidence: Evidence) -> str:
     return f"{chosen(0)} AS kind, {chosen(1)} AS code, {chosen(2)} AS reason"
 
 
-def _among(shape: Shape, verdicts: Verdict) -> str:
-    """The names of the fields whose verdict is one of *verdicts*, as a VARCHAR[].
+def _among(shape: Shape, verdicts: Verdict, names: Iterable[str] | None = None) -> str:
+    """The names of the fields (of *names*, else of all) whose verdict is one of *verdicts*, as a VARCHAR[].
 
     Making a list per row is what costs: most rows have no such field, and rows found equal have every one."""
-    parts = (
-        f"CASE WHEN {column('v_', name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in shape.columns
-    )
+    told = list(shape.columns if names is None else names)
+    parts = (f"CASE WHEN {column('v_', name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in told)
     return f"""CASE WHEN signs & {verdicts} = 0 THEN []
-            WHEN situation = 'found' AND unison & {verdicts} <> 0 THEN {names_sql(f.name for f in shape.compared)}
+            WHEN situation = 'found' AND unison & {verdicts} <> 0 THEN {names_sql(f.name for f in shape.compared if f.name in told)}
             ELSE list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL) END"""
 
 
@@ -297,8 +321,10 @@ def _action(shape: Shape) -> str:
         OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
         OnSourceGone.DELETE: "'delete'",
         OnSourceGone.DEACTIVATE: inactive,
+        OnSourceGone.UNDO: documents.gone(shape) if shape.state else "CAST(NULL AS VARCHAR)",
     }[shape.target.on_source_gone]
     return f"""CASE WHEN kind = 'held' THEN NULL
+        {documents.action(shape)}
         WHEN situation = 'absent' THEN 'create'
         WHEN situation = 'vanished' THEN {vanished}
         WHEN situation = 'both_gone' THEN 'forget'
@@ -320,21 +346,34 @@ def _follow(shape: Shape, gone: str) -> str:
 
 
 def _withheld(shape: Shape, evidence: Evidence) -> str:
-    """Removals that the reads do not prove are withheld, and lines with their document."""
-    unproven = "kind IS NULL AND situation = 'not_observed' AND action IN ('delete', 'deactivate')"
+    """Removals that the reads do not prove are withheld, and lines with their document; what only a person can do to a
+    document is a task."""
+    removal = "action IN ('delete', 'deactivate') OR (action = 'move' AND d_row IS NULL)"
+    unproven = f"kind IS NULL AND situation = 'not_observed' AND ({removal})"
     reason = f"coalesce(doubt, {literal(evidence.actual)})"
     if shape.target.lines is not None:
         unproven = f"({unproven}) OR (kind IS NULL AND action = 'delete' AND parent_kind = 'withheld')"
         reason = f"coalesce(doubt, {literal(evidence.actual)}, 'its document is withheld')"
-    return f"""CASE WHEN {unproven} THEN 'withheld' ELSE kind END AS kind,
-        CASE WHEN {unproven} THEN 'E0420' ELSE code END AS code,
-        CASE WHEN {unproven} THEN {reason} ELSE reason END AS reason"""
+    found = [(unproven, "withheld", "E0420", reason)]
+    found += [(f"kind IS NULL AND ({c})", "task", code, why) for c, code, why in documents.tasks(shape)]
+
+    def chosen(name: str, answers: Iterable[str]) -> str:
+        cases = (f"WHEN {c} THEN {answer}" for (c, *_), answer in zip(found, answers, strict=True))
+        return f"CASE {listed(cases, ' ')} ELSE {name} END AS {name}"
+
+    return listed(
+        [
+            chosen("kind", (literal(kind) for _, kind, _, _ in found)),
+            chosen("code", (literal(code) for _, _, code, _ in found)),
+            chosen("reason", (why for _, _, _, why in found)),
+        ]
+    )
 
 
 def _cause(evidence: Evidence) -> str:
     ours = literal("project" if evidence.edited else "data")
     return f"""CASE WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
         WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
-        WHEN action = 'update' AND signs & {Verdict.WRITTEN} = {Verdict.REVERT} THEN 'drift'
+        WHEN action IN ('update', 'move') AND signs & {Verdict.WRITTEN} = {Verdict.REVERT} THEN 'drift'
         WHEN action IS NULL AND len(drifted) > 0 THEN 'drift'
         ELSE {ours} END"""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.schema import Type, identifier, literal
 from erpoa_cli.core.target import Mode, OnSourceGone, Ownership, Reference, Result, Target, TargetField
 
@@ -17,7 +18,8 @@ class Shape:
 
     `key` and `id` carry the declared types; `extras` are the fields of `deactivate` and `restore` that are no
     target fields; `siblings` are targets that keep the same object and have the same key columns; `document`
-    says how many key columns of a line are those of its document."""
+    says how many key columns of a line are those of its document, and `wish` which field of the document, if any, the
+    state that is wanted of it."""
 
     target: Target
     key: Mapping[str, Type]
@@ -25,6 +27,7 @@ class Shape:
     extras: Mapping[str, Type]
     siblings: tuple[str, ...] = ()
     document: int = 0
+    wish: str = ""
 
     @property
     def name(self) -> str:
@@ -61,7 +64,27 @@ class Shape:
         )
 
     @property
+    def lifecycle(self) -> Lifecycle | None:
+        return self.target.lifecycle
+
+    @property
+    def state(self) -> TargetField | None:
+        """The field of the wanted state, where the rows are documents with a lifecycle."""
+        return self.target.field(self.lifecycle.field) if self.lifecycle else None
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The columns that are written as they are: all but the state."""
+        return tuple(name for name in self.columns if self.state is None or name != self.state.name)
+
+    @property
+    def undoes(self) -> bool:
+        """Whether documents that are gone from the source are undone."""
+        return self.target.on_source_gone is OnSourceGone.UNDO
+
+    @property
     def deactivate(self) -> dict[str, Any]:
+        """The fields that are set of a row that is gone from the source."""
         deactivates = self.target.on_source_gone is OnSourceGone.DEACTIVATE
         return dict(self.target.deactivate) if deactivates else {}
 

@@ -13,9 +13,12 @@ from erpoa_cli.state import FieldLayout, Layout
 
 
 def extras(target: Target, info: ObjectInfo) -> dict[str, Type]:
-    """Fields of `deactivate` and `restore` that are no target fields, with the types of the object."""
+    """Fields of `deactivate`, `restore` and the moves of documents that are no target fields, with the types of the
+    object. Where moves are updates, what says the state is among them: it must still be as it was."""
     managed = {f.name for f in target.fields}
-    names = [n for n in (*target.deactivate, *target.restore) if n not in managed]
+    moved = target.lifecycle.sets if target.lifecycle else ()
+    told = target.lifecycle.columns if target.lifecycle and target.lifecycle.updates else ()
+    names = [n for n in (*target.deactivate, *target.restore, *moved, *told) if n not in managed]
     found = {n: info.field(n) for n in dict.fromkeys(names)}
     return {n: f.type for n, f in found.items() if f is not None and f.type is not None}
 
@@ -31,6 +34,7 @@ def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
         extras=extras(target, info),
         siblings=siblings(bound.targets, target),
         document=len(parent.key) if parent else 0,
+        wish=parent.lifecycle.field if parent and parent.lifecycle else "",
     )
 
 
@@ -50,6 +54,7 @@ def layout(shape: Shape) -> Layout:
         key=shape.key,
         id=shape.id,
         fields={**fields, **more},
+        state=shape.state.name if shape.state else "",
     )
 
 

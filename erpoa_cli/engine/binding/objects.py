@@ -10,6 +10,7 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import STRING, Kind, Type
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.binding.feed import feed_columns
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo
@@ -49,7 +50,9 @@ def look(bound: Bound, connections: Connections, names: Iterable[str] | None = N
     for name, info in infos.items():
         target = bound.targets[name]
         fields = tuple(_typed(bound, target, field, infos) for field in target.fields)
-        targets[name] = replace(target, fields=fields)
+        known = documented(replace(target, fields=fields), info)
+        targets[name] = known.target
+        found.extend(known.diagnostics)
         found.extend(_judge(targets[name], info))
     return Looked(replace(bound, targets=targets), infos, tuple(found))
 
@@ -153,8 +156,10 @@ def _judge(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
     for name, word in named.items():
         if info.field(name) is None:
             yield _no_field(target, info, f"{word}: ", name)
+    state = target.lifecycle.field if target.lifecycle else ""  # which is moved, not written
     for field in target.fields:
-        yield from _judge_field(target, field, info)
+        if field.name != state:
+            yield from _judge_field(target, field, info)
 
 
 def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterator[Diagnostic]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from erpoa_cli.core.reconcile import desired as build
-from erpoa_cli.core.reconcile import order
+from erpoa_cli.core.reconcile import documents, order
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
 from erpoa_cli.core.reconcile.rows import candidate_count, candidates, foreign_count, judged
@@ -118,7 +118,8 @@ class Differ:
         for shape in shapes:
             self._all(order.second_steps(shape))
             self._all(order.depths(shape))
-        wave = 1
+        wave = 1 + max((self._number(documents.most_steps(s, "before")) for s in shapes), default=0)
+        opened = wave - 1
         for shape in shapes:
             deepest = self._scalar(order.deepest(shape))
             if isinstance(deepest, int):
@@ -126,12 +127,36 @@ class Differ:
                 wave += deepest + 1
         later = [self._scalar(order.number_second_steps(shape, wave)) for shape in shapes]
         wave += any(later)
+        for shape in shapes:
+            wave = self._move(shape, wave, opened)
         for shape in reversed(shapes):
             self._execute(order.removal_depths(shape))
             highest = self._scalar(order.highest(shape))
             if isinstance(highest, int):
                 self._execute(order.number_removals(shape, wave))
                 wave += highest + 1
+            wave = self._undo(shape, wave)
+
+    def _move(self, shape: Shape, wave: int, opened: int) -> int:
+        """Rows for the steps of documents: those before *opened* is over, and those from *wave* on; the wave after."""
+        if self._number(documents.most_steps(shape, "before")):
+            self._all(documents.opened(shape, opened))
+        most = self._number(documents.most_steps(shape, "after"))
+        if most:
+            self._all(documents.closed(shape, wave, undoing=False))
+        return wave + most
+
+    def _undo(self, shape: Shape, wave: int) -> int:
+        """Rows for the steps of documents that are undone, the last things done; the wave after."""
+        most = self._number(documents.most_steps(shape, "after", undoing=True))
+        if most:
+            self._all(documents.closed(shape, wave, undoing=True))
+        self._all(documents.settle_rows(shape))
+        return wave + most
+
+    def _number(self, query: str) -> int:
+        found = self._scalar(query)
+        return found if isinstance(found, int) else 0
 
     def settle(self) -> None:
         """Repeat until nothing changes: what is held here may be awaited there."""
@@ -180,6 +205,8 @@ class Differ:
             "height",
             "split",
             "gone",
+            "courses",
+            "dead",
         ]
         for name in self._tasks:
             for part in parts:

@@ -4,7 +4,7 @@ SHA-256 over one line per row, each an RFC 8785 array with the members
 
     target, identity, {key}, step, action, {values}, {preconditions}
 
-ordered by target, key texts and step (all as UTF-8 bytes). Values are canonical texts (`core.canonical`), true,
+ordered by target, key texts and step (all as UTF-8 bytes). The action of a document's call is `move CALL`. Values are canonical texts (`core.canonical`), true,
 false or null; a value that is not known yet is `{"ref": [target, key, field]}`; a sealed one its HMAC. Ids,
 times, waves and ordinals are not part of it.
 """
@@ -74,7 +74,7 @@ class Effects:
 def _needed(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The columns that matter, lists of names as codes; creates have no values before."""
     creates = pc.all(pc.equal(batch["action"], Action.CREATE.value)).as_py()
-    names = [f"k_{name}" for name in layout.key] + ["step", "action"]
+    names = [f"k_{name}" for name in layout.key] + ["step", "action", "call"]
     for name, field in layout.fields.items():
         names += [f"d_{name}", *([f"p_{name}"] if field.pending else [])]
         if not creates and field.ownership is not Ownership.THEIRS:
@@ -103,7 +103,7 @@ def _row_texts(layout: Layout, batch: pa.RecordBatch, identity: str, sealer: Sea
             ",",
             step,
             ",",
-            *quoted(batch["action"]),
+            *quoted(_action(batch)),
             ",",
             *_values(layout, batch, sealer),
             ",",
@@ -111,6 +111,14 @@ def _row_texts(layout: Layout, batch: pa.RecordBatch, identity: str, sealer: Sea
             "]\n",
         ]
     )
+
+
+def _action(batch: pa.RecordBatch) -> Array:
+    """What is done; to a document, by which call."""
+    if batch["call"].null_count == batch.num_rows:
+        return batch["action"]
+    called = pc.binary_join_element_wise(batch["action"], batch["call"], " ")
+    return pc.coalesce(called, batch["action"])
 
 
 def _values(layout: Layout, batch: pa.RecordBatch, sealer: Sealer | None) -> Parts:

@@ -26,6 +26,7 @@ MEMBERS = {
     "state": "kind IS NULL AND action IN ('adopt', 'converge', 'accept', 'forget')",
     "held": "kind = 'held'",
     "withheld": "kind = 'withheld'",
+    "tasks": "kind = 'task'",
     "drift": "kind IS NULL AND (len(drifted) > 0 OR (situation = 'vanished' AND action IS NULL))",
     "conflicts": "kind IS NULL AND len(conflicted) > 0",
 }
@@ -125,12 +126,13 @@ def _rows(staging: Staging, columns: Layout, member: str) -> pa.RecordBatchReade
 
 
 def counts(staging: Staging, columns: Layout) -> dict[str, int]:
-    """Action → rows; the second step of a row that is counted already is not counted again."""
+    """Action → rows; a row that several steps write is counted once, and once more where it is moved too."""
     diff = relation("diff", columns.target)
     same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)
+    before = "f.step < d.step AND f.kind IS NULL AND (f.action = 'move') = (d.action = 'move')"
     rows = staging.sql(
         f"SELECT action, count(*) AS n FROM {diff} d WHERE kind IS NULL AND action IS NOT NULL "
-        f"AND NOT (step = 2 AND EXISTS (SELECT 1 FROM {diff} f WHERE f.step = 1 AND f.kind IS NULL AND {same})) "
+        f"AND NOT (step > 1 AND EXISTS (SELECT 1 FROM {diff} f WHERE {before} AND {same})) "
         "GROUP BY action ORDER BY action"
     ).to_pylist()
     return {row["action"]: row["n"] for row in rows}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
 from erpoa_cli.core.plan import GuardVerdict, Read, share
 from erpoa_cli.core.project import Project, Source
-from erpoa_cli.core.reconcile.shape import Shape, ignored, names_sql, table
+from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
 from erpoa_cli.core.target import Limit, Ownership, Target
 from erpoa_cli.engine.changes.diff import Differ
 from erpoa_cli.engine.changes.freeze import counts
@@ -20,6 +21,7 @@ from erpoa_cli.state import Layout
 _BULK = 50_000  # rows of a batch where nothing else is said
 _LOOK = {
     "max_delete": "See whether the rows are really gone from the source",
+    "max_undo": "See why so many documents must no longer be",
     "max_change": "See what changed so many rows: every change tells its cause",
     "max_create": "See whether the rows are really new, or `match:` does not recognise theirs",
     "min_rows": "See whether the source was read whole, and what holds rows",
@@ -34,10 +36,11 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
     """What the plan does to one target."""
     name, diff = shape.name, table("diff", shape.name)
     actions = counts(staging, layout)
+    moved = _moved(shape, staging)
     total = {
         "creates": actions.get("create", 0),
-        "updates": actions.get("update", 0) + actions.get("move", 0),
-        "removals": actions.get("delete", 0) + actions.get("deactivate", 0),
+        "updates": actions.get("update", 0) + moved.alone,
+        "removals": actions.get("delete", 0) + actions.get("deactivate", 0) - moved.deleted,
     }
     size = info.batch_size or shape.target.batch or _BULK
     theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))
@@ -51,9 +54,33 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
         forbidden=int(
             staging.scalar(f"SELECT count(*) FROM {diff} WHERE {written} AND list_has_any(fields, {theirs})")
         ),
-        calls=sum(-(-n // size) for n in total.values()),
+        undos=moved.undone,
+        calls=sum(-(-n // size) for n in (*total.values(), moved.undone)),
         **total,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """`alone`: documents that are moved and neither made nor changed beside that; `undone`: those that must no longer
+    be; `deleted`: those of them that are."""
+
+    alone: int = 0
+    undone: int = 0
+    deleted: int = 0
+
+
+def _moved(shape: Shape, staging: Staging) -> _Moved:
+    if shape.state is None:
+        return _Moved()
+    keys = listed(column("k_", k) for k in shape.key)
+    (row,) = staging.sql(
+        "SELECT count(*) FILTER (moves AND NOT undone AND NOT beside) AS alone, count(*) FILTER (undone) AS undone, "
+        "count(*) FILTER (undone AND deletes) AS deleted FROM (SELECT bool_or(undoing) AS undone, "
+        "bool_or(action IN ('create', 'update')) AS beside, bool_or(action = 'move') AS moves, bool_or(action = 'delete') AS deletes "
+        f"FROM {table('diff', shape.name)} WHERE kind IS NULL AND wave > 0 GROUP BY {keys})"
+    ).to_pylist()
+    return _Moved(**row)
 
 
 def _count(staging: Staging, relation: str) -> int:
@@ -69,7 +96,7 @@ def verdicts(
 ) -> list[GuardVerdict]:
     """All guards and freezes over what was measured."""
     own = {shape.name: shape.target.guards for shape in shapes}
-    changing = {m.target: m.creates + m.updates + m.removals for m in measures}
+    changing = {m.target: m.changes for m in measures}
     found = judge(measures, own, project.guards, waivers)
     return found + frozen(project.freezes, staging.as_of, changing, lambda text: chosen(project, text))
 

@@ -105,6 +105,7 @@ def _tables(
                     "creates": m.creates,
                     "updates": m.updates,
                     "removals": m.removals,
+                    "undos": m.undos,
                 }
                 for m in measures
             ],
@@ -137,7 +138,7 @@ _TARGETS = pa.schema(
     [(n, pa.utf8()) for n in ("target", "system", "object", "owner")]
     + [
         (n, pa.int64())
-        for n in ("base_rows", "actual_rows", "desired_rows", "creates", "updates", "removals")
+        for n in ("base_rows", "actual_rows", "desired_rows", "creates", "updates", "removals", "undos")
     ]
 )
 _READS = pa.schema(
@@ -157,7 +158,7 @@ _NO_FIELDS = (
 def _changes(shape: Shape) -> str:
     return f"""SELECT {address_sql(shape)} AS address, {literal(shape.name)} AS target, {key_text_sql(shape, "")} AS key,
         action, situation, cause, wave, step,
-        CASE WHEN action IN ('delete', 'deactivate') THEN 'high' ELSE 'normal' END AS risk, fields
+        CASE WHEN action IN ('delete', 'deactivate') OR (action = 'move' AND reason = 'undo') THEN 'high' ELSE 'normal' END AS risk, fields
         FROM {table("diff", shape.name)} WHERE kind IS NULL AND wave > 0"""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
+from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
@@ -27,7 +27,7 @@ def remembered(
     rows their system refused and that are still the same."""
     name = shape.name
     protected = {p.key: f"protected by {p.who}: {p.reason}" for p in state.protected(name)}
-    _withhold(shape, staging, protected, "E0422", _REMOVAL)
+    _withhold(shape, staging, protected, "E0422", f"{_REMOVAL} OR undoing" if shape.state else _REMOVAL)
     doubts = {d.key: f"in doubt since {d.since:%Y-%m-%d %H:%M} UTC: {d.reason}" for d in state.in_doubt(name)}
     _withhold(shape, staging, doubts, "E0424", "true")
     if not retry:
@@ -43,7 +43,7 @@ def _refused(
     wanted = pa.table({"key": pa.array(list(rejected), pa.utf8())})
     staging.make("diff", f"{shape.name}/refused", wanted, "SELECT * FROM incoming")
     rows = staging.sql(
-        f"SELECT *, {key_text_sql(shape, '')} AS key_text FROM {table('diff', shape.name)} "
+        f"SELECT *{_goal(shape)}, {key_text_sql(shape, '')} AS key_text FROM {table('diff', shape.name)} "
         f"WHERE {key_text_sql(shape, '')} IN (SELECT key FROM {work(shape.name, 'refused')})"
     )
     digests = desired_digests(layout, rows.drop_columns(["key_text"]), sealer)
@@ -53,6 +53,14 @@ def _refused(
         if known.digest == digest:
             same[key] = f"refused {known.attempts} times since {known.first_seen:%Y-%m-%d}: {known.reason}"
     return same
+
+
+def _goal(shape: Shape) -> str:
+    """What is remembered of a refused document is the state that it was to reach."""
+    if shape.state is None:
+        return ""
+    wish = column("d_", shape.state.name)
+    return f" REPLACE (coalesce(goal, {wish}) AS {wish})"
 
 
 def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str, where: str) -> None:
@@ -66,7 +74,7 @@ def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str
     staging.execute(
         f"UPDATE {diff} SET kind = 'withheld', code = {literal(code)}, reason = r.reason, links = false "
         f"FROM {work(shape.name, 'refused')} r WHERE r.key = {key_text_sql(shape, '')} "
-        f"AND kind IS NULL AND action IS NOT NULL AND {where}"
+        f"AND kind IS NULL AND action IS NOT NULL AND ({where})"
     )
 
 
@@ -74,7 +82,13 @@ def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
     """Withhold deletes of rows that targets *outside* the selection may refer to."""
     if outside:
         reason = f"{', '.join(outside)} may refer to it and is not selected"
-        _all(shape, staging, "E0427", reason, "action = 'delete'")
+        _all(
+            shape,
+            staging,
+            "E0427",
+            reason,
+            "action = 'delete' OR undoing" if shape.state else "action = 'delete'",
+        )
 
 
 def sibling_creates(shape: Shape, staging: Staging, earlier: Sequence[Shape]) -> None:
@@ -90,7 +104,7 @@ def sibling_creates(shape: Shape, staging: Staging, earlier: Sequence[Shape]) ->
 def _all(shape: Shape, staging: Staging, code: str, reason: str, where: str) -> None:
     staging.execute(
         f"UPDATE {table('diff', shape.name)} SET kind = 'withheld', code = {literal(code)}, links = false, "
-        f"reason = {literal(reason)} WHERE kind IS NULL AND {where}"
+        f"reason = {literal(reason)} WHERE kind IS NULL AND ({where})"
     )
 
 

@@ -175,12 +175,17 @@ def actual_fields(
     what is wanted, what recognises rows, what is returned, the link of lines, and *extras*."""
     own = {f.name: f.type for f in info.fields}
     link = [target.lines.link] if target.lines else []
-    more = (*(target.id or info.id), *target.returns, *(n for match in target.match for n in match), *link)
+    states = target.lifecycle.columns if target.lifecycle else ()
+    computed = target.lifecycle.field if target.lifecycle and target.lifecycle.computed else ""
+    more = (
+        *(target.id or info.id), *target.returns, *(n for match in target.match for n in match), *link, *states
+    )  # fmt: skip
     found = {n: Field(n, type_) for n in more if (type_ := own.get(n))}
     found |= {n: Field(n, type_) for n, type_ in (extras or {}).items()}
     found |= {
         f.name: Field(f.name, f.type, sensitivity=f.sensitivity, zone=f.zone) for f in target.fields if f.type
     }
+    found.pop(computed, None)  # their states are told from the other fields once all is read
     return tuple(found.values())
 
 

@@ -10,18 +10,18 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Situation
 from erpoa_cli.state import PlanFile
-from erpoa_cli.state.columns import coded, match_keys, names
+from erpoa_cli.state.columns import coded, joined_codes, match_keys, names
 
-_READ = ("ordinal", "wave", "step", "action", "fields", "situation")
+_READ = ("ordinal", "wave", "step", "action", "call", "fields", "situation")
 _CREATED = pa.array([Situation.ABSENT.value, Situation.VANISHED.value])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one target that are written in one go: same wave, step, action and written fields; all of them were
+    """Rows of one target that are written in one go: same wave, step, action, call and written fields; all of them were
     there when the plan was made, or none was.
 
-    `before`: the fields that an earlier step of this plan writes in all these rows. `rows` has the columns of the
+    `call`: of a move, the lifecycle's call; `before`: the fields that earlier steps of this plan write in all these rows. `rows` has the columns of the
     plan's `changes/TARGET`, in the order of their ordinals."""
 
     target: str
@@ -31,6 +31,7 @@ class Batch:
     fields: tuple[str, ...]
     rows: pa.Table
     before: tuple[str, ...] = ()
+    call: str = ""
 
     @property
     def ordinals(self) -> list[int]:
@@ -52,6 +53,7 @@ class _Place:
     rank: int
     step: int
     action: str
+    call: str
     label: str
     before: str
     created: bool
@@ -70,14 +72,16 @@ def placing(plan: PlanFile, target: str) -> pa.Table:
 
 
 def placed(rows: Iterable[pa.RecordBatch]) -> pa.Table:
-    """*rows* of changes (at least one batch) in the order of their ordinals: `ordinal wave step`, `action`, `label` (the
-    written fields), `before` (of a later step, the label of the row's first one), `created`, and what they wait for."""
+    """*rows* of changes (at least one batch) in the order of their ordinals: `ordinal wave step`, `action`, `call`, `label`
+    (the written fields), `before` (of a later step, the labels of the row's earlier ones), `created`, and what they wait
+    for."""
     return pa.concat_tables(map(_slim, rows)).unify_dictionaries().combine_chunks()
 
 
 def _slim(rows: pa.RecordBatch) -> pa.Table:
     columns = {name: rows[name] for name in ("ordinal", "wave", "step")}
     columns["action"] = rows["action"].dictionary_encode()
+    columns["call"] = pc.fill_null(rows["call"], "").dictionary_encode()
     columns["label"] = coded(rows["fields"])
     columns["before"] = pa.repeat("", rows.num_rows).dictionary_encode()
     columns["created"] = _created(rows)
@@ -86,12 +90,16 @@ def _slim(rows: pa.RecordBatch) -> pa.Table:
 
 
 def with_before(table: pa.Table, keys: pa.Array) -> pa.Table:
-    """*table* (as `placing` makes it) whose second steps have in `before` the label of the first step of the same
-    row; *keys*: one text per row, equal for the steps of a row."""
-    label, later = table["label"].combine_chunks(), pc.greater(table["step"], 1).combine_chunks()
-    first = pc.index_in(keys.filter(later), value_set=keys.filter(pc.invert(later)))
-    labels = label.filter(pc.invert(later)).take(first).cast(pa.utf8())
-    before = pc.replace_with_mask(pa.repeat("", len(keys)), later, pc.fill_null(labels, ""))
+    """*table* (as `placing` makes it) whose later steps have in `before` the labels of the earlier steps of the same
+    row, and with the number of their `row`; *keys*: one text per row, equal for the steps of a row."""
+    labels, steps = table["label"].combine_chunks().cast(pa.utf8()), table["step"].combine_chunks()
+    before = pa.repeat("", len(keys))
+    for step in range(2, pc.max(steps).as_py() + 1):
+        now, last = pc.equal(steps, step), pc.equal(steps, step - 1)
+        found = pc.index_in(keys.filter(now), value_set=keys.filter(last))
+        told = (part.filter(last).take(found) for part in (labels, before))
+        before = pc.replace_with_mask(before, now, joined_codes(*(pc.fill_null(part, "") for part in told)))
+    table = table.append_column("row", pc.index_in(keys, value_set=keys).cast(pa.int64()))
     return table.set_column(table.schema.get_field_index("before"), "before", before.dictionary_encode())
 
 
@@ -114,20 +122,21 @@ def batches(
             ordinals = tables[target]["ordinal"].take(indices.slice(start, sizes[target]))
             rows = load(target, ordinals.combine_chunks())
             fields, before = names(place.label), names(place.before)
-            yield Batch(target, place.wave, place.step, Action(place.action), fields, rows, before)
+            action = Action(place.action)
+            yield Batch(target, place.wave, place.step, action, fields, rows, before, place.call)
 
 
 def _places(table: pa.Table, rank: int, done: Sequence[int]) -> Iterator[tuple[_Place, pa.Array]]:
-    words = {name: table[name].combine_chunks() for name in ("action", "label", "before")}
+    words = {name: table[name].combine_chunks() for name in ("action", "call", "label", "before")}
     slim = table.select(["ordinal", "wave", "step", "created"])
     for name, column in words.items():
         slim = slim.append_column(name, column.indices)
-    slim = slim.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    slim = slim.append_column("at", pa.array(range(table.num_rows), pa.int64()))
     if len(done):
         slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array(done, pa.int64()))))
-    same = ["wave", "step", "action", "label", "before", "created"]
-    groups = slim.group_by(same, use_threads=False).aggregate([("row", "list")])
-    rows = groups["row_list"].combine_chunks()
+    same = ["wave", "step", "action", "call", "label", "before", "created"]
+    groups = slim.group_by(same, use_threads=False).aggregate([("at", "list")])
+    rows = groups["at_list"].combine_chunks()
     for at, group in enumerate(groups.select(same).to_pylist()):
         group |= {name: column.dictionary[group[name]].as_py() for name, column in words.items()}
         yield _Place(rank=rank, **group), rows[at].values

@@ -12,6 +12,7 @@ from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Type
 from erpoa_cli.core.target import Target
 from erpoa_cli.engine.binding.columns import siblings
+from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.load import typed
 from erpoa_cli.engine.staging import Staging
@@ -54,6 +55,7 @@ def desks(
                 raise TypeError(f"{target.system} was checked to be writable")
             layout = plan.layout(name)
             info = _described(session, target)
+            target = documented(target, info).target
             made[name] = Desk(
                 target=target,
                 info=info,

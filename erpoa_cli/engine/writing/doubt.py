@@ -3,7 +3,8 @@ before anything is repeated.
 
 What "looked up" means depends on how the object makes a create safe (`CreateSafety`): by an idempotency key the
 call is simply made again; by our reference the row is sought first; where there is neither, the row stays in doubt
-until a person resolves it. Updates and deletes are always looked up: the row tells whether they happened.
+until a person resolves it. Updates and deletes are always looked up: the row tells whether they happened. So are the
+calls that move a document: its state tells (`moved`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.write import (
     ATTEMPTS,
@@ -28,14 +30,15 @@ from erpoa_cli.engine.writing.write import (
     needs_reading,
     read_back,
 )
-from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, WriteBatch
-from erpoa_cli.sdk.errors import Duplicate, InDoubt, Rejected, SystemFailure, Transient
+from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
+from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
 
 Ask = Callable[[Batch], WriteBatch]
 Said = Mapping[int, str]  # ordinal → why its outcome is not known
 
 _UNKNOWN = "the answer to it was lost"
 _NEVER_REPEATED = "; the system cannot tell whether it happened, so it is not repeated"
+_BETWEEN = "; it does not show in the state of the document whether it happened, so it is not repeated"
 _SEVERAL = "; several rows have its reference {}"
 
 
@@ -50,7 +53,8 @@ class RowByRow:
     _ended: list[pa.Table] = field(default_factory=list)
 
     def write(self, batch: Batch) -> pa.Table:
-        """Write *batch* and give its outcomes in the columns of a journal entry.
+        """Write *batch* and give its outcomes in the columns of a journal entry. A document is called only where it is in
+        the state that the call starts from.
 
         Raises what a system says of itself as a whole (`SystemFailure`), and `Transient` when it still says
         "later" after some attempts; nothing is lost then: `settle` looks up what was announced."""
@@ -62,7 +66,7 @@ class RowByRow:
 
     def _walk(self, batch: Batch, unclear: Said) -> pa.Table:
         self._ended = []
-        todo = batch
+        todo = batch if unclear or not batch.call else self._where_planned(batch)
         for attempt in range(ATTEMPTS):
             if unclear:
                 todo = self._look(todo, unclear)
@@ -107,7 +111,7 @@ class RowByRow:
         answers: list[pa.RecordBatch] = []
         error: SystemFailure | None = None
         try:
-            answers.extend(self.desk.session.write(ask))
+            answers.extend(sent(self.desk, ask))
         except (Transient, InDoubt, Rejected) as raised:
             error = raised
         if error is None:
@@ -130,6 +134,8 @@ class RowByRow:
         if not outcomes.num_rows:
             return
         if self.verify or needs_reading(self.desk, batch, outcomes):
+            if batch.call:
+                self.pause(self.desk.info.settles)
             outcomes = read_back(self.desk, batch, outcomes)
         self._ended.append(outcomes)
 
@@ -143,7 +149,7 @@ class RowByRow:
             self._end(aside, Outcome.IN_DOUBT, {n: w + _NEVER_REPEATED for n, w in unclear.items()})
             return _only(batch, set(batch.ordinals) - set(unclear))
         self.pause(self.desk.info.settles)
-        look = self._created if batch.action is Action.CREATE else self._changed
+        look = {Action.CREATE: self._created, Action.MOVE: self._moved}.get(batch.action, self._changed)
         written, lost = look(aside, unclear)
         if written:
             self._keep_found(_only(batch, written))
@@ -175,6 +181,57 @@ class RowByRow:
         self._end(_only(batch, moved), Outcome.STALE, {n: unclear[n] + words for n in moved})
         return written, set(moved)
 
+    def _where_planned(self, batch: Batch) -> Batch:
+        """The documents of *batch* that are where its call starts from."""
+        ready, done = [], []
+        elsewhere: dict[int, str] = {}
+        for ordinal, state, now in self._states(batch):
+            match moved.before(state, now):
+                case moved.Now.READY:
+                    ready.append(ordinal)
+                case moved.Now.DONE:
+                    done.append(ordinal)
+                case _:
+                    elsewhere[ordinal] = (
+                        f"it is {now or 'gone'} by now; the plan saw it {state.start or 'on its way'}"
+                    )
+        self._end(_only(batch, elsewhere), Outcome.STALE, elsewhere)
+        if done:
+            self._keep_found(_only(batch, done))
+        return _only(batch, ready)
+
+    def _moved(self, batch: Batch, unclear: Said) -> tuple[list[int], set[int]]:
+        """Ordinals of documents that were moved, and of those that are in doubt or elsewhere."""
+        written = []
+        doubtful: dict[int, str] = {}
+        elsewhere: dict[int, str] = {}
+        repeatable = self.desk.info.create_safety is CreateSafety.KEY
+        for ordinal, state, now in self._states(batch):
+            match moved.after(state, now, repeatable=repeatable):
+                case moved.Now.DONE:
+                    written.append(ordinal)
+                case moved.Now.DOUBTFUL:
+                    doubtful[ordinal] = unclear[ordinal] + _BETWEEN
+                case moved.Now.ELSEWHERE:
+                    elsewhere[ordinal] = f"{unclear[ordinal]}; it is {now or 'gone'} by now"
+                case moved.Now.READY:
+                    pass
+        self._end(_only(batch, doubtful), Outcome.IN_DOUBT, doubtful)
+        self._end(_only(batch, elsewhere), Outcome.STALE, elsewhere)
+        return written, {*doubtful, *elsewhere}
+
+    def _states(self, batch: Batch) -> Iterator[tuple[int, moved.Called, str | None]]:
+        """Per document what is called, and the state it is in (None: it is gone)."""
+        lifecycle = self.desk.target.lifecycle
+        assert lifecycle is not None
+        ids = tuple(self.desk.id_types)
+        found = self._found(batch, (lifecycle.field,), ids, [f"id_{n}" for n in ids])
+        for row in batch.rows.select(["ordinal", f"a_{lifecycle.field}", f"d_{lifecycle.field}"]).to_pylist():
+            ordinal, start, to = row.values()
+            there = found[ordinal]
+            now = (there[0][lifecycle.field] or "") if there else None
+            yield ordinal, moved.Called(lifecycle, start or "", to, last=bool(batch.fields)), now
+
     def _found(
         self, batch: Batch, fields: Sequence[str], by: Sequence[str], columns: Sequence[str]
     ) -> dict[int, list[dict[str, Any]]]:
@@ -199,6 +256,15 @@ class RowByRow:
     def _end(self, batch: Batch, outcome: Outcome, words: Said) -> None:
         if batch.rows.num_rows:
             self._ended.append(_told(batch.ordinals, outcome, words))
+
+
+def sent(desk: Desk, ask: WriteBatch) -> Iterator[pa.RecordBatch]:
+    """The answers of the system to *ask*: a write, or a call that moves documents."""
+    if not ask.call:
+        return desk.session.write(ask)
+    if not isinstance(desk.session, Movable):
+        raise Fatal(f"connector {desk.plugin} cannot make the call {ask.call!r}")
+    return desk.session.move(ask)
 
 
 def _only(batch: Batch, ordinals: Iterable[int]) -> Batch:

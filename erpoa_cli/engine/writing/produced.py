@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Type
-from erpoa_cli.core.situation import Outcome
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 
 RowKey = tuple[str, ...]
@@ -33,6 +33,9 @@ class Produced:
         self._values: dict[tuple[str, RowKey, str], Any] = {}
         self._ids: dict[tuple[str, RowKey], dict[str, Any]] = {}
         self._failed: set[tuple[str, RowKey]] = set()
+        self._broken: set[tuple[str, RowKey]] = (
+            set()
+        )  # documents, per target of their lines, of which a line failed
 
     def remember(self, batch: Batch, outcomes: pa.Table) -> None:
         """Take in the outcome of *batch* (the columns of a journal entry, one row per row of the batch)."""
@@ -43,6 +46,9 @@ class Produced:
             answer = answers[ordinal]
             if answer["outcome"] != Outcome.APPLIED:
                 self._failed.add((batch.target, key))
+                parent = self._parents.get(batch.target, "")
+                if parent in self._keys:
+                    self._broken.add((batch.target, key[: len(self._keys[parent])]))
                 continue
             returned = {n.removeprefix("r_"): v for n, v in answer.items() if n.startswith("r_")}
             self._values.update({(batch.target, key, name): value for name, value in returned.items()})
@@ -61,8 +67,8 @@ class Produced:
         """*batch* with its pending values filled in, less the rows that cannot be written; those by ordinal,
         with the reason."""
         problems: dict[int, tuple[Outcome, str]] = {}
-        if batch.step > 1:
-            self._check_first_steps(batch, problems)
+        if batch.step > 1 or batch.action is Action.MOVE:
+            self._check_earlier(batch, problems)
         rows = self._with_ids(batch, problems) if batch.step > 1 else batch.rows
         self._check_documents(batch, problems)
         for field in batch.fields:
@@ -82,11 +88,16 @@ class Produced:
             rows = rows.filter(pc.invert(pc.is_in(rows["ordinal"], pa.array(list(problems), pa.int64()))))
         return replace(batch, rows=rows), problems
 
-    def _check_first_steps(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
-        """A row whose first step was not applied is not as planned."""
+    def _check_earlier(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
+        """A row of which an earlier step was not applied is not as planned; a document with a line that was not written is
+        not moved on."""
+        moves = batch.action in (Action.MOVE, Action.DELETE)
+        lines = [child for child, parent in self._parents.items() if parent == batch.target and moves]
         for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
             if (batch.target, key) in self._failed:
-                problems[ordinal] = (Outcome.BLOCKED, "its first step was not applied")
+                problems[ordinal] = (Outcome.BLOCKED, "an earlier step of it was not applied")
+            elif any((child, key) in self._broken for child in lines):
+                problems[ordinal] = (Outcome.BLOCKED, "a line of it was not written")
 
     def _check_documents(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:
         """Lines are not written when the write of their document failed."""

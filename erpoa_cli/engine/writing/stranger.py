@@ -27,9 +27,10 @@ def without_strangers(desk: Desk, batch: Batch) -> tuple[Batch, dict[int, tuple[
     if batch.action is not Action.CREATE:
         return batch, {}
     problems: dict[int, tuple[Outcome, str]] = {}
+    dead = desk.target.lifecycle is not None and desk.target.lifecycle.dead
     linked: set[tuple[object, ...]] | None = None
     for fields in desk.target.match:
-        enforced = desk.transactional and holds_key(desk.target, fields)
+        enforced = desk.transactional and holds_key(desk.target, fields) and not dead
         if enforced or not set(fields) <= set(batch.fields):
             continue
         values = batch.rows.select([f"d_{n}" for n in fields]).rename_columns(list(fields))

@@ -18,11 +18,13 @@ from erpoa_cli.engine.writing.batch import Batch, batches, placing
 from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.stranger import without_strangers
+from erpoa_cli.engine.writing.tally import Tally
 from erpoa_cli.engine.writing.write import Desk, perform, request, settle
 from erpoa_cli.sdk.connector import OUTCOMES, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
 from erpoa_cli.state import Batch as Entry
 from erpoa_cli.state import Intent, Journal, PlanFile, RunStatus, Sealer
+from erpoa_cli.state.columns import names
 
 _UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outcome.WAITING, Outcome.IN_DOUBT})
 
@@ -49,7 +51,7 @@ class RunResult:
     @property
     def exit(self) -> Exit:
         codes = [Exit.SUCCESS]
-        if _left_over(self.outcomes) or self.plan.members("held"):
+        if _left_over(self.outcomes) or self.plan.members("held") or self.plan.members("tasks"):
             codes.append(Exit.PARTIAL)
         if self.plan.members("conflicts"):
             codes.append(Exit.CONFLICTS)
@@ -86,11 +88,13 @@ class Walk:
         self._listener = listener
         parents = {name: desk.target.lines.parent for name, desk in desks.items() if desk.target.lines}
         keys = {name: plan.layout(name).key for name in desks}
-        self._produced = Produced({*wanted_targets(self._tables), *parents.values()}, keys, parents)
+        lines = {
+            name for name, parent in parents.items() if parent in desks and desks[parent].target.lifecycle
+        }
+        self._produced = Produced({*wanted_targets(self._tables), *parents.values(), *lines}, keys, parents)
         self._done: dict[str, list[int]] = {}
-        self._outcomes: dict[str, Counter[Outcome]] = {}
+        self._tallies = {name: Tally(table) for name, table in self._tables.items()}
         self._duplicates: list[Batch] = []
-        self._refused: set[tuple[str, int]] = set()
         self._deleted = False
         self._number = 0
 
@@ -104,10 +108,10 @@ class Walk:
             status, problems = RunStatus.IN_DOUBT, (_failed(error),)
         except SystemFailure as error:
             status, problems = RunStatus.INTERRUPTED, (_failed(error),)
-        if status is RunStatus.APPLIED and _left_over(self._outcomes):
+        outcomes = {name: counts for name, tally in self._tallies.items() if (counts := tally.counts())}
+        if status is RunStatus.APPLIED and _left_over(outcomes):
             status = RunStatus.PARTIAL
         serial = self._journal.close(status)
-        outcomes = {target: +counts for target, counts in self._outcomes.items()}
         return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems)
 
     def _remember(self) -> None:
@@ -126,10 +130,9 @@ class Walk:
         rows = self._rows(intent.target, intent.ordinals)
         fields = tuple(rows["fields"][0].as_py() or ())
         placed = self._tables[intent.target]
-        before = placed.filter(pc.equal(placed["ordinal"], intent.ordinals[0]))["before"][0].as_py()
-        return Batch(
-            intent.target, intent.wave, intent.step, intent.action, fields, rows, tuple(before or ())
-        )
+        place = placed.filter(pc.equal(placed["ordinal"], intent.ordinals[0])).to_pylist()[0]
+        before, call = names(place["before"]), place["call"]
+        return Batch(intent.target, intent.wave, intent.step, intent.action, fields, rows, before, call)
 
     def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
         """What is to be written, and what must be there; what was agreed has no part in it."""
@@ -141,7 +144,7 @@ class Walk:
         ready, problems = self._produced.fill(batch)
         if ready.rows.num_rows:
             desk = self._desks[batch.target]
-            if desk.transactional:
+            if _at_once(desk, batch):
                 outcomes = settle(desk, ready, self._request(ready, number))
             else:
                 outcomes = self._singly(desk, number).settle(ready)
@@ -206,7 +209,7 @@ class Walk:
         desk, outcomes = self._desks[batch.target], None
         ready, strangers = without_strangers(desk, ready)
         if ready.rows.num_rows:
-            if desk.transactional:
+            if _at_once(desk, batch):
                 ask = self._request(ready, number)
                 outcomes = perform(desk, ready, ask, verify=self._options.verify)
             else:
@@ -240,9 +243,7 @@ class Walk:
         self._deleted |= batch.action is Action.DELETE
         told = results["outcome"].value_counts().to_pylist()
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
-        total = self._outcomes.setdefault(batch.target, Counter())
-        total.update(counts)
-        total[Outcome.REJECTED] -= self._forget_refused(batch)
+        self._tallies[batch.target].take(results, counts)
         self._remember_refused(batch, results)
         return counts
 
@@ -252,15 +253,11 @@ class Walk:
         if batch.action is Action.CREATE and len(refused):
             rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
             self._duplicates.append(replace(batch, rows=rows))
-            self._refused.update((batch.target, ordinal) for ordinal in refused.to_pylist())
 
-    def _forget_refused(self, batch: Batch) -> int:
-        """How many rows of *batch* were refused before: their new outcome stands for both."""
-        if not self._refused:
-            return 0
-        again = self._refused & {(batch.target, ordinal) for ordinal in batch.ordinals}
-        self._refused -= again
-        return len(again)
+
+def _at_once(desk: Desk, batch: Batch) -> bool:
+    """Whether *batch* is written as a whole or not at all; a call never is."""
+    return desk.transactional and not batch.call
 
 
 def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:

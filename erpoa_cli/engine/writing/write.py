@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.lifecycle import ABSENT
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
@@ -86,31 +87,44 @@ class Desk:
         return min(limits, default=_BULK if self.transactional else _SINGLE)
 
     @property
+    def computed(self) -> str:
+        """The field of a document's state where it is told from others, and neither read nor written; else empty."""
+        lifecycle = self.target.lifecycle
+        return lifecycle.field if lifecycle and lifecycle.computed else ""
+
+    @property
     def guarded(self) -> tuple[str, ...]:
-        """Fields whose values before must still hold when a row is written."""
-        return tuple(f.name for f in self.target.fields if f.ownership is not Ownership.THEIRS)
+        """Fields whose values before must still hold when a row is written; of documents that are moved by updates, also
+        what says their state."""
+        kept = [f.name for f in self.target.fields if f.ownership is not Ownership.THEIRS]
+        return tuple(n for n in dict.fromkeys([*kept, *self.telling]) if n != self.computed)
+
+    @cached_property
+    def telling(self) -> tuple[str, ...]:
+        """What must still be there when a document is moved by an update: the fields that say its state."""
+        lifecycle = self.target.lifecycle
+        if lifecycle is None or not lifecycle.updates:
+            return ()
+        own = () if lifecycle.computed else (lifecycle.field,)
+        return tuple(n for n in dict.fromkeys([*own, *lifecycle.columns, *lifecycle.sets]) if n in self.types)
 
 
 def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str) -> WriteBatch:
-    """*batch* as the connector is asked to write it."""
-    create, delete = batch.action is Action.CREATE, batch.action is Action.DELETE
+    """*batch* as the connector is asked to write it; a move without a call is an update."""
+    create = batch.action is Action.CREATE
     known = {**desk.types, **desk.id_types}
     columns: dict[str, pa.ChunkedArray] = {"ordinal": batch.rows["ordinal"]}
     if not create:
         columns |= {f"id.{name}": batch.rows[f"id_{name}"] for name in desk.id_types}
-    if not delete:
-        columns |= {f"set.{name}": desk.local(name, batch.rows[f"d_{name}"]) for name in batch.fields}
-    if not create and (batch.step == 1 or batch.seen):
-        guarded = dict.fromkeys((*desk.guarded, *batch.fields))
-        # What the first step of this plan wrote is not as it was.
-        moved = [name for name in guarded if name not in batch.before]
-        columns |= {f"was.{name}": desk.local(name, batch.rows[f"a_{name}"]) for name in moved}
+    columns |= {f"set.{name}": desk.local(name, values) for name, values in _written(desk, batch)}
+    if not create and not batch.call and (batch.step == 1 or batch.seen):
+        columns |= {f"was.{n}": desk.local(n, batch.rows[f"a_{n}"]) for n in _unmoved(desk, batch)}
     if not desk.transactional:
-        columns["key"] = idempotency_keys(desk, batch)
+        columns["key"] = idempotency_keys(desk, batch, run)
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,
-        action=batch.action if create or delete else Action.UPDATE,
+        action=batch.action if create or batch.call or batch.action is Action.DELETE else Action.UPDATE,
         rows=table.to_batches()[0],
         run=run,
         number=number,
@@ -120,27 +134,55 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
         unless=_unless(desk.target, batch) if create else (),
         options=desk.target.options,
         ledger=desk.ledger,
+        call=batch.call,
     )
 
 
-def idempotency_keys(desk: Desk, batch: Batch) -> pa.Array:
+def _written(desk: Desk, batch: Batch) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """The fields that the request writes. The state is not one of them, unless it is a column that moves set: then a
+    new document gets the first one."""
+    lifecycle = desk.target.lifecycle
+    if batch.action is Action.DELETE or batch.call:
+        return
+    for name in batch.fields:
+        values = batch.rows[f"d_{name}"]
+        if lifecycle is None or name != lifecycle.field:
+            yield name, values
+        elif name in lifecycle.sets:
+            yield name, pc.fill_null(values, lifecycle.first)
+
+
+def _unmoved(desk: Desk, batch: Batch) -> tuple[str, ...]:
+    """The fields that must still have the values of the plan. A move looks at the state alone, whose steps follow upon each
+    other; anything else at all that earlier steps of this plan did not write."""
+    if batch.action is Action.MOVE:
+        return desk.telling
+    guarded = [name for name in dict.fromkeys((*desk.guarded, *batch.fields)) if name not in batch.before]
+    return tuple(name for name in guarded if name != desk.computed)
+
+
+def idempotency_keys(desk: Desk, batch: Batch, run: str) -> pa.Array:
     """Per row a text that is the same whenever the same effect is asked for: SHA-256 of lineage, address, generation
-    and step, and of the wanted values where the row exists already."""
-    known = {} if batch.action is Action.CREATE else {f"d_{n}": desk.types[n] for n in batch.fields}
+    and step, and of the wanted values where the row exists already. A document may go the same way many times, so its
+    moves are told apart by their run."""
+    created = batch.action is Action.CREATE
+    known = {} if created else {f"d_{n}": desk.types[n] for n in batch.fields}
+    action = f"{batch.action.value} {batch.call} {run}" if batch.action is Action.MOVE else batch.action.value
     facts = [texts(batch.rows[name], type_).to_pylist() for name, type_ in known.items()]
     addresses = key_texts(batch.rows, desk.key_types)
     generations = batch.rows["generation"].to_pylist()
     keys = [
         hashlib.sha256(json.dumps([desk.lineage, batch.target, *fact]).encode()).hexdigest()
-        for fact in zip(
-            addresses, generations, repeat(batch.step), repeat(batch.action.value), *facts, strict=False
-        )
+        for fact in zip(addresses, generations, repeat(batch.step), repeat(action), *facts, strict=False)
     ]
     return pa.array(keys, pa.utf8())
 
 
 def _unless(target: Target, batch: Batch) -> tuple[tuple[str, ...], ...]:
-    """The sets of fields by which no row may exist; what does not hold the key is looked at before (`stranger`)."""
+    """The sets of fields by which no row may exist; what does not hold the key is looked at before (`stranger`), and so is
+    everything where dead documents may have the same."""
+    if target.lifecycle and target.lifecycle.dead:
+        return ()
     return tuple(m for m in target.match if set(m) <= set(batch.fields) and holds_key(target, m))
 
 
@@ -268,12 +310,12 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     else:
         by = desk.target.match[0]
         values = rows.select([f"d_{n}" for n in by]).rename_columns(list(by))
-    fields = () if batch.action is Action.DELETE else batch.fields
+    gone = removes(desk, batch)
+    fields = () if gone else batch.fields
     wanted = rows.select(["ordinal", *(f"d_{name}" for name in fields)])
     for name in by:
         wanted = wanted.append_column(f"by_{name}", values[name])
     tables = {"told": told, "wanted": wanted, "found": find(desk, fields, by, values)}
-    gone = batch.action is Action.DELETE
     table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
     words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
     wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
@@ -281,24 +323,58 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     nothing = [
         f"s_{name}" for name in fields if name not in deviating
     ]  # the plan has these values: not kept twice
-    return _with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
+    table = _with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
+    return _arrived(desk, table) if batch.action is Action.MOVE else table
+
+
+def removes(desk: Desk, batch: Batch) -> bool:
+    """Whether the rows are gone when *batch* was written."""
+    lifecycle = desk.target.lifecycle
+    if batch.action is Action.MOVE and lifecycle and batch.fields:
+        return ABSENT in pc.unique(batch.rows[f"d_{lifecycle.field}"]).to_pylist()
+    return batch.action is Action.DELETE
+
+
+def _arrived(desk: Desk, table: pa.Table) -> pa.Table:
+    """*table* of a move: a document that is not where the call leads was not moved, whatever the answer said."""
+    lifecycle = desk.target.lifecycle
+    if lifecycle is None or f"s_{lifecycle.field}" not in table.schema.names:
+        return table
+    elsewhere = pc.list_value_length(table["deviated"])
+    words = "the call was answered as done, and the document has not reached the state it leads to"
+    applied = pc.equal(table["outcome"], Outcome.APPLIED.value)
+    return _with_outcome(table, pc.and_kleene(applied, pc.greater(elsewhere, 0)), Outcome.REJECTED, words)
 
 
 def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
-    """The rows that have one of *values* in the fields *by*: identifier, *fields*, *by* and what is returned."""
+    """The rows that have one of *values* in the fields *by*: identifier, *fields*, *by* and what is returned. Dead
+    documents are found by their identifier alone."""
+    lifecycle = desk.target.lifecycle
     names = dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))
+    living = bool(lifecycle and lifecycle.dead) and tuple(by) != tuple(desk.id_types)
+    if lifecycle and living:
+        names[lifecycle.field] = None
     types = {**desk.types, **desk.returns, **desk.id_types}
+    read = [desk.field(name, types[name]) for name in names if name != desk.computed]
+    if lifecycle and desk.computed in names:
+        described = {f.name: f.type for f in desk.info.fields}
+        more = [n for n in lifecycle.columns if n not in names]
+        read += [Field(n, type_) for n in more if (type_ := described[n]) is not None]
     asked = ReadRequest(
-        object=desk.target.object,
-        fields=tuple(desk.field(name, types[name]).kept for name in names),
-        options=desk.target.options,
+        object=desk.target.object, fields=tuple(field.kept for field in read), options=desk.target.options
     )
     kept = pa.table({name: desk.local(name, values[name]) for name in values.schema.names})
     reading = desk.session.find(asked, by, kept)
-    table = desk.typed(reading, [desk.field(name, types[name]) for name in names])
+    table = desk.typed(reading, read)
     if reading.verdict.status is not ReadStatus.COMPLETE:
         raise Transient(f"reading back {desk.target.object}: {reading.verdict.reason}")
-    return table
+    if lifecycle and desk.computed in names:
+        told = f"SELECT *, {lifecycle.sql} AS {identifier(lifecycle.field)} FROM found"
+        table = desk.compare(told, {"found": table})
+    if lifecycle and living:
+        over = pc.is_in(table[lifecycle.field], pa.array(sorted(lifecycle.dead), pa.utf8()))
+        table = table.filter(pc.invert(over))
+    return table.select(list(dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))))
 
 
 def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:

@@ -82,7 +82,11 @@ def test_undo_follows_the_real_state():
 
 def test_content_is_written_where_it_can_be():
     course = UNDONE.course("confirmed", "confirmed")
-    assert (told(course.way), told(course.opening), told(course.closing)) == ([], ["unaudit"], ["submit", "audit"])
+    assert (told(course.way), told(course.opening), told(course.closing)) == (
+        [],
+        ["unaudit"],
+        ["submit", "audit"],
+    )
     course = UNDONE.course("draft", "confirmed")
     assert (told(course.opening), told(course.closing)) == ([], ["submit", "audit"])
     assert (told(course.reopening), told(course.reclosing)) == ([], [])

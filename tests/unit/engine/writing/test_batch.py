@@ -16,9 +16,10 @@ from erpoa_cli.engine.writing.batch import batches, placed, with_before
 ROW = st.fixed_dictionaries(
     {
         "wave": st.integers(0, 3),
-        "step": st.integers(1, 2),
+        "step": st.integers(1, 4),
         "situation": st.sampled_from(["absent", "vanished", "confirmed", "found"]),
-        "action": st.sampled_from(["create", "update", "delete", "deactivate"]),
+        "action": st.sampled_from(["create", "update", "delete", "deactivate", "move"]),
+        "call": st.sampled_from([None, "submit", "审核"]),
         "fields": st.lists(st.sampled_from(["编码", "name", "税号"]), unique=True, max_size=3),
         "key": st.integers(0, 15),
     }
@@ -31,6 +32,7 @@ SCHEMA = pa.schema(
         ("step", pa.int64()),
         ("situation", pa.utf8()),
         ("action", pa.utf8()),
+        ("call", pa.utf8()),
         ("fields", pa.list_(pa.utf8())),
         ("key", pa.utf8()),
     ]
@@ -78,13 +80,21 @@ def test_every_row_once_in_the_order_it_must_be_written(
         assert 1 <= batch.rows.num_rows <= size
         assert batch.ordinals == sorted(batch.ordinals)
         for row in batch.rows.to_pylist():
-            same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]))
-            assert same == (batch.wave, batch.step, batch.action, batch.fields)
-            first = [
-                r["fields"] for r in tables[batch.target] if (str(r["key"]), r["step"]) == (row["key"], 1)
-            ]
-            assert batch.before == (tuple(first[0]) if row["step"] == 2 and first else ())
+            same = (row["wave"], row["step"], Action(row["action"]), tuple(row["fields"]), row["call"] or "")
+            assert same == (batch.wave, batch.step, batch.action, batch.fields, batch.call)
+            assert set(batch.before) == _earlier(tables[batch.target], row)
             assert batch.seen == (row["situation"] not in {"absent", "vanished"})
+
+
+def _earlier(rows: list[dict[str, Any]], row: dict[str, Any]) -> set[str]:
+    """What the steps just before that of *row* write in the same row."""
+    steps = {r["step"]: r["fields"] for r in rows if str(r["key"]) == row["key"]}
+    found: set[str] = set()
+    step = row["step"] - 1
+    while step in steps:
+        found |= set(steps[step])
+        step -= 1
+    return found
 
 
 def test_within_a_wave_targets_keep_the_order_of_the_plan() -> None:

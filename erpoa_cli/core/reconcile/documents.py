@@ -1,0 +1,283 @@
+"""Documents with a lifecycle: what is wanted of their state, what that means where they are, and the steps there.
+
+The state is a column like any other; what differs is how it is written: not by an update but by the moves of the
+lifecycle, each call of which is a row of its own in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Course, Step, Way
+from erpoa_cli.core.reconcile.judge import Verdict
+from erpoa_cli.core.reconcile.shape import Shape, column, listed, names_sql, table, value_sql, work
+from erpoa_cli.core.schema import STRING, identifier, literal
+
+_WAYS = ("way", "opening", "closing", "reopening", "reclosing")
+_MOVED = f"({Verdict.WRITTEN} | {Verdict.TASK})"
+
+
+# -- what is wanted where -----------------------------------------------------------------------------------------
+
+
+def courses(shape: Shape) -> Iterator[str]:
+    """The statement that fills `T/courses`: for every living state and wanted word the goal and the ways there."""
+    if shape.lifecycle is None:
+        return
+    rows = listed(f"({listed(_course(shape, course))})" for course in shape.lifecycle.courses())
+    yield (
+        f"CREATE OR REPLACE TABLE {work(shape.name, 'courses')} AS "
+        f"SELECT * FROM (VALUES {rows}) c(start, word, goal, {listed(_WAYS)})"
+    )
+
+
+def _course(shape: Shape, course: Course) -> Iterator[str]:
+    yield from (literal(course.start), value_sql(course.word, STRING), literal(course.goal))
+    yield _way(shape, course.way, {})
+    for there, back in ((course.opening, course.closing), (course.reopening, course.reclosing)):
+        kept: dict[str, Any] = {}  # what the steps so far have set
+        yield _way(shape, there, kept)
+        yield _way(shape, back, kept)
+
+
+def _way(shape: Shape, way: Way | None, kept: dict[str, Any]) -> str:
+    type_ = f"{_step_type(shape)}[]"
+    if way is None:
+        return f"CAST(NULL AS {type_})"
+    steps = []
+    for step in way:
+        steps.append(_step(shape, step, kept))
+        kept |= step.set
+    return f"CAST([{listed(steps)}] AS {type_})"
+
+
+def _step_type(shape: Shape) -> str:
+    values = [f"{identifier(image + n)} {t}" for n, t in _sets(shape).items() for image in ("v_", "w_")]
+    plain = ["call VARCHAR", "start VARCHAR", "goal VARCHAR", "part BOOLEAN", "first BOOLEAN"]
+    return f"STRUCT({listed([*plain, 'names VARCHAR[]', 'kept VARCHAR[]', *values])})"
+
+
+def _step(shape: Shape, step: Step, kept: Mapping[str, Any]) -> str:
+    """A step; `names` are the fields it sets, to `v_F`; `kept` those that an earlier step has set, to `w_F`."""
+    plain = {
+        "call": literal(step.call),
+        "start": literal(step.start),
+        "goal": literal(step.to),
+        "part": str(step.between).lower(),
+        "first": str(step.first).lower(),
+        "names": names_sql(n for n in step.set if n in _sets(shape)),
+        "kept": names_sql(n for n in kept if n in _sets(shape)),
+    }
+    values = {
+        f"{image}_{name}": value_sql(given.get(name), shape.columns[name])
+        for name in _sets(shape)
+        for image, given in (("v", step.set), ("w", kept))
+    }
+    return f"{{{listed(f'{literal(n)}: {v}' for n, v in (plain | values).items())}}}"
+
+
+def _sets(shape: Shape) -> dict[str, str]:
+    """The fields that moves set, less the state itself, with DuckDB's types."""
+    lifecycle = shape.lifecycle
+    names = lifecycle.sets if lifecycle else ()
+    return {n: shape.columns[n].duckdb for n in names if lifecycle and n != lifecycle.field}
+
+
+def course_columns(shape: Shape) -> str:
+    """What `course_join` adds to a row."""
+    return f", c.goal, {listed(f'c.{way}' for way in _WAYS)}" if shape.lifecycle else ""
+
+
+def course_join(shape: Shape) -> str:
+    """The join of a row of desired `d` and actual `a` (candidate `n`) with its course; a row that is not there yet starts
+    in the state of a new document."""
+    if shape.lifecycle is None or shape.state is None:
+        return ""
+    gone = literal(UNDO) if shape.undoes else "NULL"
+    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{column('d_', shape.state.name)} END"
+    start = f"CASE WHEN n.a_row IS NULL THEN {literal(shape.lifecycle.first)} ELSE a.{identifier(shape.state.name)} END"
+    return f" LEFT JOIN {work(shape.name, 'courses')} c ON c.start = {start} AND c.word IS NOT DISTINCT FROM {word}"
+
+
+def undone(shape: Shape) -> str:
+    """A SQL condition, never NULL: the document must no longer be."""
+    if shape.state is None:
+        return "false"
+    return f"coalesce({column('d_', shape.state.name)} = {literal(UNDO)}, false)"
+
+
+def problems(shape: Shape) -> list[tuple[str, str, str, str]]:
+    """Why a document is held for its state: condition, kind, code, reason."""
+    if shape.lifecycle is None or shape.state is None:
+        return []
+    ours, theirs = column("d_", shape.state.name), column("a_", shape.state.name)
+    states = listed(map(literal, shape.lifecycle.states))
+    return [
+        (
+            f"d_row IS NOT NULL AND {ours} NOT IN ({states}, {literal(UNDO)})",
+            "held",
+            "E0453",
+            f"concat('the state ', {ours}, ' is wanted, which the lifecycle does not declare')",
+        ),
+        (
+            f"a_row IS NOT NULL AND NOT coalesce({theirs} IN ({states}), false)",
+            "held",
+            "E0454",
+            f"concat('it is in the state ', coalesce({theirs}, 'NULL'), ', which the lifecycle does not declare')",
+        ),
+    ]
+
+
+# -- what is done about it ----------------------------------------------------------------------------------------
+
+
+def action(shape: Shape) -> str:
+    """Cases of a row's action that only documents have; they come before all others."""
+    if shape.state is None:
+        return ""
+    told = column("v_", shape.state.name)
+    lost = f"{undone(shape)} AND a_row IS NULL"
+    return f"""WHEN {lost} AND situation = 'vanished' THEN 'forget'
+        WHEN {lost} AND b_row IS NULL THEN NULL
+        WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN 'update'
+        WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN 'move'"""
+
+
+def gone(shape: Shape) -> str:
+    """The action of a document that is gone from the source."""
+    assert shape.state is not None
+    told = column("v_", shape.state.name)
+    return (
+        f"CASE WHEN {told} & {_MOVED} <> 0 THEN 'move' WHEN b_row IS NULL THEN NULL "
+        f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN 'accept' WHEN {told} & {Verdict.SETTLE} <> 0 THEN 'converge' END"
+    )
+
+
+def tasks(shape: Shape) -> list[tuple[str, str, str]]:
+    """What only a person can do: condition, code, reason."""
+    if shape.state is None:
+        return []
+    told, here = column("v_", shape.state.name), column("a_", shape.state.name)
+    start = f"coalesce({here}, 'nothing')"
+    return [
+        (
+            f"action = 'move' AND {told} & {Verdict.TASK} <> 0 AND goal = {literal(TASK)}",
+            "E0450",
+            f"concat('it must no longer be, and is ', {start}, ', which only a person can undo')",
+        ),
+        (
+            f"(action = 'create' AND way IS NULL) OR (action IN ('move', 'update') AND {told} & {Verdict.TASK} <> 0)",
+            "E0451",
+            f"concat('it shall be ', goal, ', and no move leads there from ', {start})",
+        ),
+        (
+            f"action = 'update' AND {_aside('opening')} IS NULL",
+            "E0452",
+            f"concat('its content changed, and it is ', {start}, ', in which nothing can be written')",
+        ),
+    ]
+
+
+def _aside(way: str) -> str:
+    """The way before or after an update: back to where it began unless the state is to change."""
+    return f"CASE WHEN moves THEN {way} ELSE re{way} END"
+
+
+def moves(shape: Shape) -> str:
+    """Whether the state of a row is to change, as a column of `summed`."""
+    return f", {column('v_', shape.state.name)} & {Verdict.WRITTEN} <> 0 AS moves" if shape.state else ""
+
+
+def steps(shape: Shape) -> str:
+    """The steps of a row, as columns: those before its content is written and those after, how far they shift the row's
+    own step, and whether it is undone."""
+    if shape.state is None:
+        return ""
+    none = f"CAST([] AS {_step_type(shape)}[])"
+    opening = f"CASE WHEN kind IS NULL AND action = 'update' THEN {_aside('opening')} ELSE {none} END"
+    closing = (
+        f"CASE WHEN kind IS NOT NULL THEN {none} WHEN action IN ('create', 'move') THEN way "
+        f"WHEN action = 'update' THEN {_aside('closing')} ELSE {none} END"
+    )
+    return f", {opening} AS before, {closing} AS after, {undone(shape)} AND action = 'move' AS undoing"
+
+
+def step_columns(shape: Shape) -> str:
+    return ", goal, before, after, len(before)::BIGINT AS shift, undoing" if shape.state else ""
+
+
+# -- the steps as rows --------------------------------------------------------------------------------------------
+
+_PLANNED = "kind IS NULL AND action IN ('create', 'update', 'move')"
+
+
+def most_steps(shape: Shape, where: str, *, undoing: bool = False) -> str:
+    """The query for the most steps that a row has *where* (`before` or `after`); NULL when there are none."""
+    if shape.state is None:
+        return "SELECT NULL"
+    told = "" if where == "before" else f" AND undoing = {str(undoing).lower()}"
+    return (
+        f"SELECT CAST(max(len({where})) AS BIGINT) FROM {table('diff', shape.name)} "
+        f"WHERE {_PLANNED} AND len({where}) > 0{told}"
+    )
+
+
+def opened(shape: Shape, wave: int) -> Iterator[str]:
+    """Rows for the steps before content is written, in waves up to *wave*; content follows after them."""
+    yield _rows(shape, "before", f"{wave} - len(before) + n", "n", "true")
+
+
+def closed(shape: Shape, wave: int, *, undoing: bool) -> Iterator[str]:
+    """Rows for the steps after content is written (or of those undone), in waves from *wave* on."""
+    yield _rows(shape, "after", f"{wave} + n - 1", "shift + last + n", f"undoing = {str(undoing).lower()}")
+
+
+def _rows(shape: Shape, where: str, wave: str, step: str, chosen: str) -> str:
+    assert shape.lifecycle is not None
+    diff, state = table("diff", shape.name), shape.lifecycle.field
+    over = names_sql([*sorted(shape.lifecycle.dead), ABSENT])
+    deletes = f"s.call = '' AND s.goal = {literal(ABSENT)}"
+    values = [
+        f"s.goal AS {column('d_', state)}",
+        f"CASE WHEN s.first THEN s.start END AS {column('a_', state)}",
+    ]
+    for name in _sets(shape):
+        kept, before = column("w_", name, "s"), column("a_", name)
+        values.append(f"{column('v_', name, 's')} AS {column('d_', name)}")
+        values.append(
+            f"CASE WHEN list_contains(s.kept, {literal(name)}) THEN {kept} ELSE {before} END AS {before}"
+        )
+    same = listed((f"p.{column('k_', k)} = o.{column('k_', k)}" for k in shape.key), " AND ")
+    content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND p.action IN ('create', 'update')"
+    return f"""INSERT INTO {diff} BY NAME
+        SELECT * EXCLUDE (s, n, last, total) REPLACE (
+            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY n, ordinal) AS ordinal,
+            CASE WHEN {deletes} THEN 'delete' ELSE 'move' END AS action, {wave} AS wave, {step} AS step,
+            nullif(s.call, '') AS call, CASE WHEN s.part OR {deletes} THEN [] ELSE list_concat([{literal(state)}], s.names) END AS fields,
+            [] AS drifted, [] AS conflicted, [] AS settled, [] AS waiting,
+            CASE WHEN undoing THEN {literal(UNDO)} END AS reason,
+            NOT (n = total AND NOT s.part AND list_contains({over}, s.goal)) AS links,
+            before[1:0] AS before, after[1:0] AS after, 0 AS shift, {listed(values)})
+        FROM (SELECT o.*, unnest(o.{where}) AS s, generate_subscripts(o.{where}, 1) AS n, len(o.{where}) AS total,
+                coalesce(({content}), 0) AS last
+            FROM {diff} o WHERE {_PLANNED} AND len(o.{where}) > 0 AND {chosen})"""
+
+
+def settle_rows(shape: Shape) -> Iterator[str]:
+    """What is left of the rows that the steps came from: content keeps its row, in its place; a row that was only to be
+    moved stays for what it tells beside that."""
+    if shape.lifecycle is None:
+        return
+    diff, state = table("diff", shape.name), column("d_", shape.lifecycle.field)
+    yield f"UPDATE {diff} SET step = step + shift WHERE kind IS NULL AND shift > 0"
+    yield (
+        f"UPDATE {diff} SET {state} = {literal(shape.lifecycle.first)} "
+        f"WHERE kind IS NULL AND action = 'create' AND {state} IS NOT NULL"
+    )
+    moved = "kind IS NULL AND action = 'move' AND len(after) > 0"
+    yield f"DELETE FROM {diff} WHERE {moved} AND len(drifted) + len(conflicted) + len(settled) = 0"
+    yield (
+        f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN 'converge' END, wave = 0 "
+        f"WHERE {moved}"
+    )

@@ -1,0 +1,46 @@
+"""What became of the rows of one target so far: a row of several steps counts once, as its worst step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.situation import Outcome
+from erpoa_cli.engine.outcomes import worst
+
+
+class Tally:
+    """Only of rows with several steps, or that are tried again, it must remember which came to what."""
+
+    def __init__(self, placed: pa.Table) -> None:
+        """*placed*: as `batch.placing` makes it."""
+        self._rows = placed.select(["ordinal", "row"]) if "row" in placed.schema.names else None
+        self._counts: Counter[Outcome] = Counter()
+        self._outcomes: dict[int, str] = {}
+        self._refused: set[int] = set()
+
+    def take(self, results: pa.Table, counts: Mapping[Outcome, int]) -> None:
+        """The outcome of a batch: *results* (`ordinal outcome error_class`) and how many came to which. A row that is told
+        again came to what is told last."""
+        if self._rows is not None:
+            told = (results[name].to_pylist() for name in ("ordinal", "outcome"))
+            self._outcomes.update(zip(*told, strict=True))
+            return
+        self._counts.update(counts)
+        if self._refused:
+            again = self._refused & set(results["ordinal"].to_pylist())
+            self._counts[Outcome.REJECTED] -= len(again)
+            self._refused -= again
+        duplicates = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
+        self._refused.update(duplicates.to_pylist())
+
+    def counts(self) -> Mapping[Outcome, int]:
+        """Rows by outcome; none that is zero."""
+        if self._rows is None:
+            return +self._counts
+        told = {"ordinal": list(self._outcomes), "outcome": list(self._outcomes.values())}
+        schema = pa.schema([("ordinal", pa.int64()), ("outcome", pa.utf8())])
+        return worst(pa.table(told, schema), self._rows)

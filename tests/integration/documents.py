@@ -1,0 +1,177 @@
+"""Requisitions of an OA that want orders of an ERP, both in SQLite, planned and applied for real."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.engine.apply import apply
+from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.check import check
+from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
+from erpoa_cli.project import conforms, load
+from erpoa_cli.state import PlanFile, open_reader, open_writer
+
+NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
+FILES = {
+    "erpoa.yml": "format: 1\nname: documents\nowner: a@b.example\ndescription: d\n",
+    "systems/s.yml": """
+systems:
+  oa: {plugin: sqlite, config: {path: oa.db}}
+  erp: {plugin: sqlite, config: {path: erp.db}}
+""",
+    "sources/s.yml": """
+sources:
+  requisitions:
+    system: oa
+    object: requisition
+    key: [no]
+    fields: {no: string, supplier: string, wanted: string}
+  requisition_lines:
+    system: oa
+    object: requisition_line
+    key: [no, line]
+    fields: {no: string, line: integer, item: string, qty: "decimal(18,2)"}
+""",
+    "transforms/requested.sql": """
+select r.no, r.supplier, r.wanted,
+    coalesce(list({'line': l.line, 'item': l.item, 'qty': l.qty} order by l.line) filter (l.line is not null), []) as lines
+from {{ source('requisitions') }} r left join {{ source('requisition_lines') }} l on l.no = r.no
+group by r.no, r.supplier, r.wanted
+""",
+    "transforms/t.yml": "transforms: {requested: {description: d, key: [no]}}\n",
+}
+LIFECYCLE = """
+    lifecycle:
+      states:
+        received: "received > 0"
+        cancelled: "cancelled = 'B'"
+        confirmed: "status = 'C'"
+        submitted: "status = 'S'"
+        draft: "true"
+      moves:
+        - {from: draft, to: submitted, set: {status: S}}
+        - {from: submitted, to: confirmed, set: {status: C}}
+        - {from: [confirmed, submitted], to: draft, set: {status: D}}
+        - {from: [submitted, confirmed], to: cancelled, set: {cancelled: B}}
+        - {from: draft, to: absent}
+      undo: {draft: absent, submitted: cancelled, confirmed: cancelled, received: task}
+      dead: [cancelled]
+      editable: [draft]
+"""
+LINES = """
+      lines:
+        from: lines
+        key: [line]
+        object: po_line
+        parent: order_id
+        fields: {line: line, item: item, qty: qty}
+"""
+DDL = """
+CREATE TABLE po (id INTEGER PRIMARY KEY, req_no TEXT, supplier TEXT, status TEXT NOT NULL DEFAULT 'D',
+    cancelled TEXT, received INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE po_line (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES po(id), line INTEGER, item TEXT, qty TEXT);
+"""
+
+
+def target(lifecycle: str = LIFECYCLE, lines: str = "", **more: str) -> str:
+    """`targets/t.yml` of the orders, with *more* settings."""
+    settings = "".join(f"\n    {name}: {value}" for name, value in more.items())
+    return f"""
+targets:
+  orders:
+    description: Orders
+    from: requested
+    system: erp
+    object: po
+    key: [no]{settings}
+    guards: {{max_change: {{share: 100%}}, max_delete: {{count: 100}}}}
+    fields:
+      req_no: no
+      supplier: supplier
+      state: wanted{lines}{lifecycle}"""
+
+
+@dataclass
+class Documents:
+    root: Path
+    plans: int = 0
+
+    def build(self, text: str | None = None) -> Documents:
+        for name, content in {**FILES, "targets/t.yml": text or target()}.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        self.sql("oa", "CREATE TABLE requisition (no TEXT PRIMARY KEY, supplier TEXT, wanted TEXT);")
+        self.sql("oa", "CREATE TABLE requisition_line (no TEXT, line INTEGER, item TEXT, qty TEXT);")
+        self.sql("erp", DDL)
+        return self
+
+    def sql(self, system: str, script: str) -> None:
+        with closing(sqlite3.connect(self.root / f"{system}.db")) as db:
+            db.executescript("PRAGMA foreign_keys = ON;" + script)
+
+    def rows(self, query: str, system: str = "erp") -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.root / f"{system}.db")) as db:
+            return db.execute(query).fetchall()
+
+    def want(self, no: str, wanted: str | None, supplier: str = "华信") -> None:
+        said = "NULL" if wanted is None else f"'{wanted}'"
+        self.sql("oa", f"INSERT OR REPLACE INTO requisition VALUES ('{no}', '{supplier}', {said});")
+
+    def orders(self) -> list[tuple[Any, ...]]:
+        return self.rows("SELECT req_no, supplier, status, cancelled FROM po ORDER BY id")
+
+    def bound(self) -> Bound:
+        return check(load(self.root, getenv=lambda _: None), conforms)
+
+    def plan(self, **options: Any) -> PlanResult:
+        bound = self.bound()
+        self.plans += 1
+        made = PlanOptions(as_of=NOW, author="a@b.example", out=self.root / f"{self.plans}.erpoaplan", **options)
+        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
+            return make_plan(bound, connections, state, made)
+
+    def apply(self, result: PlanResult | None = None) -> RunResult:
+        bound = self.bound()
+        plan = PlanFile.open((result or self.plan()).path)
+        with (
+            Connections(bound.project) as connections,
+            open_writer(self.root, "default", command="apply") as store,
+        ):
+            return apply(plan, bound, connections, store, ApplyOptions())
+
+    def base(self) -> dict[str, dict[str, Any]]:
+        with open_reader(self.root, "default") as state:
+            layout = state.targets()["orders"]
+            return {row["k_no"]: row for row in state.base(layout).read_all().to_pylist()}
+
+    def diagnostics(self) -> list[Diagnostic]:
+        try:
+            self.plan()
+        except Failure as failure:
+            return list(failure.diagnostics)
+        return []
+
+
+def steps(result: PlanResult, member: str = "changes", name: str = "orders") -> list[tuple[Any, ...]]:
+    """What a plan does to orders: key, step, action, call, from, to; ordered as it is written."""
+    plan = PlanFile.open(result.path)
+    if name not in plan.members(member):
+        return []
+    rows = sorted(plan.table(member, name).to_pylist(), key=lambda r: (r["wave"], r["k_no"], r["step"]))
+    return [(r["k_no"], r["step"], r["action"], r["call"], r["a_state"], r["d_state"]) for r in rows]
+
+
+def tasks(result: PlanResult) -> list[tuple[str, str]]:
+    plan = PlanFile.open(result.path)
+    if "orders" not in plan.members("tasks"):
+        return []
+    return [(r["k_no"], r["code"]) for r in plan.table("tasks", "orders").to_pylist()]

@@ -1,0 +1,159 @@
+"""Documents with a lifecycle in a database: created, moved, changed where they can be, undone by their real state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.state import PlanFile
+from tests.integration.documents import LINES, Documents, steps, target, tasks
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Documents:
+    return Documents(tmp_path).build()
+
+
+def test_a_document_is_made_and_moved_step_by_step(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    plan = world.plan()
+    assert plan.header.counts == {"orders": {"create": 1, "move": 1}}
+    assert steps(plan) == [
+        ("PR-1", 1, "create", None, None, "draft"),
+        ("PR-1", 2, "move", None, "draft", "submitted"),
+        ("PR-1", 3, "move", None, "submitted", "confirmed"),
+    ]
+    run = world.apply(plan)
+    assert run.exit is Exit.SUCCESS
+    assert run.outcomes == {"orders": {"applied": 1}}
+    assert world.orders() == [("PR-1", "华信", "C", None)]
+    base = world.base()["PR-1"]
+    assert (base["agreed_state"], base["seen_state"]) == ("confirmed", "confirmed")
+    second = world.plan()
+    assert second.exit is Exit.SUCCESS
+    assert second.header.counts == {"orders": {}}
+
+
+def test_content_is_changed_where_it_can_be(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    world.apply()
+    world.want("PR-1", "confirmed", supplier="Ａcme")
+    plan = world.plan()
+    assert [step[2:] for step in steps(plan)] == [
+        ("move", None, "confirmed", "draft"),
+        ("update", None, "confirmed", "confirmed"),
+        ("move", None, "draft", "submitted"),
+        ("move", None, "submitted", "confirmed"),
+    ]
+    assert world.apply(plan).outcomes == {"orders": {"applied": 1}}
+    assert world.orders() == [("PR-1", "Ａcme", "C", None)]
+    assert world.plan().header.counts == {"orders": {}}
+
+
+def test_approve_revoke_approve_ends_in_one_living_document(world: Documents) -> None:
+    for wanted in ("confirmed", "undo", "confirmed"):
+        world.want("PR-1", wanted)
+        assert world.apply().exit is Exit.SUCCESS
+        again = world.plan()
+        assert (again.exit, again.header.counts) == (Exit.SUCCESS, {"orders": {}})
+    assert world.orders() == [("PR-1", "华信", "C", "B"), ("PR-1", "华信", "C", None)]
+    assert world.base()["PR-1"]["generation"] == 2
+
+
+def test_a_draft_is_deleted(world: Documents) -> None:
+    world.want("PR-1", "draft")
+    world.apply()
+    world.want("PR-1", "undo")
+    plan = world.plan()
+    assert plan.header.counts == {"orders": {"delete": 1}}
+    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.orders() == []
+    assert world.plan().header.counts == {"orders": {}}
+
+
+def test_what_was_received_is_a_task(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    world.apply()
+    world.sql("erp", "UPDATE po SET received = 5")
+    plan = world.plan()
+    assert plan.header.counts == {"orders": {"accept": 1}}  # it went on by itself
+    world.apply(plan)
+    assert world.plan().header.counts == {"orders": {}}
+    world.want("PR-1", "undo", supplier="")
+    plan = world.plan()
+    assert tasks(plan) == [("PR-1", "E0450")]
+    assert steps(plan) == []
+
+
+def test_somebody_took_it_back(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    world.apply()
+    world.sql("erp", "UPDATE po SET status = 'D'")
+    assert steps(world.plan(), "drift") == [("PR-1", 1, None, None, "draft", "confirmed")]
+    (world.root / "targets/t.yml").write_text(target(on_drift="revert"))
+    assert [step[2:] for step in steps(world.plan())] == [
+        ("move", None, "draft", "submitted"),
+        ("move", None, "submitted", "confirmed"),
+    ]
+    assert world.apply().exit is Exit.SUCCESS
+    assert world.orders() == [("PR-1", "华信", "C", None)]
+
+
+def test_a_document_made_by_hand_is_adopted_with_its_state(world: Documents) -> None:
+    world.sql(
+        "erp",
+        "INSERT INTO po (req_no, supplier, status, received) VALUES ('PR-1', '华信', 'C', 0), "
+        "('PR-2', '华信', 'D', 0), ('PR-3', '华信', 'C', 7), ('PR-4', '华信', 'C', 0)",
+    )
+    for no, wanted in (("PR-1", "confirmed"), ("PR-2", "confirmed"), ("PR-3", "confirmed"), ("PR-4", None)):
+        world.want(no, wanted)
+    plan = world.plan()
+    assert sorted(step[:3] for step in steps(plan, "state")) == [
+        ("PR-1", 1, "adopt"),
+        ("PR-3", 1, "adopt"),  # received already: nothing leads back
+        ("PR-4", 1, "adopt"),  # its state is left alone
+    ]
+    assert [step[0] for step in steps(plan, "drift")] == ["PR-2"]
+    (world.root / "targets/t.yml").write_text(target(on_first_contact="write"))
+    plan = world.plan()
+    assert [step[:3] for step in steps(plan)] == [("PR-2", 1, "move"), ("PR-2", 2, "move")]
+    assert world.apply(plan).exit is Exit.SUCCESS
+    assert len(world.orders()) == 4
+    assert world.plan().header.counts == {"orders": {}}
+
+
+def test_a_state_nobody_declared_holds_the_document(world: Documents) -> None:
+    world.want("PR-1", "confrmed")
+    plan = world.plan()
+    held = steps(plan, "held")
+    assert [row[0] for row in held] == ["PR-1"]
+
+
+def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:
+    world = Documents(tmp_path).build(target(on_source_gone="undo"))
+    world.want("PR-1", "confirmed")
+    world.want("PR-2", "confirmed")
+    world.apply()
+    world.sql("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
+    unproven = world.plan()
+    assert (unproven.exit, steps(unproven)) == (Exit.BLOCKED, [])  # no lines were read at all
+    assert steps(unproven, "withheld") == [("PR-1", 1, "move", None, "confirmed", "undo")]
+    world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-2', 1, '轴承', '2.00')")
+    plan = world.plan()
+    assert steps(plan) == [("PR-1", 1, "move", None, "confirmed", "cancelled")]
+    assert [(g.guard, g.measured) for g in PlanFile.open(plan.path).guards if g.guard == "max_undo"] == [("max_undo", 1)]
+    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.orders()[0] == ("PR-1", "华信", "C", "B")
+    assert set(world.base()) == {"PR-2"}
+
+
+def test_lines_are_written_before_the_document_is_moved(tmp_path: Path) -> None:
+    world = Documents(tmp_path).build(target(lines=LINES))
+    world.want("PR-1", "confirmed")
+    world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')")
+    assert world.apply().exit is Exit.SUCCESS
+    assert world.orders() == [("PR-1", "华信", "C", None)]
+    assert len(world.rows("SELECT * FROM po_line")) == 2
+    assert world.plan().exit is Exit.SUCCESS
