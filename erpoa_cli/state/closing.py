@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.state import planjson
-from erpoa_cli.state.columns import key_texts
+from erpoa_cli.state.columns import key_texts, match_keys
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.digest import desired_digests
 from erpoa_cli.state.entries import read_payload
@@ -44,6 +44,8 @@ def remember_rejections(
             continue
         rejected = rejected.sort_by("ordinal")
         rows = plan.table("changes", target, sealer, ordinals=flat(rejected["ordinal"]))
+        if layout.state:
+            rows = _with_goals(plan, layout, rows)
         facts = zip(
             key_texts(rows, layout.key),
             desired_digests(layout, rows, sealer),
@@ -64,6 +66,20 @@ def remember_rejections(
                last_seen = excluded.last_seen, run = excluded.run""",
             [(environment, target, *fact, at, at, run) for fact in facts],
         )
+
+
+def _with_goals(plan: PlanFile, layout: Layout, rows: pa.Table) -> pa.Table:
+    """*rows* of documents whose state is the one that the last step of the document leads to."""
+    state = f"d_{layout.state}"
+    every = plan.table(
+        "changes", layout.target, columns=["step", state, *(f"k_{name}" for name in layout.key)]
+    )
+    every = every.append_column("key", match_keys(every, layout.key))
+    last = every.sort_by([("step", "descending")])
+    goals = last[state].take(
+        pc.index_in(match_keys(rows, layout.key), value_set=last["key"].combine_chunks())
+    )
+    return rows.set_column(rows.schema.get_field_index(state), state, goals)
 
 
 def remember_doubts(control: Control, environment: str, run: str, plan: PlanFile) -> None:

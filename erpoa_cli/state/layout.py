@@ -39,13 +39,15 @@ _ROW = (
 
 @dataclass(frozen=True, slots=True)
 class FieldLayout:
-    """A target field. `pending`: it is a reference or result and has a `p_` column in plan tables."""
+    """A target field. `pending`: it is a reference or result and has a `p_` column in plan tables; `extra`: no field of
+    the target, but one that a deactivation or a move sets."""
 
     type: Type
     sensitivity: Sensitivity = Sensitivity.PUBLIC
     reveal: str = ""
     ownership: Ownership = Ownership.OURS
     pending: bool = False
+    extra: bool = False
 
     @property
     def sealed(self) -> bool:
@@ -100,6 +102,7 @@ class Layout:
                 "reveal": field.reveal,
                 "ownership": field.ownership.value,
                 "pending": field.pending,
+                **({"extra": True} if field.extra else {}),
             }
             for name, field in self.fields.items()
         }
@@ -128,6 +131,7 @@ class Layout:
                     field["reveal"],
                     Ownership(field["ownership"]),
                     field["pending"],
+                    field.get("extra", False),
                 )
                 for name, field in content["fields"].items()
             },

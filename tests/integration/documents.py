@@ -135,7 +135,9 @@ class Documents:
     def plan(self, **options: Any) -> PlanResult:
         bound = self.bound()
         self.plans += 1
-        made = PlanOptions(as_of=NOW, author="a@b.example", out=self.root / f"{self.plans}.erpoaplan", **options)
+        made = PlanOptions(
+            as_of=NOW, author="a@b.example", out=self.root / f"{self.plans}.erpoaplan", **options
+        )
         with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
             return make_plan(bound, connections, state, made)
 

@@ -143,7 +143,9 @@ def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:
     world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-2', 1, '轴承', '2.00')")
     plan = world.plan()
     assert steps(plan) == [("PR-1", 1, "move", None, "confirmed", "cancelled")]
-    assert [(g.guard, g.measured) for g in PlanFile.open(plan.path).guards if g.guard == "max_undo"] == [("max_undo", 1)]
+    assert [(g.guard, g.measured) for g in PlanFile.open(plan.path).guards if g.guard == "max_undo"] == [
+        ("max_undo", 1)
+    ]
     assert world.apply(plan).exit is Exit.SUCCESS
     assert world.orders()[0] == ("PR-1", "华信", "C", "B")
     assert set(world.base()) == {"PR-2"}
@@ -152,8 +154,132 @@ def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:
 def test_lines_are_written_before_the_document_is_moved(tmp_path: Path) -> None:
     world = Documents(tmp_path).build(target(lines=LINES))
     world.want("PR-1", "confirmed")
-    world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')")
+    world.sql(
+        "oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')"
+    )
     assert world.apply().exit is Exit.SUCCESS
     assert world.orders() == [("PR-1", "华信", "C", None)]
     assert len(world.rows("SELECT * FROM po_line")) == 2
     assert world.plan().exit is Exit.SUCCESS
+
+
+def test_a_refused_move_is_not_tried_again_until_something_else_is_wanted(world: Documents) -> None:
+    world.sql(
+        "erp",
+        "CREATE TRIGGER t BEFORE UPDATE OF status ON po WHEN NEW.status = 'C' BEGIN SELECT RAISE(ABORT, '供应商已冻结'); END",
+    )
+    world.want("PR-1", "confirmed")
+    run = world.apply()
+    assert (run.exit, run.outcomes) == (Exit.PARTIAL, {"orders": {"rejected": 1}})
+    assert world.orders() == [("PR-1", "华信", "S", None)]
+    base = world.base()["PR-1"]
+    assert (base["agreed_state"], base["seen_state"]) == ("submitted", "submitted")
+    again = world.plan()
+    assert steps(again) == []
+    assert steps(again, "withheld") == [("PR-1", 1, "move", None, "submitted", "confirmed")]
+    assert [step[2:] for step in steps(world.plan(retry=True))] == [("move", None, "submitted", "confirmed")]
+    world.want("PR-1", "undo")
+    assert [step[2:] for step in steps(world.plan())] == [("move", None, "submitted", "cancelled")]
+
+
+@pytest.fixture
+def lined(tmp_path: Path) -> Documents:
+    """An order of two lines, confirmed."""
+    world = Documents(tmp_path).build(target(lines=LINES))
+    world.want("PR-1", "confirmed")
+    world.sql(
+        "oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')"
+    )
+    assert world.apply().exit is Exit.SUCCESS
+    return world
+
+
+def test_a_document_is_opened_for_its_lines(lined: Documents) -> None:
+    lined.sql("oa", "UPDATE requisition_line SET qty = '3.00' WHERE line = 1")
+    plan = lined.plan()
+    assert plan.header.counts == {"orders": {"move": 1}, "orders.lines": {"update": 1}}
+    assert [step[2:] for step in steps(plan)] == [
+        ("move", None, "confirmed", "draft"),
+        ("move", None, "draft", "submitted"),
+        ("move", None, "submitted", "confirmed"),
+    ]
+    assert lined.apply(plan).exit is Exit.SUCCESS
+    assert lined.orders() == [("PR-1", "华信", "C", None)]
+    assert lined.rows("SELECT qty FROM po_line ORDER BY line") == [("3.00",), ("100.00",)]
+    assert lined.plan().exit is Exit.SUCCESS
+
+
+def test_lines_of_what_was_received_wait_for_a_person(lined: Documents) -> None:
+    lined.sql("erp", "UPDATE po SET received = 1")
+    lined.apply()
+    lined.sql("oa", "UPDATE requisition_line SET qty = '3.00' WHERE line = 1")
+    plan = lined.plan()
+    assert tasks(plan) == [("PR-1", "E0452")]
+    withheld = PlanFile.open(plan.path).table("withheld", "orders.lines").to_pylist()
+    assert [(row["k_line"], row["code"]) for row in withheld] == [(1, "E0455")]
+    assert plan.header.counts == {"orders": {}, "orders.lines": {}}
+
+
+def test_a_revoked_form_with_an_empty_table_undoes_the_document_and_leaves_its_lines(
+    lined: Documents,
+) -> None:
+    lined.want("PR-1", "undo", supplier="")
+    lined.want("PR-2", "draft")
+    lined.sql(
+        "oa", "DELETE FROM requisition_line; INSERT INTO requisition_line VALUES ('PR-2', 1, '螺母', '1.00')"
+    )
+    plan = lined.plan()
+    assert plan.header.counts["orders.lines"] == {"create": 1}
+    assert lined.apply(plan).exit is Exit.SUCCESS
+    assert lined.orders()[0] == ("PR-1", "华信", "C", "B")
+    assert lined.rows("SELECT count(*) FROM po_line WHERE order_id = 1") == [(2,)]
+    after = lined.plan()
+    assert after.header.counts == {"orders": {}, "orders.lines": {"forget": 2}}
+    lined.apply(after)
+    lined.want("PR-1", "confirmed")
+    lined.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '5.00')")
+    assert lined.apply().exit is Exit.SUCCESS
+    assert [row[2:] for row in lined.orders()] == [("C", "B"), ("D", None), ("C", None)]
+    assert lined.rows("SELECT order_id, item, qty FROM po_line ORDER BY id") == [
+        (1, "轴承", "2.00"), (1, "螺母", "100.00"), (2, "螺母", "1.00"), (3, "轴承", "5.00"),
+    ]  # fmt: skip
+    assert lined.plan().header.counts == {"orders": {}, "orders.lines": {}}
+
+
+def test_approved_again_at_once_the_new_document_has_lines_of_its_own(lined: Documents) -> None:
+    lined.want("PR-1", "undo")
+    lined.apply()
+    lined.want("PR-1", "confirmed")
+    assert lined.apply().exit is Exit.SUCCESS
+    assert lined.rows("SELECT order_id, line FROM po_line ORDER BY id") == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert lined.plan().header.counts == {"orders": {}, "orders.lines": {}}
+
+
+def test_a_draft_goes_with_its_lines(tmp_path: Path) -> None:
+    world = Documents(tmp_path).build(target(lines=LINES))
+    world.want("PR-1", "draft")
+    world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00')")
+    world.apply()
+    world.want("PR-1", "undo")
+    plan = world.plan()
+    assert plan.header.counts == {"orders": {"delete": 1}, "orders.lines": {"delete": 1}}
+    assert world.apply(plan).exit is Exit.SUCCESS
+    assert (world.orders(), world.rows("SELECT * FROM po_line")) == ([], [])
+    assert world.plan().header.counts == {"orders": {}, "orders.lines": {}}
+
+
+def test_a_document_is_not_confirmed_without_a_line_that_was_refused(lined: Documents) -> None:
+    lined.sql(
+        "erp",
+        "CREATE TRIGGER t BEFORE INSERT ON po_line WHEN NEW.item = '违禁' BEGIN SELECT RAISE(ABORT, '物料已停用'); END",
+    )
+    lined.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 3, '违禁', '1.00')")
+    run = lined.apply()
+    assert run.outcomes == {"orders": {"blocked": 1}, "orders.lines": {"rejected": 1}}
+    assert lined.orders() == [("PR-1", "华信", "D", None)]
+    again = lined.plan()
+    assert steps(again) == []
+    assert [row[:3] for row in steps(again, "withheld")] == [("PR-1", 1, "move")]
+    lined.sql("oa", "DELETE FROM requisition_line WHERE line = 3")
+    assert lined.apply().exit is Exit.SUCCESS
+    assert lined.orders() == [("PR-1", "华信", "C", None)]

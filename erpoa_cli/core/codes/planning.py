@@ -144,6 +144,12 @@ CODES: tuple[Code, ...] = (
         "Apply this plan and plan again.",
     ),
     Code(
+        "E0429",
+        "a line of it is withheld",
+        "A document is not moved on, say confirmed, while a line of it waits or was refused: it would be confirmed without it.",
+        "Mend the line; the document follows with it.",
+    ),
+    Code(
         "E0430",
         "a guard blocks the plan",
         "More is changed than the limits allow; the numbers are in the message.",

@@ -190,8 +190,8 @@ def moves(shape: Shape) -> str:
 
 
 def steps(shape: Shape) -> str:
-    """The steps of a row, as columns: those before its content is written and those after, how far they shift the row's
-    own step, and whether it is undone."""
+    """The steps of a row, as columns: those before its content is written and those after, whether it is undone, and
+    whether its row is deleted then."""
     if shape.state is None:
         return ""
     none = f"CAST([] AS {_step_type(shape)}[])"
@@ -200,11 +200,108 @@ def steps(shape: Shape) -> str:
         f"CASE WHEN kind IS NOT NULL THEN {none} WHEN action IN ('create', 'move') THEN way "
         f"WHEN action = 'update' THEN {_aside('closing')} ELSE {none} END"
     )
-    return f", {opening} AS before, {closing} AS after, {undone(shape)} AND action = 'move' AS undoing"
+    last = f"after[len(after)].call = '' AND after[len(after)].goal = {literal(ABSENT)}"
+    return (
+        f", {opening} AS before, {closing} AS after, {undone(shape)} AND action = 'move' AS undoing, "
+        f"coalesce(undoing AND {last}, false) AS leaves"
+    )
 
 
 def step_columns(shape: Shape) -> str:
-    return ", goal, before, after, len(before)::BIGINT AS shift, undoing" if shape.state else ""
+    return (
+        ", goal, opening, closing, before, after, len(before)::BIGINT AS shift, undoing, leaves"
+        if shape.state
+        else ""
+    )
+
+
+# -- documents and their lines ------------------------------------------------------------------------------------
+
+
+def fate(shape: Shape) -> tuple[str, str]:
+    """What lines must know of the state of their document *shape* is of: columns over its desired rows, and over its
+    diff."""
+    if not shape.wish:
+        return "", ""
+    wished = f", coalesce({column('d_', shape.wish)} = {literal(UNDO)}, false) AS undone, false AS leaves"
+    return wished, ", coalesce(undoing, false) AS undone, leaves"
+
+
+def line_action(shape: Shape) -> str:
+    """Cases of a line's action: of a document that must no longer be nothing is written; what went with it is forgotten,
+    and what would be in its way when its row is deleted goes first."""
+    if not shape.wish:
+        return ""
+    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN 'forget'
+            WHEN parent_leaves THEN 'delete' END"""
+
+
+def line_undone(shape: Shape) -> str:
+    return "coalesce(parent_undone, false)" if shape.wish else "false"
+
+
+def follow_lines(parent: Shape, lines: Shape) -> Iterator[str]:
+    """A document whose lines are written is opened for it and closed again; where that cannot be, it is a task, and its
+    lines wait. One of which a line is withheld is not moved on."""
+    lifecycle, state = parent.lifecycle, parent.state
+    if lifecycle is None or state is None:
+        return
+    diff, child = table("diff", parent.name), table("diff", lines.name)
+    keys = list(lines.key)[: lines.document]
+    own = listed(column("k_", k) for k in keys)
+    same = listed((f"{column('k_', k, 'w')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    yield f"""UPDATE {diff} AS p SET kind = 'withheld', code = 'E0429', links = false, reason = 'a line of it is withheld'
+        FROM (SELECT DISTINCT {own} FROM {child} WHERE kind = 'withheld') w
+        WHERE {same} AND p.kind IS NULL AND p.action IN ('move', 'update') AND NOT p.undoing"""
+    if not lifecycle.editable:
+        return
+    written = f"(SELECT DISTINCT {own} FROM {child} WHERE kind IS NULL AND action IN ('create', 'update', 'delete')) w"
+    moved = "p.kind IS NULL AND p.action = 'move' AND NOT p.undoing"
+    yield f"""UPDATE {diff} AS p SET before = opening, after = closing, shift = len(opening) FROM {written}
+        WHERE {same} AND {moved} AND opening IS NOT NULL"""
+    yield f"UPDATE {diff} AS p SET {_closed_task(state.name)} FROM {written} WHERE {same} AND {moved} AND opening IS NULL"
+    yield _reopened(parent, written, same)
+    yield f"""UPDATE {child} AS w SET kind = 'withheld', code = 'E0455', links = false, reason = 'its document waits for a person'
+        FROM {diff} p WHERE {same} AND p.kind = 'task' AND w.kind IS NULL AND w.action IN ('create', 'update', 'delete')"""
+
+
+def _closed_task(state: str) -> str:
+    said = (
+        f"concat('its lines changed, and it is ', {column('a_', state)}, ', in which nothing can be written')"
+    )
+    return f"kind = 'task', code = 'E0452', links = false, reason = {said}"
+
+
+def _reopened(shape: Shape, written: str, same: str) -> str:
+    """Rows for documents of which nothing but lines is written: the way from where they are, and back."""
+    assert shape.state is not None
+    state = shape.state.name
+    diff, none = table("diff", shape.name), f"CAST([] AS {_step_type(shape)}[])"
+    fields = {f.name for f in shape.fields}
+    values = [
+        *(f"{'d.' + column('d_', n) if n in fields else 'NULL'} AS {column('d_', n)}" for n in shape.columns),
+        *(f"a.{identifier(n)} AS {column('a_', n)}" for n in shape.columns),
+    ]
+    here = f"a.{identifier(state)}"
+    told = f"concat('its lines changed, and it is ', {here}, ', in which nothing can be written')"
+    keys = listed(f"p.{column('k_', k)}" for k in shape.key)
+    ids = [f"p.{column('id_', i)}" for i in shape.id]
+    linked = listed((f"{column('k_', k, 'd')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
+    busy = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
+    return f"""INSERT INTO {diff} BY NAME
+        SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal,
+            {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, 'move' AS action,
+            'data' AS cause, 0 AS wave, 1 AS step, [] AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
+            [{literal(state)}] AS known, [] AS waiting, c.opening IS NOT NULL AS links,
+            CASE WHEN c.opening IS NULL THEN 'task' END AS kind, CASE WHEN c.opening IS NULL THEN 'E0452' END AS code,
+            CASE WHEN c.opening IS NULL THEN {told} END AS reason, {listed(values)}, c.goal, c.opening, c.closing,
+            coalesce(c.opening, {none}) AS before, coalesce(c.closing, {none}) AS after,
+            coalesce(len(c.opening), 0) AS shift, false AS undoing, false AS leaves
+        FROM {work(shape.name, "link")} p JOIN {written} ON {same}
+            JOIN {table("desired", shape.name)} d ON {linked} JOIN {table("actual", shape.name)} a ON a.rowid = p.a_row
+            JOIN {work(shape.name, "courses")} c ON c.start = {here} AND c.word IS NULL
+        WHERE coalesce(len(c.opening), 1) > 0 AND NOT EXISTS (SELECT 1 FROM {diff} o
+            WHERE {busy} AND (o.kind IS NOT NULL OR o.action IN ('create', 'update', 'move')))"""
 
 
 # -- the steps as rows --------------------------------------------------------------------------------------------

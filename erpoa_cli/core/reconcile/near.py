@@ -65,7 +65,7 @@ def near(shape: Shape, evidence: Evidence) -> str:
     ids = [column("id_", i) for i in shape.id]
     pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
     waiting = ["len(waiting) > 0"] if shape.pending else []
-    special = listed(["problem IS NOT NULL", *pending, *waiting], " OR ")
+    special = listed(["problem IS NOT NULL", *pending, *waiting, *_leaving(shape)], " OR ")
     twins = listed(
         (f"{column('k_', k, 't')} IS NOT DISTINCT FROM {column('k_', k, 'd')}" for k in shape.key), " AND "
     )
@@ -90,6 +90,15 @@ def near(shape: Shape, evidence: Evidence) -> str:
         {_foreign(shape, evidence)})
     SELECT row_number() OVER () - 1 AS ordinal, * {f"EXCLUDE ({listed(ids)})" if ids else ""}
     FROM (SELECT * FROM every ORDER BY {listed(order)})"""
+
+
+def _leaving(shape: Shape) -> list[str]:
+    """Lines of documents that are deleted: nothing about them changed, and all the same they go."""
+    if not shape.wish or shape.target.lines is None:
+        return []
+    keys = tuple(shape.key)[: shape.document]
+    ours, theirs = (listed(column("k_", k, alias) for k in keys) for alias in ("d", "p"))
+    return [f"({ours}) IN (SELECT ({theirs}) FROM {table('diff', shape.target.lines.parent)} p WHERE leaves)"]
 
 
 def _foreign(shape: Shape, evidence: Evidence) -> str:

@@ -128,7 +128,8 @@ def _parent_columns(shape: Shape) -> str:
     """Of the document that a line belongs to: whether it stays, and what becomes of it."""
     if shape.target.lines is None:
         return ""
-    return ", parent.here AS parent_here, parent.action AS parent_action, parent.kind AS parent_kind"
+    undone = ", parent.undone AS parent_undone, parent.leaves AS parent_leaves" if shape.wish else ""
+    return f", parent.here AS parent_here, parent.action AS parent_action, parent.kind AS parent_kind{undone}"
 
 
 def _parent_join(shape: Shape) -> str:
@@ -137,12 +138,14 @@ def _parent_join(shape: Shape) -> str:
         return ""
     keys = tuple(shape.key)[: shape.document]
     text = listed(column("k_", k) for k in keys)
-    on = listed((f"{column('k_', k, 'parent')} = {column('k_', k, 'b')}" for k in keys), " AND ")
+    on = listed((f"{column('k_', k, 'parent')} = {column('k_', k, 'n')}" for k in keys), " AND ")
+    wanted, planned = documents.fate(shape)
+    undone = ", bool_or(undone) AS undone, bool_or(leaves) AS leaves" if shape.wish else ""
     return f""" LEFT JOIN (
-        SELECT {text}, bool_or(here) AS here, any_value(action) AS action, any_value(kind) AS kind
-        FROM (SELECT {text}, true AS here, NULL AS action, NULL AS kind FROM {table("desired", lines.parent)}
+        SELECT {text}, bool_or(here) AS here, any_value(action) AS action, any_value(kind) AS kind{undone}
+        FROM (SELECT {text}, true AS here, NULL AS action, NULL AS kind{wanted} FROM {table("desired", lines.parent)}
             UNION ALL BY NAME
-            SELECT {text}, false AS here, action, kind FROM {table("diff", lines.parent)})
+            SELECT {text}, false AS here, action, kind{planned} FROM {table("diff", lines.parent)})
         GROUP BY {text}) parent ON {on}"""
 
 
@@ -213,7 +216,9 @@ def _sums(shape: Shape) -> str:
 
 
 def _left_alone(shape: Shape, field: TargetField) -> str:
-    """The content of a document that must no longer be is not looked at."""
+    """The content of a document that must no longer be is not looked at, nor are its lines."""
+    if shape.wish:
+        return f" OR {documents.line_undone(shape)}"
     return f" OR {documents.undone(shape)}" if shape.state and field != shape.state else ""
 
 
@@ -313,6 +318,8 @@ def _action(shape: Shape) -> str:
         OnVanished.RECREATE: "'create'",
         OnVanished.FORGET: "'forget'",
     }[shape.target.on_vanished]
+    if shape.target.lines is not None:  # of a document that is made anew the lines are too
+        vanished = f"CASE WHEN parent_action = 'create' THEN 'create' ELSE {vanished} END"
     written, accepted, settled, reported = (
         f"signs & {v} <> 0" for v in (Verdict.WRITTEN, Verdict.ACCEPT, Verdict.SETTLED, Verdict.REPORTED)
     )
@@ -325,6 +332,7 @@ def _action(shape: Shape) -> str:
     }[shape.target.on_source_gone]
     return f"""CASE WHEN kind = 'held' THEN NULL
         {documents.action(shape)}
+        {documents.line_action(shape)}
         WHEN situation = 'absent' THEN 'create'
         WHEN situation = 'vanished' THEN {vanished}
         WHEN situation = 'both_gone' THEN 'forget'
@@ -355,6 +363,9 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
         unproven = f"({unproven}) OR (kind IS NULL AND action = 'delete' AND parent_kind = 'withheld')"
         reason = f"coalesce(doubt, {literal(evidence.actual)}, 'its document is withheld')"
     found = [(unproven, "withheld", "E0420", reason)]
+    if shape.wish:
+        waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"
+        found.append((waits, "withheld", "E0455", "'its document waits for a person'"))
     found += [(f"kind IS NULL AND ({c})", "task", code, why) for c, code, why in documents.tasks(shape)]
 
     def chosen(name: str, answers: Iterable[str]) -> str:

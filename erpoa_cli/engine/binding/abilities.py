@@ -12,7 +12,7 @@ from erpoa_cli.core.project import Project, Source, System
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import Target
 from erpoa_cli.engine.connect import Installed, discovered, missing_connector, path_keys, resolved
-from erpoa_cli.sdk.connector import Connector, Readable, Writable
+from erpoa_cli.sdk.connector import Connector, Movable, Readable, Writable
 
 Conforms = Callable[[Any, Mapping[str, Any]], Iterable[Misfit]]
 """How a value departs from a JSON Schema. `project` owns JSON Schema; the command line hands its judge to the
@@ -180,6 +180,15 @@ def _target(target: Target, connector: type[Connector], conforms: Conforms) -> I
     what = f"target {target.name}"
     if not _can(connector, Writable):
         yield _unable(what, connector, "cannot be written to", target.at)
+    calls = target.lifecycle is not None and any(move.calls for move in target.lifecycle.moves)
+    if calls and not _can(connector, Movable):
+        yield _unable(
+            what,
+            connector,
+            "makes no calls that move documents",
+            target.at,
+            "Write `set:` instead of `calls:`.",
+        )
     yield from _misfits(what, "filter", target.filter, connector.filter_schema, conforms, target.at)
     yield from _misfits(what, "options", target.options, connector.target_options, conforms, target.at)
 

@@ -46,7 +46,7 @@ def layout(shape: Shape) -> Layout:
         f.name: FieldLayout(type_of(f), f.sensitivity, f.reveal, f.ownership, f.name in pending)
         for f in target.fields
     }
-    more = {name: FieldLayout(type_) for name, type_ in shape.extras.items()}
+    more = {name: FieldLayout(type_, extra=True) for name, type_ in shape.extras.items()}
     return Layout(
         target=target.name,
         system=target.system,

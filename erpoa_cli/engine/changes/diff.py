@@ -116,6 +116,9 @@ class Differ:
         self.settle()
         shapes = [task.shape for task in self._tasks.values()]
         for shape in shapes:
+            if lines := shape.target.lines:
+                self._all(documents.follow_lines(self._tasks[lines.parent].shape, shape))
+        for shape in shapes:
             self._all(order.second_steps(shape))
             self._all(order.depths(shape))
         wave = 1 + max((self._number(documents.most_steps(s, "before")) for s in shapes), default=0)

@@ -60,7 +60,7 @@ def _goal(shape: Shape) -> str:
     if shape.state is None:
         return ""
     wish = column("d_", shape.state.name)
-    return f" REPLACE (coalesce(goal, {wish}) AS {wish})"
+    return f" REPLACE (CASE WHEN {wish} IS NOT NULL THEN coalesce(goal, {wish}) END AS {wish})"
 
 
 def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str, where: str) -> None:
