@@ -37,10 +37,10 @@ class Tally:
         duplicates = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
         self._refused.update(duplicates.to_pylist())
 
-    def counts(self) -> Mapping[Outcome, int]:
+    def counts(self) -> Counter[Outcome]:
         """Rows by outcome; none that is zero."""
         if self._rows is None:
             return +self._counts
         told = {"ordinal": list(self._outcomes), "outcome": list(self._outcomes.values())}
         schema = pa.schema([("ordinal", pa.int64()), ("outcome", pa.utf8())])
-        return worst(pa.table(told, schema), self._rows)
+        return Counter(worst(pa.table(told, schema), self._rows))

@@ -51,6 +51,7 @@ def test_the_smallest_project(loaded: Loaded, write: Callable[..., Path]):
     assert target.at == Location("targets/t.yml", 1, 11)
     assert target.guards == {
         "max_delete": Limit(20, Decimal("0.05")),
+        "max_undo": Limit(20),
         "max_change": Limit(None, Decimal("0.3"), 100),
     }
     content = (write() / "targets/t.yml").read_bytes()
@@ -311,6 +312,7 @@ def test_targets(loaded: Loaded):
     )
     assert oa.guards == {
         "max_delete": Limit(5),
+        "max_undo": Limit(20),
         "max_change": Limit(9),
         "max_calls": Limit(7),
         "max_create": Limit(None, Decimal("0.5"), 3),
