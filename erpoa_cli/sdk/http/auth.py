@@ -149,8 +149,8 @@ class _Token:
     mark: int = 0
 
 
-class _Renewed(Auth):
-    """Base of schemes that ask for a token: one request for many waiting calls, and a refusal is final."""
+class Renewed(Auth):
+    """Base of schemes that ask for a token: one request for many waiting calls, and a refusal (`Denied`) is final."""
 
     def __init__(self) -> None:
         self._token = _Token()
@@ -159,11 +159,11 @@ class _Renewed(Auth):
         self._refused = ""
 
     @abstractmethod
-    async def _obtain(self, fetch: Fetch) -> tuple[str, float]:
+    async def obtain(self, fetch: Fetch) -> tuple[str, float]:
         """A new token and the seconds it lasts."""
 
     @abstractmethod
-    def _place(self, request: Outgoing, token: str) -> None: ...
+    def place(self, request: Outgoing, token: str) -> None: ...
 
     async def apply(self, request: Outgoing, fetch: Fetch) -> int:
         async with self._lock:
@@ -171,13 +171,13 @@ class _Renewed(Auth):
                 raise Denied(self._refused)
             if not self._token.text or time.monotonic() >= self._token.until:
                 try:
-                    text, lasts = await self._obtain(fetch)
+                    text, lasts = await self.obtain(fetch)
                 except Denied as error:
                     self._refused = str(error)
                     raise
                 self._token = _Token(text, time.monotonic() + lasts, self._token.mark + 1)
                 self._given.append(text)
-        self._place(request, self._token.text)
+        self.place(request, self._token.text)
         return self._token.mark
 
     async def renew(self, mark: int) -> bool:
@@ -190,7 +190,7 @@ class _Renewed(Auth):
         return list(self._given)
 
 
-class ClientCredentials(_Renewed):
+class ClientCredentials(Renewed):
     """OAuth 2.0 client credentials (RFC 6749, 4.4). *in_body*: the client's secret goes into the form, for servers
     that do not know HTTP basic there. *extra* are further parameters: scope, audience, resource."""
 
@@ -210,7 +210,7 @@ class ClientCredentials(_Renewed):
         pair = f"{quote_plus(client_id)}:{quote_plus(client_secret.reveal())}"
         self._pair = base64.b64encode(pair.encode()).decode()
 
-    async def _obtain(self, fetch: Fetch) -> tuple[str, float]:
+    async def obtain(self, fetch: Fetch) -> tuple[str, float]:
         form = {"grant_type": "client_credentials", **self._extra}
         headers = {}
         if self._in_body:
@@ -230,7 +230,7 @@ class ClientCredentials(_Renewed):
             raise ContractBroken("the token server gives no number as `expires_in`") from None
         return token, max(lasts - _EARLY, lasts / 2)
 
-    def _place(self, request: Outgoing, token: str) -> None:
+    def place(self, request: Outgoing, token: str) -> None:
         request.headers["Authorization"] = f"Bearer {token}"
 
     def hidden(self) -> Sequence[str]:
@@ -251,7 +251,7 @@ class Login:
     lasts: float = 1200.0
 
 
-class SessionLogin(_Renewed):
+class SessionLogin(Renewed):
     """A token that a login gives, in a header or a cookie."""
 
     def __init__(self, login: Login) -> None:
@@ -260,7 +260,7 @@ class SessionLogin(_Renewed):
             raise ValueError("the token of a login goes into a header or a cookie")
         self._login = login
 
-    async def _obtain(self, fetch: Fetch) -> tuple[str, float]:
+    async def obtain(self, fetch: Fetch) -> tuple[str, float]:
         body = {k: v.reveal() if isinstance(v, Secret) else v for k, v in self._login.json.items()}
         accepts = frozenset({400, 401, 403})
         answer = await fetch(self._login.url, Call(method="POST", path="", json=body, accepts=accepts))
@@ -271,7 +271,7 @@ class SessionLogin(_Renewed):
         except ContractBroken:  # many servers refuse a login with status 200
             raise Denied(f"the login gave no token at {'.'.join(self._login.token)}") from None
 
-    def _place(self, request: Outgoing, token: str) -> None:
+    def place(self, request: Outgoing, token: str) -> None:
         value = self._login.prefix + token
         if self._login.cookie:
             request.headers["Cookie"] = f"{self._login.cookie}={value}"

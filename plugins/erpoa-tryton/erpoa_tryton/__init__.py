@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from erpoa_cli.sdk.connector import Connector, Session, Writable
+from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.connector import Connector, Movable, Session
 from erpoa_cli.sdk.sql import FILTER_SCHEMA
 from erpoa_tryton.rpc import Client
 from erpoa_tryton.session import TrytonSession
@@ -43,20 +44,29 @@ class TrytonConnector(Connector):
                 "default": 120,
                 "description": "seconds per call",
             },
+            "settles": {
+                "type": "number",
+                "minimum": 0,
+                "default": 30,
+                "description": "seconds after which a call whose answer was lost has surely ended in the server",
+            },
             "read_only": {"type": "boolean", "default": False, "description": "never write to this database"},
         },
     }
-    abilities: ClassVar[tuple[type[Session], ...]] = (Writable,)
+    abilities: ClassVar[tuple[type[Session], ...]] = (Movable,)
     filter_schema: ClassVar[Mapping[str, Any]] = FILTER_SCHEMA
 
     def open(self, config: Mapping[str, Any]) -> TrytonSession:
+        password = config["password"]
         client = Client(
             config["url"],
             config["database"],
             config["user"],
-            config["password"],
+            password if isinstance(password, Secret) else Secret(password),
             company=config.get("company"),
             language=config.get("language", "en"),
             timeout=config.get("timeout", 120),
         )
-        return TrytonSession(client, read_only=bool(config.get("read_only", False)))
+        return TrytonSession(
+            client, read_only=config.get("read_only", False), settles=config.get("settles", 30)
+        )

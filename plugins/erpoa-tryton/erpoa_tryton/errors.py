@@ -1,4 +1,5 @@
-"""What Tryton's answers mean."""
+"""What Tryton's answers mean. Its JSON-RPC tells users' errors apart by nothing but their words, which are those of
+the language that is asked for: known here are the English originals and the Chinese of its own catalogues."""
 
 from __future__ import annotations
 
@@ -6,10 +7,32 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from erpoa_cli.sdk.errors import ContractBroken, Denied, Duplicate, Rejected, Stale, SystemFailure
+from erpoa_cli.sdk.errors import (
+    ContractBroken,
+    Denied,
+    Duplicate,
+    MasterMissing,
+    Rejected,
+    Stale,
+    SystemFailure,
+)
 
-_DUPLICATE = re.compile(r"unique|already exists|不能重复|必须唯一", re.IGNORECASE)
-_ACCESS = re.compile(r"not allowed to access|没有访问", re.IGNORECASE)
+_CLASSES: tuple[tuple[type[SystemFailure], re.Pattern[str]], ...] = (
+    (Stale, re.compile(r"that don't exist|不存在的记录|已经不存在了", re.IGNORECASE)),
+    (
+        Denied,
+        re.compile(
+            r"not allowed to (access|execute)|Calling button|没有.*权限|不允许在.*上点击按钮", re.IGNORECASE
+        ),
+    ),
+    (MasterMissing, re.compile(r"The value .* does not exist|对应的取值.*不存在", re.IGNORECASE)),
+    (
+        Duplicate,
+        re.compile(
+            r"unique|already exists|two users with the same|不能重复|必须唯一|唯一的|已经存在", re.IGNORECASE
+        ),
+    ),
+)
 _QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”')
 
 
@@ -19,9 +42,8 @@ def failure(error: list[Any]) -> SystemFailure:
     match error:
         case ["UserError", [str(text), *more], *_]:
             words = " ".join([text, *(str(m) for m in more[:1] if m)])
-            if _ACCESS.search(words):
-                return Denied(words)
-            return Duplicate(words) if _DUPLICATE.search(words) else Rejected(words)
+            kind = next((kind for kind, known in _CLASSES if known.search(words)), Rejected)
+            return kind(words)
         case ["UserWarning", [_, str(text), *_], *_]:
             return Rejected(f"Tryton asks for a confirmation that only a person can give: {text}")
         case ["ConcurrencyException", *_]:
@@ -29,7 +51,8 @@ def failure(error: list[Any]) -> SystemFailure:
         case ["LoginException", *_]:
             return Denied("Tryton asks for another way to log in")
         case [first, *_]:
-            return ContractBroken(f"Tryton does not know this, or failed: {str(first).splitlines()[0][:200]}")
+            words = next(iter(str(first).splitlines()), "an error without words")
+            return ContractBroken(f"Tryton does not know this, or failed: {words[:200]}")
         case _:
             return ContractBroken("an error of unknown shape")
 

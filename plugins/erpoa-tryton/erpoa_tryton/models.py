@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,20 @@ from erpoa_cli.core.schema import (
     decimal,
 )
 from erpoa_cli.sdk.connector import CreateSafety, FieldInfo, ForeignKey, ObjectInfo
+from erpoa_tryton.documents import LIFECYCLES
+from erpoa_tryton.relation import BATCH, Id, Relation, Row, pages
+from erpoa_tryton.rpc import Client
 
 SCOPE = (
-    "party.party", "party.address", "party.identifier", "product.template", "product.product", "purchase.purchase",
-    "purchase.line", "purchase.requisition", "purchase.requisition.line", "company.employee", "res.user", "res.group",
-    "res.user-res.group", "ir.model.access",
+    "party.party", "party.party.categories", "party.address", "party.identifier", "party.contact_mechanism",
+    "product.category", "product.template", "product.product", "purchase.product_supplier",
+    "purchase.product_supplier.price", "purchase.purchase", "purchase.line", "purchase.request",
+    "purchase.requisition", "purchase.requisition.line", "company.company", "company.employee",
+    "res.user", "res.user.groups", "res.user.companies", "res.user.employees", "res.group", "ir.model.access",
+    "ir.model.field.access", "ir.rule.group", "ir.rule.group.groups", "ir.rule", "ir.model.button",
+    "ir.model.button.groups", "ir.model.button.rule",
 )  # fmt: skip
-"""Models that `objects()` lists; any other model can be named."""
+"""What `objects()` lists; any other model, and many2many field of one, can be named."""
 
 _UNIQUE = {
     "party.party": "code",
@@ -39,24 +46,34 @@ _EXACT = {
     "timestamp": TIMESTAMPTZ, "datetime": TIMESTAMPTZ, "time": Type(Kind.TIME), "timedelta": INTEGER,
     "binary": Type(Kind.BYTES), "multiselection": Type(Kind.JSON), "dict": Type(Kind.JSON),
 }  # fmt: skip
-_BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model, and its fields as Tryton defines them."""
+@dataclass(frozen=True)
+class Model(Relation):
+    """A model of Tryton."""
 
-    info: ObjectInfo
-    definitions: Mapping[str, Mapping[str, Any]]
+    def rows(self, client: Client, domain: Sequence[Any], names: Collection[str]) -> Iterator[list[Row]]:
+        return pages(client, self.info.address, domain, names)
 
-    @property
-    def labels(self) -> set[str]:
-        """What the fields are called in messages."""
-        return {str(definition.get("string", "")) for definition in self.definitions.values()}
+    def create(self, client: Client, values: Sequence[Row]) -> list[Id]:
+        return [(id_,) for id_ in client.change(f"model.{self.info.address}.create", list(values))]
+
+    def update(self, client: Client, ids: Sequence[Id], values: Sequence[Row], stamps: Sequence[str]) -> None:
+        pairs = [part for id_, row in zip(ids, values, strict=True) for part in (list(id_), row)]
+        client.change(f"model.{self.info.address}.write", *pairs, _timestamp=self._stamped(ids, stamps))
+
+    def call(self, client: Client, name: str, ids: Sequence[Id], stamps: Sequence[str]) -> None:
+        own = [id_ for (id_,) in ids]
+        client.change(f"model.{self.info.address}.{name}", own, _timestamp=self._stamped(ids, stamps))
+
+    def _stamped(self, ids: Sequence[Id], stamps: Sequence[str]) -> dict[str, str]:
+        return {f"{self.info.address},{id_}": stamp for (id_,), stamp in zip(ids, stamps, strict=True)}
 
 
-def model(address: str, definitions: Mapping[str, Mapping[str, Any]], *, read_only: bool) -> Model:
-    """*definitions*: the answer of `fields_get`."""
+def model(
+    address: str, definitions: Mapping[str, Mapping[str, Any]], *, read_only: bool, settles: float
+) -> Model:
+    """*definitions*: the answer of `fields_get`; *settles*: as of `ObjectInfo`."""
     kept = {name: d for name, d in definitions.items() if d["type"] not in _CHILDREN and name not in _HIDDEN}
     unique = _UNIQUE.get(address)
     info = ObjectInfo(
@@ -70,8 +87,10 @@ def model(address: str, definitions: Mapping[str, Mapping[str, Any]], *, read_on
             if d["type"] == "many2one" and d.get("relation")
         ),
         writable=not read_only,
-        create_safety=CreateSafety.LOOKUP if unique in kept else CreateSafety.NONE,
-        batch_size=_BATCH,
+        create_safety=CreateSafety.LOOKUP,
+        batch_size=BATCH,
+        settles=settles,
+        lifecycle=LIFECYCLES.get(address),
     )
     return Model(info, kept)
 

@@ -1,71 +1,73 @@
-"""An open Tryton database: models, reading in pages by id, finding, writing, buttons."""
+"""An open Tryton database: models, reading in pages by id, finding, writing, pressing buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from erpoa_cli.core.schema import Field
-from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import (
     BatchReading,
+    Movable,
     ObjectInfo,
     Reading,
     ReadRequest,
-    Writable,
     WriteBatch,
 )
-from erpoa_cli.sdk.errors import ContractBroken, Denied, InDoubt, Rejected, Stale, SystemFailure
+from erpoa_cli.sdk.errors import ContractBroken, Denied, SystemFailure
 from erpoa_cli.sdk.meaning import meaning
-from erpoa_tryton.errors import without_values
-from erpoa_tryton.models import SCOPE, Model, model
+from erpoa_tryton.links import link
+from erpoa_tryton.models import SCOPE, model
+from erpoa_tryton.relation import Relation
 from erpoa_tryton.rpc import Client
 from erpoa_tryton.values import native_of, text_of
 from erpoa_tryton.write import Writing
 
-_PAGE = 1000  # rows
+VERIFIED = "8.2"  # series of the server
 _SOUGHT = 200  # values in one domain
 _OVERLAP = timedelta(minutes=5)  # a moment is taken when a transaction begins, and shows when it ends
 _STAMPS = ("write_date", "create_date")
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What became of one button pressed on one row."""
-
-    outcome: Outcome
-    error_class: str = ""
-    error: str = ""
-
-
-class TrytonSession(Writable):
+class TrytonSession(Movable):
     """One database, as one user sees it."""
 
-    def __init__(self, client: Client, *, read_only: bool) -> None:
+    def __init__(self, client: Client, *, read_only: bool, settles: float) -> None:
         self.client = client
-        self._read_only = read_only
-        self._models: dict[str, Model] = {}
+        self._read_only, self._settles = read_only, settles
+        self._relations: dict[str, Relation] = {}
 
     # -- what there is --
 
     def check(self) -> Sequence[str]:
+        problems = []
         try:
+            series = self.client.series()
+            if series.partition(".")[0] != VERIFIED.partition(".")[0]:
+                problems.append(f"this is Tryton {series}; the connector is verified with {VERIFIED}")
+            if self.client.preferences().get("administrator"):
+                problems.append(
+                    f"{self.client.user!r} is an administrator, whom no access rule holds back: give erpoa a user "
+                    "of its own, in the groups that its objects need"
+                )
+            if self.client.preferences().get("company") is None:
+                problems.append(
+                    f"{self.client.user!r} works in no company, so that rows of companies cannot be seen: give the "
+                    "user one, or set `company`"
+                )
             self._existing(SCOPE)
         except SystemFailure as error:
-            return [str(error)]
-        return []
+            problems.append(str(error))
+        return problems
 
     def identity(self) -> str:
         return f"tryton:{self.client.url.rstrip('/').lower()}/{self.client.database}"
 
     def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
-        wanted = SCOPE if names is None else names
-        there = self._existing(wanted)
-        return [self._model(name).info for name in wanted if name in there]
+        return [relation.info for relation in self._described(SCOPE if names is None else names)]
 
     def close(self) -> None:
         self.client.close()
@@ -75,13 +77,31 @@ class TrytonSession(Writable):
         found = self.client.read("model.ir.model.search_read", domain, 0, None, None, ["name"])
         return {row["name"] for row in found}
 
-    def _model(self, address: str) -> Model:
-        if address not in self._models:
-            if address not in self._existing([address]):
-                raise ContractBroken(f"there is no model {address!r}")
-            definitions = self.client.read(f"model.{address}.fields_get", None)
-            self._models[address] = model(address, definitions, read_only=self._read_only)
-        return self._models[address]
+    def _relation(self, address: str) -> Relation:
+        if address not in self._relations:
+            found = self._described([address])
+            if not found:
+                raise ContractBroken(f"there is no model and no many2many field {address!r}")
+            [self._relations[address]] = found
+        return self._relations[address]
+
+    def _described(self, addresses: Sequence[str]) -> list[Relation]:
+        """Those of *addresses* that exist."""
+        owners = {address: address.rpartition(".")[0] for address in addresses}
+        there = self._existing([*addresses, *owners.values()])
+        found: list[Relation] = []
+        for address, owner in owners.items():
+            name = address.removeprefix(f"{owner}.")
+            if address in there:
+                definitions = self.client.read(f"model.{address}.fields_get", None)
+                found.append(model(address, definitions, read_only=self._read_only, settles=self._settles))
+            elif owner in there:
+                definition = self.client.read(f"model.{owner}.fields_get", None).get(name)
+                if definition and definition["type"] == "many2many":
+                    found.append(
+                        link(owner, name, definition, read_only=self._read_only, settles=self._settles)
+                    )
+        return found
 
     # -- reading --
 
@@ -98,7 +118,8 @@ class TrytonSession(Writable):
         ]
         if request.since:
             domain.append(_since(request, definitions))
-        for rows in self._pages(request.object, domain, [f.source for f in request.fields]):
+        relation = self._relation(request.object)
+        for rows in relation.rows(self.client, domain, {f.source for f in request.fields}):
             yield _batch(rows, request, definitions)
 
     def _sought(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -117,66 +138,37 @@ class TrytonSession(Writable):
         for at in range(0, len(distinct), _SOUGHT):
             part = distinct[at : at + _SOUGHT]
             domain = ["OR", *([[s, "=", v] for s, v in zip(sources, one, strict=True)] for one in part)]
-            names = [*(f.source for f in request.fields), *sources]
-            for rows in self._pages(request.object, [domain], names):
-                equal = set(part)
+            names, equal = {*(f.source for f in request.fields), *sources}, set(part)
+            for rows in self._relation(request.object).rows(self.client, [domain], names):
                 yield _batch([r for r in rows if tuple(r[s] for s in sources) in equal], request, definitions)
 
     def _fields(self, request: ReadRequest) -> Mapping[str, Mapping[str, Any]]:
-        definitions = self._model(request.object).definitions
+        definitions = self._relation(request.object).definitions
         for field in request.fields:
             if field.source not in definitions:
                 raise ContractBroken(f"{request.object} has no field {field.source!r}")
         return definitions
 
-    def _pages(self, object_: str, domain: list[Any], names: list[str]) -> Iterator[list[dict[str, Any]]]:
-        last = 0
-        while True:
-            rows = self.client.read(
-                f"model.{object_}.search_read",
-                [["id", ">", last], *domain],
-                0,
-                _PAGE,
-                [["id", "ASC"]],
-                sorted({*names, "id"}),
-                active_test=False,
-            )
-            if not rows:
-                return
-            yield rows
-            last = rows[-1]["id"]
-
     # -- writing --
 
     def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        yield self._writing(batch).all()
+
+    def move(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        """Press the button `batch.call` (`quote`, `confirm`, `approve` …) of the rows. Only what Tryton lists as a
+        button of the model can be called."""
+        domain = [["model", "=", batch.object], ["name", "=", batch.call]]
+        if not self.client.read("model.ir.model.button.search", domain, 0, 1, None):
+            raise ContractBroken(f"{batch.object} has no button {batch.call!r}")
+        yield self._writing(batch).all()
+
+    def _writing(self, batch: WriteBatch) -> Writing:
         if self._read_only:
             raise Denied("this system is declared read_only")
-        yield Writing(self.client, self._model(batch.object), batch, self.find).all()
+        return Writing(self.client, self._relation(batch.object), batch, self.find)
 
     def committed(self, run: str, number: int) -> bool | None:  # noqa: ARG002 - Tryton keeps no ledger
         return None
-
-    # -- lifecycle --
-
-    def move(self, object_: str, id_: int, call: str) -> Moved:
-        """Press the button *call* (`quote`, `confirm`, `approve` …) of the row *id_*.
-
-        Only what Tryton lists as a button of the model can be called. Nothing is sent twice: a lost answer is
-        `in_doubt`, and the row's `state` tells.
-        """
-        if self._read_only:
-            raise Denied("this system is declared read_only")
-        domain = [["model", "=", object_], ["name", "=", call]]
-        if not self.client.read("model.ir.model.button.search", domain, 0, 1, None):
-            raise ContractBroken(f"{object_} has no button {call!r}")
-        try:
-            self.client.change(f"model.{object_}.{call}", [id_])
-        except (Rejected, Denied, Stale, InDoubt) as error:
-            outcome = {Stale.word: Outcome.STALE, InDoubt.word: Outcome.IN_DOUBT}.get(
-                error.word, Outcome.REJECTED
-            )
-            return Moved(outcome, error.word, without_values(error, self._model(object_).labels))
-        return Moved(Outcome.APPLIED)
 
 
 def _since(request: ReadRequest, definitions: Mapping[str, Mapping[str, Any]]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,15 +13,23 @@ from typing import Any
 from erpoa_cli.core.schema import Kind, Type
 
 _MICROSECOND = timedelta(microseconds=1)
+_PLAIN = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
 def dumps(value: Any) -> str:
+    """*value* as Tryton's JSON: what JSON has no type for is tagged with its class."""
     return json.dumps(value, default=_tagged, ensure_ascii=False, allow_nan=False)
 
 
-def loads(text: str | bytes) -> Any:
-    """Floats arrive as `Decimal` of their digits, so that nothing is rounded on the way."""
-    return json.loads(text, object_hook=_untagged, parse_float=Decimal)
+def untagged(value: Any) -> Any:
+    """*value*, decoded JSON with `Decimal` for fractions, as Tryton means it."""
+    match value:
+        case dict():
+            return _untagged({name: untagged(part) for name, part in value.items()})
+        case list():
+            return [untagged(part) for part in value]
+        case _:
+            return value
 
 
 def _tagged(value: Any) -> dict[str, Any]:
@@ -111,10 +120,14 @@ def native_of(value: Any, definition: Mapping[str, Any]) -> Any:
             if Decimal(repr(number)) != Decimal(value):
                 raise ValueError("a floating-point number would round the value")
             return number
+        case _ if isinstance(value, str) and not _PLAIN.fullmatch(value):
+            raise ValueError("Tryton keeps no NUL and no half of a surrogate pair")
         case "char" | "text" if definition.get("strip") and _stripped(value, definition["strip"]) != value:
             raise ValueError("Tryton strips the blanks around the value")
+        case "integer" if not -(2**31) <= value < 2**31:
+            raise ValueError("Tryton keeps 32 bits here")
         case "multiselection" | "dict":
-            return loads(value) if isinstance(value, str) else value
+            return json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
         case _:
             return value
 

@@ -1,7 +1,8 @@
-"""Writing one batch: one call for all its rows, cut in halves down to the rows that the server refuses.
+"""Writing one batch, or pressing a button of its rows: one call for all of them, cut in halves down to the rows that
+the server refuses.
 
-A call of Tryton is one transaction: when a row is refused, nothing of the call is written. Updates and deletes first
-read their rows, compare them exactly, and then send the `_timestamp` they had, which Tryton compares as it writes.
+A call of Tryton is one transaction: when a row is refused, nothing of the call is done. All but creates first read
+their rows, compare them exactly, and then send the `_timestamp` they had, which Tryton compares as it writes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from erpoa_cli.sdk.errors import (
 )
 from erpoa_cli.sdk.meaning import meaning
 from erpoa_tryton.errors import without_values
-from erpoa_tryton.models import Model
+from erpoa_tryton.relation import STAMP, Id, Relation, Row
 from erpoa_tryton.rpc import Client
 from erpoa_tryton.values import native_of, text_of
 
@@ -37,33 +38,34 @@ Find = Callable[[ReadRequest, Sequence[str], pa.Table], Reading]
 class Writing:
     """The rows of one batch and what becomes of each."""
 
-    def __init__(self, client: Client, model: Model, batch: WriteBatch, find: Find) -> None:
-        self._client, self._model, self._batch, self._find = client, model, batch, find
+    def __init__(self, client: Client, relation: Relation, batch: WriteBatch, find: Find) -> None:
+        self._client, self._relation, self._batch, self._find = client, relation, batch, find
         self._rows: list[dict[str, Any]] = batch.rows.to_pylist()
         self._told: dict[int, tuple[str, str | None, str | None]] = {}
-        self._ids: dict[int, int] = {}
-        self._values: dict[int, dict[str, Any]] = {}
-        self._stamps: dict[int, str] = {}  # by id
+        self._ids: dict[int, Id] = {}
+        self._values: dict[int, Row] = {}
+        self._stamps: dict[int, str] = {}
 
     def all(self) -> pa.RecordBatch:
-        """The answer in the shape of `OUTCOMES`, with `id.id`."""
-        batch = self._batch
+        """The answer in the shape of `OUTCOMES`, with the identifiers."""
+        batch, names = self._batch, self._relation.info.id
         for name in batch.columns("set"):
-            info = self._model.info.field(name)
+            info = self._relation.info.field(name)
             if info is None or not info.writable:
                 raise ContractBroken(f"{batch.object} has no field {name!r} that can be written")
         if batch.action is Action.CREATE:
             self._look_before()
-        elif batch.id != ("id",):
-            raise ContractBroken(f"rows of {batch.object} are written by id, not by {', '.join(batch.id)}")
+        elif batch.id != names:
+            raise ContractBroken(f"rows of {batch.object} are written by {names}, not by {batch.id}")
         else:
             self._compare()
         self._bind()
         self._place([at for at in range(len(self._rows)) if at not in self._told])
         told = [self._told[at] for at in range(len(self._rows))]
         columns = [batch.rows["ordinal"], *(pa.array([t[n] for t in told], pa.utf8()) for n in range(3))]
-        ids = pa.array([self._ids.get(at) for at in range(len(self._rows))], pa.int64())
-        return pa.RecordBatch.from_arrays([*columns, ids], names=[*OUTCOMES.names, "id.id"])
+        ids = [self._ids.get(at, (None,) * len(names)) for at in range(len(self._rows))]
+        columns += [pa.array([id_[n] for id_ in ids], pa.int64()) for n in range(len(names))]
+        return pa.RecordBatch.from_arrays(columns, names=[*OUTCOMES.names, *(f"id.{n}" for n in names)])
 
     # -- before anything is sent --
 
@@ -84,30 +86,29 @@ class Writing:
                     self._told[at] = (Outcome.STALE.value, "stale", "a row with these values exists")
 
     def _compare(self) -> None:
-        was = self._batch.columns("was")
-        ids = [row["id.id"] for row in self._rows]
-        found = self._client.read(
-            f"model.{self._batch.object}.search_read",
-            [["id", "in", ids]], 0, None, None, sorted({*was, "id", "_timestamp"}),
-            active_test=False,
-        )  # fmt: skip
-        there = {row["id"]: row for row in found}
-        for at, row in enumerate(self._rows):
-            actual = there.get(row["id.id"])
+        was, names = self._batch.columns("was"), self._relation.info.id
+        wanted = [tuple(row[f"id.{n}"] for n in names) for row in self._rows]
+        domain = [[names[0], "in", list(dict.fromkeys(id_[0] for id_ in wanted))]]
+        pages = self._relation.rows(self._client, domain, {*was, STAMP})
+        there = {tuple(row[n] for n in names): row for page in pages for row in page}
+        for at, (id_, row) in enumerate(zip(wanted, self._rows, strict=True)):
+            actual = there.get(id_)
             if actual is None or any(not self._equal(actual[name], row[f"was.{name}"], name) for name in was):
                 self._told[at] = (Outcome.STALE.value, "stale", _MOVED)
             else:
-                self._stamps[row["id.id"]] = actual["_timestamp"]
+                self._ids[at], self._stamps[at] = id_, actual[STAMP]
 
     def _equal(self, actual: Any, before: Any, name: str) -> bool:
         type_ = self._batch.types[name]
-        return bool(meaning(text_of(actual, self._model.definitions[name]["type"], type_), type_) == before)
+        return bool(
+            meaning(text_of(actual, self._relation.definitions[name]["type"], type_), type_) == before
+        )
 
     def _bind(self) -> None:
         for at, row in enumerate(self._rows):
             try:
                 self._values[at] = {
-                    name: native_of(row[f"set.{name}"], self._model.definitions[name])
+                    name: native_of(row[f"set.{name}"], self._relation.definitions[name])
                     for name in self._batch.columns("set")
                 }
             except ValueError as error:
@@ -121,7 +122,7 @@ class Writing:
             return
         try:
             self._send(part)
-        except (Rejected, Stale) as failure:
+        except (Rejected, Stale, ContractBroken) as failure:  # a fault undoes its transaction too
             if len(part) > 1:
                 half = len(part) // 2
                 self._place(part[:half])
@@ -142,20 +143,18 @@ class Writing:
 
     def _tell(self, part: Sequence[int], outcome: Outcome, failure: SystemFailure) -> None:
         for at in part:
-            self._told[at] = (outcome.value, failure.word, without_values(failure, self._model.labels))
+            self._told[at] = (outcome.value, failure.word, without_values(failure, self._relation.labels))
 
     def _send(self, part: Sequence[int]) -> None:
-        object_, action = self._batch.object, self._batch.action
+        relation, action = self._relation, self._batch.action
         if action is Action.CREATE:
-            ids = self._client.change(f"model.{object_}.create", [self._values[at] for at in part])
-            if not isinstance(ids, list) or len(ids) != len(part):
+            ids = relation.create(self._client, [self._values[at] for at in part])
+            if len(ids) != len(part):
                 raise InDoubt("Tryton did not give one id per row")
             self._ids.update(zip(part, ids, strict=True))
             return
-        own = [self._rows[at]["id.id"] for at in part]
-        stamps = {f"{object_},{id_}": self._stamps[id_] for id_ in own}
-        if action is Action.DELETE:
-            self._client.change(f"model.{object_}.delete", own, _timestamp=stamps)
-            return
-        pairs = [x for at, id_ in zip(part, own, strict=True) for x in ([id_], self._values[at])]
-        self._client.change(f"model.{object_}.write", *pairs, _timestamp=stamps)
+        own, stamps = [self._ids[at] for at in part], [self._stamps[at] for at in part]
+        if action is Action.UPDATE:
+            relation.update(self._client, own, [self._values[at] for at in part], stamps)
+        else:
+            relation.call(self._client, self._batch.call or "delete", own, stamps)

@@ -1,7 +1,7 @@
-"""A real Tryton 8.2 on SQLite, served over HTTP on the loopback.
+"""A real Tryton 8.2 with its Chinese translations, served over HTTP on the loopback, on SQLite or PostgreSQL.
 
-Environment and empty database are made once and kept under ERPOA_TEST_TRYTON_HOME or the temporary directory; every
-server works on a copy.
+The environment and an empty database are made once and kept under ERPOA_TEST_TRYTON_HOME or the temporary directory;
+every server works on a copy.
 """
 
 from __future__ import annotations
@@ -17,99 +17,173 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
+from tests import postgres
+
 PASSWORD = "Adm1n-erpoa-test"
-PACKAGES = [
-    f"trytond{module}~=8.2.0"
-    for module in ("", "_party", "_company", "_country", "_currency", "_product", "_purchase",
-                   "_purchase_request", "_purchase_requisition")
-]  # fmt: skip
+LANGUAGE = "zh_CN"
 MODULES = [
     "party", "company", "country", "currency", "product", "purchase", "purchase_request", "purchase_requisition",
 ]  # fmt: skip
+PACKAGES = [
+    "trytond~=8.2.0", "psycopg[binary,pool]~=3.2", *(f"trytond_{module}~=8.2.0" for module in MODULES)
+]  # fmt: skip
+_CARELESS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}  # a cluster to throw away
 
 
 class NotInstalled(Exception):
     """Tryton cannot be installed here."""
 
 
-def built() -> Path:
-    """The directory with the environment and `golden.sqlite`; about a minute when it is absent."""
-    made_from = hashlib.sha256(repr((PACKAGES, MODULES, sys.version_info[:2])).encode()).hexdigest()[:12]
+class Server:
+    """A Tryton process on a database; it can be killed and started again at the same address."""
+
+    def __init__(self, folder: Path, uri: str, database: str) -> None:
+        self.folder, self.database = folder, database
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._configuration = _configured(folder, uri, self.port)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        log = self.folder / "trytond.log"
+        command = [home() / "venv/bin/trytond", "-c", self._configuration, "-d", self.database]
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=out)
+        ending = time.monotonic() + 60
+        while time.monotonic() < ending and self._process.poll() is None:
+            try:
+                urllib.request.urlopen(self.url, timeout=5).close()
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError(f"Tryton did not start: {log.read_text()}")
+
+    def kill(self) -> None:
+        """What a power failure does to the process."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+
+@contextmanager
+def on_sqlite(folder: Path) -> Iterator[Server]:
+    """A server with a fresh database in *folder*."""
+    golden = _kept("golden.sqlite", _filled_sqlite)
+    shutil.copy(golden, folder / "erp.sqlite")
+    with _running(Server(folder, "sqlite://", "erp")) as server:
+        yield server
+
+
+@contextmanager
+def on_postgres(folder: Path, url: str) -> Iterator[Server]:
+    """A server with a fresh database at the PostgreSQL of *url*."""
+    golden = _kept("golden.pgdump", _filled_postgres)
+    with postgres.database(url) as database:
+        subprocess.run([_programs() / "pg_restore", "--no-owner", "-d", database, golden], check=True)
+        uri, name = _uri(database)
+        with _running(Server(folder, uri, name)) as server:
+            yield server
+
+
+def _uri(conninfo: str) -> tuple[str, str]:
+    """*conninfo* as Tryton spells it: the server, and the name of the database."""
+    known = conninfo_to_dict(conninfo)
+    login = f"{known.get('user', '')}:{known.get('password', '')}".rstrip(":")
+    return f"postgresql://{login}@{known.get('host', '127.0.0.1')}:{known.get('port', 5432)}/", str(
+        known["dbname"]
+    )
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def home() -> Path:
+    made_from = hashlib.sha256(repr((PACKAGES, MODULES, LANGUAGE, sys.version_info[:2])).encode()).hexdigest()
     base = Path(os.environ.get("ERPOA_TEST_TRYTON_HOME") or tempfile.gettempdir())
-    home = base / f"erpoa-tryton-{made_from}"
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
+    return base / f"erpoa-tryton-{made_from[:12]}"
+
+
+def _kept(name: str, fill: Callable[[Path], None]) -> Path:
+    """The file *name* of the home, which *fill* makes when it is absent."""
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "complete").exists():
-            _install(home)
-            _fill(home)
-            (home / "complete").touch()
-    return home
+        if not (home() / "installed").exists():
+            _install()
+            (home() / "installed").touch()
+        path = home() / name
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=home()) as work:
+                made = Path(work) / name
+                fill(made)
+                made.rename(path)
+    return path
 
 
-def _install(home: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", home / "venv"], check=True)
+def _install() -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", home() / "venv"], check=True)
     done = subprocess.run(
-        [home / "venv/bin/pip", "install", "-q", *PACKAGES], capture_output=True, text=True, check=False
+        [home() / "venv/bin/pip", "install", "-q", *PACKAGES], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise NotInstalled(done.stderr)
 
 
-def _fill(home: Path) -> None:
-    (home / "password").write_text(PASSWORD + "\n")
-    configuration = _configured(home, 1)
-    database = home / "erp.sqlite"
-    database.unlink(missing_ok=True)
+def _filled_sqlite(path: Path) -> None:
+    database = path.with_name("erp.sqlite")
     database.touch()
-    admin = [home / "venv/bin/trytond-admin", "-c", configuration, "-d", "erp"]
-    known = {**os.environ, "TRYTONPASSFILE": str(home / "password")}
+    _administer(_configured(path.parent, "sqlite://", 1), "erp")
+    database.rename(path)
+
+
+def _filled_postgres(path: Path) -> None:
+    with postgres.server(_programs(), _CARELESS) as cluster, postgres.database(cluster.url) as database:
+        uri, name = _uri(database)
+        _administer(_configured(path.parent, uri, 1), name)
+        subprocess.run([_programs() / "pg_dump", "-Fc", "-f", path, database], check=True)
+
+
+def _programs() -> Path:
+    programs = postgres.binaries()
+    assert programs is not None
+    return programs
+
+
+def _administer(configuration: Path, database: str) -> None:
+    (home() / "password").write_text(PASSWORD + "\n")
+    admin = [home() / "venv/bin/trytond-admin", "-c", configuration, "-d", database, "-l", LANGUAGE]
+    known = {**os.environ, "TRYTONPASSFILE": str(home() / "password")}
     for more in (["--all", "--email", "admin@example.test"], ["--activate-dependencies", "-u", *MODULES]):
         subprocess.run([*admin, *more], env=known, check=True, capture_output=True)
-    database.rename(home / "golden.sqlite")
 
 
-def _configured(folder: Path, port: int) -> Path:
+def _configured(folder: Path, uri: str, port: int) -> Path:
     path = folder / "trytond.conf"
     path.write_text(
-        f"[database]\nuri = sqlite://\npath = {folder}\n[web]\nlisten = 127.0.0.1:{port}\n[session]\nmax_attempt = 50\n"
+        f"[database]\nuri = {uri}\npath = {folder}\n[web]\nlisten = 127.0.0.1:{port}\n[session]\nmax_attempt = 50\n"
     )
     return path
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The URL of a server with a fresh database `erp` in *folder*."""
-    home = built()
-    shutil.copy(home / "golden.sqlite", folder / "erp.sqlite")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "trytond.log").open("wb") as log:
-        command = [home / "venv/bin/trytond", "-c", _configured(folder, port), "-d", "erp"]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            _await(url, process, folder / "trytond.log")
-            yield url
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    ending = time.monotonic() + 60
-    while time.monotonic() < ending and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"Tryton did not start: {log.read_text()}")
