@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from erpoa_cli.core.schema import Kind, Type
 
 _MICROSECOND = timedelta(microseconds=1)
+_DIGITS = Context(prec=80)
 _PLAIN = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
@@ -113,8 +114,9 @@ def native_of(value: Any, definition: Mapping[str, Any]) -> Any:
             return moment
         case "time" if value.microsecond:
             raise ValueError("Tryton keeps no fractions of a second here")
-        case "numeric":
-            return Decimal(value)
+        case "numeric":  # zeros at the end count against the digits that Tryton allows
+            plain = Decimal(value).normalize(_DIGITS)
+            return plain.quantize(Decimal(1), context=_DIGITS) if plain.as_tuple().exponent > 0 else plain
         case "float":
             number = float(value)
             if Decimal(repr(number)) != Decimal(value):
