@@ -116,21 +116,21 @@ def _field(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> FieldInfo
 
 
 def declared(definition: Mapping[str, Any]) -> tuple[Type | None, str]:
-    """The declared type of a field, or why there is none and which to declare. Durations are whole microseconds."""
+    """The declared type of a field, or why there is none and which to declare. Durations are whole microseconds.
+
+    Floats, and amounts whose digits depend on a currency or unit, get a decimal that holds what a business writes; a
+    value with more digits is held or refused, not rounded, and a source may declare a wider type."""
     native = definition["type"]
     if native in _EXACT:
         return _EXACT[native], ""
     if native == "float":
-        return (
-            None,
-            "is a floating-point number: declare decimal(15,6); values that need more than 15 digits are held",
-        )
+        return decimal(15, 6), ""
     if native == "numeric":
         match json.loads(definition.get("digits") or "null"):
             case [int(precision), int(scale)] if 0 <= scale <= precision <= 38 and precision:
                 return decimal(precision, scale), ""
-            case [_, int(scale)]:
-                return None, f"has no precision: declare decimal(18,{scale}), or what its values need"
+            case [_, int(scale)] if 0 <= scale <= 12:
+                return decimal(18, scale), ""
             case _:
-                return None, "has no precision and scale: declare decimal(18,4), or what its values need"
+                return decimal(18, 4), ""
     return None, f"type {native} has no exact equal here: declare string"

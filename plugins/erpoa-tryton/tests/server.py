@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,9 +19,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import postgres
@@ -48,7 +51,7 @@ class Server:
     """A Tryton process on a database; it can be killed and started again at the same address."""
 
     def __init__(self, folder: Path, uri: str, database: str) -> None:
-        self.folder, self.database = folder, database
+        self.folder, self.database, self._uri = folder, database, uri
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -75,6 +78,14 @@ class Server:
             else:
                 return
         raise RuntimeError(f"Tryton did not start: {log.read_text()}")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What its tables hold, asked behind Tryton's back."""
+        if self._uri.startswith("sqlite"):
+            with closing(sqlite3.connect(f"file:{self.folder}/erp.sqlite?mode=ro", uri=True)) as connection:
+                return connection.execute(sql).fetchall()
+        with psycopg.connect(f"{self._uri}{self.database}") as connection:
+            return connection.execute(sql).fetchall()
 
     def kill(self) -> None:
         """What a power failure does to the process."""

@@ -30,7 +30,9 @@ def test_objects_are_described(tryton: TrytonSession) -> None:
         field = order.field(name)
         assert field is not None
         assert not field.writable
-    assert "declare" in next(f.refused for f in infos["purchase.line"].fields if f.name == "quantity")
+    types = {field.name: str(field.type) for field in infos["purchase.line"].fields}
+    assert (types["quantity"], types["unit_price"]) == ("decimal(15,6)", "decimal(18,4)")
+    assert [f.name for info in infos.values() for f in info.fields if f.type is None] == []
     assert infos["party.party"].keys == (("code",),)
     assert order.create_safety is CreateSafety.LOOKUP
     assert order.lifecycle is not None

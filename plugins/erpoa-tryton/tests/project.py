@@ -1,0 +1,228 @@
+"""A project that keeps suppliers, products and purchases of a Tryton as an OA says, and the OA."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ERPOA = Path(sys.executable).with_name("erpoa")
+
+OA = """
+CREATE TABLE supplier (code TEXT PRIMARY KEY, name TEXT NOT NULL, tax_no TEXT, city TEXT, street TEXT, active INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE product (code TEXT PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL);
+CREATE TABLE requisition (no TEXT PRIMARY KEY, supplier_code TEXT NOT NULL, note TEXT, erp_number TEXT);
+CREATE TABLE line (no TEXT, line_no INTEGER, product_code TEXT, qty TEXT, price TEXT, PRIMARY KEY (no, line_no));
+INSERT INTO supplier (code, name, tax_no, city, street) VALUES
+    ('S1', '华鑫钢材有限公司 🏭', '91110000600037341L', '杭州', '文三路 1 号'),
+    ('S2', 'O''Brien & “Söhne”', NULL, '上海', ''), ('S3', '　全角空格％_', '914403001922038216', '深圳', 'a
+b');
+INSERT INTO product VALUES ('P1', '螺栓 M8×40', 'Unit'), ('P2', '钢板 “2mm”', 'Kilogram');
+INSERT INTO requisition (no, supplier_code, note) VALUES ('PR-2026-0001', 'S1', '加急'), ('PR-2026-0002', 'S2', NULL);
+INSERT INTO line VALUES ('PR-2026-0001', 1, 'P1', '100', '0.35'), ('PR-2026-0001', 2, 'P2', '12.5', '4.2'),
+    ('PR-2026-0002', 1, 'P2', '0.12', '1000.0001');
+"""
+
+FILES = {
+    "systems/systems.yml": """
+systems:
+  oa: {plugin: sqlite, owner: it@example.test, config: {path: oa.db}}
+  erp:
+    plugin: tryton
+    owner: it@example.test
+    config:
+      url: "{{ env('ERP_URL') }}"
+      database: "{{ env('ERP_DATABASE') }}"
+      user: admin
+      password: "{{ secret('TRYTON') }}"
+      settles: 1
+""",
+    "sources/sources.yml": """
+sources:
+  oa_suppliers:
+    owner: it@example.test
+    system: oa
+    object: supplier
+    key: [code]
+    fields: {code: string, name: string, tax_no: string, city: string, street: string, active: boolean}
+  oa_products:
+    owner: it@example.test
+    system: oa
+    object: product
+    key: [code]
+    fields: {code: string, name: string, unit: string}
+  oa_requisitions:
+    owner: it@example.test
+    system: oa
+    object: requisition
+    key: [no]
+    fields: {no: string, supplier_code: string, note: string}
+  oa_lines:
+    owner: it@example.test
+    system: oa
+    object: line
+    key: [no, line_no]
+    fields: {no: string, line_no: integer, product_code: string, qty: "decimal(15,6)", price: "decimal(18,4)"}
+  erp_units:
+    owner: it@example.test
+    system: erp
+    object: product.uom
+    key: [id]
+    fields: {id: integer, name: string}
+""",
+    "transforms/tax_numbers.sql": "SELECT code, tax_no FROM {{ source('oa_suppliers') }} WHERE tax_no IS NOT NULL",
+    "transforms/products.sql": """
+SELECT p.code, p.name, u.id AS unit, true AS purchasable
+FROM {{ source('oa_products') }} p LEFT JOIN {{ source('erp_units') }} u ON u.name = p.unit
+""",
+    "transforms/orders.sql": """
+SELECT r.no, r.supplier_code, r.note,
+       list({'line_no': l.line_no, 'product_code': l.product_code, 'unit': p.unit, 'qty': l.qty, 'price': l.price}
+            ORDER BY l.line_no) AS lines
+FROM {{ source('oa_requisitions') }} r JOIN {{ source('oa_lines') }} l USING (no)
+LEFT JOIN {{ ref('products') }} p ON p.code = l.product_code
+GROUP BY ALL
+""",
+    "transforms/transforms.yml": """
+transforms:
+  tax_numbers: {owner: it@example.test, key: [code]}
+  products: {owner: it@example.test, key: [code]}
+  orders: {owner: it@example.test, key: ["no"]}
+""",
+    "policies/policies.yml": "guards: {max_delete: {count: 20, share: 100%}}",
+    "targets/targets.yml": """
+targets:
+  suppliers:
+    owner: it@example.test
+    from: oa_suppliers
+    system: erp
+    object: party.party
+    key: [code]
+    fields: [code, name]
+  addresses:
+    owner: it@example.test
+    from: oa_suppliers
+    system: erp
+    object: party.address
+    key: [code]
+    match: [[party]]
+    fields: {party: {ref: suppliers, by: [code]}, city: city, street_unstructured: street}
+  tax_numbers:
+    owner: it@example.test
+    from: tax_numbers
+    system: erp
+    object: party.identifier
+    key: [code]
+    match: [[party, type]]
+    fields: {party: {ref: suppliers, by: [code]}, type: {value: cn_vat}, code: tax_no}
+  templates:
+    owner: it@example.test
+    from: products
+    system: erp
+    object: product.template
+    key: [code]
+    fields: {code: code, name: name, default_uom: unit, purchase_uom: unit, purchasable: purchasable}
+  products:
+    owner: it@example.test
+    from: products
+    system: erp
+    object: product.product
+    key: [code]
+    match: [[template]]
+    fields: {template: {ref: templates, by: [code]}}
+  orders:
+    owner: it@example.test
+    from: orders
+    system: erp
+    object: purchase.purchase
+    key: ["no"]
+    returns: [number]
+    fields:
+      reference: "no"
+      party: {ref: suppliers, by: [supplier_code]}
+      invoice_address: {ref: addresses, by: [supplier_code]}
+      comment: note
+      lines:
+        from: lines
+        object: purchase.line
+        parent: purchase
+        key: [line_no]
+        fields:
+          sequence: line_no
+          product: {ref: products, by: [product_code]}
+          unit: unit
+          quantity: qty
+          unit_price: price
+""",
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A copy of the project with its OA, against one Tryton."""
+
+    path: Path
+    config: Mapping[str, Any]  # of the system erp
+
+    @classmethod
+    def made(cls, folder: Path, config: Mapping[str, Any]) -> Site:
+        site = cls(folder / "project", config)
+        done = site.erpoa("init", "--template", "empty", str(site.path), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        for name, text in FILES.items():
+            (site.path / name).parent.mkdir(exist_ok=True)
+            (site.path / name).write_text(text, encoding="utf-8")
+        site.oa(OA)
+        return site
+
+    def oa(self, script: str) -> None:
+        with closing(sqlite3.connect(self.path / "oa.db")) as connection, connection:
+            connection.executescript(script)
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
+        return kept | {
+            "ERPOA_SECRET_TRYTON": self.config["password"],
+            "ERP_URL": self.config["url"],
+            "ERP_DATABASE": self.config["database"],
+            "PYTHONUTF8": "1",
+        }
+
+    def erpoa(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [ERPOA, *arguments], cwd=cwd or self.path, env=self.environment(), capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert self.config["password"] not in done.stdout + done.stderr
+        return done
+
+    def expect(self, code: int, *arguments: str) -> str:
+        done = self.erpoa(*arguments)
+        assert done.returncode == code, (
+            f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
+
+    def apply(self, code: int = 0) -> None:
+        """Plan, apply what was planned, and plan again: nothing is left."""
+        plan = self.path / "plan.erpoaplan"
+        plan.unlink(missing_ok=True)
+        self.expect(0, "plan", "-o", str(plan))
+        self.expect(code, "apply", str(plan), "--yes")
+        self.expect(0, "plan", "--detailed-exitcode")
+
+    def plan(self) -> dict[str, Any]:
+        done = self.erpoa("plan", "--format", "json", "--full")
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def copy(self, folder: Path, config: Mapping[str, Any]) -> Site:
+        return Site(Path(shutil.copytree(self.path, folder / "project")), config)
