@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from erpoa_tryton.session import TrytonSession
 
 from .project import Site
 from .server import Server
@@ -68,3 +69,36 @@ def test_an_oa_and_a_tryton_agree(
         ("PR-2026-0002", "S2", "上海", None, "draft", 1, "P2", 0.12, 1000.0001),
         ("PR-2026-0003", "S3", "深圳", None, "draft", 1, "P1", 7.0, 0.3),
     ]
+
+
+def test_what_others_do_in_tryton(
+    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Numbers and totals that Tryton gives, rows that are deactivated, changes between plan and apply."""
+    site = Site.made(tmp_path, tryton_config)
+    site.oa(
+        """
+        UPDATE supplier SET code = 'T' || code; UPDATE product SET code = 'T' || code;
+        UPDATE line SET no = 'T' || no, product_code = 'T' || product_code;
+        UPDATE requisition SET no = 'T' || no, supplier_code = 'T' || supplier_code
+        """
+    )
+    site.apply()
+    [first] = [
+        row[0]
+        for row in tryton_server.rows("SELECT id FROM purchase_purchase WHERE reference = 'TPR-2026-0001'")
+    ]
+    tryton.client.change("model.purchase.purchase.quote", [first])
+    [gone] = [row[0] for row in tryton_server.rows("SELECT id FROM party_party WHERE code = 'TS2'")]
+    tryton.client.change("model.party.party.write", [gone], {"active": False})
+    site.expect(0, "plan", "--detailed-exitcode")
+
+    site.oa("UPDATE supplier SET name = 'ours ' || code")
+    site.expect(0, "plan", "-o", "late.erpoaplan")
+    [third] = [row[0] for row in tryton_server.rows("SELECT id FROM party_party WHERE code = 'TS3'")]
+    tryton.client.change("model.party.party.write", [third], {"name": "theirs"})
+    said = site.expect(5, "apply", "late.erpoaplan", "--yes")
+    assert "1 stale" in said
+    names = "SELECT code, name FROM party_party WHERE code LIKE 'TS%' ORDER BY 1"
+    assert tryton_server.rows(names) == [("TS1", "ours TS1"), ("TS2", "ours TS2"), ("TS3", "theirs")]
+    site.expect(2, "drift", "--detailed-exitcode")

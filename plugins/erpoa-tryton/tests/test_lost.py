@@ -1,0 +1,121 @@
+"""Answers that are lost, servers and programs that are killed: every create has happened exactly once in the end.
+
+The oracle counts rows in Tryton's own tables.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import config_of
+from .project import ERPOA, Site
+from .proxy import Loss, Proxy, Rule, once
+from .server import Server
+
+pytestmark = pytest.mark.slow
+
+COUNTS = """
+    SELECT (SELECT count(*) FROM party_party WHERE code LIKE 'S_'), (SELECT count(*) FROM party_address),
+        (SELECT count(*) FROM party_identifier), (SELECT count(*) FROM product_template),
+        (SELECT count(*) FROM product_product), (SELECT count(*) FROM purchase_purchase),
+        (SELECT count(*) FROM purchase_line)
+"""
+WHOLE = [(3, 3, 2, 2, 2, 2, 3)]
+CREATES = [
+    f"model.{model}.create"
+    for model in ("party.party", "party.address", "party.identifier", "product.template", "product.product",
+                  "purchase.purchase", "purchase.line")
+]  # fmt: skip
+
+
+def every_first(loss: Loss) -> Rule:
+    """Loses the first call of each of CREATES."""
+    rules = [once(method, loss) for method in CREATES]
+    return lambda method, params: next((found for rule in rules if (found := rule(method, params))), None)
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_a_lost_create_is_looked_up(own_server: Server, tmp_path: Path, loss: Loss) -> None:
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        proxy.rule = every_first(loss)
+        site.apply()
+        assert own_server.rows(COUNTS) == WHOLE
+        again = 2 if loss is Loss.REQUEST else 1
+        assert [proxy.methods.count(method) for method in CREATES] == [again] * len(CREATES)
+
+
+def test_lost_updates_and_deletes_are_looked_up(own_server: Server, tmp_path: Path) -> None:
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site.apply()
+        site.oa(
+            "UPDATE supplier SET name = 'new ' || code; DELETE FROM line WHERE line_no = 2; UPDATE line SET qty = '9'"
+        )
+        rules = [
+            once(f"model.{model}.{call}", loss)
+            for model, call, loss in (
+                ("party.party", "write", Loss.ANSWER), ("purchase.line", "write", Loss.REQUEST),
+                ("purchase.line", "delete", Loss.ANSWER),
+            )
+        ]  # fmt: skip
+        proxy.rule = lambda method, params: next((f for rule in rules if (f := rule(method, params))), None)
+        site.apply()
+        assert own_server.rows("SELECT name FROM party_party WHERE code LIKE 'S_' ORDER BY code") == [
+            ("new S1",), ("new S2",), ("new S3",)
+        ]  # fmt: skip
+        assert own_server.rows("SELECT quantity FROM purchase_line") == [(9.0,), (9.0,)]
+
+
+@pytest.mark.parametrize("method", ["model.party.party.create", "model.purchase.line.create"])
+def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path, method: str) -> None:
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        dead = []
+
+        def rule(called: str, _: list[Any]) -> Loss | None:
+            if called == method and not dead:
+                dead.append(called)
+                own_server.kill()
+            return None
+
+        proxy.rule = rule
+        site.expect(0, "plan", "-o", "one.erpoaplan")
+        said = site.erpoa("apply", "one.erpoaplan", "--yes")
+        assert said.returncode in {1, 8}, said.stdout + said.stderr
+        own_server.start()
+        site.expect(0, "resume")
+        assert own_server.rows(COUNTS) == WHOLE
+        site.expect(0, "plan", "--detailed-exitcode")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "method", ["model.party.party.create", "model.purchase.purchase.create", "model.purchase.line.create"]
+)
+def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after: bool) -> None:
+    """kill -9 while a create is under way: before the server hears of it, and after it has done it."""
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site.expect(0, "plan", "-o", "one.erpoaplan")
+        running = subprocess.Popen(
+            [ERPOA, "apply", "one.erpoaplan", "--yes"], cwd=site.path, env=site.environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def rule(called: str, _: list[Any]) -> Loss | None:
+            if called != method or running.poll() is not None:
+                return None
+            running.kill()
+            running.wait()
+            return Loss.ANSWER if after else Loss.REQUEST
+
+        proxy.rule = rule
+        assert running.wait(120) == -9
+        site.expect(0, "resume")
+        assert own_server.rows(COUNTS) == WHOLE
+        site.expect(0, "plan", "--detailed-exitcode")
