@@ -70,7 +70,7 @@ class Link(Relation):
                 return clause
 
 
-def link(model: str, field: str, definition: Mapping[str, Any], *, read_only: bool, settles: float) -> Link:
+def link(model: str, field: str, definition: Mapping[str, Any], read_only: bool, settles: float) -> Link:
     """The object of the many2many *field* of *model*, whose answer of `fields_get` is *definition*."""
     fields = (
         FieldInfo(name=_ORIGIN, type=INTEGER, native=model, nullable=False),

@@ -71,7 +71,7 @@ class Model(Relation):
 
 
 def model(
-    address: str, definitions: Mapping[str, Mapping[str, Any]], *, read_only: bool, settles: float
+    address: str, definitions: Mapping[str, Mapping[str, Any]], read_only: bool, settles: float
 ) -> Model:
     """*definitions*: the answer of `fields_get`; *settles*: as of `ObjectInfo`."""
     kept = {name: d for name, d in definitions.items() if d["type"] not in _CHILDREN and name not in _HIDDEN}

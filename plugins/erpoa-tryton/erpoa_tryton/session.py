@@ -78,30 +78,25 @@ class TrytonSession(Movable):
         return {row["name"] for row in found}
 
     def _relation(self, address: str) -> Relation:
-        if address not in self._relations:
-            found = self._described([address])
-            if not found:
-                raise ContractBroken(f"there is no model and no many2many field {address!r}")
-            [self._relations[address]] = found
-        return self._relations[address]
+        found = self._described([address])
+        if not found:
+            raise ContractBroken(f"there is no model and no many2many field {address!r}")
+        return found[0]
 
     def _described(self, addresses: Sequence[str]) -> list[Relation]:
         """Those of *addresses* that exist."""
-        owners = {address: address.rpartition(".")[0] for address in addresses}
-        there = self._existing([*addresses, *owners.values()])
-        found: list[Relation] = []
+        owners = {a: a.rpartition(".")[0] for a in addresses if a not in self._relations}
+        there = self._existing([*owners, *owners.values()]) if owners else set()
         for address, owner in owners.items():
-            name = address.removeprefix(f"{owner}.")
             if address in there:
                 definitions = self.client.read(f"model.{address}.fields_get", None)
-                found.append(model(address, definitions, read_only=self._read_only, settles=self._settles))
+                self._relations[address] = model(address, definitions, self._read_only, self._settles)
             elif owner in there:
+                name = address.removeprefix(f"{owner}.")
                 definition = self.client.read(f"model.{owner}.fields_get", None).get(name)
                 if definition and definition["type"] == "many2many":
-                    found.append(
-                        link(owner, name, definition, read_only=self._read_only, settles=self._settles)
-                    )
-        return found
+                    self._relations[address] = link(owner, name, definition, self._read_only, self._settles)
+        return [self._relations[address] for address in addresses if address in self._relations]
 
     # -- reading --
 

@@ -116,7 +116,7 @@ def native_of(value: Any, definition: Mapping[str, Any]) -> Any:
             raise ValueError("Tryton keeps no fractions of a second here")
         case "numeric":  # zeros at the end count against the digits that Tryton allows
             plain = Decimal(value).normalize(_DIGITS)
-            return plain.quantize(Decimal(1), context=_DIGITS) if plain.as_tuple().exponent > 0 else plain
+            return plain if "E" not in str(plain) else Decimal(f"{plain:f}")
         case "float":
             number = float(value)
             if Decimal(repr(number)) != Decimal(value):

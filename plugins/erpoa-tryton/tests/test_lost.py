@@ -71,14 +71,13 @@ def test_lost_updates_and_deletes_are_looked_up(own_server: Server, tmp_path: Pa
         assert own_server.rows("SELECT quantity FROM purchase_line") == [(9.0,), (9.0,)]
 
 
-@pytest.mark.parametrize("method", ["model.party.party.create", "model.purchase.line.create"])
-def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path, method: str) -> None:
+def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) -> None:
     with Proxy(own_server.url) as proxy:
         site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
         dead = []
 
         def rule(called: str, _: list[Any]) -> Loss | None:
-            if called == method and not dead:
+            if called == "model.purchase.line.create" and not dead:
                 dead.append(called)
                 own_server.kill()
             return None
@@ -93,9 +92,14 @@ def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path, me
         site.expect(0, "plan", "--detailed-exitcode")
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    "method", ["model.party.party.create", "model.purchase.purchase.create", "model.purchase.line.create"]
+    ("method", "after"),
+    [
+        ("model.party.party.create", True),
+        ("model.purchase.purchase.create", False),
+        ("model.purchase.purchase.create", True),
+        ("model.purchase.line.create", True),
+    ],
 )
 def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after: bool) -> None:
     """kill -9 while a create is under way: before the server hears of it, and after it has done it."""
