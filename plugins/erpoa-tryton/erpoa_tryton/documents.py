@@ -1,4 +1,8 @@
-"""The lifecycles of the business documents of Tryton's own modules: what their buttons do to their `state`."""
+"""The lifecycles of the business documents of Tryton's own modules: what their buttons do to their `state`.
+
+Once confirmed or approved, a document goes on to `processing` by itself, mostly within the same call: both are one
+state here. Tryton refuses to take back what is processing.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,34 @@ from erpoa_cli.core.lifecycle import ABSENT, TASK, Lifecycle, Move
 
 _PURCHASE = Lifecycle(
     field="state",
-    states=dict.fromkeys(("draft", "quotation", "confirmed", "processing", "done", "cancelled"), ""),
+    states={
+        "done": "state = 'done'",
+        "cancelled": "state = 'cancelled'",
+        "confirmed": "state IN ('confirmed', 'processing')",
+        "quotation": "state = 'quotation'",
+        "draft": "state = 'draft'",
+    },
     moves=(
         Move(("draft",), "quotation", ("quote",)),  # gives the number
         Move(("quotation",), "confirmed", ("confirm",)),
-        Move(("confirmed",), "processing", ("process",)),
         Move(("draft", "quotation"), "cancelled", ("cancel",)),
         Move(("quotation", "confirmed"), "draft", ("draft",)),
         Move(("draft",), ABSENT, ()),
     ),
-    undo={
-        "draft": ABSENT,
-        "quotation": "cancelled",
-        "confirmed": "cancelled",
-        "processing": TASK,  # invoices and receipts exist
-        "done": TASK,
-    },
+    undo={"draft": ABSENT, "quotation": "cancelled", "confirmed": "cancelled", "done": TASK},
     dead=frozenset({"cancelled"}),
     editable=frozenset({"draft"}),
 )
 _REQUISITION = Lifecycle(
     field="state",
-    states=dict.fromkeys(("draft", "waiting", "approved", "rejected", "processing", "done", "cancelled"), ""),
+    states={
+        "done": "state = 'done'",
+        "cancelled": "state = 'cancelled'",
+        "rejected": "state = 'rejected'",
+        "approved": "state IN ('approved', 'processing')",
+        "waiting": "state = 'waiting'",
+        "draft": "state = 'draft'",
+    },
     moves=(
         Move(("draft",), "waiting", ("wait",)),
         Move(("waiting",), "approved", ("approve",)),
@@ -43,7 +53,6 @@ _REQUISITION = Lifecycle(
         "waiting": "cancelled",
         "rejected": "cancelled",
         "approved": "cancelled",
-        "processing": TASK,  # purchase requests exist
         "done": TASK,
     },
     dead=frozenset({"cancelled"}),

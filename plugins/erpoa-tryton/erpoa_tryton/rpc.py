@@ -6,6 +6,7 @@ A call that changes something is not repeated once it was sent: without an answe
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -48,6 +49,10 @@ class Client:
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
+        """End the session, for Tryton keeps every one for weeks and looks through them at each call."""
+        if self._context is not None:
+            with suppress(SystemFailure):
+                self._post(self._path, "common.db.logout", [], changes=False)
         self._http.close()
 
     def series(self) -> str:

@@ -18,6 +18,7 @@ from tests.unit.connectors.asking import outcomes
 
 from .asking import by_code, named, parties
 from .proxy import Proxy
+from .server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +45,8 @@ def test_a_lifecycle_names_states_and_buttons_that_exist(tryton: TrytonSession) 
     for info in tryton.objects(["purchase.purchase", "purchase.requisition"]):
         assert info.lifecycle is not None
         definitions = tryton.client.read(f"model.{info.address}.fields_get", ["state"])
-        assert set(info.lifecycle.states) == {value for value, _ in definitions["state"]["selection"]}
+        named = set(re.findall(r"'(\w+)'", " ".join(info.lifecycle.states.values())))
+        assert named == {value for value, _ in definitions["state"]["selection"]}
         buttons = tryton.client.read(
             "model.ir.model.button.search_read", [["model", "=", info.address]], 0, None, None, ["name"]
         )
@@ -78,10 +80,10 @@ def test_another_series_is_told(clerk: TrytonSession, monkeypatch: pytest.Monkey
 def test_a_session_that_ended_is_renewed_once(tryton_config: dict[str, Any]) -> None:
     with Proxy(tryton_config["url"]) as proxy:
         with closing(TrytonConnector().open({**tryton_config, "url": proxy.url})) as session:
-            by_code(session, "N")
+            by_code(session, "AGAIN")
             proxy.unknown_session = True
-            assert outcomes(parties(session).create(named("N", 1))) == ["applied"]
-            assert len(by_code(session, "N")) == 1
+            assert outcomes(parties(session).create(named("AGAIN", 1))) == ["applied"]
+            assert len(by_code(session, "AGAIN")) == 1
         assert proxy.methods.count("common.db.login") == 2
 
 
@@ -96,6 +98,16 @@ def test_a_wrong_password_is_sent_once(tryton_config: dict[str, Any]) -> None:
                 with pytest.raises(Denied):
                     session.objects()
         assert proxy.methods == ["common.db.login"]
+
+
+def test_a_session_is_ended(tryton_config: dict[str, Any], tryton_server: Server) -> None:
+    count = "SELECT count(*) FROM ir_session"
+    before = tryton_server.rows(count)
+    for _ in range(2):
+        with closing(TrytonConnector().open(tryton_config)) as session:
+            session.objects(["party.party"])
+            assert tryton_server.rows(count) != before
+        assert tryton_server.rows(count) == before
 
 
 def test_places_are_told_apart(tryton: TrytonSession, tryton_config: dict[str, Any]) -> None:
