@@ -31,8 +31,8 @@ def since(tryton: TrytonSession, moment: datetime, prefix: str) -> set[str]:
 
 
 def test_more_rows_than_a_page(tryton: TrytonSession) -> None:
-    assert set(outcomes(parties(tryton).create(named("P", 1500)))) == {"applied"}
-    assert set(by_code(tryton, "P")) == {f"P{at}" for at in range(1500)}
+    assert set(outcomes(parties(tryton).create(named("PAGE", 1500)))) == {"applied"}
+    assert set(by_code(tryton, "PAGE")) == {f"PAGE{at}" for at in range(1500)}
 
 
 def test_inactive_rows_are_seen_and_found(tryton: TrytonSession) -> None:
@@ -47,9 +47,9 @@ def test_inactive_rows_are_seen_and_found(tryton: TrytonSession) -> None:
 
 def test_a_cursor_sees_created_and_written_rows(tryton: TrytonSession) -> None:
     before = datetime.now(UTC)
-    parties(tryton).create(named("C", 2))
-    assert since(tryton, before, "C") == {"C0", "C1"}
-    assert since(tryton, datetime(2999, 1, 1, tzinfo=UTC), "C") == set()
+    parties(tryton).create(named("CUR", 2))
+    assert since(tryton, before, "CUR") == {"CUR0", "CUR1"}
+    assert since(tryton, datetime(2999, 1, 1, tzinfo=UTC), "CUR") == set()
 
 
 def test_a_cursor_sees_rows_that_were_never_written_again(tryton: TrytonSession) -> None:

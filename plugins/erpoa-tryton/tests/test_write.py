@@ -31,27 +31,27 @@ def changes(tryton: TrytonSession, monkeypatch: pytest.MonkeyPatch) -> list[str]
 
 
 def test_a_bad_row_among_a_thousand_is_named(tryton: TrytonSession, changes: list[str]) -> None:
-    parties(tryton).create([{"code": "T777", "name": "theirs"}])
+    parties(tryton).create([{"code": "BULK777", "name": "theirs"}])
     changes.clear()
-    answers = parties(tryton).create(named("T", 1000))
+    answers = parties(tryton).create(named("BULK", 1000))
     bad = [answer for answer in answers if answer["outcome"] != "applied"]
     assert [(b["ordinal"], b["outcome"], b["error_class"]) for b in bad] == [(777, "rejected", "duplicate")]
     assert bad[0]["error"] == "The code on party must be unique."
     assert len(changes) <= 21  # the whole, and two halves for each of ten cuts
-    found = by_code(tryton, "T")
+    found = by_code(tryton, "BULK")
     assert len(found) == 1000
-    assert found["T777"]["name"] == "theirs"
-    assert all(str(a["id.id"]) == found[f"T{a['ordinal']}"]["id"] for a in answers if a["ordinal"] != 777)
+    assert found["BULK777"]["name"] == "theirs"
+    assert all(str(a["id.id"]) == found[f"BULK{a['ordinal']}"]["id"] for a in answers if a["ordinal"] != 777)
 
 
 def test_five_bad_rows_among_a_thousand_are_named(tryton: TrytonSession, changes: list[str]) -> None:
     """Two of them are bad by each other: which of the two goes in does not matter, but one does."""
     places = (0, 1, 499, 730, 999)
-    rows = named("F", 1000)
+    rows = named("FIVE", 1000)
     for at in (0, 499, 999):
         rows[at]["name"] = "x"
         rows[at]["code"] = rows[1]["code"] if at == 0 else f"THERE{at}"
-    rows[730]["code"] = " F730"  # Tryton would strip the blank
+    rows[730]["code"] = " FIVE730"  # Tryton would strip the blank
     parties(tryton).create([{"code": f"THERE{at}", "name": "theirs"} for at in (499, 999)])
     changes.clear()
     answers = parties(tryton).create(rows)
@@ -61,24 +61,24 @@ def test_five_bad_rows_among_a_thousand_are_named(tryton: TrytonSession, changes
     assert bad.pop(0, None) or bad.pop(1)
     assert bad == {499: ("rejected", "duplicate"), 999: ("rejected", "duplicate")}
     assert len(changes) < 70
-    assert len(by_code(tryton, "F")) == 996
+    assert len(by_code(tryton, "FIVE")) == 996
 
 
 def test_a_moved_row_is_stale_and_stays(tryton: TrytonSession) -> None:
-    first, second = (a["id.id"] for a in parties(tryton).create(named("S", 2)))
-    was = named("S", 2)
+    first, second = (a["id.id"] for a in parties(tryton).create(named("STALE", 2)))
+    was = named("STALE", 2)
     tryton.client.change("model.party.party.write", [second], {"name": "moved"})
     ids, new = [{"id": first}, {"id": second}], [{"name": "甲"}, {"name": "乙"}]
     assert outcomes(parties(tryton).update(ids, new, was)) == ["applied", "stale"]
-    assert [row["name"] for row in by_code(tryton, "S").values()] == ["甲", "moved"]
+    assert [row["name"] for row in by_code(tryton, "STALE").values()] == ["甲", "moved"]
     assert outcomes(parties(tryton).delete(ids, [{"name": "甲"}, {"name": "乙"}])) == ["applied", "stale"]
-    assert list(by_code(tryton, "S")) == ["S1"]
+    assert list(by_code(tryton, "STALE")) == ["STALE1"]
 
 
 def test_a_row_that_moves_between_look_and_write_is_stale(
     tryton: TrytonSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [{"id": a["id.id"]} for a in parties(tryton).create(named("R", 4))]
+    ids = [{"id": a["id.id"]} for a in parties(tryton).create(named("RACE", 4))]
     change, moved = tryton.client.change, []
 
     def late(method: str, *params: Any, **context: Any) -> Any:
@@ -88,9 +88,9 @@ def test_a_row_that_moves_between_look_and_write_is_stale(
         return change(method, *params, **context)
 
     monkeypatch.setattr(tryton.client, "change", late)
-    answers = parties(tryton).update(ids, [{"name": "ours"}] * 4, named("R", 4))
+    answers = parties(tryton).update(ids, [{"name": "ours"}] * 4, named("RACE", 4))
     assert outcomes(answers) == ["applied", "stale", "applied", "stale"], answers
-    assert [row["name"] for row in by_code(tryton, "R").values()] == ["ours", "late", "ours"]
+    assert [row["name"] for row in by_code(tryton, "RACE").values()] == ["ours", "late", "ours"]
 
 
 def test_a_create_is_stale_where_the_row_exists(tryton: TrytonSession) -> None:
