@@ -367,7 +367,9 @@ def test_a_row_that_moves_between_the_steps_is_left_alone(
     counts = result.outcomes["dept"]
     ours = world.sql("SELECT e.name FROM dept d JOIN emp e ON e.id = d.boss WHERE d.id = 8") == [("李娜",)]
     assert ours is (outcome is Outcome.APPLIED)
-    assert counts[Outcome.STALE] == (outcome is not Outcome.APPLIED)  # the step that is blocked is the same row
+    assert counts[Outcome.STALE] == (
+        outcome is not Outcome.APPLIED
+    )  # the step that is blocked is the same row
     column, _, value = change.partition(" = ")
     kept = None if value == "NULL" else value.strip("'") if "'" in value else int(value)
     if (column, outcome) != ("boss", Outcome.APPLIED):

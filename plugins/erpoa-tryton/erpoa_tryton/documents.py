@@ -1,7 +1,7 @@
 """The lifecycles of the business documents of Tryton's own modules: what their buttons do to their `state`.
 
 Once confirmed or approved, a document goes on to `processing` by itself, mostly within the same call: both are one
-state here. Tryton refuses to take back what is processing.
+stage here. Tryton refuses to take back what is processing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from erpoa_cli.core.lifecycle import ABSENT, TASK, Lifecycle, Move
 
 _PURCHASE = Lifecycle(
-    field="state",
+    field="stage",
     states={
         "done": "state = 'done'",
         "cancelled": "state = 'cancelled'",
@@ -31,7 +31,7 @@ _PURCHASE = Lifecycle(
     editable=frozenset({"draft"}),
 )
 _REQUISITION = Lifecycle(
-    field="state",
+    field="stage",
     states={
         "done": "state = 'done'",
         "cancelled": "state = 'cancelled'",
