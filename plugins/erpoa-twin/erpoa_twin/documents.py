@@ -202,7 +202,7 @@ class Documents:
     def _free_key(self, kind: Kind, content: Mapping[str, Any], id: int) -> str | None:
         key = content.get(kind.key) or None
         if key and (self.unique or not kind.states):
-            other = self.store.by_key(kind.name, key)
+            other = self.store.by_key(kind.name, key, kind.over)
             if other and other.id != id:
                 words = f"{kind.key} {printable(key)!r} is taken by {other.number or other.id}"
                 raise Refusal(409, "DUPLICATE", words, kind.key)

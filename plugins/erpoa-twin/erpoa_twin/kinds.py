@@ -41,7 +41,8 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`key` is the field in which the client's own reference stands. A kind without `states` has no lifecycle and no
-    number; the first state is where a document begins and the only one in which it can be edited and deleted."""
+    number; the first state is where a document begins and the only one in which it can be edited and deleted. In the
+    states `over` it no longer holds its key: the next document may have it."""
 
     name: str
     key: str
@@ -50,6 +51,7 @@ class Kind:
     prefix: str = ""
     states: tuple[str, ...] = ()
     moves: Mapping[str, Move] = field(default_factory=dict)
+    over: tuple[str, ...] = ()
     comments: bool = False
 
     @property
@@ -106,6 +108,7 @@ _ORDER = Kind(
         "close": Move(("confirmed", "received"), "closed"),
         "cancel": Move(("draft", "submitted", "confirmed"), "cancelled"),
     },
+    over=("cancelled",),
 )
 _REQUISITION = Kind(
     "requisitions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +116,11 @@ class Store:
     def document(self, kind: str, id: int) -> Document | None:
         return next(self._documents("kind = ? and id = ?", [kind, id]), None)
 
-    def by_key(self, kind: str, key: str) -> Document | None:
-        return next(self._documents("kind = ? and key = ?", [kind, key]), None)
+    def by_key(self, kind: str, key: str, over: Sequence[str] = ()) -> Document | None:
+        """The document that holds *key*; one in a state of *over* holds none."""
+        marks = ", ".join("?" * len(over))
+        condition = f"kind = ? and key = ? and state not in ({marks})"
+        return next(self._documents(condition, [kind, key, *over]), None)
 
     def listed(self, query: Query) -> list[Document]:
         condition, values = query.condition()

@@ -248,6 +248,14 @@ def test_a_master_in_use_stays(client: Client):
     assert client("DELETE", "/api/suppliers/2").status == 204
 
 
+def test_a_cancelled_order_gives_its_reference_back(client: Client):
+    for id in (1, 2):
+        assert client("POST", ORDERS, order("PR-退")).status == 201
+        assert client("POST", ORDERS, order("PR-退")).error == (409, "DUPLICATE", "reference")
+        assert client("POST", f"{ORDERS}/{id}/cancel").status == 200
+    assert [d["state"] for d in client("GET", f"{ORDERS}?reference=PR-%E9%80%80").data["items"]] == ["cancelled"] * 2
+
+
 def test_a_token_is_wanted_and_ends(client: Client, twin: Twin):
     assert client.raw("GET", ORDERS, None, {}).error[:2] == (401, "TOKEN_INVALID")
     assert client("GET", ORDERS).status == 200
