@@ -84,6 +84,7 @@ def soak(
     with erp(ERPOA, place / "erp.db", seed, safety) as there:
         there.masters()
         program = _Program(place, there, done, chance, kills, safety)
+        program.tell = tell
         program.run("init", ".")
         for number in range(rounds):
             office.work(documents // rounds)
@@ -114,6 +115,7 @@ class _Program:
     kills: float
     safety: str
     longest: dict[str, float] = field(default_factory=dict)  # of a command that was not killed
+    tell: Any = None
 
     def agree(self) -> bool:
         """Plan until a plan is made, then apply and resume until the run is over; False when nothing was to do."""
@@ -134,7 +136,7 @@ class _Program:
 
     def _unfinished(self) -> bool:
         runs = json.loads(self.answer("runs", "ls"))
-        return any(run["status"] in {"open", "interrupted", "in_doubt"} for run in runs["runs"])
+        return any(run["status"] in {"running", "interrupted", "in_doubt"} for run in runs["runs"])
 
     def run(self, *arguments: str) -> int:
         """The exit code of one command; it may be killed."""
@@ -157,6 +159,7 @@ class _Program:
             self.longest[verb] = max(self.longest.get(verb, 0.5), time.monotonic() - began)
         if process.returncode not in {0, 1, 2, 4, 5, 6, 8, 9}:
             raise AssertionError(f"{command}: exit {process.returncode}\n{words}")
+        self.tell(f"{verb}: {process.returncode} {words[-300:]}") if self.tell else None
         return process.returncode
 
     def answer(self, *arguments: str) -> str:
