@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 plugins := $(wildcard plugins/*/pyproject.toml)
 ready := .venv/.ready
 bin := .venv/bin
 
-.PHONY: demo test check format bench constraints clean
+.PHONY: demo test check format bench soak constraints clean
 
 demo: $(ready)
 	ERPOA=$(CURDIR)/$(bin)/erpoa sh project_template/demo.sh
@@ -33,6 +34,10 @@ format: $(ready)
 # One process: neighbours would be measured too.
 bench: $(ready)
 	$(bin)/python -m tests.bench $(BENCH_ARGS)
+
+# Hours of an office and an ERP in an hour: faults everywhere, kill -9 at random moments. SOAK_ARGS='--seed 7 --documents 1000'.
+soak: $(ready)
+	$(bin)/python -m tests.soak $(SOAK_ARGS)
 
 # After an upgrade in .venv: record what is installed now.
 constraints:

@@ -67,26 +67,20 @@ class Erp:
 @contextmanager
 def erp(erpoa: Path, file: Path, seed: int, safety: str) -> Iterator[Erp]:
     """A twin that keeps what it knows in *file*."""
-    command = [erpoa, "twin", "start", "generic", "--seed", str(seed), "--data", file, "--create-safety", safety]
-    with subprocess.Popen([*command, "--format", "json"], stdout=subprocess.PIPE, text=True) as twin:
+    command = [str(erpoa), "twin", "start", "generic", "--seed", str(seed), "--data", str(file)]
+    command += ["--create-safety", safety, "--format", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as twin:
         assert twin.stdout is not None
         try:
-            # One document, of several lines: read up to its end.
             told = ""
-            for line in twin.stdout:
+            for line in twin.stdout:  # one document, printed over several lines
                 told += line
-                if line.rstrip() == "}" or (line.startswith("{") and line.rstrip().endswith("}")):
+                if line == "}\n":
                     break
-            yield Erp(str(_found(json.loads(told), "url")))
+            yield Erp(json.loads(told)["twin"]["url"])
         finally:
             twin.send_signal(signal.SIGTERM)
             twin.wait(60)
-
-
-def _found(told: Any, name: str) -> Any:
-    if isinstance(told, Mapping):
-        return told[name] if name in told else next(filter(None, (_found(v, name) for v in told.values())), None)
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +108,9 @@ def judge(file: Path, office: Office) -> Judgement:
     """Compare by hand: one living document per approved requisition, in its state, with its content; none per
     revoked; every create that was ever made is a document of its own that lives, or was undone before the next."""
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT key, state, content FROM document WHERE kind = 'purchase_orders'").fetchall()
+        rows = db.execute(
+            "SELECT key, state, content FROM document WHERE kind = 'purchase_orders'"
+        ).fetchall()
         effects = db.execute(
             "SELECT key, effect, number FROM effect WHERE kind = 'purchase_orders' ORDER BY number"
         ).fetchall()
@@ -131,7 +127,7 @@ def judge(file: Path, office: Office) -> Judgement:
             wrong[no] = why
         elif one.state == "revoked" and found:
             wrong[no] = f"it is revoked and its document is {found[0][0]}"
-    unknown = {no: "nobody wanted it" for no in living.keys() - office.requisitions.keys()}
+    unknown = dict.fromkeys(living.keys() - office.requisitions.keys(), "nobody wanted it")
     return Judgement(
         documents=len(rows),
         duplicated=[no for no, found in living.items() if len(found) > 1],
@@ -165,9 +161,7 @@ def _differs(one: Requisition, state: str, content: Mapping[str, Any]) -> str:
         line["note"]: (line["product"], Decimal(line["quantity"]), _cents(line["price"]))
         for line in content["lines"]
     }
-    ours = {
-        number: (line.product, line.quantity, _cents(line.price)) for number, line in one.lines.items()
-    }
+    ours = {number: (line.product, line.quantity, _cents(line.price)) for number, line in one.lines.items()}
     return "" if theirs == ours and len(content["lines"]) == len(ours) else f"lines {theirs}, wanted {ours}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 SUPPLIERS = [f"V{n:03}" for n in range(40)]
 PRODUCTS = [f"M{n:03}" for n in range(60)]
-WORDS = ("备货", "紧急 🚚", "Ｎo．５", "it's \"quoted\"", "a\\b", "=1+1", "第二行", "")
+WORDS = ("备货", "紧急 🚚", "Ｎo．５", 'it\'s "quoted"', "a\\b", "=1+1", "第二行", "")
 
 _TABLES = """
 CREATE TABLE requisition (no TEXT PRIMARY KEY, state TEXT NOT NULL, supplier TEXT NOT NULL, note TEXT);
@@ -49,11 +49,12 @@ class Office:
         with closing(sqlite3.connect(path)) as db:
             db.executescript(_TABLES)
 
-    def work(self, new: int) -> None:
-        """*new* requisitions are approved; of those before, one in ten is changed, one in twelve revoked or approved
+    def work(self, new: int, *, unrest: float) -> None:
+        """*new* requisitions are approved; of those before, a share of *unrest* is changed, another revoked or approved
         again."""
-        touched = [self._change(one) for one in [*self.requisitions.values()] if self._random.random() < 0.1]
-        turned = [self._turn(one) for one in [*self.requisitions.values()] if self._random.random() < 0.08]
+        before = [*self.requisitions.values()]
+        touched = [self._change(one) for one in before if self._random.random() < unrest]
+        turned = [self._turn(one) for one in before if self._random.random() < unrest]
         made = [self._new(len(self.requisitions) + n) for n in range(new)]
         for one in made:
             self.requisitions[one.no] = one

@@ -73,10 +73,12 @@ def soak(
     documents: int,
     rounds: int,
     kills: float,
+    unrest: float,
     safety: str = "key",
     tell: Callable[[str], None] = print,
 ) -> Soak:
-    """Work in the empty directory *place*. *kills*: the share of commands that are killed on the way."""
+    """Work in the empty directory *place*. *kills*: the share of commands that are killed on the way; *unrest*: the
+    share of requisitions that change in a round, and of those that are revoked or approved again."""
     began = time.monotonic()
     done, chance = Soak(seed, documents), random.Random(seed)
     shutil.copytree(PROJECT, place, dirs_exist_ok=True)
@@ -84,15 +86,16 @@ def soak(
     with erp(ERPOA, place / "erp.db", seed, safety) as there:
         there.masters()
         program = _Program(place, there, done, chance, kills, safety)
-        program.tell = tell
         program.run("init", ".")
         for number in range(rounds):
-            office.work(documents // rounds)
+            office.work(documents // rounds, unrest=unrest)
             there.faults(FAULTS)
             program.agree()
             done.faults.update(there.met())
             told = ", ".join(f"{n} {name}" for name, n in done.commands.most_common())
-            tell(f"round {number + 1} of {rounds}: {len(office.requisitions)} requisitions; {told}; {done.kills} kills")
+            tell(
+                f"round {number + 1} of {rounds}: {len(office.requisitions)} requisitions; {told}; {done.kills} kills"
+            )
         there.faults({})
         program.kills = 0
         for _ in range(ROUNDS_TO_CALM):
@@ -115,14 +118,16 @@ class _Program:
     kills: float
     safety: str
     longest: dict[str, float] = field(default_factory=dict)  # of a command that was not killed
-    tell: Any = None
 
     def agree(self) -> bool:
         """Plan until a plan is made, then apply and resume until the run is over; False when nothing was to do."""
         plan = self.place / "soak.erpoaplan"
-        plan.unlink(missing_ok=True)
-        while self.run("plan", "--detailed-exitcode", "-o", plan.name) not in {0, 2, 4} or not plan.exists():
+        for _ in range(TRIES):
             plan.unlink(missing_ok=True)
+            if self.run("plan", "--detailed-exitcode", "-o", plan.name) in {0, 2, 4}:
+                break
+        else:
+            raise AssertionError(f"no plan after {TRIES} tries")
         if not json.loads(self.answer("show", plan.name))["plan"]["applyable"]:
             return False
         ended = self.run("apply", plan.name, "--yes")
@@ -140,10 +145,15 @@ class _Program:
 
     def run(self, *arguments: str) -> int:
         """The exit code of one command; it may be killed."""
-        command, verb = [ERPOA, *arguments], arguments[0]
+        command, verb = [str(ERPOA), *arguments], arguments[0]
         self.done.commands[verb] += 1
         with subprocess.Popen(
-            command, cwd=self.place, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=self.place,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             began = time.monotonic()
             wait = self.chance.uniform(0.3, self.longest.get(verb, 3.0)) if self._strikes(verb) else PATIENCE
@@ -159,7 +169,6 @@ class _Program:
             self.longest[verb] = max(self.longest.get(verb, 0.5), time.monotonic() - began)
         if process.returncode not in {0, 1, 2, 4, 5, 6, 8, 9}:
             raise AssertionError(f"{command}: exit {process.returncode}\n{words}")
-        self.tell(f"{verb}: {process.returncode} {words[-300:]}") if self.tell else None
         return process.returncode
 
     def answer(self, *arguments: str) -> str:
@@ -175,13 +184,18 @@ class _Program:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
-        return {**kept, "TWIN_URL": self.there.url, "TWIN_SAFETY": self.safety, "ERPOA_SECRET_TWIN": "twin-secret"}
+        return {
+            **kept,
+            "TWIN_URL": self.there.url,
+            "TWIN_SAFETY": self.safety,
+            "ERPOA_SECRET_TWIN": "twin-secret",
+        }
 
     def asides(self) -> dict[str, str]:
         """Reference → why, of everything that a last plan names and does not write."""
         report: dict[str, Any] = json.loads(self.answer("plan", "--full"))
         return {
             row["key"]["no"]: f"{row.get('code', '')} {row.get('reason', '')}".strip()
-            for member in ("held", "withheld", "drift", "conflicts")
-            for row in report[member]
+            for member in ("held", "withheld", "tasks", "drift", "conflicts")
+            for row in report.get(member, [])
         }
