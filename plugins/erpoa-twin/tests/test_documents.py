@@ -249,10 +249,10 @@ def test_a_master_in_use_stays(client: Client):
 
 
 def test_a_cancelled_order_gives_its_reference_back(client: Client):
-    for id in (1, 2):
+    for number in (1, 2):
         assert client("POST", ORDERS, order("PR-退")).status == 201
         assert client("POST", ORDERS, order("PR-退")).error == (409, "DUPLICATE", "reference")
-        assert client("POST", f"{ORDERS}/{id}/cancel").status == 200
+        assert client("POST", f"{ORDERS}/{number}/cancel").status == 200
     assert [d["state"] for d in client("GET", f"{ORDERS}?reference=PR-%E9%80%80").data["items"]] == ["cancelled"] * 2
 
 
