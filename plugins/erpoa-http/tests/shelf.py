@@ -112,7 +112,7 @@ def shelf(handler: Any = None) -> Iterator[Any]:
         loop.close()
 
 
-def things(url: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+def things(url: str, fields: dict[str, Any], /, **more: Any) -> dict[str, Any]:
     """The config of a shelf whose records have *fields*; *more* is said of the object."""
     paging = {"type": "offset", "total": "total"}
     thing = {"collection": "/things", "id": "code", "key": ["code"], "fields": fields, **more}
