@@ -120,7 +120,7 @@ def test_all_mistakes_are_told_at_once():
 def findings(folder: Path, text: str) -> list[tuple[str, str, str]]:
     """Code, summary and line of every error that `erpoa validate` finds."""
     place = project(folder, {"systems/twin.yml": text})
-    done = erpoa(place, "validate", "--format", "json", TWIN_URL="http://127.0.0.1:1")
+    done = erpoa(place, "validate", "--format", "json", TWIN_URL="http://127.0.0.1:1", ERPOA_SECRET_TWIN="x")
     assert done.returncode == 3
     assert "written-out" not in done.stdout
     lines = text.splitlines()
