@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import queue
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Self, TypeVar
 
 from yarl import URL
@@ -16,7 +16,6 @@ from erpoa_cli.sdk.errors import (
     ContractBroken,
     Denied,
     Fatal,
-    InDoubt,
     Rejected,
     Stale,
     SystemFailure,
@@ -25,6 +24,7 @@ from erpoa_cli.sdk.errors import (
 )
 from erpoa_cli.sdk.http.auth import Auth, Outgoing
 from erpoa_cli.sdk.http.body import Caps, encoded
+from erpoa_cli.sdk.http.hall import Hall
 from erpoa_cli.sdk.http.message import Answer, Call
 from erpoa_cli.sdk.http.pace import Breaker, Circuit, Rate, Retry, retry_after
 from erpoa_cli.sdk.http.redact import redacted
@@ -40,10 +40,6 @@ Send = Callable[[Call], Awaitable[Answer]]
 
 Judge = Callable[[Call, Answer], SystemFailure | None]
 """What an answer means besides its status: the failure it tells of, None when it is a success."""
-
-
-class _Lost(Exception):
-    """Work that was given up before its end."""
 
 
 class HttpClient:
@@ -75,6 +71,7 @@ class HttpClient:
         insecure_http: bool = False,
     ) -> None:
         self._base = checked_url(base_url, insecure_http=insecure_http)
+        self._root = self._base.raw_path.rstrip("/") + "/"
         self._insecure_http = insecure_http
         self._auth, self._retry, self._judge, self.concurrency = auth, retry, judge, concurrency
         self._encoding = encoding
@@ -114,60 +111,29 @@ class HttpClient:
         """Do *work* for every one of *items*, several at once: it makes its calls with the `Send` it is given, one after
         the other. Yields (index, what it made or the failure it ended in) as works end.
 
-        At most twice `concurrency` works are begun, so *items* may be endless. An error that is no `SystemFailure`, of
-        *items* or of *work*, is raised after what is known was told."""
-        done: queue.SimpleQueue[tuple[int, _Made | Exception]] = queue.SimpleQueue()
-        tasks: set[asyncio.Task[None]] = set()
+        *items* are drawn a few at a time, so they may be endless. An error that is no `SystemFailure`, of *items* or of
+        *work*, is raised after what is known was told."""
+        hall: Hall[_Item, _Made] = Hall(self._loop, self.concurrency, lambda item: work(item, self._send))
         numbered = enumerate(items)
-        waiting, broken, more = 0, None, True
-
-        async def tell(index: int, item: _Item) -> None:
-            try:
-                done.put((index, await work(item, self._send)))
-            except asyncio.CancelledError:
-                done.put((index, _Lost()))
-                raise
-            except Exception as error:  # noqa: BLE001 - a mistake in the program reaches the caller's thread
-                done.put((index, error))
-
-        def start(chunk: list[tuple[int, _Item]]) -> None:
-            for index, item in chunk:
-                task = self._loop.create_task(tell(index, item))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-
+        room, waiting, broken, more = 4 * self.concurrency, 0, None, True
         try:
             while more or waiting:
-                chunk: list[tuple[int, _Item]] = []
-                # Refilled by halves: the loop is woken once for many works.
-                while (
-                    more
-                    and waiting + len(chunk) < 2 * self.concurrency
-                    and (chunk or waiting <= self.concurrency)
-                ):
-                    try:
-                        chunk.append(next(numbered))
-                    except StopIteration:
-                        more = False
-                    except Exception as error:  # noqa: BLE001 - raised below, after what is known was told
-                        more, broken = False, error
-                if chunk:
+                if more and waiting <= room // 2:
+                    chunk, broken = _drawn(numbered, room - waiting)
+                    more = len(chunk) == room - waiting and broken is None
                     waiting += len(chunk)
-                    self._loop.call_soon_threadsafe(start, chunk)
-                if waiting:
-                    index, made = done.get()
+                    hall.enter(chunk)
+                for index, made in hall.left() if waiting else ():
                     waiting -= 1
-                    if isinstance(made, _Lost):
-                        yield index, InDoubt("abandoned on its way")
-                    elif isinstance(made, Exception) and not isinstance(made, SystemFailure):
+                    if isinstance(made, Exception) and not isinstance(made, SystemFailure):
                         more, broken = False, broken or made
                     else:
                         yield index, made
             if broken is not None:
                 raise broken
         finally:
-            if waiting and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            if waiting:
+                hall.abandon()
 
     def relative(self, url: str) -> tuple[str, dict[str, str]]:
         """Path and query of a `Call` to *url*, which the server gave: absolute or relative to the base URL's host.
@@ -230,7 +196,9 @@ class HttpClient:
         while True:
             request, url, body = self._request(call)
             mark = await self._auth.apply(request, self._fetch) if self._auth else 0
-            answer = await self._exchange(call, url.with_query(request.query), request.headers, body)
+            answer = await self._exchange(
+                call, url.with_query(request.query) if request.query else url, request.headers, body
+            )
             said = self._judge(call, answer) if self._judge else None
             ended = isinstance(said, Denied) or (said is None and answer.status == 401)
             if not ended or answer.status in call.accepts:
@@ -245,9 +213,7 @@ class HttpClient:
             renewed += 1
 
     def _request(self, call: Call) -> tuple[Outgoing, URL, bytes | None]:
-        url = self._base.with_path(
-            self._base.raw_path.rstrip("/") + "/" + call.path.lstrip("/"), encoded=True
-        )
+        url = self._base.with_path(self._root + call.path.lstrip("/"), encoded=True)
         segments = call.path.split("/")
         if {"?", "#"} & set(call.path) or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
             raise ValueError("the path of a call must be percent-encoded, without query and dot segments")
@@ -297,6 +263,17 @@ class HttpClient:
         words = f"{call.method} {call.path}: {error}"
         text = redacted(words, self._auth.hidden() if self._auth else ())
         return Throttled(text, error.retry_after) if isinstance(error, Throttled) else _class(error)(text)
+
+
+def _drawn(items: Iterator[_Item], most: int) -> tuple[list[_Item], Exception | None]:
+    """The next of *items*, fewer than *most* at their end; and what they raised."""
+    chunk: list[_Item] = []
+    try:
+        for item in islice(items, most):
+            chunk.append(item)  # noqa: PERF402 - what was drawn before an error counts
+    except Exception as error:  # noqa: BLE001 - raised by the caller, after what is known was told
+        return chunk, error
+    return chunk, None
 
 
 class _Open(Transient):

@@ -112,7 +112,10 @@ class Wire:
         try:
             async with request as response:
                 status = response.status
-                names = {k.lower(): ", ".join(response.headers.getall(k)) for k in response.headers}
+                names: dict[str, str] = {}
+                for title, value in response.headers.items():
+                    name = title.lower()
+                    names[name] = f"{names[name]}, {value}" if name in names else value
                 return Answer(status, names, decoded(await self._whole(response), names, self._caps))
         except aiohttp.ClientConnectorCertificateError:
             raise Fatal("the server's certificate is not trusted") from None
@@ -126,6 +129,8 @@ class Wire:
             raise lost(f"no whole answer: {type(error).__name__}", repeatable=repeatable) from None
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        if 0 <= (response.content_length or -1) <= self._caps.size:
+            return await response.read()
         whole = bytearray()
         async for piece in response.content.iter_any():
             whole += piece
