@@ -136,7 +136,7 @@ def _unzipped(raw: bytes, size: int) -> bytes:
 def _json(content: bytes, depth: int) -> Any:
     _measure(content, depth)
     try:
-        return json.loads(content, parse_float=_decimal, parse_constant=_no_number)
+        return _DECODER.decode(content.decode())
     except BadBody:
         raise
     except (ValueError, RecursionError):  # the words of the parser may quote the data
@@ -169,3 +169,8 @@ def _decimal(text: str) -> Decimal:
 
 def _no_number(_: str) -> NoReturn:
     raise BadBody("the answer has NaN or Infinity, which JSON does not know")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_decimal, parse_constant=_no_number
+)  # making one costs more than an answer

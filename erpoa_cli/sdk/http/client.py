@@ -34,6 +34,7 @@ _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
 _RENEWALS = 5
+_LINE = frozenset("\r\n\0")
 
 Send = Callable[[Call], Awaitable[Answer]]
 """Sends a call as `HttpClient.send` does, on the client's event loop."""
@@ -214,14 +215,15 @@ class HttpClient:
 
     def _request(self, call: Call) -> tuple[Outgoing, URL, bytes | None]:
         url = self._base.with_path(self._root + call.path.lstrip("/"), encoded=True)
-        segments = call.path.split("/")
-        if {"?", "#"} & set(call.path) or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
+        path = call.path.lower().replace("%2e", ".")
+        dotted = "." in path and not {".", ".."}.isdisjoint(path.split("/"))
+        if dotted or "?" in path or "#" in path:
             raise ValueError("the path of a call must be percent-encoded, without query and dot segments")
         body, kind = encoded(call, self._encoding)
         headers = {"Accept-Encoding": "gzip", "Accept": "application/json", **call.headers}
         if kind:
             headers.setdefault("Content-Type", kind)
-        if any(c in value for value in headers.values() for c in "\r\n\0"):
+        if any(not _LINE.isdisjoint(value) for value in call.headers.values()):
             raise ValueError("a header of a call has a line break")
         return Outgoing(call.method, url.raw_path, dict(call.query), headers, body or b""), url, body
 

@@ -36,6 +36,7 @@ class Reader:
     def __init__(self, client: HttpClient, api: Api, object_: Object, query: Mapping[str, Any]) -> None:
         self._client, self._api, self.object = client, api, object_
         self._query = {name: spelled(value) for name, value in query.items()}
+        self._fixed = {name: spelled(value) for name, value in api.query.items()}
         self._headers = {name: spelled(value) for name, value in api.headers.items()}
 
     def member(self, name: str) -> Member:
@@ -48,8 +49,9 @@ class Reader:
 
     def common(self, call: Call) -> Call:
         """*call* with what every call of this API has."""
-        query = {name: spelled(value) for name, value in self._api.query.items()}
-        return replace(call, query={**query, **call.query}, headers={**self._headers, **call.headers})
+        if not self._headers and not self._fixed:
+            return call
+        return replace(call, query={**self._fixed, **call.query}, headers={**self._headers, **call.headers})
 
     # -- lists --
 
