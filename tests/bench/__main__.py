@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import plan_file, served, start_up, whole_plan
+from tests.bench import api, plan_file, served, start_up, whole_plan
 from tests.bench.measure import Row, Section, Spent, process_output
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +89,8 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "apply-postgres": lambda times: served.applying("PostgreSQL", min(times, 3)),
     "apply-mariadb": lambda times: served.applying("MariaDB", min(times, 3)),
     "copy-postgres": lambda times: served.copying(min(times, 3)),
+    "api-create": lambda times: api.creating(min(times, 3)),
+    "api-read": lambda times: api.reading(min(times, 3)),
     "postgres-mariadb": lambda times: served.across(min(times, 3)),
 }
 

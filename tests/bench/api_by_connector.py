@@ -6,13 +6,13 @@ import csv
 import sys
 
 import pyarrow as pa
-from erpoa_http import HttpConnector
 
 from erpoa_cli.core.project import Limits
 from erpoa_cli.core.schema import INTEGER, STRING, Field, parse_type
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.situation import Action
-from erpoa_cli.sdk.connector import ReadRequest, WriteBatch
+from erpoa_cli.engine.connect import installed
+from erpoa_cli.sdk.connector import ReadRequest, Writable, WriteBatch
 
 NAMES = ("code", "name", "amount")
 LINES = "list<struct<line: integer, product: string, quantity: decimal(18,3), price: decimal(18,2)>>"
@@ -33,7 +33,8 @@ def config(url: str) -> dict[str, object]:
 def create(url: str, file: str, concurrency: int, rate: float | None) -> None:
     with open(file, encoding="utf-8", newline="") as content:  # noqa: PTH123
         rows = list(csv.DictReader(content))
-    session = HttpConnector(Limits(rate, concurrency)).open(config(url))
+    session = installed()["http"](Limits(rate, concurrency)).open(config(url))
+    assert isinstance(session, Writable)
     for number, start in enumerate(range(0, len(rows), 100)):
         part = rows[start : start + 100]
         columns = {f"set.{n}": pa.array([r[n] for r in part], pa.utf8()) for n in NAMES}
@@ -51,7 +52,8 @@ def create(url: str, file: str, concurrency: int, rate: float | None) -> None:
 
 
 def read(url: str) -> None:
-    session = HttpConnector().open(config(url))
+    session = installed()["http"]().open(config(url))
+    assert isinstance(session, Writable)
     fields = (*(Field(n, STRING) for n in NAMES), Field("lines", parse_type(LINES)))
     reading = session.read(ReadRequest(object="things", fields=fields))
     print(sum(batch.num_rows for batch in reading), reading.verdict.status)

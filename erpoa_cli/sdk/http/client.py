@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from typing import Self, TypeVar
@@ -112,11 +113,11 @@ class HttpClient:
         """Do *work* for every one of *items*, several at once: it makes its calls with the `Send` it is given, one after
         the other. Yields (index, what it made or the failure it ended in) as works end.
 
-        *items* are drawn a few at a time, so they may be endless. An error that is no `SystemFailure`, of *items* or of
+        At most twice `concurrency` of *items* are drawn ahead, so they may be endless. An error that is no `SystemFailure`, of *items* or of
         *work*, is raised after what is known was told."""
         hall: Hall[_Item, _Made] = Hall(self._loop, self.concurrency, lambda item: work(item, self._send))
         numbered = enumerate(items)
-        room, waiting, broken, more = 4 * self.concurrency, 0, None, True
+        room, waiting, broken, more = 2 * self.concurrency, 0, None, True
         try:
             while more or waiting:
                 if more and waiting <= room // 2:
@@ -232,10 +233,11 @@ class HttpClient:
             self._circuit.admit()
         except Transient as error:
             raise _Open(str(error)) from None
-        if self._rate:
-            await self._rate.wait()
         try:
-            answer = await self._wire.exchange(call.method, url, headers, body, repeatable=call.repeatable)
+            async with self._rate or nullcontext():
+                answer = await self._wire.exchange(
+                    call.method, url, headers, body, repeatable=call.repeatable
+                )
         except (ContractBroken, Fatal):
             raise
         except SystemFailure:

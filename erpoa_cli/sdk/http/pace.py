@@ -6,7 +6,6 @@ import asyncio
 import email.utils
 import random
 import time
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -37,22 +36,31 @@ class Breaker:
 
 
 class Rate:
-    """Never more than *per_second* calls begin in any window of one second; of less than one, one in as many seconds as
-    it takes. Used on one event loop."""
+    """Never more than *per_second* calls reach the server in any window of one second; of less than one, one in as many
+    seconds as it takes. Used on one event loop, around each call.
+
+    A place is free again a window after its call *ended*: the server had it by then, so that nothing the network does
+    to calls on their way can bring too many together. The price is the time that a call takes."""
 
     def __init__(self, per_second: float) -> None:
-        calls = max(1, int(per_second))
-        self._window = calls / per_second + _EARLY
-        self._begun: deque[float] = deque(maxlen=calls)
+        places = max(1, int(per_second))
+        self._window = places / per_second + _EARLY
+        self._free: asyncio.Queue[float] = asyncio.Queue()
+        for _ in range(places):
+            self._free.put_nowait(0.0)
         self._turn = asyncio.Lock()
 
-    async def wait(self) -> None:
-        """Return when the next call may begin; callers are served in the order they came."""
-        async with self._turn:
-            if len(self._begun) == self._begun.maxlen:
-                await asyncio.sleep(max(0.0, self._begun[0] + self._window - time.monotonic()))
-            # When it really begins: a schedule of intended times would be broken by a late awakening.
-            self._begun.append(time.monotonic())
+    async def __aenter__(self) -> None:
+        async with self._turn:  # served in the order they came
+            at = await self._free.get()
+            try:
+                await asyncio.sleep(max(0.0, at - time.monotonic()))
+            except asyncio.CancelledError:
+                self._free.put_nowait(at)
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.put_nowait(time.monotonic() + self._window)
 
 
 class Circuit:

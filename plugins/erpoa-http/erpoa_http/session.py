@@ -25,7 +25,7 @@ from erpoa_http.shape import Member
 from erpoa_http.template import Request
 from erpoa_http.writing import Writing
 
-_ROWS = 100  # per write, of calls that take one record
+_ROWS, _EACH = 100, 25  # rows of a write: at least, and for each call that may be under way
 
 
 class HttpSession(Movable):
@@ -132,8 +132,8 @@ class HttpSession(Movable):
             readable=object_.list is not None,
             writable=not self._read_only and any(operations),
             create_safety=object_.safety,
-            # Several calls of a batch are under way at once.
-            batch_size=max(_ROWS, max(sizes) * self._client.concurrency) if sizes else None,
+            # Of a write, several calls are under way at once; at its end they wait for the last.
+            batch_size=max(_ROWS, max([*sizes, _EACH]) * self._client.concurrency),
             settles=object_.settles,
             lifecycle=object_.lifecycle,
         )

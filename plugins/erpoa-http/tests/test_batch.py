@@ -31,7 +31,7 @@ def batched(twin: Twin) -> dict[str, Any]:
 def test_each_record_has_its_answer():
     with erpoa_twin.running() as twin, opened(batched(twin)) as session:
         table = Table(session, "suppliers")
-        assert table.info.batch_size == 100
+        assert table.info.batch_size == 200
         rows = [{"code": f"{n:03}", "name": f"名{n}"} for n in range(25)]
         rows[3]["code"], rows[17]["code"] = "S0001", "001"
         made = table.create(rows)

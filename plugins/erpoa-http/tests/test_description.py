@@ -14,9 +14,9 @@ import pytest
 import yaml
 from erpoa_http import HttpConnector
 from erpoa_http.schema import CONFIG
+from jsonschema import Draft202012Validator
 
 from erpoa_cli.core.secret import Secret
-from erpoa_cli.project import conforms
 from erpoa_cli.sdk.errors import Fatal
 
 from .program import erpoa, project
@@ -27,9 +27,18 @@ PLUGIN = Path(__file__).parents[1]
 PLAIN = {"code": "string", "name": "string"}
 
 
+def spelt_out(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {key: spelt_out(part) for key, part in value.items()}
+        case Secret():
+            return value.reveal()
+        case _:
+            return value
+
+
 def problems(config: Mapping[str, Any]) -> list[str]:
-    misfits = [f"{m.dotted}: {m.words}" for m in conforms(config, CONFIG)]
-    assert misfits == [], misfits
+    assert [e.message for e in Draft202012Validator(CONFIG).iter_errors(spelt_out(config))] == []
     return [f"{'.'.join(map(str, at))}: {words}" for at, words in HttpConnector.problems(config)]
 
 
