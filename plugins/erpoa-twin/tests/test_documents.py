@@ -253,7 +253,9 @@ def test_a_cancelled_order_gives_its_reference_back(client: Client):
         assert client("POST", ORDERS, order("PR-退")).status == 201
         assert client("POST", ORDERS, order("PR-退")).error == (409, "DUPLICATE", "reference")
         assert client("POST", f"{ORDERS}/{number}/cancel").status == 200
-    assert [d["state"] for d in client("GET", f"{ORDERS}?reference=PR-%E9%80%80").data["items"]] == ["cancelled"] * 2
+    assert [d["state"] for d in client("GET", f"{ORDERS}?reference=PR-%E9%80%80").data["items"]] == [
+        "cancelled"
+    ] * 2
 
 
 def test_a_token_is_wanted_and_ends(client: Client, twin: Twin):
