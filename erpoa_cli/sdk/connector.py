@@ -64,6 +64,7 @@ class ObjectInfo:
     fields: tuple[FieldInfo, ...]
     id: tuple[str, ...] = ()  # its own identifier (primary key)
     keys: tuple[tuple[str, ...], ...] = ()  # other unique sets of fields
+    enforced: tuple[tuple[str, ...], ...] = ()  # sets of fields of which the system refuses a second row
     foreign_keys: tuple[ForeignKey, ...] = ()
     readable: bool = True
     writable: bool = True

@@ -22,8 +22,8 @@ _SAID = "a row with the same {} appeared since the plan was made"
 def without_strangers(desk: Desk, batch: Batch) -> tuple[Batch, dict[int, tuple[Outcome, str]]]:
     """*batch* less the creates that would double a row nobody has linked; those by ordinal, with the reason.
 
-    Within a transaction, sets of fields that hold the whole key are left to the write itself, which refuses a second
-    row by them."""
+    Sets of fields of which the system itself refuses a second row need no look; within a transaction, sets that hold the
+    whole key are left to the write, which refuses it as well."""
     if batch.action is not Action.CREATE:
         return batch, {}
     problems: dict[int, tuple[Outcome, str]] = {}
@@ -31,6 +31,7 @@ def without_strangers(desk: Desk, batch: Batch) -> tuple[Batch, dict[int, tuple[
     linked: set[tuple[object, ...]] | None = None
     for fields in desk.target.match:
         enforced = desk.transactional and holds_key(desk.target, fields) and not dead
+        enforced = enforced or any(set(fields) == set(own) for own in desk.info.enforced)
         if enforced or not set(fields) <= set(batch.fields):
             continue
         values = batch.rows.select([f"d_{n}" for n in fields]).rename_columns(list(fields))

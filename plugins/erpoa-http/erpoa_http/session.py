@@ -129,6 +129,7 @@ class HttpSession(Movable):
             fields=tuple(_field(m) for m in object_.members),
             id=object_.id,
             keys=(object_.key,) if object_.key else (),
+            enforced=(object_.key,) if object_.enforces_key else (),
             readable=object_.list is not None,
             writable=not self._read_only and any(operations),
             create_safety=object_.safety,

@@ -52,6 +52,19 @@ def rows(suffix: str = "") -> str:
     return "code,name,tax_no\n" + lines
 
 
+def test_an_enforced_key_is_not_looked_for(tmp_path: Path):
+    """A create is two calls, the record and its reading back, where the system refuses a second one by itself."""
+    with erpoa_twin.running() as twin:
+        env = {"TWIN_URL": twin.url, "ERPOA_SECRET_TWIN": "twin-secret"}
+        place = project(tmp_path, {**FILES, "data/suppliers.csv": rows()})
+        erpoa(place, "plan", "-o", "p.erpoaplan", **env)
+        before = len(twin.admin("GET", "calls")["calls"])
+        done = erpoa(place, "apply", "p.erpoaplan", **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        calls = [c for c in twin.admin("GET", "calls")["calls"][before:] if c["path"].startswith("/api/")]
+        assert Counter(c["method"] for c in calls) == {"POST": 150, "GET": 150}
+
+
 @pytest.mark.parametrize("safety", ["key", "lookup"])
 def test_every_effect_happens_once(safety: str, tmp_path: Path):
     with erpoa_twin.running(create_safety=safety, seed=5) as twin:
