@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from erpoa_cli.core.project import Limits
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.connector import Connector, Movable, Session
 from erpoa_cli.sdk.sql import FILTER_SCHEMA
@@ -56,17 +58,44 @@ class TrytonConnector(Connector):
     abilities: ClassVar[tuple[type[Session], ...]] = (Movable,)
     filter_schema: ClassVar[Mapping[str, Any]] = FILTER_SCHEMA
 
+    paced: ClassVar[bool] = True
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        super().__init__(limits)
+        self._guard = threading.Lock()
+        self._client: Client | None = None
+        self._users = 0
+
     def open(self, config: Mapping[str, Any]) -> TrytonSession:
-        password = config["password"]
-        client = Client(
-            config["url"],
-            config["database"],
-            config["user"],
-            password if isinstance(password, Secret) else Secret(password),
-            company=config.get("company"),
-            language=config.get("language", "en"),
-            timeout=config.get("timeout", 120),
-        )
         return TrytonSession(
-            client, read_only=config.get("read_only", False), settles=config.get("settles", 30)
+            self._take(config),
+            read_only=config.get("read_only", False),
+            settles=config.get("settles", 30),
+            release=self._release,
         )
+
+    def _take(self, config: Mapping[str, Any]) -> Client:
+        """The one client of this system: its sessions log in once, and a refused password is refused to all of them."""
+        password = config["password"]
+        with self._guard:
+            if self._client is None:
+                self._client = Client(
+                    config["url"],
+                    config["database"],
+                    config["user"],
+                    password if isinstance(password, Secret) else Secret(password),
+                    company=config.get("company"),
+                    language=config.get("language", "en"),
+                    timeout=config.get("timeout", 120),
+                    rate=self.limits.requests_per_second,
+                )
+            self._users += 1
+            return self._client
+
+    def _release(self) -> None:
+        with self._guard:
+            self._users -= 1
+            if self._users or self._client is None:
+                return
+            client, self._client = self._client, None
+        client.close()

@@ -23,7 +23,7 @@ _JUDGED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.REQU
 
 
 class Client:
-    """Calls of one user in one database. Nothing is sent before the first call."""
+    """Calls of one user in one database, from any thread. Nothing is sent before the first call."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Client:
         company: int | None = None,
         language: str = "en",
         timeout: float = 120,
+        rate: float | None = None,
     ) -> None:
         self.url, self.database, self.user = url, database, user
         self._company, self._language = company, language
@@ -44,6 +45,7 @@ class Client:
             Login(f"{url.rstrip('/')}/{self._path}", user, password, language),
             timeouts=Timeouts(read=timeout, total=timeout),
             caps=Caps(size=_LARGEST),
+            rate=rate,
         )
         self._context: dict[str, Any] | None = None
         self._numbers = itertools.count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,8 +35,10 @@ _STAMPS = ("write_date", "create_date")
 class TrytonSession(Movable):
     """One database, as one user sees it."""
 
-    def __init__(self, client: Client, *, read_only: bool, settles: float) -> None:
-        self.client = client
+    def __init__(
+        self, client: Client, *, read_only: bool, settles: float, release: Callable[[], None]
+    ) -> None:
+        self.client, self._release = client, release
         self._read_only, self._settles = read_only, settles
         self._relations: dict[str, Relation] = {}
 
@@ -70,7 +72,7 @@ class TrytonSession(Movable):
         return [relation.info for relation in self._described(SCOPE if names is None else names)]
 
     def close(self) -> None:
-        self.client.close()
+        self._release()
 
     def _existing(self, names: Sequence[str]) -> set[str]:
         domain = [["name", "in", list(names)]]
