@@ -70,7 +70,8 @@ class ObjectInfo:
     writable: bool = True
     create_safety: CreateSafety = CreateSafety.TRANSACTION
     batch_size: int | None = None  # rows per write; None: no limit of its own
-    settles: float = 0.0  # seconds until a write that was sent shows in what is read
+    settles: float = 0.0  # seconds until a write that was answered shows in what is read
+    lingers: float = 0.0  # seconds that a call whose answer was lost may still be at work
     lifecycle: Lifecycle | None = None  # of known business documents; a target may declare another
 
     def field(self, name: str) -> FieldInfo | None:

@@ -148,7 +148,7 @@ class RowByRow:
         if batch.action is Action.CREATE and safety is CreateSafety.NONE:
             self._end(aside, Outcome.IN_DOUBT, {n: w + _NEVER_REPEATED for n, w in unclear.items()})
             return _only(batch, set(batch.ordinals) - set(unclear))
-        self.pause(self.desk.info.settles)
+        self.pause(self.desk.info.lingers + self.desk.info.settles)
         look = {Action.CREATE: self._created, Action.MOVE: self._moved}.get(batch.action, self._changed)
         written, lost = look(aside, unclear)
         if written:

@@ -46,7 +46,7 @@ class TrytonConnector(Connector):
                 "default": 120,
                 "description": "seconds per call",
             },
-            "settles": {
+            "lingers": {
                 "type": "number",
                 "minimum": 0,
                 "default": 30,
@@ -70,7 +70,7 @@ class TrytonConnector(Connector):
         return TrytonSession(
             self._take(config),
             read_only=config.get("read_only", False),
-            settles=config.get("settles", 30),
+            lingers=config.get("lingers", 30),
             release=self._release,
         )
 

@@ -70,7 +70,7 @@ class Link(Relation):
                 return clause
 
 
-def link(model: str, field: str, definition: Mapping[str, Any], read_only: bool, settles: float) -> Link:
+def link(model: str, field: str, definition: Mapping[str, Any], read_only: bool, lingers: float) -> Link:
     """The object of the many2many *field* of *model*, whose answer of `fields_get` is *definition*."""
     fields = (
         FieldInfo(name=_ORIGIN, type=INTEGER, native=model, nullable=False),
@@ -84,7 +84,7 @@ def link(model: str, field: str, definition: Mapping[str, Any], read_only: bool,
         writable=not read_only and not definition["readonly"],
         create_safety=CreateSafety.LOOKUP,
         batch_size=BATCH,
-        settles=settles,
+        lingers=lingers,
     )
     definitions = {f.name: {"type": "many2one", "string": f.name} for f in fields}
     return Link(info, definitions, model, field)

@@ -71,9 +71,9 @@ class Model(Relation):
 
 
 def model(
-    address: str, definitions: Mapping[str, Mapping[str, Any]], read_only: bool, settles: float
+    address: str, definitions: Mapping[str, Mapping[str, Any]], read_only: bool, lingers: float
 ) -> Model:
-    """*definitions*: the answer of `fields_get`; *settles*: as of `ObjectInfo`."""
+    """*definitions*: the answer of `fields_get`; *lingers*: as of `ObjectInfo`."""
     kept = {name: d for name, d in definitions.items() if d["type"] not in _CHILDREN and name not in _HIDDEN}
     unique = _UNIQUE.get(address)
     info = ObjectInfo(
@@ -89,7 +89,7 @@ def model(
         writable=not read_only,
         create_safety=CreateSafety.LOOKUP,
         batch_size=BATCH,
-        settles=settles,
+        lingers=lingers,
         lifecycle=LIFECYCLES.get(address),
     )
     return Model(info, kept)

@@ -36,10 +36,10 @@ class TrytonSession(Movable):
     """One database, as one user sees it."""
 
     def __init__(
-        self, client: Client, *, read_only: bool, settles: float, release: Callable[[], None]
+        self, client: Client, *, read_only: bool, lingers: float, release: Callable[[], None]
     ) -> None:
         self.client, self._release = client, release
-        self._read_only, self._settles = read_only, settles
+        self._read_only, self._lingers = read_only, lingers
         self._relations: dict[str, Relation] = {}
 
     # -- what there is --
@@ -92,12 +92,12 @@ class TrytonSession(Movable):
         for address, owner in owners.items():
             if address in there:
                 definitions = self.client.read(f"model.{address}.fields_get", None)
-                self._relations[address] = model(address, definitions, self._read_only, self._settles)
+                self._relations[address] = model(address, definitions, self._read_only, self._lingers)
             elif owner in there:
                 name = address.removeprefix(f"{owner}.")
                 definition = self.client.read(f"model.{owner}.fields_get", None).get(name)
                 if definition and definition["type"] == "many2many":
-                    self._relations[address] = link(owner, name, definition, self._read_only, self._settles)
+                    self._relations[address] = link(owner, name, definition, self._read_only, self._lingers)
         return [self._relations[address] for address in addresses if address in self._relations]
 
     # -- reading --

@@ -57,7 +57,7 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 def config_of(server: Server) -> dict[str, Any]:
     return {
-        "url": server.url, "database": server.database, "user": "admin", "password": PASSWORD, "settles": 1
+        "url": server.url, "database": server.database, "user": "admin", "password": PASSWORD, "lingers": 1
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ systems:
       database: "{{ env('ERP_DATABASE') }}"
       user: admin
       password: "{{ secret('TRYTON') }}"
-      settles: 1
+      lingers: 1
 """,
     "sources/sources.yml": """
 sources:

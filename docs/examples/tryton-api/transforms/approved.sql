@@ -1,0 +1,1 @@
+SELECT no FROM {{ ref('orders') }} WHERE stage = 'confirmed'

@@ -1,0 +1,124 @@
+"""The example on Tryton's API: its README is executed against a real, served Tryton, and after every section hand-written
+SQL over both databases says whether the systems are what the README promises."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.walkthrough import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "tryton-api"
+HOME = Path(os.environ.get("ERPOA_TEST_TRYTON_HOME") or EXAMPLE / ".erpoa-example")
+ERPOA = Path(sys.executable).with_name("erpoa")
+
+ONE, TWO, THREE = (f"PR-2027-000{n}" for n in (1, 2, 3))
+PURCHASES = "select reference, state, number from purchase_purchase order by id"
+LINES = """
+    select p.reference, p.state, l.sequence, t.code, l.quantity from purchase_line l
+    join purchase_purchase p on p.id = l.purchase join product_product x on x.id = l.product
+    join product_template t on t.id = x.template where p.state <> 'cancelled' order by 1, 3
+"""
+FORMS = "select no, erp_number from requisition order by no"
+
+FIRST = [(ONE, "confirmed", "1"), (TWO, "confirmed", "2")]
+PROMISED: dict[int, tuple[list[Any], list[Any]]] = {
+    2: (FIRST, [(ONE, "1"), (TWO, "2"), (THREE, None)]),
+    3: ([*FIRST, (THREE, "confirmed", "3")], [(ONE, "1"), (TWO, "2"), (THREE, "3")]),
+    4: (
+        [FIRST[0], (TWO, "cancelled", "2"), (THREE, "confirmed", "3")],
+        [(ONE, "1"), (TWO, "2"), (THREE, "3")],
+    ),
+    5: (
+        [FIRST[0], (TWO, "cancelled", "2"), (THREE, "confirmed", "3"), (TWO, "confirmed", "4")],
+        [(ONE, "1"), (TWO, "4"), (THREE, "3")],
+    ),
+}
+
+
+def test_both_readmes_have_the_same_commands():
+    english, chinese = commands(EXAMPLE / "README.md"), commands(EXAMPLE / "README.zh-CN.md")
+    assert english == chinese
+    assert {command.section for command in english} == set(range(1, 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A copy of the example, with a port of its own for Tryton."""
+
+    path: Path
+    port: int
+
+    def run(self, text: str) -> subprocess.CompletedProcess[str]:
+        program, *arguments = shlex.split(text)
+        real = {"python": sys.executable, "erpoa": str(ERPOA)}[program]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
+        kept |= {
+            "ERPOA_EXAMPLE_HOME": str(HOME),
+            "ERPOA_EXAMPLE_ERP": f"http://127.0.0.1:{self.port}",
+            "PYTHONUTF8": "1",
+        }
+        return subprocess.run(
+            [real, *arguments],
+            cwd=self.path,
+            env=kept,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    def rows(self, system: str, sql: str) -> list[tuple[Any, ...]]:
+        file = self.path / ".erpoa-example" / f"{system}.sqlite"
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    path = tmp_path / "example"
+    shutil.copytree(EXAMPLE, path, ignore=shutil.ignore_patterns(".erpoa*", "__pycache__"))
+    made = Site(path, port)
+    try:
+        yield made
+    finally:
+        made.run("python erp.py stop")
+
+
+@pytest.mark.slow
+def test_the_readme_is_true(site: Site):
+    script = commands(EXAMPLE / "README.md")
+    for command, following in zip(script, [*script[1:], None], strict=True):
+        done = site.run(command.text)
+        if done.returncode == 3 and command.text == "python erp.py build":
+            if "TRYTON" in os.environ.get("ERPOA_TEST_REQUIRE", "").split(","):
+                pytest.fail(done.stderr)
+            pytest.skip("Tryton cannot be installed here")
+        assert done.returncode == command.exit, f"{command.text}\n{done.stdout}\n{done.stderr}"
+        section = command.section
+        if section in PROMISED and (following is None or following.section != section):
+            purchases, forms = PROMISED[section]
+            assert site.rows("erp", PURCHASES) == purchases, section
+            assert site.rows("oa", FORMS) == forms, section
+    assert site.rows("erp", LINES) == [
+        (ONE, "confirmed", 1, "P-100", 1300.0),
+        (ONE, "confirmed", 2, "P-200", 850.5),
+        (TWO, "confirmed", 1, "P-300", 40.0),
+        (THREE, "confirmed", 1, "P-100", 100.0),
+    ]
