@@ -84,7 +84,7 @@ def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Tested], 
     """The tests on what the sources hold now, or held when their snapshots were taken."""
     from erpoa_cli.engine.binding.objects import look
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.relations.read import read_actual, read_sources
+    from erpoa_cli.engine.relations.read import read_actuals, read_sources
     from erpoa_cli.engine.relations.transform import build_models, run_data_tests
     from erpoa_cli.engine.staging import Staging
 
@@ -98,11 +98,8 @@ def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Tested], 
         key = opened.sealer(project)
         reads = read_sources(bound, connections, staging, state, offline=offline, sealer=key, listener=listen)
         looked = look(bound, connections, bound.actuals(names))
-        for target in sorted(bound.actuals(names)):
-            done = read_actual(
-                looked.bound.targets[target], looked.infos[target], connections, staging, listener=listen
-            )
-            reads[done.relation] = done
+        held = sorted(bound.actuals(names))
+        reads |= read_actuals(looked.bound, looked.infos, held, connections, staging, listen)
         built = build_models(looked.bound, staging, names, reads, listener=listen)
         tested = [*built.tested, *run_data_tests(built, staging)]
     found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in built.diagnostics]

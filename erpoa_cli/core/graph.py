@@ -16,7 +16,7 @@ from functools import cached_property
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
-from erpoa_cli.core.target import Reference, Result, Target
+from erpoa_cli.core.target import Reference, Result, Target, embedded
 
 NodeId = str
 RELATIONS = ("source", "seed", "transform")
@@ -52,8 +52,10 @@ class Graph:
         for target in project.targets.values():
             here = f"target:{target.name}"
             fed = self._known([self._relation.get(target.from_)])
-            links = self._known(f"target:{name}" for name, _ in _links(target))
-            now = self._known(f"target:{name}" for name, deferred in _links(target) if not deferred)
+            links = self._known(f"target:{name}" for name, _ in _links(target, project.targets))
+            now = self._known(
+                f"target:{name}" for name, deferred in _links(target, project.targets) if not deferred
+            )
             self.parents[here] = tuple(dict.fromkeys([*fed, *(i for i in links if i != here)]))
             self._ordering[here] = (*fed, *now)
         for i, parents in self.parents.items():
@@ -239,8 +241,8 @@ def _nodes(project: Project) -> Iterator[GraphNode]:
         yield GraphNode(f"test:{test.name}", "test", test.name, test.file)
 
 
-def _links(target: Target) -> Iterator[tuple[str, bool]]:
-    """(target, deferred) that rows of *target* need to exist first."""
+def _links(target: Target, targets: Mapping[str, Target]) -> Iterator[tuple[str, bool]]:
+    """(target, deferred) that rows of *target*, one of *targets*, need to exist first."""
     for field in target.fields:
         match field.value:
             case Reference(target=name, defer=defer):
@@ -253,6 +255,8 @@ def _links(target: Target) -> Iterator[tuple[str, bool]]:
         yield name, False
     if target.lines:
         yield target.lines.parent, False
+    for lines in embedded(targets, target.name):  # they are written with it
+        yield from ((name, defer) for name, defer in _links(lines, targets) if name != target.name)
 
 
 def _reversed(edges: Mapping[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, tuple[NodeId, ...]]:

@@ -42,7 +42,8 @@ def broken(text: str, field: Field, read: str) -> str:
     its `value`, so that it is not computed twice."""
     present = _present(text, field)
     if field.type.kind in (Kind.LIST, Kind.STRUCT):
-        return f"coalesce({_nested_broken(present, field.type)}, false)"
+        more = f" OR {_unnamed(f'TRY(CAST({present} AS JSON))', field.type)}" if field.whole else ""
+        return f"coalesce({_nested_broken(present, field.type)}{more}, false)"
     return f"({read} IS NULL AND {present} IS NOT NULL)"
 
 
@@ -217,6 +218,30 @@ def _leaf_broken(shaped: str, type_: Type, depth: int = 0) -> str:
             return f"({' OR '.join(parts)})"
         case _:
             return f"({shaped} IS NOT NULL AND {_scalar(shaped, type_)} IS NULL)"
+
+
+def _unnamed(json: str, type_: Type, depth: int = 0) -> str:
+    """The condition that a JSON value has members which *type_* does not name."""
+    match type_.kind:
+        case Kind.LIST:
+            assert type_.item is not None
+            item = f'"?j{depth}"'
+            inner = _unnamed(item, type_.item, depth + 1)
+            if inner == "false":
+                return inner
+            found = f"list_filter(TRY(CAST({json} AS JSON[])), lambda {item}: {inner})"
+            return f"coalesce(len({found}) > 0, false)"
+        case Kind.STRUCT:
+            names = ", ".join(literal(name) for name, _ in type_.members)
+            parts = [
+                _unnamed(f"json_extract({json}, {literal('$.' + _json_text(name))})", member, depth)
+                for name, member in type_.members
+            ]
+            return " OR ".join(
+                [f"NOT list_has_all([{names}], json_keys({json}))", *(p for p in parts if p != "false")]
+            )
+        case _:
+            return "false"
 
 
 def _has_decimals(type_: Type) -> bool:

@@ -166,7 +166,8 @@ class Sensitivity(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a relation. `path` is its name in the system (default: `name`); `format` a strptime
-    pattern; `nulls` the texts that mean NULL. `zone`: the system keeps local times of this IANA zone, which are read
+    pattern; `nulls` the texts that mean NULL. `whole`: JSON with members that `type` does not name is no value of it, for
+    it is written again. `zone`: the system keeps local times of this IANA zone, which are read
     as the instants (timestamptz) that they are."""
 
     name: str
@@ -177,6 +178,7 @@ class Field:
     nulls: tuple[str, ...] = ()
     zone: str = ""
     description: str = ""
+    whole: bool = False
 
     @property
     def source(self) -> str:

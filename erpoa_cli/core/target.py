@@ -144,14 +144,18 @@ class Limit:
 class Lines:
     """Marks a target as the lines of a document: a child relation with rows of its own.
 
-    The rows are `column` of the parent's `from`, one per list element; `link` is the field of the line
-    object that holds the parent row's id. Lines follow their document: they are removed as missing lines
-    only while the document itself stays."""
+    The rows are `column` of the parent's `from`, one per list element; `link` is the field of a line that holds
+    the parent row's id. Lines follow their document: they are removed as missing lines only while the
+    document itself stays.
+
+    `within`: the field of the document that is the list of its lines; a document is then written with all its lines,
+    and `link` exists in the staging area only. Empty: lines are rows of an object of their own."""
 
     parent: str
     column: str
     link: str
     on_problem: OnLineProblem = OnLineProblem.HOLD_DOCUMENT
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,3 +201,13 @@ class Target:
 
     def field(self, name: str) -> TargetField:
         return next(f for f in self.fields if f.name == name)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its rows are lines that live inside their documents."""
+        return self.lines is not None and bool(self.lines.within)
+
+
+def embedded(targets: Mapping[str, Target], document: str) -> tuple[Target, ...]:
+    """The targets whose rows live as lists inside the rows of the target *document*."""
+    return tuple(t for t in targets.values() if t.lines and t.lines.within and t.lines.parent == document)

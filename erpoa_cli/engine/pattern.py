@@ -99,6 +99,9 @@ def _labels(name: str, field: FieldLayout, columns: Sequence[str]) -> Iterator[s
     if field.sealed:
         yield "'changed (sensitive)'"
         return
+    if field.type.item is not None and field.type.item.kind is Kind.STRUCT:
+        yield "'lines changed'"
+        return
     before, after = identifier(f"a_{name}"), identifier(f"d_{name}")
     if f"p_{name}" in columns:
         yield f"CASE WHEN {identifier(f'p_{name}')} IS NOT NULL THEN 'set to what another row gives' END"

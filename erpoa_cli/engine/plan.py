@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +20,10 @@ from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, work
 from erpoa_cli.core.secret import Secret
-from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished
+from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished, embedded
 from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.binding.columns import closure, extras, layout, referring, shape
+from erpoa_cli.engine.binding.columns import closure, layout, referring, shape
+from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
 from erpoa_cli.engine.changes.diff import Differ, Task
@@ -32,7 +33,7 @@ from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.relations.read import read_actual, read_sources
+from erpoa_cli.engine.relations.read import read_actuals, read_sources
 from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
@@ -75,9 +76,12 @@ def make_plan(
 
 
 def choose(p: Planning) -> None:
-    """The selected targets and those they refer to."""
+    """The selected targets, documents together with the lines inside them, and those they refer to."""
     chosen = p.options.targets
     selected = [n for n in p.bound.targets if chosen is None or n in chosen]
+    documents = [within(t).parent if t.embedded else n for n in selected for t in [p.bound.targets[n]]]
+    inside = [lines.name for n in documents for lines in embedded(p.bound.targets, n)]
+    selected = [n for n in p.bound.targets if n in {*selected, *documents, *inside}]
     p.names = closure(p.bound, selected)
     p.selected = tuple(n for n in p.names if n in selected)
 
@@ -131,12 +135,8 @@ def read(p: Planning) -> None:
 
 def read_targets(p: Planning) -> None:
     """Read what the compared targets hold, and those that project SQL asks for."""
-    for name in (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names))):
-        target, info = p.bound.targets[name], p.infos[name]
-        done = read_actual(
-            target, info, p.connections, p.staging, extras=extras(target, info), listener=p.listener
-        )
-        p.reads[done.relation] = done
+    names = (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names)))
+    p.reads |= read_actuals(p.bound, p.infos, names, p.connections, p.staging, p.listener)
 
 
 def tell_states(p: Planning) -> None:
@@ -170,8 +170,17 @@ def compare(p: Planning) -> None:
     )
     p.differ.compare()
     _count_foreign(p)
+    inside = [name for name in p.names if p.shapes[name].target.embedded]
+    _keep_back(p, inside)
+    p.differ.compose()  # what a document wants are its lines, too
+    _keep_back(p, [name for name in p.names if name not in inside])
+    p.differ.arrange()
+
+
+def _keep_back(p: Planning, names: Sequence[str]) -> None:
+    """Take out of the diff of *names* what is not planned or must wait."""
     earlier: list[Shape] = []
-    for name in p.names:
+    for name in names:
         one = p.shapes[name]
         if name not in p.selected:
             withhold.context_only(one, p.staging)
@@ -184,7 +193,6 @@ def compare(p: Planning) -> None:
         if p.options.drift_only:
             withhold.only_drift(one, p.staging)
         earlier.append(one)
-    p.differ.arrange()
 
 
 def _count_foreign(p: Planning) -> None:

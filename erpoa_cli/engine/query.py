@@ -17,7 +17,7 @@ from erpoa_cli.engine.binding.model import selected
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.problem import SqlProblem
-from erpoa_cli.engine.relations.read import LastReads, read_actual, read_sources
+from erpoa_cli.engine.relations.read import LastReads, read_actuals, read_sources
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Sealer
@@ -65,9 +65,7 @@ def ask(
     looked = look(bound, connections, targets)
     if looked.diagnostics:
         raise Failure(*looked.diagnostics)
-    for name in sorted(targets):
-        target, info = looked.bound.targets[name], looked.infos[name]
-        reads[f"actual.{name}"] = read_actual(target, info, connections, staging, listener=listener)
+    reads |= read_actuals(looked.bound, looked.infos, sorted(targets), connections, staging, listener)
     built = build_models(bound, staging, names, reads, listener=listener)
     if stopped := sorted({built.blocked[name] for name in (*names, *reads) if name in built.blocked}):
         raise Failure(*built.diagnostics, *(_refused(why) for why in stopped))

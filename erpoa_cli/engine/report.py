@@ -218,6 +218,7 @@ class _Teller:
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
         outcomes = self._outcomes.get(name, NONE).of(table["ordinal"])
         opened = self._opened("changes", layout, table)
+        hidden = self._hidden(name, layout)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
             outcome, error = outcomes.get(row["ordinal"], (None, ""))
             action = Action(row["action"])
@@ -227,7 +228,11 @@ class _Teller:
                 action=action,
                 situation=Situation(row["situation"]),
                 cause=Cause(row["cause"]),
-                fields={field: self._field(row, field, layout) for field in names if field in layout.fields},
+                fields={
+                    field: self._field(row, field, layout)
+                    for field in names
+                    if field in layout.fields and field not in hidden
+                },
                 ordinal=row["ordinal"],
                 wave=row["wave"] or 0,
                 step=row["step"] or 1,
@@ -235,6 +240,13 @@ class _Teller:
                 outcome=outcome,
                 error=error,
             )
+
+    def _hidden(self, name: str, layout: Layout) -> frozenset[str]:
+        """Fields that rows of other targets tell: a document's list of lines, and the document of a line in it."""
+        lists = {field for field in layout.fields if f"{name}.{field}" in self._plan.targets}
+        parent, _, within = name.rpartition(".")
+        inside = parent in self._plan.targets and within in self._plan.layout(parent).fields
+        return frozenset([*lists, *([next(iter(layout.id))] if inside else [])])
 
     def _set_aside(self, layout: Layout, table: pa.Table, kind: str) -> Iterator[SetAside]:
         for key, row in zip(_keys(table, layout), table.to_pylist(), strict=True):

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Measure
+from erpoa_cli.core.reconcile.embedded import together
 from erpoa_cli.core.reconcile.shape import (
     Shape,
     column,
@@ -76,6 +77,10 @@ def rollback(
         for shape in shapes:
             columns = planning.layouts[shape.name].plan_schema().names
             staging.execute(undo(shape, planning.selected, columns, waves))
+        for shape in shapes:
+            for lines in shape.lists:
+                for statement in together(shape, planning.shapes[lines]):
+                    staging.execute(statement)
         planning.measures = [_measure(planning, shape) for shape in shapes]
         planning.guards = guard.verdicts(project, staging, shapes, planning.measures, options.waivers)
         return write(planning)

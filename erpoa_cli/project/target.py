@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.guard import DEFAULTS
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.target import (
-    Column,
     Limit,
-    Lines,
     Mode,
     OnDrift,
-    OnLineProblem,
     OnSourceGone,
     OnStale,
     OnVanished,
     Owns,
-    Reference,
     ReportOrWrite,
     Target,
-    TargetField,
 )
 from erpoa_cli.project.lifecycle import build_lifecycle
 from erpoa_cli.project.node import Mark, Node
 from erpoa_cli.project.scope import Entry, Scope, own, share
-from erpoa_cli.project.target_field import Side, build_field, is_lines
+from erpoa_cli.project.target_field import Side, build_fields
+from erpoa_cli.project.target_lines import build_lines
+from erpoa_cli.project.target_match import build_match
 
 _CRON = re.compile(r"\S+( \S+){4}")
 
@@ -93,7 +89,7 @@ def build_target(
         scope.need_column(relation, str(column.data), column.at)
     agreed = scope.contracts.get(contract or contract_of.get(relation, ""))
     side = Side(node.text("system"), relation, agreed)
-    fields = _fields(node.child("fields"), side, scope)
+    fields = build_fields(node.child("fields"), side, scope)
     target = Target(
         name=entry.name,
         from_=relation,
@@ -101,7 +97,7 @@ def build_target(
         key=node.child("key").texts(),
         fields=fields,
         at=entry.at,
-        match=_match(entry.name, node, node.child("key").texts(), fields, scope),
+        match=build_match(entry.name, node, node.child("key").texts(), fields, scope),
         id=node.child("id").texts(),
         returns=node.child("returns").texts(),
         filter=own(node.child("filter").data or {}),
@@ -112,7 +108,7 @@ def build_target(
         lifecycle=build_lifecycle(entry, fields, scope) if "lifecycle" in node else None,
         **_manner(entry, scope, guards),
     )
-    return [target, *_lines(target, node.child("fields"), scope)]
+    return [target, *build_lines(target, node.child("fields"), scope)]
 
 
 def _manner(entry: Entry, scope: Scope, guards: Mapping[str, Limit]) -> dict[str, Any]:
@@ -163,161 +159,3 @@ def _manner(entry: Entry, scope: Scope, guards: Mapping[str, Limit]) -> dict[str
         "schedule": schedule,
         "realtime": bool(node.child("realtime").data),
     }
-
-
-def _fields(node: Node, side: Side, scope: Scope) -> tuple[TargetField, ...]:
-    made = [
-        build_field(name, child, at, side, scope) for name, child, at in _named(node) if not is_lines(child)
-    ]
-    scope.distinct([(name, at) for name, _, at in _named(node)], "fields")
-    return tuple(field for field in made if field is not None)
-
-
-def _named(node: Node) -> Iterator[tuple[str, Node, Location]]:
-    if isinstance(node.data, list):
-        for child in node:
-            yield str(child.data), child, child.at
-    else:
-        for name, child in node.items():
-            yield name, child, node.key_at(name)
-
-
-def _match(
-    name: str, node: Node, key: tuple[str, ...], fields: tuple[TargetField, ...], scope: Scope
-) -> tuple[tuple[str, ...], ...]:
-    """How an existing row is recognised; by default by the fields that the key columns feed."""
-    if "match" in node:
-        known = [f.name for f in fields]
-        for alternative in node.child("match"):
-            for field in alternative:
-                if field.data not in known:
-                    scope.notes.error(
-                        "E0125",
-                        field.at,
-                        f"the target `{name}` has no field `{field.data}`",
-                        did_you_mean(str(field.data), known),
-                    )
-        return tuple(alternative.texts() for alternative in node.child("match"))
-    found: list[str] = []
-    for column in node.child("key"):
-        carrier = _carrier(str(column.data), key, fields)
-        if carrier:
-            found.append(carrier)
-        else:
-            scope.notes.error(
-                "E0124",
-                column.at,
-                f"no field of `{name}` is fed from the key column `{column.data}`",
-                "Add it to `fields:`, or say with `match:` how an existing row is recognised.",
-            )
-    return (tuple(dict.fromkeys(found)),)
-
-
-def _carrier(column: str, key: tuple[str, ...], fields: tuple[TargetField, ...]) -> str:
-    """The field that carries a key column: fed from it, or a reference found by key columns."""
-    for field in fields:
-        if field.value == Column(column):
-            return field.name
-    for field in fields:
-        if (
-            isinstance(field.value, Reference)
-            and column in field.value.by
-            and set(field.value.by) <= set(key)
-        ):
-            return field.name
-    return ""
-
-
-def _lines(target: Target, node: Node, scope: Scope) -> Iterator[Target]:
-    if not isinstance(node.data, dict):
-        return
-    for name, child in node.items():
-        if is_lines(child):
-            made = _line_target(target, name, child, node.key_at(name), scope)
-            if made is not None:
-                yield made
-
-
-def _line_target(target: Target, name: str, node: Node, at: Location, scope: Scope) -> Target | None:
-    missing = [key for key in ("from", "key", "fields", "object", "parent") if key not in node]
-    for key in missing:
-        remedy = {
-            "from": "Name the list column: `from: lines`.",
-            "key": "Name what tells the lines of one document apart: `key: [line_no]`.",
-            "fields": "Name the fields of a line.",
-            "object": "Name the object that holds the lines.",
-            "parent": "Name the field of a line that holds the document's id.",
-        }[key]
-        scope.notes.error("E0131", at, f"the lines `{name}` need `{key}:`", remedy)
-    for key in node.keys():  # noqa: SIM118 - a Node iterates over elements
-        if key in {
-            "value",
-            "ref",
-            "result",
-            "by",
-            "defer",
-            "when_null",
-            "missing",
-            "join",
-            "text",
-            "compare",
-            "master",
-            "reveal",
-        }:
-            scope.notes.error("E0115", node.key_at(key), f"`{key}` does not belong to lines", "Remove it.")
-    if missing:
-        return None
-    scope.need_column(target.from_, node.text("from"), node.child("from").at)
-    line_key = (*target.key, *node.child("key").texts())
-    for column in node.child("key"):
-        if column.data in target.key:
-            scope.notes.error(
-                "E0131",
-                column.at,
-                f"`{column.data}` is a key of the document already",
-                "A line's key tells the lines of one document apart.",
-            )
-    fields = _fields(node.child("fields"), Side(target.system, "", None), scope)
-    link = node.text("parent")
-    if any(field.name == link for field in fields):
-        scope.notes.error(
-            "E0123",
-            node.child("parent").at,
-            f"`{link}` is a field of the lines too",
-            "erpoa fills it; remove it from `fields:`.",
-        )
-    parent = TargetField(link, Reference(target.name, target.key), node.child("parent").at)
-    fields = (parent, *fields)
-    return replace(
-        target,
-        name=f"{target.name}.{name}",
-        at=at,
-        object=node.text("object"),
-        key=line_key,
-        fields=fields,
-        match=_line_match(target, name, node, line_key, fields, scope),
-        id=node.child("id").texts(),
-        returns=(),
-        filter={},
-        options=own(node.child("options").data or {}),
-        contract="",
-        depends_on=(),
-        mode=Mode.UPSERT,
-        owns=Owns.APPLIED,
-        on_source_gone=OnSourceGone(node.text("on_missing_line", "delete")),
-        deactivate={},
-        restore={},
-        lifecycle=None,
-        lines=Lines(
-            target.name, node.text("from"), link, OnLineProblem(node.text("on_line_problem", "hold_document"))
-        ),
-    )
-
-
-def _line_match(
-    target: Target, name: str, node: Node, key: tuple[str, ...], fields: tuple[TargetField, ...], scope: Scope
-) -> tuple[tuple[str, ...], ...]:
-    """Within their document lines are recognised by their key: the link comes first in every alternative."""
-    own_match = _match(f"{target.name}.{name}", node, key, fields, scope)
-    link = fields[0].name
-    return tuple((link, *(f for f in alternative if f != link)) for alternative in own_match)

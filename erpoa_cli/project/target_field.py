@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,6 +38,24 @@ class Side:
 def is_lines(node: Node) -> bool:
     """Whether a field is the lines of a document."""
     return isinstance(node.data, dict) and bool({"fields", "key"} & node.data.keys())
+
+
+def build_fields(node: Node, side: Side, scope: Scope) -> tuple[TargetField, ...]:
+    """The fields that *node* names, as a list or a mapping, without the lines among them."""
+    made = [
+        build_field(name, child, at, side, scope) for name, child, at in _named(node) if not is_lines(child)
+    ]
+    scope.distinct([(name, at) for name, _, at in _named(node)], "fields")
+    return tuple(field for field in made if field is not None)
+
+
+def _named(node: Node) -> Iterator[tuple[str, Node, Location]]:
+    if isinstance(node.data, list):
+        for child in node:
+            yield str(child.data), child, child.at
+    else:
+        for name, child in node.items():
+            yield name, child, node.key_at(name)
 
 
 def build_field(name: str, node: Node, at: Location, side: Side, scope: Scope) -> TargetField | None:

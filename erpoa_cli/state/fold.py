@@ -155,8 +155,9 @@ def _images(
     written, settled = members["fields"].hold(name), members["settled"].hold(name)
     desired, actual = flat(rows[f"d_{name}"]), flat(rows[f"a_{name}"])
     agreed = desired
-    if f"d_{name}" in told and f"p_{name}" in rows.schema.names:
-        agreed = pc.if_else(pc.is_valid(flat(rows[f"p_{name}"])), told[f"d_{name}"], desired)
+    if f"d_{name}" in told:  # what was pending, by itself or somewhere in a list
+        waited = rows[f"p_{name}"] if f"p_{name}" in rows.schema.names else told[f"d_{name}"]
+        agreed = pc.if_else(pc.is_valid(flat(waited)), told[f"d_{name}"], desired)
     seen = agreed
     if told:
         checked = pc.is_valid(told["deviated"]) if "deviated" in told else pa.repeat(False, len(desired))

@@ -78,21 +78,30 @@ class Journal:
         with self._guard:
             self._targets.update({intent.number: intent.target for intent in intents})
 
-    def record(self, number: int, results: pa.Table) -> None:
-        """Record the outcome of batch *number*; synced to disk when this returns.
+    def record(self, number: int, results: pa.Table, *more: tuple[int, pa.Table]) -> None:
+        """Record the outcome of batch *number*, and *more* (number, results) all or none with it; synced to disk when
+        this returns.
 
         Recording again replaces rows of the same ordinals (a doubt that was settled). Columns: see `Batch`.
         Sensitive values are sealed, and masked in `error`, before they reach the disk. KeyError when the batch
         was never intended."""
-        target = self._target(number)
-        layout = self._layout(target)
-        payload = write_results(self._masked(target, layout, results), layout, self._sealer)
-        self._commit(lambda: self._insert(number, target, payload))
+        entries = [self._entry(number, results), *(self._entry(*other) for other in more)]
+
+        def insert() -> None:
+            for entry in entries:
+                self._insert(*entry)
+
+        self._commit(insert)
 
     def close(self, status: RunStatus) -> int:
         """Fold the journal into the base, remember rejections, reads and bookmarks, and end the run, in one
         transaction; returns the new serial."""
         return self._close(status)
+
+    def _entry(self, number: int, results: pa.Table) -> tuple[int, str, bytes]:
+        target = self._target(number)
+        layout = self._layout(target)
+        return number, target, write_results(self._masked(target, layout, results), layout, self._sealer)
 
     def _insert(self, number: int, target: str, payload: bytes) -> None:
         self._control.run(

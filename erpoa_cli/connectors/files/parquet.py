@@ -144,7 +144,7 @@ class Parquet(Layout):
     def means(self, kept: Any, type_: Type) -> Any:
         if isinstance(kept, str):
             return meaning(kept, type_)
-        return kept
+        return meaning(canonical(kept, type_), type_) if isinstance(kept, list | dict) else kept
 
     def _file(self, content: bytes) -> parquet.ParquetFile:
         try:

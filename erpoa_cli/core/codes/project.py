@@ -158,8 +158,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0131",
         "lines are incomplete",
-        "The lines of a document need the list they come from, their key, their fields, the object that holds them and the field that "
-        "holds the document's id.",
+        "The lines of a document need the list they come from, their key and their fields; where they are rows of an object of their own, "
+        "also that object and its field that holds the document's id.",
         "Add what is missing.",
     ),
     Code(

@@ -7,6 +7,8 @@
     judge      what the three values of a field mean
     near       which rows must be looked at: narrow joins over keys, identifiers and hashes
     rows       situations and actions of rows → `diff."T"`
+    embedded   documents and the lines that live inside them
+    compose    the whole list of a document's lines
     order      waves, pending references that lead nowhere
 
 Everything here is text in, text out; `engine.changes.diff` runs it in DuckDB.

@@ -209,7 +209,7 @@ def steps(shape: Shape) -> str:
 
 def step_columns(shape: Shape) -> str:
     return (
-        ", goal, opening, closing, before, after, len(before)::BIGINT AS shift, undoing, leaves"
+        ", goal, opening, closing, reopening, reclosing, before, after, len(before)::BIGINT AS shift, undoing, leaves"
         if shape.state
         else ""
     )

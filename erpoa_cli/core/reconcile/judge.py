@@ -39,11 +39,11 @@ class Verdict(IntFlag):
 
 
 def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
-    """The extras as fields of ours, so that one rule judges everything."""
+    """What is only carried as fields of ours, so that one rule judges everything."""
     some = shape.fields[0]
     return tuple(
         TargetField(name=name, value=some.value, at=some.at, type=type_)
-        for name, type_ in shape.extras.items()
+        for name, type_ in shape.carried.items()
     )
 
 

@@ -51,10 +51,11 @@ def proof(shape: Shape, evidence: Evidence) -> str:
             THEN 'a held row of ours may be this row' END AS unplaced"""
 
 
-def near(shape: Shape, evidence: Evidence) -> str:
+def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     """The narrow join: keys and row numbers of everything that hashes cannot clear, numbered by key.
 
-    What is numbered and sorted here need not be sorted with all its values."""
+    What is numbered and sorted here need not be sorted with all its values. With *first*, the number to count from:
+    instead the rows that `T/touched` names, which are written for their lines."""
     keys = listed(column("k_", k, "d") for k in shape.key)
     both = listed(
         f"coalesce({column('k_', k, 'd')}, {column('k_', k, 'l')}) AS {column('k_', k)}" for k in shape.key
@@ -69,6 +70,11 @@ def near(shape: Shape, evidence: Evidence) -> str:
     twins = listed(
         (f"{column('k_', k, 't')} IS NOT DISTINCT FROM {column('k_', k, 'd')}" for k in shape.key), " AND "
     )
+    wanted = (
+        "NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)"
+    )
+    if first:
+        wanted = f"EXISTS (SELECT 1 FROM {work(shape.name, 'touched')} t WHERE {same_key(shape, 't', 'd')})"
     kept = "false" if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
@@ -79,16 +85,15 @@ def near(shape: Shape, evidence: Evidence) -> str:
     joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed([both, *linked_ids])},
             l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
-        WHERE NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)
-            AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
+        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
     hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
         FROM {work(shape.name, "match")} m GROUP BY {match_keys}),
     every AS (SELECT joined.* EXCLUDE (a_row), coalesce(joined.a_row, hit.m_row) AS a_row,
             joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
             coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims
         FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
-        {_foreign(shape, evidence)})
-    SELECT row_number() OVER () - 1 AS ordinal, * {f"EXCLUDE ({listed(ids)})" if ids else ""}
+        {"" if first else _foreign(shape, evidence)})
+    SELECT {first} + row_number() OVER () - 1 AS ordinal, * {f"EXCLUDE ({listed(ids)})" if ids else ""}
     FROM (SELECT * FROM every ORDER BY {listed(order)})"""
 
 

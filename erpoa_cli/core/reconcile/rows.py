@@ -30,6 +30,11 @@ def candidates(shape: Shape, evidence: Evidence) -> Iterator[str]:
     yield near(shape, evidence)
 
 
+def touched_candidates(shape: Shape, evidence: Evidence, first: int) -> str:
+    """The statement that fills `T/near` anew, with the documents that only their lines touch; counted from *first*."""
+    return near(shape, evidence, first)
+
+
 def candidate_count(shape: Shape) -> str:
     """The query for the number of rows to judge; their ordinals count from 0."""
     return f"SELECT count(*) FROM {work(shape.name, 'near')}"
@@ -47,9 +52,9 @@ def candidate_base(shape: Shape) -> str:
     return f"SELECT b_row FROM {work(shape.name, 'near')} WHERE b_row IS NOT NULL ORDER BY b_row"
 
 
-def judged(shape: Shape, evidence: Evidence, first: int, stop: int) -> str:
+def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bool = False) -> str:
     """The statement that puts the noteworthy rows among the candidates *first* to *stop* (excluded) into
-    `diff."T"`, which it makes with *first* 0: each with its situation, what is wrong with it, the verdicts of its
+    `diff."T"`, which it makes with *first* 0 (with *every*, all of them): each with its situation, what is wrong with it, the verdicts of its
     fields and its action. The base rows of the candidates are in `base."T/rows"`. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
     batches, and everything after them costs per batch."""
     keys = [column("k_", k) for k in shape.key]
@@ -80,7 +85,7 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int) -> str:
                 ELSE [] END AS settled,
             coalesce(waiting, []) AS waiting
         FROM aside
-        WHERE action IS NOT NULL OR kind IS NOT NULL OR situation = 'vanished'
+        WHERE {"true" if every else "false"} OR action IS NOT NULL OR kind IS NOT NULL OR situation = 'vanished'
             OR signs & {Verdict.CONFLICT} <> 0 OR (signs & {Verdict.DRIFT} <> 0 AND situation <> 'not_observed'))
     SELECT ordinal, {listed(keys + ids)},
         {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,

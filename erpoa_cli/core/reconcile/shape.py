@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.lifecycle import Lifecycle
-from erpoa_cli.core.schema import Type, identifier, literal
+from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.target import Mode, OnSourceGone, Ownership, Reference, Result, Target, TargetField
 
 
@@ -19,7 +19,8 @@ class Shape:
     `key` and `id` carry the declared types; `extras` are the fields of `deactivate` and `restore` that are no
     target fields; `siblings` are targets that keep the same object and have the same key columns; `document`
     says how many key columns of a line are those of its document, and `wish` which field of the document, if any, the
-    state that is wanted of it."""
+    state that is wanted of it. `lists` are the fields of a document that hold the lines inside it, by the name of their
+    target."""
 
     target: Target
     key: Mapping[str, Type]
@@ -28,6 +29,7 @@ class Shape:
     siblings: tuple[str, ...] = ()
     document: int = 0
     wish: str = ""
+    lists: Mapping[str, Field] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -39,8 +41,13 @@ class Shape:
 
     @property
     def columns(self) -> dict[str, Type]:
-        """Every field the diff carries values of: target fields, then extras."""
-        return {f.name: type_of(f) for f in self.fields} | dict(self.extras)
+        """Every field the diff carries values of: target fields, then those it only carries."""
+        return {f.name: type_of(f) for f in self.fields} | self.carried
+
+    @property
+    def carried(self) -> dict[str, Type]:
+        """The fields that are no target fields: extras, then lists."""
+        return dict(self.extras) | {f.name: f.type for f in self.lists.values()}
 
     @property
     def compared(self) -> tuple[TargetField, ...]:

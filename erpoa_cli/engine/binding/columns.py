@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from erpoa_cli.core.reconcile.shape import Shape, type_of
 from erpoa_cli.core.schema import STRING, Type
-from erpoa_cli.core.target import Target
+from erpoa_cli.core.target import Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.lines import lists
 from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.state import FieldLayout, Layout
 
@@ -28,6 +29,7 @@ def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
     ids = {n: _type(info, n) for n in target.id or info.id}
     parent = bound.targets[target.lines.parent] if target.lines else None
     return Shape(
+        lists=lists(bound.targets, target, info),
         target=target,
         key=_key(bound, target),
         id=ids,
@@ -47,6 +49,7 @@ def layout(shape: Shape) -> Layout:
         for f in target.fields
     }
     more = {name: FieldLayout(type_, extra=True) for name, type_ in shape.extras.items()}
+    more |= {f.name: FieldLayout(f.type, f.sensitivity, extra=True) for f in shape.lists.values()}
     return Layout(
         target=target.name,
         system=target.system,
@@ -59,7 +62,7 @@ def layout(shape: Shape) -> Layout:
 
 
 def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
-    """*names* and every target they refer to, in an order in which each stands after those it refers to;
+    """*names* and every target they refer to or hold lines of, in an order in which each stands after those it refers to;
     deferred references and trees do not count for the order."""
     found: set[str] = set()
     waiting = list(names)
@@ -68,6 +71,7 @@ def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
         if name not in found:
             found.add(name)
             waiting.extend(_points(bound.targets[name], deferred=True))
+            waiting.extend(lines.name for lines in embedded(bound.targets, name))
     order: list[str] = []
     open_: set[str] = set()
 
@@ -75,7 +79,7 @@ def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
         if name in order or name in open_:
             return
         open_.add(name)
-        for other in _points(bound.targets[name], deferred=False):
+        for other in _first(bound.targets, name):
             visit(other)
         order.append(name)
 
@@ -83,6 +87,12 @@ def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
         if name in found:
             visit(name)
     return tuple(order)
+
+
+def _first(targets: Mapping[str, Target], name: str) -> list[str]:
+    """The targets that stand before *name*: a document is written with its lines, so also what they refer to."""
+    inside = [n for lines in embedded(targets, name) for n in _points(lines, deferred=False) if n != name]
+    return _points(targets[name], deferred=False) + inside
 
 
 def referring(bound: Bound, name: str) -> frozenset[str]:

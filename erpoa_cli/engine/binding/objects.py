@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import STRING, Kind, Type
-from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
+from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.binding.feed import feed_columns
+from erpoa_cli.engine.binding.lines import judge_list, lines_info, within
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.sdk.errors import SystemFailure
@@ -36,7 +37,8 @@ def look(bound: Bound, connections: Connections, names: Iterable[str] | None = N
     wanted = _pointed(bound, bound.targets if names is None else names)
     infos: dict[str, ObjectInfo] = {}
     found: list[Diagnostic] = []
-    for name in sorted(wanted):
+    inside = [name for name in sorted(wanted) if bound.targets[name].embedded]
+    for name in sorted(wanted.difference(inside)):
         try:
             info = _describe(bound.targets[name], connections)
         except Failure as failure:
@@ -46,19 +48,26 @@ def look(bound: Bound, connections: Connections, names: Iterable[str] | None = N
             found.append(_nowhere(bound.targets[name]))
         else:
             infos[name] = info
+    documents = {n: infos[d] for n in inside if (d := within(bound.targets[n]).parent) in infos}
+    infos |= {n: lines_info(bound.targets, bound.targets[n], info) for n, info in documents.items()}
     targets = dict(bound.targets)
-    for name, info in infos.items():
+    for name in infos:
         target = bound.targets[name]
         fields = tuple(_typed(bound, target, field, infos) for field in target.fields)
-        known = documented(replace(target, fields=fields), info)
+        known = documented(replace(target, fields=fields), infos[name])
         targets[name] = known.target
         found.extend(known.diagnostics)
-        found.extend(_judge(targets[name], info))
+    infos |= {
+        n: lines_info(targets, targets[n], info) for n, info in documents.items()
+    }  # its types are known now
+    for name, info in infos.items():
+        unheld = list(judge_list(targets[name], documents[name])) if name in documents else []
+        found.extend(unheld or _judge(targets[name], info))
     return Looked(replace(bound, targets=targets), infos, tuple(found))
 
 
 def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
-    """*names* and every target that their references and results need."""
+    """*names* and every target that their references and results need, documents with the lines inside them."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -68,6 +77,7 @@ def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
             waiting += [
                 f.value.target for f in bound.targets[name].fields if isinstance(f.value, Reference | Result)
             ]
+            waiting += [lines.name for lines in embedded(bound.targets, name)]
     return frozenset(found)
 
 

@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from erpoa_cli.core.reconcile import desired as build
-from erpoa_cli.core.reconcile import documents, order
+from erpoa_cli.core.reconcile import documents, embedded, order
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
-from erpoa_cli.core.reconcile.rows import candidate_count, candidates, foreign_count, judged
+from erpoa_cli.core.reconcile.rows import (
+    candidate_count,
+    candidates,
+    foreign_count,
+    judged,
+    touched_candidates,
+)
 from erpoa_cli.core.reconcile.shape import Shape, table, work
 from erpoa_cli.core.target import OnLineProblem, Reference, Result
 from erpoa_cli.engine.staging import ROOM
@@ -64,15 +70,42 @@ class Differ:
         """Fill `desired."T"` and `diff."T"`; what the diff wants is not yet ordered."""
         self.recognise()
         self.propagate()
-        for task in self._tasks.values():
+        judged_rows = {}
+        for name, task in self._tasks.items():
             self._all(candidates(task.shape, task.evidence))
             self._recall(task.shape)
-            count = self._scalar(candidate_count(task.shape))
-            assert isinstance(count, int)
+            count = judged_rows[name] = self._count(candidate_count(task.shape))
             for first in range(0, max(count, 1), CHUNK):
                 if count > CHUNK:  # wide rows take more than all relations together
                     self._compact(0)
                 self._execute(judged(task.shape, task.evidence, first, first + CHUNK))
+        for name, task in self._tasks.items():
+            if lines := self._lines(name):
+                self._touch(task, lines, judged_rows[name])
+
+    def _lines(self, document: str) -> list[Shape]:
+        """The targets whose lines live inside the rows of *document*."""
+        return [self._tasks[name].shape for name in self._tasks[document].shape.lists]
+
+    def _touch(self, task: Task, lines: Sequence[Shape], count: int) -> None:
+        """Documents of which a line is written are written: those of which nothing else is, too."""
+        shape, first = task.shape, max(count, 1)
+        for each in lines if task.evidence.unread else ():
+            self._execute(embedded.hold_unread(shape, each))
+        self._execute(embedded.touched(shape, lines))
+        self._execute(touched_candidates(shape, task.evidence, first))
+        if more := self._count(candidate_count(shape)):
+            self._recall(shape)
+            self._execute(judged(shape, task.evidence, first, first + more, every=True))
+        for each in lines:
+            self._all(embedded.carry(shape, each))
+
+    def compose(self) -> None:
+        """Bring documents in step with what is left of their lines: the list that each shall hold."""
+        for name, task in self._tasks.items():
+            for lines in self._lines(name):
+                self._all(embedded.settle(task.shape, lines))
+                self._execute(embedded.compose(task.shape, lines))
 
     def recognise(self) -> None:
         """Desired rows with their references resolved, and which row of theirs each one is."""
@@ -116,29 +149,34 @@ class Differ:
         self.settle()
         shapes = [task.shape for task in self._tasks.values()]
         for shape in shapes:
-            if lines := shape.target.lines:
+            if (lines := shape.target.lines) and not lines.within:
                 self._all(documents.follow_lines(self._tasks[lines.parent].shape, shape))
         for shape in shapes:
             self._all(order.second_steps(shape))
             self._all(order.depths(shape))
         wave = 1 + max((self._number(documents.most_steps(s, "before")) for s in shapes), default=0)
         opened = wave - 1
-        for shape in shapes:
+        apart = [shape for shape in shapes if not shape.target.embedded]
+        for shape in apart:
             deepest = self._scalar(order.deepest(shape))
             if isinstance(deepest, int):
                 self._execute(order.number_writes(shape, wave))
                 wave += deepest + 1
-        later = [self._scalar(order.number_second_steps(shape, wave)) for shape in shapes]
+        later = [self._scalar(order.number_second_steps(shape, wave)) for shape in apart]
         wave += any(later)
-        for shape in shapes:
+        for shape in apart:
             wave = self._move(shape, wave, opened)
-        for shape in reversed(shapes):
+        for shape in reversed(apart):
             self._execute(order.removal_depths(shape))
             highest = self._scalar(order.highest(shape))
             if isinstance(highest, int):
                 self._execute(order.number_removals(shape, wave))
                 wave += highest + 1
             wave = self._undo(shape, wave)
+        for shape in apart:
+            for each in self._lines(shape.name):
+                self._execute(embedded.with_document(shape, each))
+        self.compose()
 
     def _move(self, shape: Shape, wave: int, opened: int) -> int:
         """Rows for the steps of documents: those before *opened* is over, and those from *wave* on; the wave after."""
@@ -173,11 +211,17 @@ class Differ:
                 self._all(order.depths(shape))
                 for statement in (*order.settle_pending(shape), *order.hold_circles(shape)):
                     changed = bool(self._scalar(statement)) or changed
+                for lines in self._lines(shape.name):
+                    for statement in embedded.settle(shape, lines):
+                        changed = bool(self._scalar(statement)) or changed
         for shape in shapes:
             self._execute(order.waiting_rows(shape))
 
     def foreign(self, name: str) -> int:
-        count = self._scalar(foreign_count(self._tasks[name].shape))
+        return self._count(foreign_count(self._tasks[name].shape))
+
+    def _count(self, query: str) -> int:
+        count = self._scalar(query)
         assert isinstance(count, int)
         return count
 
@@ -210,6 +254,7 @@ class Differ:
             "gone",
             "courses",
             "dead",
+            "touched",
         ]
         for name in self._tasks:
             for part in parts:

@@ -55,7 +55,7 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
             staging.scalar(f"SELECT count(*) FROM {diff} WHERE {written} AND list_has_any(fields, {theirs})")
         ),
         undos=moved.undone,
-        calls=sum(-(-n // size) for n in (*total.values(), moved.undone)),
+        calls=0 if shape.target.embedded else sum(-(-n // size) for n in (*total.values(), moved.undone)),
         **total,
     )
 

@@ -12,9 +12,11 @@ from typing import Protocol
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
-from erpoa_cli.core.schema import Field, Type
-from erpoa_cli.core.target import Target
+from erpoa_cli.core.schema import Field, identifier
+from erpoa_cli.core.target import Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.columns import extras
+from erpoa_cli.engine.binding.lines import list_field, within
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.load import Place, hold_keys, load
@@ -168,25 +170,72 @@ def _recall(task: _Task, staging: Staging) -> Read:
 # -- targets ---------------------------------------------------------------------------------------------------
 
 
-def actual_fields(
-    target: Target, info: ObjectInfo, extras: Mapping[str, Type] | None = None
-) -> tuple[Field, ...]:
+def actual_fields(target: Target, info: ObjectInfo, more: Iterable[Field] = ()) -> tuple[Field, ...]:
     """The fields of a target's object that a plan reads: its identifier, the target's fields as the types of
-    what is wanted, what recognises rows, what is returned, the link of lines, and *extras*."""
+    what is wanted, what recognises rows, what is returned, the link of lines, and *more*."""
     own = {f.name: f.type for f in info.fields}
     link = [target.lines.link] if target.lines else []
     states = target.lifecycle.columns if target.lifecycle else ()
     computed = target.lifecycle.field if target.lifecycle and target.lifecycle.computed else ""
-    more = (
+    needed = (
         *(target.id or info.id), *target.returns, *(n for match in target.match for n in match), *link, *states
     )  # fmt: skip
-    found = {n: Field(n, type_) for n in more if (type_ := own.get(n))}
-    found |= {n: Field(n, type_) for n, type_ in (extras or {}).items()}
+    found = {n: Field(n, type_) for n in needed if (type_ := own.get(n))}
+    found |= {f.name: f for f in more}
     found |= {
         f.name: Field(f.name, f.type, sensitivity=f.sensitivity, zone=f.zone) for f in target.fields if f.type
     }
     found.pop(computed, None)  # their states are told from the other fields once all is read
     return tuple(found.values())
+
+
+def read_actuals(
+    bound: Bound,
+    infos: Mapping[str, ObjectInfo],
+    names: Iterable[str],
+    connections: Connections,
+    staging: Staging,
+    listener: Listener = ignore,
+) -> dict[str, Read]:
+    """Read what the targets *names* of *bound* (typed) hold, each into `actual."T"`; lines that live inside their
+    documents are read with them, once."""
+    reads: dict[str, Read] = {}
+    wanted = list(names)
+    documents = [within(bound.targets[n]).parent for n in wanted if bound.targets[n].embedded]
+    for name in dict.fromkeys([*documents, *wanted]):
+        target, info = bound.targets[name], infos[name]
+        if target.embedded:
+            document = bound.targets[within(target).parent]
+            whole = reads[f"actual.{document.name}"]
+            done = _read_lines(target, (document.id or infos[document.name].id)[0], whole, staging)
+        else:
+            inside = [lines for lines in embedded(bound.targets, name) if lines.name in wanted]
+            more = [
+                *(Field(n, t) for n, t in extras(target, info).items()),
+                *(list_field(lines, info) for lines in inside),
+            ]
+            done = read_actual(target, info, connections, staging, more=more, listener=listener)
+        reads[done.relation] = done
+    return reads
+
+
+def _read_lines(target: Target, id_: str, document: Read, staging: Staging) -> Read:
+    """Unnest the lines of *target* from their documents, which were read as *document* and whose identifier is *id_*."""
+    lines = within(target)
+    members = dict.fromkeys(
+        [*target.id, *(f.name for f in target.fields), *(n for m in target.match for n in m)]
+    )
+    taken = [f"e.line.{identifier(n)}" for n in members if n != lines.link]
+    place = relation("actual", lines.parent)
+    staging.execute(
+        f"CREATE OR REPLACE TABLE {relation('actual', target.name)} AS "
+        f"SELECT p.{identifier(id_)} AS {identifier(lines.link)}, {', '.join(taken)} "
+        f"FROM {place} p, LATERAL (SELECT unnest(p.{identifier(lines.within)}) AS line) e WHERE e.line IS NOT NULL"
+    )
+    held.prepare(staging, f"actual.{target.name}")
+    rows = staging.scalar(f"SELECT count(*) FROM {relation('actual', target.name)}")
+    verdict = replace(document.verdict, evidence={**document.verdict.evidence, "rows": rows})
+    return Read(f"actual.{target.name}", target.system, verdict)
 
 
 def read_actual(
@@ -195,10 +244,10 @@ def read_actual(
     connections: Connections,
     staging: Staging,
     *,
-    extras: Mapping[str, Type] | None = None,
+    more: Iterable[Field] = (),
     listener: Listener = ignore,
 ) -> Read:
-    """Read what a target's object holds into `actual."T"`, as the types of what is wanted.
+    """Read what a target's object holds into `actual."T"`, as the types of what is wanted, and the fields *more*.
 
     A row with a value that does not parse stays, with NULL there, and is listed in `held."actual.T"` by its
     identifier. Where the value would have recognised the row, the read is `partial`: absence proves nothing."""
@@ -206,7 +255,7 @@ def read_actual(
     place = Place(schema="actual", name=target.name, listing=listing, key=target.id or info.id, keep=True)
     request = ReadRequest(
         object=target.object,
-        fields=actual_fields(target, info, extras),
+        fields=actual_fields(target, info, more),
         filter=target.filter,
         options=target.options,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +41,22 @@ class Batch:
     def seen(self) -> bool:
         """Whether the plan saw these rows in the system, and what they held."""
         return not pc.any(_created(self.rows)).as_py()
+
+
+def without(batch: Batch, ordinals: Iterable[int]) -> Batch:
+    """*batch* less the rows with these *ordinals*."""
+    aside = pc.is_in(batch.rows["ordinal"], pa.array(list(ordinals), pa.int64()))
+    return replace(batch, rows=batch.rows.filter(pc.invert(aside)))
+
+
+def with_unready(batch: Batch, ready: Batch) -> Batch:
+    """All rows of *batch*, those of *ready* as they are there."""
+    rest = without(batch, ready.ordinals)
+    return (
+        replace(batch, rows=pa.concat_tables([ready.rows, rest.rows]).sort_by("ordinal"))
+        if rest.rows.num_rows
+        else ready
+    )
 
 
 def _created(rows: pa.Table) -> pa.ChunkedArray:

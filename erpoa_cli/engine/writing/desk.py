@@ -10,9 +10,10 @@ from functools import partial
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Type
-from erpoa_cli.core.target import Target
+from erpoa_cli.core.target import Target, embedded
 from erpoa_cli.engine.binding.columns import siblings
 from erpoa_cli.engine.binding.documents import documented
+from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.load import typed
 from erpoa_cli.engine.staging import Staging
@@ -54,7 +55,7 @@ def desks(
             if not isinstance(session, Writable):
                 raise TypeError(f"{target.system} was checked to be writable")
             layout = plan.layout(name)
-            info = _described(session, target)
+            info = _described(session, targets[within(target).parent] if target.embedded else target)
             target = documented(target, info).target
             made[name] = Desk(
                 target=target,
@@ -70,6 +71,7 @@ def desks(
                 linked=partial(_linked, state, targets, layout),
                 typed=partial(typed, staging),
                 compare=staging.compare,
+                lists={within(t).within: bool(t.id) for t in embedded(targets, name)},
             )
         yield made
 

@@ -25,6 +25,7 @@ from erpoa_cli.engine.writing.write import (
     ATTEMPTS,
     FIRST_PAUSE,
     Desk,
+    as_wanted,
     checked,
     find,
     needs_reading,
@@ -173,7 +174,7 @@ class RowByRow:
         written, moved = [], []
         for row in batch.rows.to_pylist():
             there = found[row["ordinal"]]
-            if there and all(there[0][n] == row[f"d_{n}"] for n in batch.fields):
+            if there and all(as_wanted(there[0][n], row[f"d_{n}"]) for n in batch.fields):
                 written.append(row["ordinal"])
             elif not there or any(there[0][n] != row[f"a_{n}"] for n in batch.fields):
                 moved.append(row["ordinal"])

@@ -20,7 +20,7 @@ class Tally:
         self._rows = placed.select(["ordinal", "row"]) if "row" in placed.schema.names else None
         self._counts: Counter[Outcome] = Counter()
         self._outcomes: dict[int, str] = {}
-        self._refused: set[int] = set()
+        self._refused: dict[int, str] = {}
 
     def take(self, results: pa.Table, counts: Mapping[Outcome, int]) -> None:
         """The outcome of a batch: *results* (`ordinal outcome error_class`) and how many came to which. A row that is told
@@ -31,11 +31,12 @@ class Tally:
             return
         self._counts.update(counts)
         if self._refused:
-            again = self._refused & set(results["ordinal"].to_pylist())
-            self._counts[Outcome.REJECTED] -= len(again)
-            self._refused -= again
-        duplicates = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
-        self._refused.update(duplicates.to_pylist())
+            for ordinal in results["ordinal"].to_pylist():
+                if before := self._refused.pop(ordinal, None):
+                    self._counts[Outcome(before)] -= 1
+        duplicates = results.filter(pc.equal(results["error_class"], "duplicate"))
+        told = (duplicates[name].to_pylist() for name in ("ordinal", "outcome"))
+        self._refused.update(zip(*told, strict=True))
 
     def counts(self) -> Counter[Outcome]:
         """Rows by outcome; none that is zero."""

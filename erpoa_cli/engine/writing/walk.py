@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
-from erpoa_cli.engine.writing.batch import Batch, batches, placing
+from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
+from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.stranger import without_strangers
@@ -67,6 +68,18 @@ def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:
     return any(n and outcome in _UNFINISHED for counts in outcomes.values() for outcome, n in counts.items())
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A batch under its number, what of it is ready to be written and why the rest is not, and the lines it carries
+    (filled in), which have the numbers after its own."""
+
+    batch: Batch
+    number: int
+    ready: Batch
+    problems: Mapping[int, tuple[Outcome, str]]
+    parts: Parts
+
+
 class Walk:
     """One pass over the batches of a plan, starting from what its journal already knows."""
 
@@ -86,7 +99,12 @@ class Walk:
         self._journal = journal
         self._options = options
         self._listener = listener
-        parents = {name: desk.target.lines.parent for name, desk in desks.items() if desk.target.lines}
+        self._documents = Documents(plan, desks, self._rows)
+        parents = {
+            name: desk.target.lines.parent
+            for name, desk in desks.items()
+            if desk.target.lines and name not in self._documents.targets
+        }
         keys = {name: plan.layout(name).key for name in desks}
         lines = {
             name for name, parent in parents.items() if parent in desks and desks[parent].target.lifecycle
@@ -116,13 +134,18 @@ class Walk:
 
     def _remember(self) -> None:
         """Take in what the journal holds; settle batches of which only the intent is known."""
-        for entry in self._journal.batches():
-            self._number = max(self._number, entry.intent.number + 1)
+        entries = {entry.intent.number: entry for entry in self._journal.batches()}
+        self._number = max(entries, default=-1) + 1
+        for number, entry in entries.items():
+            if entry.intent.target in self._documents.targets:
+                continue  # its document tells
             batch = self._batch_of(entry)
             if entry.results is None:
-                self._settle(batch, entry.intent.number)
+                self._settle(self._task(batch, number))
             else:
-                self._resettle(batch, entry.intent.number, entry.results)
+                parts = self._documents.parts(batch)
+                known = [entries[number + n].results for n, _ in enumerate(parts, 1)]
+                self._resettle(batch, number, [entry.results, *(r for r in known if r is not None)])
             self._done.setdefault(batch.target, []).extend(batch.ordinals)
 
     def _batch_of(self, entry: Entry) -> Batch:
@@ -140,34 +163,51 @@ class Walk:
         columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
         return self._plan.table("changes", target, self._sealer, columns=columns, ordinals=ordinals)
 
-    def _settle(self, batch: Batch, number: int) -> None:
+    def _task(self, batch: Batch, number: int) -> _Task:
+        """*batch* with the lines it carries, as far as their pending values are known by now."""
         ready, problems = self._produced.fill(batch)
+        parts = self._documents.parts(batch)
+        filled = [self._produced.fill(part) for part in parts]
+        problems |= self._documents.unready(ready, parts, [said for _, said in filled])
+        ready = without(ready, problems)
+        carried = self._documents.only(tuple(part for part, _ in filled), ready)
+        ready = self._documents.composed(ready, carried)
+        whole = tuple(with_unready(part, known) for part, (known, _) in zip(parts, filled, strict=True))
+        return _Task(batch, number, ready, problems, whole)
+
+    def _settle(self, task: _Task) -> None:
+        ready, number = task.ready, task.number
         if ready.rows.num_rows:
-            desk = self._desks[batch.target]
-            if _at_once(desk, batch):
+            desk = self._desks[ready.target]
+            if _at_once(desk, ready):
                 outcomes = settle(desk, ready, self._request(ready, number))
             else:
                 outcomes = self._singly(desk, number).settle(ready)
             if outcomes is not None:
-                self._record(batch, ready, number, outcomes, problems)
+                self._record(task, outcomes)
                 return
-        self._perform(batch, ready, number, problems)
+        self._perform(task)
 
-    def _resettle(self, batch: Batch, number: int, results: pa.Table) -> None:
-        """Take in what was recorded; look again for the rows that are in doubt."""
+    def _resettle(self, batch: Batch, number: int, known: Sequence[pa.Table]) -> None:
+        """Take in what was recorded of a batch and of the lines it carries; look again for the rows that are in doubt."""
+        results, *lines = known
+        parts = self._documents.parts(batch)
         unclear = pc.equal(results["outcome"], Outcome.IN_DOUBT.value)
         if not pc.any(unclear).as_py():
-            self._take(batch, results)
+            self._take(batch, results, parts, lines)
             return
         words = {r["ordinal"]: r["error"] or "" for r in results.filter(unclear).to_pylist()}
-        doubtful = pc.is_in(batch.rows["ordinal"], pa.array(words, pa.int64()))
-        self._take(
-            replace(batch, rows=batch.rows.filter(pc.invert(doubtful))), results.filter(pc.invert(unclear))
-        )
-        aside = replace(batch, rows=batch.rows.filter(doubtful))
-        ready, problems = self._produced.fill(aside)
-        outcomes = self._singly(self._desks[batch.target], number).settle(ready, words)
-        self._record(aside, ready, number, outcomes, problems)
+        clear = without(batch, words)
+        rest = self._documents.only(parts, clear)
+        told = [
+            r.filter(pc.is_in(r["ordinal"], p.rows["ordinal"].combine_chunks()))
+            for p, r in zip(rest, lines, strict=True)
+        ]
+        self._take(clear, results.filter(pc.invert(unclear)), rest, told)
+        aside = without(batch, clear.ordinals)
+        task = self._task(aside, number)
+        outcomes = self._singly(self._desks[batch.target], number).settle(task.ready, words)
+        self._record(task, outcomes)
 
     def _request(self, batch: Batch, number: int) -> WriteBatch:
         desk = self._desks[batch.target]
@@ -179,7 +219,8 @@ class Walk:
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
         sizes = {name: desk.batch_size for name, desk in self._desks.items()}
-        for batch in batches(self._tables, self._rows, sizes, self._done):
+        alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
+        for batch in batches(alone, self._rows, sizes, self._done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
             counts = self._write(batch)
@@ -192,59 +233,64 @@ class Walk:
         return RunStatus.APPLIED
 
     def _write(self, batch: Batch) -> Counter[Outcome]:
-        desk, number = self._desks[batch.target], self._number
-        self._number += 1
+        desk = self._desks[batch.target]
         self._listener(Started(f"write {batch.target}", desk.target.system, batch.rows.num_rows))
-        ready, problems = self._produced.fill(batch)
-        ordinals = batch.rows["ordinal"].combine_chunks()
-        self._journal.intend(Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step))
-        counts = self._perform(batch, ready, number, problems)
+        task = self._task(batch, self._number)
+        written = [batch, *task.parts]
+        self._journal.intend(*(_intent(each, n) for n, each in enumerate(written, self._number)))
+        self._number += len(written)
+        counts = self._perform(task)
         self._listener(Finished(f"write {batch.target}", batch.rows.num_rows))
         return counts
 
-    def _perform(
-        self, batch: Batch, ready: Batch, number: int, problems: Mapping[int, tuple[Outcome, str]]
-    ) -> Counter[Outcome]:
-        """Write what of *batch* is *ready*, and record what became of all of it."""
-        desk, outcomes = self._desks[batch.target], None
-        ready, strangers = without_strangers(desk, ready)
+    def _perform(self, task: _Task) -> Counter[Outcome]:
+        """Write what of a batch is ready, and record what became of all of it."""
+        desk, outcomes = self._desks[task.batch.target], None
+        ready, strangers = without_strangers(desk, task.ready)
         if ready.rows.num_rows:
-            if _at_once(desk, batch):
-                ask = self._request(ready, number)
+            if _at_once(desk, ready):
+                ask = self._request(ready, task.number)
                 outcomes = perform(desk, ready, ask, verify=self._options.verify)
             else:
-                outcomes = self._singly(desk, number).write(ready)
-        return self._record(batch, ready, number, outcomes, {**problems, **strangers})
+                outcomes = self._singly(desk, task.number).write(ready)
+        problems = {**task.problems, **strangers}
+        return self._record(replace(task, ready=ready, problems=problems), outcomes)
 
-    def _record(
-        self,
-        batch: Batch,
-        ready: Batch,
-        number: int,
-        outcomes: pa.Table | None,
-        problems: Mapping[int, tuple[Outcome, str]],
-    ) -> Counter[Outcome]:
-        """Journal the outcome of *batch*, of which *ready* was written; the values that were pending too."""
-        parts = []
+    def _record(self, task: _Task, outcomes: pa.Table | None) -> Counter[Outcome]:
+        """Journal what became of a batch, of which *outcomes* tell what was ready, with the values that were
+        pending; and of the lines it carries."""
+        tables = []
         if outcomes is not None:
-            parts.append(_with_resolved(ready, outcomes))
-        if problems:
+            lists = [n for n in self._desks[task.batch.target].lists if n in task.ready.fields]
+            recomposed = [n for n in lists if not _as_planned(task, f"d_{n}")]
+            tables.append(_with_resolved(task.ready, outcomes, recomposed))
+        if task.problems:
             rows = [
                 {"ordinal": ordinal, "outcome": outcome.value, "error_class": outcome.value, "error": words}
-                for ordinal, (outcome, words) in problems.items()
+                for ordinal, (outcome, words) in task.problems.items()
             ]
-            parts.append(pa.Table.from_pylist(rows, OUTCOMES))
-        results = pa.concat_tables(parts, promote_options="default").sort_by("ordinal")
-        self._journal.record(number, results)
-        return self._take(batch, results)
+            tables.append(pa.Table.from_pylist(rows, OUTCOMES))
+        results = pa.concat_tables(tables, promote_options="default").sort_by("ordinal")
+        whole = with_unready(task.batch, task.ready)
+        lines = self._documents.follow(whole, results, task.parts)
+        self._journal.record(task.number, results, *enumerate(lines, task.number + 1))
+        return self._take(task.batch, results, task.parts, lines)
 
-    def _take(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
-        self._produced.remember(batch, results)
+    def _take(
+        self, batch: Batch, results: pa.Table, parts: Parts = (), lines: Sequence[pa.Table] = ()
+    ) -> Counter[Outcome]:
         self._deleted |= batch.action is Action.DELETE
+        counts = self._count(batch, results)
+        for part, told in zip(parts, lines, strict=True):
+            self._count(part, told)
+        self._remember_refused(batch, results)
+        return counts
+
+    def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
+        self._produced.remember(batch, results)
         told = results["outcome"].value_counts().to_pylist()
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
         self._tallies[batch.target].take(results, counts)
-        self._remember_refused(batch, results)
         return counts
 
     def _remember_refused(self, batch: Batch, results: pa.Table) -> None:
@@ -260,10 +306,23 @@ def _at_once(desk: Desk, batch: Batch) -> bool:
     return desk.transactional and not batch.call
 
 
-def _with_resolved(ready: Batch, outcomes: pa.Table) -> pa.Table:
-    """*outcomes* with the values that pending references were resolved to, as `d_*`."""
+def _intent(batch: Batch, number: int) -> Intent:
+    ordinals = batch.rows["ordinal"].combine_chunks()
+    return Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step)
+
+
+def _as_planned(task: _Task, column: str) -> bool:
+    """Whether what is ready has the plan's values of *column*."""
+    rows = without(task.batch, set(task.batch.ordinals) - set(task.ready.ordinals)).rows
+    return bool(rows[column].combine_chunks().equals(task.ready.rows[column].combine_chunks()))
+
+
+def _with_resolved(ready: Batch, outcomes: pa.Table, recomposed: Sequence[str]) -> pa.Table:
+    """*outcomes* with the values that pending references were resolved to, and the lists that were *recomposed* of
+    such values, as `d_*`."""
     names = [f for f in ready.fields if f"p_{f}" in ready.rows.schema.names]
     pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
+    pending += [f"d_{f}" for f in recomposed]
     if not pending:
         return outcomes
     rows = ready.rows.take(pc.index_in(outcomes["ordinal"], ready.rows["ordinal"].combine_chunks()))

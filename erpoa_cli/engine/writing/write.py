@@ -7,9 +7,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,6 +58,9 @@ class Desk:
     linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
     typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
     compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
+    lists: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # of lines, and whether their system numbers lines
 
     @cached_property
     def zones(self) -> Mapping[str, str]:
@@ -246,10 +250,47 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
         fill |= {f"id_{n}": batch.rows[f"id_{n}"].combine_chunks() for n in desk.id_types}
     outcomes = read_back(desk, batch, pa.table(fill))
     lost = pc.or_kleene(
-        pc.greater(pc.list_value_length(outcomes["deviated"]), 0), pc.equal(outcomes["outcome"], "rejected")
+        pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0),
+        pc.equal(outcomes["outcome"], "rejected"),
     )
     return _with_outcome(
         outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
+    )
+
+
+def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
+    """The deviated fields per row, without lists of lines that are as wanted but for what their system filled in."""
+    deviated = outcomes["deviated"].combine_chunks()
+    for name in desk.lists:
+        if f"s_{name}" in outcomes.schema.names:
+            wanted = dict(zip(batch.ordinals, batch.rows[f"d_{name}"].to_pylist(), strict=True))
+            rows = outcomes.select(["ordinal", "deviated", f"s_{name}"]).to_pylist()
+            left = [
+                None
+                if r["deviated"] is None
+                else [
+                    n
+                    for n in r["deviated"]
+                    if n != name or not as_wanted(r[f"s_{name}"], wanted[r["ordinal"]])
+                ]
+                for r in rows
+            ]
+            deviated = pa.array(left, pa.list_(pa.utf8()))
+    return deviated
+
+
+def as_wanted(found: Any, wanted: Any) -> bool:
+    """Whether *found* is what *wanted* became. In a list of lines, members that nobody gave a value may have any:
+    their system numbers new lines and fills in what it knows."""
+    if (
+        not isinstance(wanted, list)
+        or not isinstance(found, list)
+        or not any(isinstance(w, dict) for w in wanted)
+    ):
+        return bool(found == wanted)
+    return len(found) == len(wanted) and all(
+        f is not None and all(value is None or f[name] == value for name, value in w.items())
+        for f, w in zip(found, wanted, strict=True)
     )
 
 
@@ -288,6 +329,8 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
 
 def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
     """Whether only reading tells what *batch* made: identifiers, or fields the target returns."""
+    if any(numbered and name in batch.fields for name, numbered in desk.lists.items()):
+        return True
     if batch.action is not Action.CREATE:
         return False
     return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)
