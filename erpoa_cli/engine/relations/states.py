@@ -21,12 +21,14 @@ def leave_dead_out(staging: Staging, target: Target, id: Sequence[str]) -> int:
     The lines of a document are told after it. Failure E0338 where a predicate fails on a row."""
     name, lifecycle = target.name, target.lifecycle
     actual = relation("actual", name)
+    own = identifier(id[0]) if id else "NULL"
     if target.lines and id:
         return _without(
             staging, name, f"{identifier(target.lines.link)} IN (FROM {work(target.lines.parent, 'dead')})"
         )
     if lifecycle is None:
-        staging.execute(f"CREATE OR REPLACE TABLE {work(name, 'dead')} AS SELECT 0 AS id LIMIT 0")
+        nothing = f"SELECT {own} AS id FROM {actual} LIMIT 0"
+        staging.execute(f"CREATE OR REPLACE TABLE {work(name, 'dead')} AS {nothing}")
         return 0
     if lifecycle.computed:
         told = f"SELECT *, {lifecycle.sql} AS {identifier(lifecycle.field)} FROM {actual}"
@@ -43,7 +45,6 @@ def leave_dead_out(staging: Staging, target: Target, id: Sequence[str]) -> int:
                 )
             ) from None
     over = f"{identifier(lifecycle.field)} IN ({listed(map(literal, sorted(lifecycle.dead))) or 'NULL'})"
-    own = identifier(id[0]) if id else "NULL"
     staging.execute(
         f"CREATE OR REPLACE TABLE {work(name, 'dead')} AS SELECT {own} AS id FROM {actual} WHERE {over}"
     )

@@ -67,7 +67,7 @@ class Orders(Small):
         )
 
     def declare(
-        self, *, manner: str = "", lines: str = "", price: str = "{from: price, master: erp}"
+        self, *, manner: str = "", lines: str = "", more: str = "", price: str = "{from: price, master: erp}"
     ) -> None:
         self.file(
             "targets/t.yml",
@@ -84,6 +84,7 @@ class Orders(Small):
                 fields:
                   no: no
                   buyer: buyer
+                  {more}
                   lines:
                     from: lines
                     key: [line_no]

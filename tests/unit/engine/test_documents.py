@@ -417,3 +417,45 @@ def test_a_document_whose_lines_moved_since_is_not_taken_back(orders: Orders):
     result = orders.rollback(run)
     assert [r["code"] for r in changes(result, "orders", "withheld")] == ["E0543"]
     assert changes(result, "orders") == changes(result, "orders.lines") == []
+
+
+# -- documents that are moved through states -------------------------------------------------------------------------------
+
+LIFECYCLE = """lifecycle:
+                  states: [draft, confirmed, closed]
+                  moves:
+                    - {from: draft, to: confirmed, set: {state: confirmed}}
+                    - {from: confirmed, to: draft, set: {state: draft}}
+                  editable: [draft]"""
+
+
+def of_state(tmp_path: Path, state: str) -> Orders:
+    """One order of a line, which their side has moved to *state*."""
+    orders = Orders(tmp_path, manner=LIFECYCLE, more="state: {value: null}")
+    orders.run("erp", "ALTER TABLE purchase_order ADD COLUMN state VARCHAR DEFAULT 'draft'")
+    orders.run("erp", "ALTER TABLE purchase_order ADD COLUMN remark VARCHAR")
+    orders.want("PR-1", [(1, "A", D("2.000"), D("1.50"))])
+    orders.apply()
+    orders.run("erp", "UPDATE purchase_order SET state = ?", [state])
+    return orders
+
+
+@pytest.mark.parametrize("state", ["draft", "confirmed"])
+def test_a_document_is_opened_for_its_lines_and_closed_after_them(tmp_path: Path, state: str):
+    orders = of_state(tmp_path, state)
+    orders.want("PR-1", [(1, "A", D("5.000"), D("1.50")), (2, "B", D("1.000"), D("1.00"))])
+    result = orders.plan()
+    acts = [r["action"] for r in sorted(changes(result, "orders"), key=lambda r: r["wave"])]
+    assert acts == (["update"] if state == "draft" else ["move", "update", "move"])
+    assert orders.apply(result).outcomes["orders.lines"] == {Outcome.APPLIED: 2}
+    assert [line[1:4] for line in orders.held("PR-1") or []] == [(1, "A", D(5)), (2, "B", D(1))]
+    assert orders.run("erp", "SELECT state FROM purchase_order") == [(state,)]
+    assert_settled(orders)
+
+
+def test_lines_of_a_document_that_cannot_be_opened_wait_for_a_person(tmp_path: Path):
+    orders = of_state(tmp_path, "closed")
+    orders.want("PR-1", [(1, "A", D("5.000"), D("1.50"))])
+    result = orders.plan()
+    assert changes(result, "orders") == changes(result, "orders.lines") == []
+    assert [r["code"] for r in changes(result, "orders.lines", "withheld")] == ["E0455"]
