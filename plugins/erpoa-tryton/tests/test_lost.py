@@ -123,3 +123,26 @@ def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after:
         site.expect(0, "resume")
         assert own_server.rows(COUNTS) == WHOLE
         site.expect(0, "plan", "--detailed-exitcode")
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_lost_buttons_are_looked_up(own_server: Server, tmp_path: Path, loss: Loss) -> None:
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        targets = site.path / "targets/targets.yml"
+        text = targets.read_text(encoding="utf-8")
+        targets.write_text(
+            text.replace(
+                '      reference: "no"\n', '      reference: "no"\n      stage: {value: confirmed}\n'
+            ),
+            encoding="utf-8",
+        )
+        calls = [f"model.purchase.purchase.{call}" for call in ("quote", "confirm")]
+        rules = [once(method, loss) for method in calls]
+        proxy.rule = lambda method, params: next((f for rule in rules if (f := rule(method, params))), None)
+        site.apply()
+        again = 2 if loss is Loss.REQUEST else 1
+        assert [proxy.methods.count(method) for method in calls] == [again, again]
+        rows = own_server.rows("SELECT state, number FROM purchase_purchase ORDER BY reference")
+        assert [state for state, _ in rows] == ["confirmed", "confirmed"]
+        assert len({number for _, number in rows} - {None}) == 2

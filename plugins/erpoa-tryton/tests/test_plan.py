@@ -104,3 +104,18 @@ def test_what_others_do_in_tryton(
         ("TS1", "ours TS1"), ("TS2", "O'Brien & “Söhne”"), ("TS3", "theirs")
     ]  # fmt: skip
     site.expect(2, "drift", "--detailed-exitcode")
+
+
+def test_what_is_discovered_can_be_planned(
+    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Objects are found, and the declarations that are written for them read every row."""
+    site = Site.made(tmp_path, tryton_config)
+    objects = ("party.party", "purchase.purchase", "purchase.line", "res.user.groups")
+    site.expect(0, "discover", "erp", *(word for name in objects for word in ("--object", name)), "--write")
+    site.expect(0, "validate", "--online")
+    assert "purchase.requisition" in site.expect(0, "discover", "erp")
+    site.expect(0, "extract")
+    told = site.expect(0, "query", "SELECT count(*) AS n FROM source.erp_party_party", "--format", "csv")
+    [(count,)] = tryton_server.rows("SELECT count(*) FROM party_party")
+    assert told.split() == ["n", str(count)]
