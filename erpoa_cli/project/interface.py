@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
-from erpoa_cli.project.parse import parse
 
 _LARGEST = 64 * 1024 * 1024  # bytes
 
@@ -31,6 +30,8 @@ def interface_document(path: Path) -> Any:
         except (ValueError, RecursionError) as error:
             line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
             raise _unread(f"{path} is no JSON", Location(str(path), line, column)) from None
+    from erpoa_cli.project.parse import parse  # noqa: PLC0415 - a warm command does without PyYAML
+
     parsed = parse(text)
     if parsed.problems:
         first = parsed.problems[0]
