@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from erpoa_cli.core.project import Project
     from erpoa_cli.state import PlanFile
 
-MEMBERS = ("changes", "held", "withheld", "drift", "conflicts")
+MEMBERS = ("changes", "held", "withheld", "tasks", "drift", "conflicts")
 
 
 @dataclass(frozen=True, slots=True)

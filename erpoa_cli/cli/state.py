@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +29,7 @@ Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="ADDRESS
 
 @command(app)
 def show(options: Options) -> Ending:
-    """Show lineage, serial, and how many rows are managed, rejected, in doubt and protected."""
+    """Show lineage, serial, and how many rows are managed, rejected, in doubt, left to people and protected."""
     project = opened.project(options)
     key = opened.sealer(project)
     with opened.reading(project) as state:
@@ -39,6 +40,7 @@ def show(options: Options) -> Ending:
         counts = {
             "rejected": len(state.rejected()),
             "in_doubt": len(state.in_doubt()),
+            "open_tasks": len(state.tasks()),
             "protected": len(state.protected()),
         }
         data: dict[str, Any] = {
@@ -66,28 +68,69 @@ def links(
     options: Options,
     target: Annotated[str, typer.Argument(help="A target.", metavar="TARGET")],
 ) -> Ending:
-    """List which row of ours is which row of theirs."""
-    from erpoa_cli.core.canonical import canonical
+    """List which row of ours is which row of theirs, and the keys whose rows are over.
 
+    The generation tells how often a row of that key was made: a key whose row was undone, deleted or forgotten is made
+    anew with the next one."""
     project = opened.project(options)
     with opened.reading(project) as state:
         layout = _known(state, target)
-        columns = [*(f"k_{n}" for n in layout.key), *(f"id_{n}" for n in layout.id)]
-        types = [*layout.key.values(), *layout.id.values()]
+        key = opened.sealer(project)
+        live = [row for batch in state.base(layout, key) for row in batch.to_pylist()]
         rows = [
-            tuple(canonical(value, type_) for value, type_ in zip(row.values(), types, strict=True))
-            for batch in state.base(layout, opened.sealer(project))
-            for row in batch.select(columns).to_pylist()
+            (_texts(row, "k_", layout.key), _texts(row, "id_", layout.id), row["generation"]) for row in live
         ]
-    names = (*layout.key, *(f"id {n}" for n in layout.id))
-    data = [
-        {
-            "key": dict(zip(layout.key, row, strict=False)),
-            "id": dict(zip(layout.id, row[len(layout.key) :], strict=True)),
-        }
-        for row in rows
+        gone = state.generations(layout, key).to_pylist()
+        over = [(_texts(row, "k_", layout.key), row["generation"]) for row in gone]
+    tables = [
+        Table(
+            (*layout.key, *(f"id {n}" for n in layout.id), "generation"),
+            tuple((*key.values(), *id_.values(), generation) for key, id_, generation in rows),
+        )
     ]
-    return Ending(Answer(data={"target": target, "links": data}, tables=(Table(names, tuple(rows)),)))
+    if over:
+        lines = tuple((*key.values(), generation) for key, generation in over)
+        tables.append(Table((*layout.key, "generation"), lines, title="over"))
+    data = {
+        "target": target,
+        "links": [{"key": key, "id": id_, "generation": generation} for key, id_, generation in rows],
+        "over": [{"key": key, "generation": generation} for key, generation in over],
+    }
+    return Ending(Answer(data=data, tables=tuple(tables)))
+
+
+def _texts(row: Mapping[str, Any], prefix: str, types: Mapping[str, Any]) -> dict[str, str | None]:
+    """The values of *row* in the columns of *types*, as canonical text."""
+    from erpoa_cli.core.canonical import canonical
+
+    return {name: canonical(row[prefix + name], type_) for name, type_ in types.items()}
+
+
+@command(app)
+def tasks(
+    options: Options,
+    target: Annotated[str, typer.Argument(help="A target; without it, all.", metavar="[TARGET]")] = "",
+) -> Ending:
+    """List the documents that only a person can bring where they should be."""
+    project = opened.project(options)
+    with opened.reading(project) as state:
+        if target:
+            _known(state, target)
+        found = state.tasks(target or None)
+    names = ("address", "code", "what", "since", "run")
+    rows = tuple(
+        (
+            str(Address.of(task.target, json.loads(task.key))),
+            task.code,
+            task.reason,
+            f"{task.since:%Y-%m-%d %H:%M} UTC",
+            task.run,
+        )
+        for task in found
+    )
+    data = [dict(zip(names, row, strict=True)) for row in rows]
+    lines = () if rows else ("Nothing waits for a person.",)
+    return Ending(Answer(data={"tasks": data}, tables=(Table(names, rows),) if rows else (), lines=lines))
 
 
 def _known(state: StateReader, target: str) -> Any:

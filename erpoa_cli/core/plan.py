@@ -58,7 +58,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of a plan."""
+    """One row of a plan; of a document's way the steps that follow upon each other are one move."""
 
     address: Address
     action: Action
@@ -71,15 +71,22 @@ class Change:
     reason: str = ""
     outcome: Outcome | None = None  # of a run
     error: str = ""
+    calls: tuple[str, ...] = ()  # of a move: how the document gets from the first state to the last
+
+    @property
+    def note(self) -> str:
+        """The reason, and by which calls a document is moved."""
+        called = f"({', '.join(self.calls)})" if self.calls else ""
+        return " ".join(filter(None, [self.reason, called]))
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
     """A row that is not written: held (a problem of its data), withheld (not proven, rejected before, in
-    doubt), drift or conflict that is only reported. `code` is a diagnostic code or short machine word."""
+    doubt), task (only a person can do it), drift or conflict that is only reported. `code` is a diagnostic code or short machine word."""
 
     address: Address
-    kind: str  # held | withheld | drift | conflict
+    kind: str  # held | withheld | task | drift | conflict
     code: str
     reason: str
     wanted: Action | None = None  # what would have been done

@@ -18,7 +18,7 @@ from erpoa_cli.core.guard import Waiver, idle_waivers
 from erpoa_cli.core.plan import Header, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
-from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, work
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished, embedded
 from erpoa_cli.engine.binding.bound import Bound
@@ -301,6 +301,7 @@ def write(p: Planning) -> PlanResult:
     project, options = p.bound.project, p.options
     unproven = _unproven(p)
     blocked = [v for v in p.guards if v.blocks]
+    tasks = _new_tasks(p)
     plan = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     header = Header(
         id=plan,
@@ -334,18 +335,31 @@ def write(p: Planning) -> PlanResult:
         p.measures,
         p.sealer,
         applies=not p.errored and not blocked and not options.drift_only,
+        remembers=tasks,
     )
     changes = sum(m.changes for m in p.measures)
     code = (
         Exit.BLOCKED
         if blocked or unproven or p.errored
         else Exit.CHANGES
-        if changes or _drifted(p)
+        if changes or tasks or _drifted(p)
         else Exit.SUCCESS
     )
     objections = [guard.objection(verdict, project.targets) for verdict in blocked]
     diagnostics = [*p.diagnostics, *objections, *unproven]
     return PlanResult(path, header, code, tuple(diagnostics))
+
+
+def _new_tasks(p: Planning) -> bool:
+    """Whether other things wait for people than the state remembers."""
+    for name in p.selected:
+        rows = p.staging.sql(
+            f"SELECT {key_text_sql(p.shapes[name], '')} AS key, code, reason FROM {relation('diff', name)} WHERE kind = 'task'"
+        ).to_pylist()
+        told = {(row["key"], row["code"], row["reason"]) for row in rows}
+        if told != {(task.key, task.code, task.reason) for task in p.state.tasks(name)}:
+            return True
+    return False
 
 
 def _unproven(p: Planning) -> list[Diagnostic]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,19 @@ from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
 from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
-from erpoa_cli.engine.outcomes import NONE, Outcomes, outcomes
+from erpoa_cli.engine.outcomes import NONE, SEVERITY, Outcomes, outcomes
 from erpoa_cli.engine.pattern import FOLDABLE, Ask, fold
 from erpoa_cli.engine.staging import Staging
+from erpoa_cli.engine.ways import Way, ways
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 
-_ASIDE = {"held": "held", "withheld": "withheld", "drift": "drift", "conflicts": "conflict"}  # member: kind
+_ASIDE = {
+    "held": "held",
+    "withheld": "withheld",
+    "tasks": "task",
+    "drift": "drift",
+    "conflicts": "conflict",
+}  # member: kind
 _EXAMPLES = 3  # of a group of new rows
 _COUNTED = ("action", "cause")  # what the rows of a plan are counted by
 
@@ -105,6 +112,7 @@ class _Teller:
         self._sealer = sealer
         self._revealed = revealed
         self._ask = ask
+        self._ways: Mapping[int, Way] = {}  # of the target that is told
 
     def place(self, name: str) -> tuple[int, str]:
         """Where a target stands in the report: in the order of writing, those without changes last."""
@@ -119,10 +127,13 @@ class _Teller:
         }
         if not tables:
             layout = None
+            self._ways = {}
             changes: pa.Table | None = None
         else:
             layout = self._plan.layout(name)
             changes = tables.get("changes")
+            self._ways = ways(self._plan, layout)
+            changes = changes if changes is None else self._without_followers(changes)
         listed, patterns, unlisted = self._changes(name, layout, changes)
         aside: list[SetAside] = []
         unlisted_aside = 0
@@ -165,6 +176,11 @@ class _Teller:
         keep = [index for index, row in enumerate(_keys(table, layout)) if Address.of(name, row) in wanted]
         return table.take(pa.array(keep, pa.int64()))
 
+    def _without_followers(self, changes: pa.Table) -> pa.Table:
+        """*changes* without the steps that the first step of their way tells."""
+        told = [ordinal for way in self._ways.values() for ordinal in way.ordinals[1:]]
+        return changes.filter(pc.invert(pc.is_in(changes["ordinal"], pa.array(told, pa.int64()))))
+
     def _cut(self, table: pa.Table) -> pa.Table:
         return table if self._limit is None else table.slice(0, self._limit)
 
@@ -192,17 +208,17 @@ class _Teller:
         if changes is None or layout is None or not changes.num_rows:
             return (), (), 0
         if self._limit is None or changes.num_rows <= self._limit:
-            return tuple(self._rows(name, layout, changes)), (), 0
+            return _by_row(self._rows(name, layout, changes)), (), 0
         updated = changes.filter(pc.is_in(changes["action"], pa.array(FOLDABLE)))["ordinal"].combine_chunks()
         folded = fold(self._plan.table("changes", name, ordinals=updated), layout, self._ask)
         single = self._single(name, changes, folded.outliers)
-        raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit)]
+        raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit), *self._moves(layout, changes)]
         examples = [ordinal for pattern in raw for ordinal in pattern["examples"]]
         ordinals = pa.array([*single[: self._limit], *examples], pa.int64())
         rows = changes.filter(pc.is_in(changes["ordinal"], ordinals))
         listed = {change.ordinal: change for change in self._rows(name, layout, rows)}
         patterns = tuple(_pattern(name, pattern, listed) for pattern in raw)
-        return tuple(listed.values()), patterns, max(0, len(single) - self._limit)
+        return _by_row(listed.values()), patterns, max(0, len(single) - self._limit)
 
     def _single(self, name: str, changes: pa.Table, outliers: pa.Table) -> list[int]:
         """Ordinals to tell one by one: what was not applied, then deletes, then outliers and single creates."""
@@ -210,18 +226,45 @@ class _Teller:
         by_action = {
             action: _ordinals(changes, action) for action in (Action.DELETE, Action.MOVE, Action.CREATE)
         }
-        if self._limit is not None and len(by_action[Action.CREATE]) > self._limit:
-            by_action[Action.CREATE] = []
+        for action in (Action.MOVE, Action.CREATE):
+            if self._limit is not None and len(by_action[action]) > self._limit:
+                by_action[action] = []
         told = [ordinal for ordinals in by_action.values() for ordinal in ordinals]
         return list(dict.fromkeys([*failed, *told, *outliers["ordinal"].to_pylist()]))
 
+    def _moves(self, layout: Layout, changes: pa.Table) -> Iterator[dict[str, Any]]:
+        """Moves beyond the limit, folded by their way and cause."""
+        moved = changes.filter(pc.equal(changes["action"], Action.MOVE.value))
+        if self._limit is None or moved.num_rows <= self._limit:
+            return
+        groups: dict[tuple[str, str], list[int]] = {}
+        for row in moved.select(["ordinal", "cause"]).to_pylist():
+            groups.setdefault((self._ways[row["ordinal"]].words, row["cause"]), []).append(row["ordinal"])
+        for (words, cause), ordinals in sorted(groups.items()):
+            yield {
+                "action": Action.MOVE.value,
+                "cause": cause,
+                "field": layout.state,
+                "what": words,
+                "rows": len(ordinals),
+                "examples": ordinals[:_EXAMPLES],
+            }
+
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
-        outcomes = self._outcomes.get(name, NONE).of(table["ordinal"])
+        steps = [n for first in table["ordinal"].to_pylist() for n in self._steps(first)]
+        outcomes = self._outcomes.get(name, NONE).of(pa.array(steps, pa.int64()))
         opened = self._opened("changes", layout, table)
         hidden = self._hidden(name, layout)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
-            outcome, error = outcomes.get(row["ordinal"], (None, ""))
-            action = Action(row["action"])
+            told = [outcomes[n] for n in self._steps(row["ordinal"]) if n in outcomes]
+            outcome, error = max(told, key=lambda o: SEVERITY.index(o[0]), default=(None, ""))
+            action, way = Action(row["action"]), self._ways.get(row["ordinal"])
+            if way:
+                row |= {
+                    f"a_{layout.state}": way.before,
+                    f"d_{layout.state}": way.after,
+                    "fields": [layout.state],
+                }
             names = layout.fields if action is Action.DELETE else row["fields"] or ()
             yield Change(
                 address=Address.of(name, key),
@@ -239,6 +282,7 @@ class _Teller:
                 reason=row["reason"] or "",
                 outcome=outcome,
                 error=error,
+                calls=way.calls if way else (),
             )
 
     def _hidden(self, name: str, layout: Layout) -> frozenset[str]:
@@ -247,6 +291,11 @@ class _Teller:
         parent, _, within = name.rpartition(".")
         inside = parent in self._plan.targets and within in self._plan.layout(parent).fields
         return frozenset([*lists, *([next(iter(layout.id))] if inside else [])])
+
+    def _steps(self, ordinal: int) -> tuple[int, ...]:
+        """The ordinals of all steps that are told with this one."""
+        way = self._ways.get(ordinal)
+        return way.ordinals if way else (ordinal,)
 
     def _set_aside(self, layout: Layout, table: pa.Table, kind: str) -> Iterator[SetAside]:
         for key, row in zip(_keys(table, layout), table.to_pylist(), strict=True):
@@ -274,6 +323,15 @@ class _Teller:
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
             reveal=field.reveal,
         )
+
+
+def _by_row(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """*changes* in their order, what is done to one row together, as it is done."""
+    every = list(changes)
+    first: dict[Address, int] = {}
+    for change in every:
+        first.setdefault(change.address, change.ordinal)
+    return tuple(sorted(every, key=lambda c: (first[c.address], c.step)))
 
 
 def _first_contact(row: Mapping[str, Any], kind: str) -> str:

@@ -39,12 +39,16 @@ def change_lines(
             Piece("  "),
             Piece(change.outcome.value.replace("_", " "), "outcome." + change.outcome.value),
         ]
-    if change.reason:
-        heading += [Piece("  "), Piece(clean.terminal(change.reason), "note")]
+    if change.action is Action.MOVE:  # its one field is the state
+        heading += [p for f in change.fields.values() for p in (Piece("  "), *_states(f))]
+    if change.note:
+        heading += [Piece(" " if change.calls else "  "), Piece(clean.terminal(change.note), "note")]
     replaced = change.action not in {Action.CREATE, Action.DELETE}
     if change.cause.value != "data" or replaced:
         heading += [Piece("  "), Piece(f"({change.cause.value})", "note")]
-    if replaced:
+    if change.action is Action.MOVE:
+        yield from wrapped(heading, cells, indent + 4)
+    elif replaced:
         yield from wrapped(heading, cells, indent + 4)
         yield from field_lines(change.fields, cells, indent + 4, wave=change.wave - 1, full=full)
     else:
@@ -53,6 +57,12 @@ def change_lines(
         yield from wrapped(
             [Piece(" " * (indent + 4)), Piece(clean.terminal(change.error), "error")], cells, indent + 6
         )
+
+
+def _states(field: FieldChange) -> Iterator[Piece]:
+    """The states of a document before and after."""
+    before, after = (clean.terminal(str(state)) for state in (field.before, field.after))
+    yield from (Piece(before, "removed"), Piece(" → ", "arrow"), Piece(after, "added"))
 
 
 def _paragraph(change: Change, *, full: bool = False) -> Iterator[Piece]:

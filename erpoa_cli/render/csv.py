@@ -48,7 +48,7 @@ def plan_rows(report: PlanReport) -> Iterator[Sequence[Any]]:
         for change in target.changes:
             outcome = f"{change.outcome.value} {change.error}".strip() if change.outcome else ""
             head = ("change", target.target, str(change.address), change.action.value, change.cause.value)
-            yield from ((*head, *values, change.reason, outcome) for values in _fields(change.fields.items()))
+            yield from ((*head, *values, change.note, outcome) for values in _fields(change.fields.items()))
         for row in target.set_aside:
             wanted = row.wanted.value if row.wanted else ""
             reason = f"{row.code} {row.reason}".strip()

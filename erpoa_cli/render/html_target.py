@@ -82,7 +82,7 @@ def _change(change: Change, *, run: bool) -> Markup:
     span = str(max(len(change.fields), 1))
     head = [
         element("td", text(marked(change.action.value)), css="word", rowspan=span),
-        element("td", element("span", text(_key(change)), css="key"), *_note(change.reason), rowspan=span),
+        element("td", element("span", text(_key(change)), css="key"), *_note(change.note), rowspan=span),
     ]
     tail = [element("td", text(change.cause.value), rowspan=span)]
     if run:

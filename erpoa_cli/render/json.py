@@ -12,6 +12,7 @@ from typing import Any
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.plan import Change, FieldChange, GuardVerdict, Pattern, Read, SetAside
 from erpoa_cli.core.report import Answer, PlanReport
+from erpoa_cli.core.situation import Action
 from erpoa_cli.render.value import HIDDEN, HIDDEN_CHANGED, plain, revealed
 
 FORMAT = 1
@@ -110,6 +111,7 @@ def plan(report: PlanReport) -> Document:
     for member, kind in (
         ("withheld", "withheld"),
         ("held", "held"),
+        ("tasks", "task"),
         ("drift", "drift"),
         ("conflicts", "conflict"),
     ):
@@ -135,6 +137,8 @@ def _change(change: Change) -> Document:
         "fields": {name: _field(field) for name, field in change.fields.items()},
         "reason": change.reason,
     }
+    if change.action is Action.MOVE:
+        told["calls"] = list(change.calls)
     if change.outcome is not None:
         told |= {"outcome": change.outcome.value, "error": change.error}
     return told

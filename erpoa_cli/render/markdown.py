@@ -97,7 +97,7 @@ def _target(target: TargetReport) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[tuple[Any, ...]]:
     done = f"{change.outcome.value} {change.error}".strip() if change.outcome else ""
-    head = (marked(change.action.value), _key(change))
+    head = (" ".join(filter(None, [marked(change.action.value), change.note])), _key(change))
     for field, values in change.fields.items():
         before, after = sides(values, change.wave - 1)
         yield (*head, field, before, after, change.cause.value, done)

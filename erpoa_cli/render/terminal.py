@@ -20,6 +20,7 @@ STYLES = {
     "drift": "bold magenta",
     "conflict": "bold red",
     "held": "cyan",
+    "task": "bold yellow",
     "withheld": "cyan",
     "title": "bold",
     "target": "bold",

@@ -119,11 +119,11 @@ def listed(target: TargetReport) -> Iterator[Change]:
 
 def in_one(changes: Sequence[Change]) -> Iterator[Change]:
     """*changes*, a created row and what is written to it afterwards (deferred references) told as one."""
-    later = {c.address: c for c in changes if c.step > 1}
+    later = {c.address: c for c in changes if c.step > 1 and c.action is not Action.MOVE}
     for change in changes:
         if change.action is Action.CREATE and change.address in later:
             yield replace(change, fields={**change.fields, **later.pop(change.address).fields})
-        elif change.step == 1 or change.address in later:
+        elif change.step == 1 or change.action in {Action.MOVE, Action.DELETE} or change.address in later:
             yield change
 
 

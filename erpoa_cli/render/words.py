@@ -17,12 +17,13 @@ SYMBOLS: Mapping[str, str] = {
     "drift": "≠",
     "conflict": "!",
     "in_doubt": "?",
+    "task": "#",
     "held": "·",
     "withheld": "·",
 }
 WRITING = ("create", "update", "move", "deactivate", "delete")
 STATE_ONLY = ("adopt", "converge", "accept", "forget")
-ASIDE = ("conflict", "drift", "held", "withheld")
+ASIDE = ("conflict", "drift", "task", "held", "withheld")
 OUTCOMES = ("applied", "rejected", "stale", "blocked", "in_doubt", "waiting")
 
 

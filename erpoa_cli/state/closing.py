@@ -1,4 +1,4 @@
-"""What the end of a run leaves behind: rejections, doubts, reads and bookmarks."""
+"""What the end of a run leaves behind: rejections, doubts, tasks for people, reads and bookmarks."""
 
 from __future__ import annotations
 
@@ -102,6 +102,30 @@ def remember_doubts(control: Control, environment: str, run: str, plan: PlanFile
             """INSERT INTO doubts (environment, target, key, run, ordinal, action, reason, since)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
             [(environment, target, key, run, *fact, at) for key, *fact in facts],
+        )
+
+
+def remember_tasks(control: Control, environment: str, run: str, plan: PlanFile) -> None:
+    """What the plan leaves to people is what is left to them now: new tasks are open from here on, those of its targets
+    that it does not tell any more are closed."""
+    at = now()
+    for target in plan.targets:
+        told: dict[str, tuple[str, str]] = {}
+        if target in plan.members("tasks"):
+            rows = plan.table("tasks", target)
+            facts = zip(_words(rows, "code"), _words(rows, "reason"), strict=True)
+            told = dict(zip(key_texts(rows, plan.layout(target).key), facts, strict=True))
+        open_ = control.rows(
+            "SELECT key FROM tasks WHERE environment = ? AND target = ?", environment, target
+        )
+        control.run_many(
+            "DELETE FROM tasks WHERE environment = ? AND target = ? AND key = ?",
+            [(environment, target, row["key"]) for row in open_ if row["key"] not in told],
+        )
+        control.run_many(
+            """INSERT INTO tasks (environment, target, key, code, reason, since, run) VALUES (?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (environment, target, key) DO UPDATE SET code = excluded.code, reason = excluded.reason""",
+            [(environment, target, key, *fact, at, run) for key, fact in told.items()],
         )
 
 

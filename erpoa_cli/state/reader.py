@@ -34,6 +34,7 @@ from erpoa_cli.state.records import (
     Rejection,
     Run,
     RunStatus,
+    Task,
 )
 from erpoa_cli.state.seal import Sealer
 
@@ -194,6 +195,14 @@ class StateReader:
         rows = self._of_target("SELECT * FROM protected", target)
         return [
             Protection(r["target"], r["key"], r["who"], datetime.fromisoformat(r["since"]), r["reason"])
+            for r in rows
+        ]
+
+    def tasks(self, target: str | None = None) -> list[Task]:
+        """What waits for a person, as the last applied plans told it."""
+        rows = self._of_target("SELECT * FROM tasks", target)
+        return [
+            Task(r["target"], r["key"], r["code"], r["reason"], datetime.fromisoformat(r["since"]), r["run"])
             for r in rows
         ]
 

@@ -124,6 +124,18 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What only a person can do to a document; `run`: the one that told it first."""
+
+    target: str
+    key: str  # key JSON
+    code: str
+    reason: str
+    since: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One link of the audit chain: `digest` covers all the rest, `previous` the record before."""
 

@@ -5,7 +5,7 @@ Texts are UTF-8, instants ISO 8601 in UTC, keys key JSON, binary values BLOB her
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 
 _FIRST = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -70,10 +70,17 @@ _FIRST = (
         PRIMARY KEY (environment, source))""",
 )
 
+_SECOND = (
+    # What only a person can do to a document, as the last applied plan told it.
+    """CREATE TABLE tasks (
+        environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,
+        since TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
+)
+
 REMEMBERED = (
-    "environments", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "protected", "reads", "audit",
+    "environments", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "tasks", "protected", "reads", "audit",
 )  # fmt: skip
 """Tables of what cannot be had again; the others hold a lock, copies and caches."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """Statements that lead from format n to n + 1. Forward only: never edit one that was released."""

@@ -123,6 +123,7 @@ class StateWriter(StateReader):
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
             if done:
                 closing.remember_doubts(self._control, self.environment, run, plan)
+                closing.remember_tasks(self._control, self.environment, run, plan)
                 closing.remember_reads(self._control, self.environment, run, plan)
                 sharing.remember(self._control, self.environment, shared)
             self._control.run(

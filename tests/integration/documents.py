@@ -15,8 +15,10 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.report import report
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.project import conforms, load
+from erpoa_cli.render.text import plan as render
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 
 NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
@@ -177,3 +179,9 @@ def tasks(result: PlanResult) -> list[tuple[str, str]]:
     if "orders" not in plan.members("tasks"):
         return []
     return [(r["k_no"], r["code"]) for r in plan.table("tasks", "orders").to_pylist()]
+
+
+def told(root: Path, result: PlanResult, **options: Any) -> str:
+    """A plan as a person reads it."""
+    found = report(PlanFile.open(result.path), root, **options)
+    return "\n".join("".join(piece.text for piece in line) for line in render(found, 100))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
-from erpoa_cli.state import PlanFile
-from tests.integration.documents import LINES, Documents, steps, target, tasks
+from erpoa_cli.state import PlanFile, open_reader, open_writer
+from tests.integration.documents import LINES, Documents, steps, target, tasks, told
 
 
 @pytest.fixture
@@ -283,3 +283,88 @@ def test_a_document_is_not_confirmed_without_a_line_that_was_refused(lined: Docu
     lined.sql("oa", "DELETE FROM requisition_line WHERE line = 3")
     assert lined.apply().exit is Exit.SUCCESS
     assert lined.orders() == [("PR-1", "华信", "C", None)]
+
+
+def remembered(world: Documents) -> list[tuple[str, str, str]]:
+    with open_reader(world.root, "default") as state:
+        return [(task.key, task.code, task.reason) for task in state.tasks()]
+
+
+def test_tasks_are_remembered_until_nobody_wants_them(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    world.apply()
+    world.sql("erp", "UPDATE po SET received = 5")
+    world.want("PR-1", "undo")
+    plan = world.plan()
+    assert (plan.exit, plan.header.applyable) == (Exit.CHANGES, True)
+    text = told(world.root, plan)
+    assert (
+        "# task no=PR-1  would move: it must no longer be, and is received, which only a person can undo"
+        in text
+    )
+    assert world.apply(plan).exit is Exit.PARTIAL
+    said = "it must no longer be, and is received, which only a person can undo"
+    assert remembered(world) == [('{"no":"PR-1"}', "E0450", said)]
+    again = world.plan()
+    assert (again.exit, again.header.applyable, tasks(again)) == (Exit.SUCCESS, False, [("PR-1", "E0450")])
+    world.sql("erp", "UPDATE po SET received = 0, cancelled = 'B'")  # the person sent it back
+    over = world.plan()
+    assert (tasks(over), over.header.counts) == ([], {"orders": {"forget": 1}})
+    world.apply(over)
+    assert remembered(world) == []
+
+
+def test_a_way_is_told_as_one(world: Documents) -> None:
+    for n in range(3):
+        world.want(f"PR-{n}", "confirmed")
+    text = told(world.root, world.plan())
+    assert "+ 3 create  > 3 move" in text
+    assert text.count("> move no=PR-1  draft → confirmed") == 1
+    assert text.index("+ create no=PR-0") < text.index("> move no=PR-0") < text.index("+ create no=PR-1")
+    few = told(world.root, world.plan(), limit=2)
+    assert "> move state: draft → confirmed · 3 rows" in few
+
+
+def test_the_same_wish_gives_the_same_digest(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    first = world.plan()
+    assert world.plan().header.effects_digest == first.header.effects_digest
+    world.want("PR-1", "submitted")
+    assert world.plan().header.effects_digest != first.header.effects_digest
+
+
+def test_a_document_that_moved_since_the_plan_stays_as_it_is(world: Documents) -> None:
+    world.want("PR-1", "draft")
+    world.apply()
+    world.want("PR-1", "confirmed")
+    plan = world.plan()
+    world.sql("erp", "UPDATE po SET cancelled = 'B'")
+    run = world.apply(plan)
+    assert run.outcomes == {"orders": {"stale": 1}}
+    assert world.orders() == [("PR-1", "华信", "D", "B")]
+
+
+def test_links_are_cared_for_by_hand(world: Documents) -> None:
+    """Adopting, rekeying, forgetting and protecting know nothing of states, and the next plan does."""
+    world.sql("erp", "INSERT INTO po (id, req_no, supplier, status) VALUES (7, 'by hand', '华信', 'C')")
+    world.want("PR-0", "confirmed")
+    world.apply()
+    world.want("PR-1", "confirmed")
+    with open_writer(world.root, "default", command="test") as store:
+        layout = store.targets()["orders"]
+        store.adopt(layout, '{"no":"PR-1"}', {"id": "7"})
+        assert store.rekey("orders", '{"no":"PR-0"}', '{"no":"PR-9"}')
+        store.protect("orders", '{"no":"PR-9"}', "lawsuit")
+    plan = world.plan()
+    assert [
+        step[2:] for step in steps(plan) if step[0] == "PR-1"
+    ] == [  # it is opened for its number and closed again
+        ("move", None, "confirmed", "draft"),
+        ("update", None, "confirmed", "confirmed"),
+        ("move", None, "draft", "submitted"),
+        ("move", None, "submitted", "confirmed"),
+    ]
+    world.sql("oa", "DELETE FROM requisition WHERE no = 'PR-0'")
+    world.want("PR-9", "undo")
+    kept = PlanFile.open(world.plan().path).table("withheld", "orders").to_pylist()
+    assert [(r["k_no"], r["code"]) for r in kept] == [("PR-9", "E0422")]

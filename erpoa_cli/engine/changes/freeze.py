@@ -45,8 +45,10 @@ def freeze(
     sealer: Sealer | None,
     *,
     applies: bool,
+    remembers: bool = False,
 ) -> Header:
-    """Write the plan file at *path* from `diff."T"` of every target of *layouts*; the completed header."""
+    """Write the plan file at *path* from `diff."T"` of every target of *layouts*; the completed header. *remembers*:
+    there is something to apply although no row is written."""
     sizes = {name: _sizes(staging, name) for name in layouts}
     held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
     seen = Effects(identities, sealer)
@@ -58,7 +60,7 @@ def freeze(
     anything = any(member in ("changes", "state") for member, _ in held)
     header = replace(
         header,
-        applyable=applies and anything,
+        applyable=applies and (anything or remembers),
         counts={name: counts(staging, columns) for name, columns in layouts.items()},
     )
     return write_plan(
