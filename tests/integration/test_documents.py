@@ -36,6 +36,38 @@ def test_a_document_is_made_and_moved_step_by_step(world: Documents) -> None:
     assert second.header.counts == {"orders": {}}
 
 
+def test_a_number_given_on_the_way_comes_back_in_the_same_run(tmp_path: Path) -> None:
+    numbers = """
+  numbers:
+    description: The number of the order, back on the form
+    from: requested
+    system: oa
+    object: requisition_number
+    key: [no]
+    mode: update_only
+    guards: {max_change: {share: 100%}}
+    fields: {no: no, number: {result: orders.number, by: [no]}}
+"""
+    world = Documents(tmp_path).build(target(returns="[number]") + numbers)
+    world.sql(
+        "erp",
+        "ALTER TABLE po ADD COLUMN number TEXT;"
+        "CREATE TRIGGER given AFTER UPDATE OF status ON po WHEN new.status = 'S' AND new.number IS NULL "
+        "BEGIN UPDATE po SET number = printf('采购%03d', new.id) WHERE id = new.id; END;",
+    )
+    world.sql(
+        "oa",
+        "CREATE TABLE requisition_number (id INTEGER PRIMARY KEY, no TEXT, number TEXT);"
+        "INSERT INTO requisition_number (no) VALUES ('PR-1');",
+    )
+    world.want("PR-1", "confirmed")
+    run = world.apply()
+    assert run.outcomes == {"orders": {"applied": 1}, "numbers": {"applied": 1}}
+    assert run.exit is Exit.SUCCESS
+    assert world.rows("SELECT no, number FROM requisition_number", "oa") == [("PR-1", "采购001")]
+    assert world.plan().exit is Exit.SUCCESS
+
+
 def test_content_is_changed_where_it_can_be(world: Documents) -> None:
     world.want("PR-1", "confirmed")
     world.apply()

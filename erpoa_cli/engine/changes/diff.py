@@ -157,7 +157,11 @@ class Differ:
         wave = 1 + max((self._number(documents.most_steps(s, "before")) for s in shapes), default=0)
         opened = wave - 1
         apart = [shape for shape in shapes if not shape.target.embedded]
+        moved: set[str] = set()
         for shape in apart:
+            for name in self._shown(shape) - moved:  # numbers are given on the way: what shows them comes after it
+                wave = self._move(self._tasks[name].shape, wave, opened)
+                moved.add(name)
             deepest = self._scalar(order.deepest(shape))
             if isinstance(deepest, int):
                 self._execute(order.number_writes(shape, wave))
@@ -165,7 +169,8 @@ class Differ:
         later = [self._scalar(order.number_second_steps(shape, wave)) for shape in apart]
         wave += any(later)
         for shape in apart:
-            wave = self._move(shape, wave, opened)
+            if shape.name not in moved:
+                wave = self._move(shape, wave, opened)
         for shape in reversed(apart):
             self._execute(order.removal_depths(shape))
             highest = self._scalar(order.highest(shape))
@@ -177,6 +182,13 @@ class Differ:
             for each in self._lines(shape.name):
                 self._execute(embedded.with_document(shape, each))
         self.compose()
+
+    def _shown(self, shape: Shape) -> frozenset[str]:
+        """Targets of documents of which *shape* shows a result, and whose content is written at once: one that is written
+        in second steps is moved after those."""
+        shown = {field.value.target for field in shape.fields if isinstance(field.value, Result)}
+        others = (self._tasks[name].shape for name in shown)
+        return frozenset(one.name for one in others if one.lifecycle and not one.late)
 
     def _move(self, shape: Shape, wave: int, opened: int) -> int:
         """Rows for the steps of documents: those before *opened* is over, and those from *wave* on; the wave after."""

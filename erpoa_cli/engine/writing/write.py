@@ -167,11 +167,11 @@ def _unmoved(desk: Desk, batch: Batch) -> tuple[str, ...]:
 
 def idempotency_keys(desk: Desk, batch: Batch, run: str) -> pa.Array:
     """Per row a text that is the same whenever the same effect is asked for: SHA-256 of lineage, address, generation
-    and step, and of the wanted values where the row exists already. A document may go the same way many times, so its
-    moves are told apart by their run."""
+    and step, and where the row exists already of the run and the wanted values: what was changed there and back is
+    changed again by another run, and is another effect."""
     created = batch.action is Action.CREATE
     known = {} if created else {f"d_{n}": desk.types[n] for n in batch.fields}
-    action = f"{batch.action.value} {batch.call} {run}" if batch.action is Action.MOVE else batch.action.value
+    action = batch.action.value if created else f"{batch.action.value} {batch.call} {run}"
     facts = [texts(batch.rows[name], type_).to_pylist() for name, type_ in known.items()]
     addresses = key_texts(batch.rows, desk.key_types)
     generations = batch.rows["generation"].to_pylist()

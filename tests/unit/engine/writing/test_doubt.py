@@ -266,3 +266,17 @@ def test_the_key_of_an_effect(staging) -> None:
     changed = keys(batch(Action.UPDATE, ["a", "b"], ["x", "y"]))
     assert changed == keys(batch(Action.UPDATE, ["a", "b"], ["other", "before"]))
     assert not {*changed} & {*create, *keys(batch(Action.UPDATE, ["c", "d"]))}
+
+
+def test_what_is_changed_there_and_back_is_another_effect_each_time(staging) -> None:
+    """A system that honours keys takes the second change to the same value for a repetition of the first."""
+    at = desk(staging, Api([]), CreateSafety.KEY)
+
+    def keys(action: Action, run: str, name: str = "新") -> list[str]:
+        made: list[str] = request(at, batch(action, [name, "b"]), run, 0, "").rows["key"].to_pylist()
+        return made
+
+    assert keys(Action.UPDATE, "r1") == keys(Action.UPDATE, "r1")
+    assert len({*keys(Action.UPDATE, "r1"), *keys(Action.UPDATE, "r2"), *keys(Action.UPDATE, "r1", "旧")}) == 5
+    assert not {*keys(Action.DELETE, "r1")} & {*keys(Action.DELETE, "r2")}
+    assert keys(Action.CREATE, "r1") == keys(Action.CREATE, "r2", "another name")
