@@ -159,7 +159,9 @@ class Differ:
         apart = [shape for shape in shapes if not shape.target.embedded]
         moved: set[str] = set()
         for shape in apart:
-            for name in self._shown(shape) - moved:  # numbers are given on the way: what shows them comes after it
+            for name in (
+                self._shown(shape) - moved
+            ):  # numbers are given on the way: what shows them comes after it
                 wave = self._move(self._tasks[name].shape, wave, opened)
                 moved.add(name)
             deepest = self._scalar(order.deepest(shape))

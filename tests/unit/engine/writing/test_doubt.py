@@ -277,6 +277,8 @@ def test_what_is_changed_there_and_back_is_another_effect_each_time(staging) -> 
         return made
 
     assert keys(Action.UPDATE, "r1") == keys(Action.UPDATE, "r1")
-    assert len({*keys(Action.UPDATE, "r1"), *keys(Action.UPDATE, "r2"), *keys(Action.UPDATE, "r1", "旧")}) == 5
+    assert (
+        len({*keys(Action.UPDATE, "r1"), *keys(Action.UPDATE, "r2"), *keys(Action.UPDATE, "r1", "旧")}) == 5
+    )
     assert not {*keys(Action.DELETE, "r1")} & {*keys(Action.DELETE, "r2")}
     assert keys(Action.CREATE, "r1") == keys(Action.CREATE, "r2", "another name")
