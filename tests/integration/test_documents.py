@@ -68,6 +68,32 @@ def test_a_number_given_on_the_way_comes_back_in_the_same_run(tmp_path: Path) ->
     assert world.plan().exit is Exit.SUCCESS
 
 
+def test_an_identifier_that_is_given_again_is_that_of_the_new_row(world: Documents) -> None:
+    """SQLite gives the id of the last row that was deleted to the next one."""
+    for no in ("PR-1", "PR-2"):
+        world.want(no, "draft")
+    world.apply()
+    world.sql("erp", "DELETE FROM po WHERE req_no = 'PR-2'")
+    world.want("PR-3", "draft")
+    world.apply()
+    assert world.rows("SELECT id, req_no FROM po ORDER BY 1") == [(1, "PR-1"), (2, "PR-3")]
+    world.want("PR-2", "confirmed", supplier="另一家")
+    plan = world.plan()
+    assert steps(plan) == []
+    assert [(row[0], row[2]) for row in steps(plan, "drift")] == [
+        ("PR-2", None)
+    ]  # removed by them: only told
+    world.sql("erp", "UPDATE po SET supplier = '改' WHERE req_no = 'PR-3'")  # now nobody's values are there
+    world.want("PR-3", "confirmed")
+    plan = world.plan()
+    assert {row[0] for row in steps(plan)} == {"PR-3"}
+    world.apply(plan)
+    assert world.rows("SELECT req_no, supplier, status FROM po ORDER BY id") == [
+        ("PR-1", "华信", "D"),
+        ("PR-3", "改", "C"),
+    ]
+
+
 def test_content_is_changed_where_it_can_be(world: Documents) -> None:
     world.want("PR-1", "confirmed")
     world.apply()

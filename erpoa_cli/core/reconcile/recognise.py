@@ -85,13 +85,19 @@ def _link(shape: Shape) -> str:
     same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
     twice = listed((f"r.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
     a_ids = listed(f"o.{identifier(i)}" for i in shape.id)
+    given = listed((f"g.{column('id_', i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
+    # Some systems give the identifier of a removed row to a new one: it is that row's whose values it has, and
+    # what is left is recognised by `match`.
+    lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.seen_hash, false)"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
     WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
+    given AS (SELECT {ids or "1 AS nothing"}, count(*) AS holders FROM ({own}) GROUP BY ALL HAVING count(*) > 1),
     a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, "")} AS actual_hash
         FROM {table("actual", shape.name)} o {single(shape, "o")})
-    SELECT b.* EXCLUDE (seen_hash), a.a_row, a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
-    FROM b LEFT JOIN a ON {same_id}
+    SELECT b.* EXCLUDE (seen_hash), CASE WHEN {lost} THEN NULL ELSE a.a_row END AS a_row,
+        a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
+    FROM b LEFT JOIN a ON {same_id} LEFT JOIN given g ON {given}
         LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
 
 
