@@ -289,7 +289,10 @@ class _Teller:
         """Fields that rows of other targets tell: a document's list of lines, and the document of a line in it."""
         lists = {field for field in layout.fields if f"{name}.{field}" in self._plan.targets}
         parent, _, within = name.rpartition(".")
-        inside = parent in self._plan.targets and within in self._plan.layout(parent).fields
+        try:
+            inside = within in self._plan.layout(parent).fields
+        except KeyError:  # nothing of the document is in the plan, so its lines are written by themselves
+            inside = False
         return frozenset([*lists, *([next(iter(layout.id))] if inside else [])])
 
     def _steps(self, ordinal: int) -> tuple[int, ...]:

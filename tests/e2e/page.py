@@ -46,7 +46,7 @@ def _run(line: str, place: Path) -> str:
         line,
         shell=True,
         cwd=place,
-        env={**os.environ, "PATH": programs},
+        env={**os.environ, "PATH": programs, "COLUMNS": "100"},  # as where there is no terminal
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
