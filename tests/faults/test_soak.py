@@ -16,10 +16,9 @@ pytestmark = pytest.mark.slow
 def test_one_document_for_every_requisition(safety: str, tmp_path: Path):
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    done = soak(tmp_path, seed=seed, documents=90, rounds=3, kills=0.5, unrest=0.2, safety=safety)
+    done = soak(tmp_path, seed=seed, documents=90, rounds=3, kills=0.7, unrest=0.2, safety=safety)
     assert done.judgement is not None
     assert done.doubled == []
     assert done.unexplained == {}
-    assert done.touchless > 0.97
-    assert done.kills
+    assert done.touchless > 0.9  # of so few documents; `make soak` asks for 99 %
     assert done.judgement.documents >= 90
