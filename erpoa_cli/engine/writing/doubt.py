@@ -9,7 +9,6 @@ calls that move a document: its state tells (`moved`).
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,13 +22,13 @@ from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.write import (
     ATTEMPTS,
-    FIRST_PAUSE,
     Desk,
     as_wanted,
     checked,
     find,
     needs_reading,
     read_back,
+    wait,
 )
 from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
 from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
@@ -79,7 +78,7 @@ class RowByRow:
                 break
             if attempt == ATTEMPTS - 1 and later:
                 raise next(iter(later.values()))
-            self.pause(_wait(attempt, later.values()))
+            self.pause(wait(attempt, later.values()))
         else:
             self._end(todo, Outcome.IN_DOUBT, unclear)
         return pa.concat_tables(self._ended, promote_options="default").sort_by("ordinal")
@@ -285,9 +284,3 @@ def _told(ordinals: Sequence[int], outcome: Outcome, words: Said) -> pa.Table:
 def _refused(ordinals: Sequence[int], error: Rejected) -> pa.Table:
     told = _told(ordinals, Outcome.REJECTED, dict.fromkeys(ordinals, str(error)))
     return told.set_column(2, "error_class", pa.array([error.word] * len(ordinals), pa.utf8()))
-
-
-def _wait(attempt: int, later: Iterable[Transient]) -> float:
-    """Full jitter over a doubled span; as long as the system asks for, where it does."""
-    asked = [getattr(error, "retry_after", None) or 0.0 for error in later]
-    return max([random.uniform(0, FIRST_PAUSE * 2**attempt), *asked])  # noqa: S311

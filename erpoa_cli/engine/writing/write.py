@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -31,7 +31,7 @@ from erpoa_cli.sdk.connector import (
     Writable,
     WriteBatch,
 )
-from erpoa_cli.sdk.errors import InDoubt, Transient
+from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.texts import texts
 
@@ -196,6 +196,12 @@ def holds_key(target: Target, fields: tuple[str, ...]) -> bool:
     return set(target.key) <= {value.name for value in values if isinstance(value, Column)}
 
 
+def wait(attempt: int, later: Iterable[SystemFailure]) -> float:
+    """Seconds before the next attempt: full jitter over a doubled span; as long as the system asks for, where it does."""
+    asked = [getattr(error, "retry_after", None) or 0.0 for error in later]
+    return max([random.uniform(0, FIRST_PAUSE * 2**attempt), *asked])  # noqa: S311
+
+
 def perform(
     desk: Desk, batch: Batch, ask: WriteBatch, *, verify: bool, pause: Callable[[float], None] = time.sleep
 ) -> pa.Table:
@@ -213,8 +219,7 @@ def perform(
                 return settled
             if attempt == ATTEMPTS - 1:
                 raise
-            wait = getattr(error, "retry_after", None) or random.uniform(0, FIRST_PAUSE * 2**attempt)  # noqa: S311
-            pause(wait)
+            pause(wait(attempt, [error]))
             continue
         outcomes = checked(desk, ask, answers)
         return (
