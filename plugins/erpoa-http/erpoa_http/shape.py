@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -103,46 +103,42 @@ def text(value: Any, shape: Shape, wanted: Type) -> str | None:
 
 def typed(value: Any, shape: Shape, wanted: Type) -> Any:
     """*value* as Arrow's `to_pylist` gives a value of *wanted*. Raises `Unfit`."""
-    if value is None or value is ABSENT:
-        return None
-    match wanted.kind:
-        case Kind.LIST:
-            assert wanted.item is not None
-            item, kind = shape.item or shape, wanted.item
-            return [typed(each, item, kind) for each in _list(value)]
-        case Kind.STRUCT:
-            return {
-                name: typed(_found(shape, name).of(_mapping(value)), _found(shape, name).shape, kind)
-                for name, kind in wanted.members
-            }
-        case Kind.JSON:
-            return json_text(value)
-        case _:
-            found = meaning(_leaf(value, shape), wanted)
-            if isinstance(found, Unparsed):
-                raise Unfit(f"is no {wanted}")
-            return found
+
+    def leaf(value: Any, shape: Shape, wanted: Type) -> Any:
+        found = meaning(_leaf(value, shape), wanted)
+        if isinstance(found, Unparsed):
+            raise Unfit(f"is no {wanted}")
+        return found
+
+    return _built(value, shape, wanted, leaf)
 
 
 def _nested(value: Any, shape: Shape, wanted: Type) -> Any:
+    def leaf(value: Any, shape: Shape, wanted: Type) -> Any:
+        plain = wanted.kind in (Kind.INTEGER, Kind.BOOLEAN) and isinstance(value, int)
+        return value if plain else _leaf(value, shape)
+
+    return _built(value, shape, wanted, leaf)
+
+
+def _built(value: Any, shape: Shape, wanted: Type, leaf: Callable[[Any, Shape, Type], Any]) -> Any:
+    """*value* with its lists and objects as *wanted* has them, and what is neither as *leaf* makes it."""
     if value is None or value is ABSENT:
         return None
     match wanted.kind:
         case Kind.LIST:
             assert wanted.item is not None
             item, kind = shape.item or shape, wanted.item
-            return [_nested(each, item, kind) for each in _list(value)]
+            return [_built(each, item, kind, leaf) for each in _list(value)]
         case Kind.STRUCT:
             return {
-                name: _nested(_found(shape, name).of(_mapping(value)), _found(shape, name).shape, kind)
+                name: _built(_found(shape, name).of(_mapping(value)), _found(shape, name).shape, kind, leaf)
                 for name, kind in wanted.members
             }
-        case Kind.INTEGER | Kind.BOOLEAN if isinstance(value, int):
-            return value
         case Kind.JSON:
             return json_text(value)
         case _:
-            return _leaf(value, shape)
+            return leaf(value, shape, wanted)
 
 
 def _found(shape: Shape, name: str) -> Member:
