@@ -30,7 +30,7 @@ def cluster() -> Iterator[Cluster]:
     programs = binaries()
     if programs is None:
         missing("POSTGRES", "there is no initdb for a server that may be killed")
-    with private(programs) as found:
+    with private(programs, {"max_prepared_transactions": "1"}) as found:
         with psycopg.connect(found.url, autocommit=True) as db:
             db.execute("CREATE ROLE worker LOGIN PASSWORD 'w'")
             db.execute("CREATE DATABASE work OWNER worker")
@@ -239,17 +239,19 @@ def test_a_commit_without_an_answer_is_looked_up(cluster, session):
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_server_that_goes_down_in_a_batch_and_comes_back(cluster, session, mode):
-    other = psycopg.connect(work(cluster))
-    other.execute("SELECT FROM thing FOR UPDATE")
+    # a prepared transaction keeps its locks while the server goes down: an open one may end before our write does
+    admin(cluster, "BEGIN", "SELECT FROM thing FOR UPDATE", "PREPARE TRANSACTION 'other'")
     write = Background(session, update(1))
     until(lambda: waiting(cluster))
     cluster.stop(mode)
-    other.close()
-    assert isinstance(write.ended(), Transient)
     back = threading.Timer(2, cluster.start)
     back.start()
-    assert session.committed("r", 1) is False, "it waits until the server is back"
-    back.join()
+    try:
+        assert isinstance(write.ended(), Transient)
+        assert session.committed("r", 1) is False, "it waits until the server is back"
+    finally:
+        back.join()
+        admin(cluster, "ROLLBACK PREPARED 'other'")
     assert admin(cluster, "SELECT v FROM thing") == [("old",)]
     assert outcome(session, update(1)) == ["applied"]
 
