@@ -50,9 +50,9 @@ def forget_all(rows: Rows, layout: Layout) -> Edit:
 
 
 def adopt(rows: Rows, layout: Layout, key: str, id: Mapping[str, str]) -> Edit:
-    """The key is linked to the row with this id; no field is known."""
-    patch = _patch(layout, key, id, links=True)
-    return Edit(layout, _laid(rows, layout, patch), lambda: 1)
+    """The key is linked to the row with this id; no field is known, whatever was known of another row."""
+    gone, here = _patch(layout, key, {}, links=False), _patch(layout, key, id, links=True)
+    return Edit(layout, _laid(_laid(rows, layout, gone), layout, here), lambda: 1)
 
 
 def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:

@@ -384,6 +384,8 @@ class Oracle:
             {} if proven else {"situation": "not_observed", "kind": "withheld", "code": "E0420"}
         )
         owned = base is not None
+        if proven and base is not None and self.estranged(a, base):
+            unproven = {"kind": "withheld", "code": "E0415"}
         if self.t.on_source_gone == "delete":
             return replace(answer, action="delete", **unproven)
         v: dict[str, str] = {}
@@ -425,6 +427,15 @@ class Oracle:
                 links=True,
             )
         return replace(answer, cause="drift") if drifted else None
+
+    def estranged(self, a: Row, base: Base) -> bool:
+        """Nothing by which the row was recognised is left in what now has its identifier."""
+        seen = {n for n in base.seen if n in {f.name for f in watched(self.t)}}
+        sets = [[self.t.field(n) for n in names] for names in self.t.match if seen.issuperset(names)]
+        told = [fields for fields in sets if all(normal(f, base.seen[f.name]) is not None for f in fields)]
+        return bool(told) and not any(
+            all(normal(f, base.seen[f.name]) == normal(f, a[f.name]) for f in fields) for fields in told
+        )
 
     def removing(self, a: Row) -> str:
         return "delete" if self.t.on_source_gone == "delete" else "deactivate"

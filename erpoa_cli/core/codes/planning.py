@@ -90,6 +90,13 @@ CODES: tuple[Code, ...] = (
         "Let the system keep the moment with its offset, or in UTC: `zone: UTC`.",
     ),
     Code(
+        "E0415",
+        "their row may be another one",
+        "A row would be removed, but in the row that has its identifier now none of the values is left by which it was recognised: "
+        "somebody renamed it, or the identifier was given to another row.",
+        "Look at their row. Is it another one, run `erpoa state forget`; is it the same, run `erpoa state adopt` with its id.",
+    ),
+    Code(
         "E0420",
         "a removal is not proven",
         "The row is missing from what is wanted, but the reads do not prove that it is gone; it is not removed.",

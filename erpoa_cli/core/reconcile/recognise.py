@@ -47,6 +47,22 @@ def recognise(shape: Shape) -> Iterator[str]:
     yield _match(shape)
 
 
+def estranged(shape: Shape) -> str:
+    """A SQL condition, never NULL: of all the values by which a row of theirs was recognised, none is left in the row
+    that now has its identifier. A person renamed it, or it is another row: some systems give the identifiers of removed
+    rows again (docs/adr/0018)."""
+    watched = {f.name for f in shape.compared}
+    sets = [fields for fields in match_sets(shape) if watched.issuperset(f.name for f in fields)]
+    if not shape.id or not sets:
+        return "false"
+    seen = [[normal(f, column("seen_", f.name)) for f in fields] for fields in sets]
+    here = [[normal(f, column("a_", f.name)) for f in fields] for fields in sets]
+    told = listed((f"({listed((f'{v} IS NOT NULL' for v in one), ' AND ')})" for one in seen), " OR ")
+    pairs = (zip(one, two, strict=True) for one, two in zip(seen, here, strict=True))
+    left = listed((f"({listed((f'{v} = {w}' for v, w in each), ' AND ')})" for each in pairs), " OR ")
+    return f"(a_row IS NOT NULL AND ({told}) AND NOT coalesce({left}, false))"
+
+
 def row_hash(shape: Shape, prefix: str) -> str:
     """A hash over the compared fields: equal hashes of equal types mean equal values (docs/adr/0004)."""
     parts = ["0"]

@@ -8,6 +8,7 @@ from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile import documents, judge
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
+from erpoa_cli.core.reconcile.recognise import estranged
 from erpoa_cli.core.reconcile.shape import (
     Shape,
     column,
@@ -368,6 +369,9 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
         unproven = f"({unproven}) OR (kind IS NULL AND action = 'delete' AND parent_kind = 'withheld')"
         reason = f"coalesce(doubt, {literal(evidence.actual)}, 'its document is withheld')"
     found = [(unproven, "withheld", "E0420", reason)]
+    removes = f"({removal} OR (action = 'move' AND {documents.undone(shape)}))"
+    stranger = f"kind IS NULL AND {removes} AND {estranged(shape)}"
+    found.append((stranger, "withheld", "E0415", "'nothing by which their row was recognised is left in it'"))
     if shape.wish:
         waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"
         found.append((waits, "withheld", "E0455", "'its document waits for a person'"))

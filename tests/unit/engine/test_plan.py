@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,34 @@ def test_a_narrowed_plan_is_not_complete_and_one_with_a_failed_read_is_errored(c
     company.sql("DROP TABLE supplier")
     failed = company.plan()
     assert (failed.exit, failed.header.errored, failed.header.applyable) == (Exit.BLOCKED, True, False)
+
+
+def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(company: Company) -> None:
+    company.sql("DELETE FROM supplier WHERE code IN ('008', '009')")
+    company.sql(
+        "DELETE FROM supplier WHERE code = '009'; INSERT INTO supplier VALUES (10, 'X1', '别人')", "oa.db"
+    )
+    result = company.plan()
+    assert (result.exit, counts(result)) == (Exit.BLOCKED, {"delete": 1})
+    (kept,) = PlanFile.open(result.path).table("withheld", "t").to_pylist()
+    assert (kept["k_code"], kept["code"], kept["a_code"]) == ("009", "E0415", "X1")
+    (said,) = [d for d in result.diagnostics if d.code == "E0437"]
+    assert said.detail == "nothing by which their row was recognised is left in it"
+
+    with open_writer(company.root, "default") as state:
+        state.forget("t", '{"code":"009"}')
+    company.apply(company.plan())
+    assert company.plan().exit is Exit.SUCCESS
+    with sqlite3.connect(company.root / "oa.db") as oa:
+        left = {row[0] for row in oa.execute("SELECT code FROM supplier")}
+    assert "X1" in left
+    assert not {"008", "009"} & left
+
+
+def test_a_renamed_row_is_removed_when_a_person_says_that_it_is_ours(company: Company) -> None:
+    company.sql("DELETE FROM supplier WHERE code = '009'")
+    company.sql("UPDATE supplier SET code = '9' WHERE code = '009'", "oa.db")
+    assert (company.plan().exit, counts(company.plan())) == (Exit.BLOCKED, {})
+    with open_writer(company.root, "default") as state:
+        state.adopt(state.targets()["t"], '{"code":"009"}', {"id": "10"})
+    assert counts(company.plan()) == {"delete": 1}
