@@ -14,7 +14,7 @@ _TABLES = """
 create table if not exists document (
     kind text, id integer, key text, version integer, state text, number text,
     created_at text, updated_at text, content text, primary key (kind, id));
-create index if not exists document_key on document (kind, key);
+create index if not exists document_by_key on document (kind, key, id);
 create table if not exists effect (
     number integer primary key, at text, call integer, effect text, kind text, id integer, key text, version integer);
 create table if not exists call (
