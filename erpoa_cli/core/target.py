@@ -24,6 +24,7 @@ class OnSourceGone(StrEnum):
     DEACTIVATE = "deactivate"
     DELETE = "delete"
     UNDO = "undo"  # documents: what `undo` of the lifecycle says
+    TASK = "task"  # lines: they stay until a person removes them
 
 
 class OnDrift(StrEnum):

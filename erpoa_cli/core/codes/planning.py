@@ -230,4 +230,10 @@ CODES: tuple[Code, ...] = (
         "A line is not written while its document is a person's task.",
         "Do the document's task first.",
     ),
+    Code(
+        "E0456",
+        "a line is for a person to remove",
+        "With `on_missing_line: task` a line that the source has no more stays in its document until a person removes it.",
+        "Remove the line in their system; the task goes with it.",
+    ),
 )

@@ -333,6 +333,7 @@ def _action(shape: Shape) -> str:
     gone = {
         OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
         OnSourceGone.DELETE: "'delete'",
+        OnSourceGone.TASK: "'delete'",
         OnSourceGone.DEACTIVATE: inactive,
         OnSourceGone.UNDO: documents.gone(shape) if shape.state else "CAST(NULL AS VARCHAR)",
     }[shape.target.on_source_gone]
@@ -375,6 +376,11 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
     if shape.wish:
         waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"
         found.append((waits, "withheld", "E0455", "'its document waits for a person'"))
+    if shape.target.on_source_gone is OnSourceGone.TASK:
+        alone = f"kind IS NULL AND action = 'delete' AND parent_here AND NOT {documents.line_undone(shape)}"
+        found.append(
+            (alone, "task", "E0456", "'the source has this line no more; it is for a person to remove it'")
+        )
     found += [(f"kind IS NULL AND ({c})", "task", code, why) for c, code, why in documents.tasks(shape)]
 
     def chosen(name: str, answers: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from erpoa_cli.connectors.duckdb.session import DuckdbSession
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.state import PlanFile
+from erpoa_cli.state import PlanFile, open_reader
 from tests.unit.engine.orders import Orders, changes
 
 D = Decimal
@@ -42,6 +42,11 @@ def assert_settled(orders: Orders) -> None:
     again = orders.plan()
     assert again.exit is Exit.SUCCESS
     assert not any(again.header.counts.values())
+
+
+def tasks(orders: Orders) -> list[tuple[str, str]]:
+    with open_reader(orders.root, "default") as state:
+        return [(task.target, task.code) for task in state.tasks()]
 
 
 def summary(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -138,6 +143,27 @@ def test_a_line_that_is_missing_may_stay(tmp_path: Path):
     orders.want("PR-1", [(1, "A", D("9.000"), D("1.50"))])
     orders.apply()
     assert [line[1] for line in orders.held("PR-1") or []] == [1, 2]
+    assert_settled(orders)
+
+
+def test_a_line_that_is_missing_may_be_left_to_a_person(tmp_path: Path):
+    orders = two(Orders(tmp_path, lines="on_missing_line: task"))
+    orders.want("PR-1", [(1, "A", D("9.000"), D("1.50"))])
+    result = orders.plan()
+    assert summary(changes(result, "orders.lines")) == [("PR-1", 1, "update", ["qty"])]
+    (task,) = PlanFile.open(result.path).table("tasks", "orders.lines").to_pylist()
+    assert (task["k_line_no"], task["code"]) == (2, "E0456")
+    orders.apply(result)
+    assert [(line[1], line[3]) for line in orders.held("PR-1") or []] == [(1, D("9.000")), (2, D("3.000"))]
+    assert tasks(orders) == [("orders.lines", "E0456")]
+    again = orders.plan()
+    assert (again.exit, again.header.applyable) == (Exit.SUCCESS, False)
+
+    orders.run(
+        "erp", "UPDATE purchase_order SET lines = list_filter(lines, lambda x: x.src_line = 1)"
+    )  # the person did it
+    orders.apply()
+    assert tasks(orders) == []
     assert_settled(orders)
 
 

@@ -268,7 +268,14 @@ LINES = Feed(
 
 
 def documents(
-    area: Area, docs: list[tuple[str, str]], *, actual=(), base=(), line_actual=(), line_base=()
+    area: Area,
+    docs: list[tuple[str, str]],
+    *,
+    actual=(),
+    base=(),
+    line_actual=(),
+    line_base=(),
+    **manner: Any,
 ) -> None:
     area.staging.execute(
         "CREATE OR REPLACE TABLE source.docs (code VARCHAR, lines STRUCT(no VARCHAR, item VARCHAR)[])"
@@ -278,7 +285,7 @@ def documents(
     parent = make("docs", {"code": Column("code")})
     child = make(
         "docs.lines", {"doc_id": Reference("docs", ("code",)), "no": Column("no"), "item": Column("item")},
-        key=("code", "no"), lines=Lines("docs", "lines", "doc_id"), document=1, match=(("doc_id", "no"),),
+        key=("code", "no"), lines=Lines("docs", "lines", "doc_id"), document=1, match=(("doc_id", "no"),), **manner,
     )  # fmt: skip
     area.add(parent, [], {}, list(actual), list(base), feed=replace(LINES))
     area.add(child, [], {}, list(line_actual), list(line_base), feed=replace(LINES))
@@ -317,6 +324,22 @@ def test_lines_go_with_their_document_and_alone_only_while_it_stays(area: Area):
     assert {k: r["action"] for k, r in lines.items()} == {"A,2": "delete", "B,1": "delete"}
     assert docs["B"]["action"] == "delete"
     assert lines["B,1"]["wave"] < docs["B"]["wave"]
+
+
+def test_a_line_that_is_gone_alone_may_be_for_a_person_to_remove(area: Area):
+    documents(
+        area, [("A", "[{'no': '1', 'item': 'x'}]")],
+        actual=[(1, "A"), (2, "B")], base=[("A", 1), ("B", 2)],
+        line_actual=[(11, 1, "1", "x"), (12, 1, "2", "old"), (21, 2, "1", "z")],
+        line_base=[("A", "1", 11), ("A", "2", 12), ("B", "1", 21)],
+        on_source_gone=OnSourceGone.TASK,
+    )  # fmt: skip
+    lines = area.rows("docs.lines")
+    assert {k: (r["kind"], r["code"]) for k, r in lines.items()} == {
+        "A,2": ("task", "E0456"),
+        "B,1": (None, None),
+    }
+    assert area.rows("docs")["B"]["action"] == lines["B,1"]["action"] == "delete"
 
 
 def test_deletes_of_rows_that_others_refer_to_are_counted(area: Area):
