@@ -2,24 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
-from erpoa_cli.core.schema import Type
-from erpoa_cli.core.target import Target, embedded
+from erpoa_cli.core.schema import Field, Type, literal
+from erpoa_cli.core.target import Ownership, Target, embedded
 from erpoa_cli.engine.binding.columns import siblings
 from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.load import typed
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.engine.writing.write import Desk
-from erpoa_cli.sdk.connector import ObjectInfo, Session, Writable
+from erpoa_cli.sdk.connector import (
+    CreateSafety,
+    ObjectInfo,
+    Reading,
+    Session,
+    Writable,
+)
 from erpoa_cli.state import Layout, PlanFile, StateReader
+
+_BULK = 50_000  # rows per transaction where neither target nor object says otherwise
+_SINGLE = 100  # likewise where there is no transaction
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything needed to write rows of one target: its declaration, its object and an open session."""
+
+    target: Target
+    info: ObjectInfo
+    session: Writable
+    id_types: Mapping[str, Type]
+    types: Mapping[str, Type]  # of every field that is written or compared
+    returns: Mapping[str, Type]
+    plugin: str
+    ledger: bool
+    lineage: str  # of the state
+    key_types: Mapping[str, Type]
+    linked: Callable[[], set[tuple[object, ...]]]  # identifiers of their rows that belong to a key of ours
+    typed: Callable[[Reading, Sequence[Field]], pa.Table]  # a reading with every value in its declared type
+    compare: Callable[[str, Mapping[str, pa.Table]], pa.Table]  # SQL over tables
+    lists: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # of lines, and whether their system numbers lines
+
+    @cached_property
+    def zones(self) -> Mapping[str, str]:
+        """Field → the zone whose local times the system keeps in it."""
+        return {f.name: f.zone for f in self.target.fields if f.zone}
+
+    def field(self, name: str, type_: Type) -> Field:
+        """The field *name* as it is read back."""
+        return Field(name, type_, zone=self.zones.get(name, ""))
+
+    def local(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """*values* of the field *name* as the system keeps them: instants become local times of its zone."""
+        if name not in self.zones:
+            return values
+        rows = pa.table({"n": pa.array(range(len(values)), pa.int64()), "v": values})
+        sql = f"SELECT CAST(timezone({literal(self.zones[name])}, v) AS TIMESTAMP) AS v FROM r ORDER BY n"
+        return self.compare(sql, {"r": rows})["v"]
+
+    @property
+    def transactional(self) -> bool:
+        """Whether a batch is written as a whole or not at all."""
+        return self.info.create_safety is CreateSafety.TRANSACTION
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per write: what the target says, within what the object takes."""
+        limits = [n for n in (self.target.batch, self.info.batch_size) if n]
+        return min(limits, default=_BULK if self.transactional else _SINGLE)
+
+    @property
+    def computed(self) -> str:
+        """The field of a document's state where it is told from others, and neither read nor written; else empty."""
+        lifecycle = self.target.lifecycle
+        return lifecycle.field if lifecycle and lifecycle.computed else ""
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """Fields whose values before must still hold when a row is written; of documents that are moved by updates, also
+        what says their state."""
+        kept = [f.name for f in self.target.fields if f.ownership is not Ownership.THEIRS]
+        return tuple(n for n in dict.fromkeys([*kept, *self.telling]) if n != self.computed)
+
+    @cached_property
+    def telling(self) -> tuple[str, ...]:
+        """What must still be there when a document is moved by an update: the fields that say its state."""
+        lifecycle = self.target.lifecycle
+        if lifecycle is None or not lifecycle.updates:
+            return ()
+        own = () if lifecycle.computed else (lifecycle.field,)
+        return tuple(n for n in dict.fromkeys([*own, *lifecycle.columns, *lifecycle.sets]) if n in self.types)
 
 
 @contextmanager

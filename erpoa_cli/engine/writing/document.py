@@ -20,7 +20,7 @@ from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import Lines
 from erpoa_cli.engine.writing.batch import Batch
-from erpoa_cli.engine.writing.write import Desk
+from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.state import PlanFile
 from erpoa_cli.state.columns import coded, match_keys, names
 

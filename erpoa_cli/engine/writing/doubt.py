@@ -20,16 +20,9 @@ import pyarrow.compute as pc
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
-from erpoa_cli.engine.writing.write import (
-    ATTEMPTS,
-    Desk,
-    as_wanted,
-    checked,
-    find,
-    needs_reading,
-    read_back,
-    wait,
-)
+from erpoa_cli.engine.writing.desk import Desk
+from erpoa_cli.engine.writing.reading import find, needs_reading, read_back
+from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, wait
 from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
 from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
 

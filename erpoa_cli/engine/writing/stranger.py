@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
-from erpoa_cli.engine.writing.write import Desk, find, holds_key
+from erpoa_cli.engine.writing.desk import Desk
+from erpoa_cli.engine.writing.reading import find
+from erpoa_cli.engine.writing.request import holds_key
 
 _SAID = "a row with the same {} appeared since the plan was made"
 

@@ -15,12 +15,14 @@ from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
+from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
+from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
 from erpoa_cli.engine.writing.tally import Tally
-from erpoa_cli.engine.writing.write import Desk, perform, request, settle
+from erpoa_cli.engine.writing.write import perform, settle
 from erpoa_cli.sdk.connector import OUTCOMES, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
 from erpoa_cli.state import Batch as Entry

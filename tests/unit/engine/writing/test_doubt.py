@@ -18,8 +18,9 @@ from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import Column, Target, TargetField
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.doubt import RowByRow
-from erpoa_cli.engine.writing.write import Desk, request
+from erpoa_cli.engine.writing.request import request
 from erpoa_cli.sdk.connector import (
     OUTCOMES,
     BatchReading,

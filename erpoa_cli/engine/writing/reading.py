@@ -1,0 +1,142 @@
+"""Rows of a system found again by their values, and what became of those that were written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erpoa_cli.core.lifecycle import ABSENT
+from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.core.schema import Field, identifier, literal
+from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.desk import Desk
+from erpoa_cli.sdk.connector import (
+    ReadRequest,
+)
+from erpoa_cli.sdk.errors import Transient
+
+
+def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
+    """Whether only reading tells what *batch* made: identifiers, or fields the target returns."""
+    if any(numbered and name in batch.fields for name, numbered in desk.lists.items()):
+        return True
+    if batch.action is not Action.CREATE:
+        return False
+    return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)
+
+
+def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
+    """*outcomes* with what the system now holds: ids of created rows, `deviated` fields with their values
+    `s_*`, and returned values `r_*`. A row that cannot be found again (or, deleted, still is) is `rejected`."""
+    applied = outcomes.filter(pc.equal(outcomes["outcome"], Outcome.APPLIED.value))
+    if not applied.num_rows:
+        return outcomes
+    rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], applied["ordinal"].combine_chunks()))
+    ids = [f"id_{name}" for name in desk.id_types]
+    known = all(name in applied.schema.names and not applied[name].null_count for name in ids)
+    told = outcomes if known else outcomes.drop_columns([n for n in outcomes.schema.names if n in ids])
+    if known:
+        by = tuple(desk.id_types)
+        told_of = pc.index_in(rows["ordinal"], value_set=applied["ordinal"].combine_chunks())
+        values = applied.select(ids).take(told_of).rename_columns(list(by))
+    else:
+        by = desk.target.match[0]
+        values = rows.select([f"d_{n}" for n in by]).rename_columns(list(by))
+    gone = removes(desk, batch)
+    fields = () if gone else batch.fields
+    wanted = rows.select(["ordinal", *(f"d_{name}" for name in fields)])
+    for name in by:
+        wanted = wanted.append_column(f"by_{name}", values[name])
+    tables = {"told": told, "wanted": wanted, "found": find(desk, fields, by, values)}
+    table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
+    words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
+    wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
+    deviating = pc.unique(pc.list_flatten(table["deviated"])).to_pylist()
+    nothing = [
+        f"s_{name}" for name in fields if name not in deviating
+    ]  # the plan has these values: not kept twice
+    table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
+    return _arrived(desk, table) if batch.action is Action.MOVE else table
+
+
+def removes(desk: Desk, batch: Batch) -> bool:
+    """Whether the rows are gone when *batch* was written."""
+    lifecycle = desk.target.lifecycle
+    if batch.action is Action.MOVE and lifecycle and batch.fields:
+        return ABSENT in pc.unique(batch.rows[f"d_{lifecycle.field}"]).to_pylist()
+    return batch.action is Action.DELETE
+
+
+def _arrived(desk: Desk, table: pa.Table) -> pa.Table:
+    """*table* of a move: a document that is not where the call leads was not moved, whatever the answer said."""
+    lifecycle = desk.target.lifecycle
+    if lifecycle is None or f"s_{lifecycle.field}" not in table.schema.names:
+        return table
+    elsewhere = pc.list_value_length(table["deviated"])
+    words = "the call was answered as done, and the document has not reached the state it leads to"
+    applied = pc.equal(table["outcome"], Outcome.APPLIED.value)
+    return with_outcome(table, pc.and_kleene(applied, pc.greater(elsewhere, 0)), Outcome.REJECTED, words)
+
+
+def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:
+    """The rows that have one of *values* in the fields *by*: identifier, *fields*, *by* and what is returned. Dead
+    documents are found by their identifier alone."""
+    lifecycle = desk.target.lifecycle
+    names = dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))
+    living = bool(lifecycle and lifecycle.dead) and tuple(by) != tuple(desk.id_types)
+    if lifecycle and living:
+        names[lifecycle.field] = None
+    types = {**desk.types, **desk.returns, **desk.id_types}
+    read = [desk.field(name, types[name]) for name in names if name != desk.computed]
+    if lifecycle and desk.computed in names:
+        described = {f.name: f.type for f in desk.info.fields}
+        more = [n for n in lifecycle.columns if n not in names]
+        read += [Field(n, type_) for n in more if (type_ := described[n]) is not None]
+    asked = ReadRequest(
+        object=desk.target.object, fields=tuple(field.kept for field in read), options=desk.target.options
+    )
+    kept = pa.table({name: desk.local(name, values[name]) for name in values.schema.names})
+    reading = desk.session.find(asked, by, kept)
+    table = desk.typed(reading, read)
+    if reading.verdict.status is not ReadStatus.COMPLETE:
+        raise Transient(f"reading back {desk.target.object}: {reading.verdict.reason}")
+    if lifecycle and desk.computed in names:
+        told = f"SELECT *, {lifecycle.sql} AS {identifier(lifecycle.field)} FROM found"
+        table = desk.compare(told, {"found": table})
+    if lifecycle and living:
+        over = pc.is_in(table[lifecycle.field], pa.array(sorted(lifecycle.dead), pa.utf8()))
+        table = table.filter(pc.invert(over))
+    return table.select(list(dict.fromkeys((*desk.id_types, *fields, *by, *desk.returns))))
+
+
+def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
+    """SQL over told (outcomes), wanted (ordinal, d_*, by_*) and found rows, whose *ids* are news."""
+    on = " AND ".join(f"f.{identifier(n)} = w.{identifier('by_' + n)}" for n in by)
+    differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)}" for n in fields}
+    differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
+    deviated = f"list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL)"
+    columns = [
+        "t.*",
+        "f.here IS NOT NULL AS here",
+        *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
+        # mostly nothing differs, and then no list is made
+        f"CASE WHEN f.here THEN CASE WHEN {' OR '.join(differ.values()) or 'false'} THEN {deviated} ELSE [] END END AS deviated",
+        *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {identifier('s_' + n)}" for n, t in differ.items()),
+        *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
+    ]
+    return (
+        f"SELECT {', '.join(columns)} FROM told t LEFT JOIN wanted w USING (ordinal) "
+        f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} ORDER BY t.ordinal"
+    )
+
+
+def with_outcome(table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str) -> pa.Table:
+    """*table* with *outcome* and *words* in the rows *where* holds (NULL: does not)."""
+    where = pc.fill_null(where, False)
+    for name, value in (("outcome", outcome.value), ("error_class", outcome.value), ("error", words)):
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, name, pc.if_else(where, value, table[name]))
+    return table
