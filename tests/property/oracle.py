@@ -130,7 +130,7 @@ class Oracle:
     def recognise(self) -> None:
         linked = {b.id for b in self.w.base.values()}
         linked |= {i for k, i in self.w.siblings.items() if k not in self.w.base}
-        self.free = [r for r in self.w.actual if r["id"] not in linked and len(self.by_id[r["id"]]) == 1]
+        self.free = [r for r in self.w.actual if r["id"] not in linked]
         self.hits: dict[int, list[Any]] = {}  # position in D → ids of A
         for n, row in enumerate(self.w.desired):
             id_ = self.linked_id(row["key"])
@@ -139,12 +139,12 @@ class Oracle:
             self.hits[n] = []
             for names in self.t.match:
                 found = [a["id"] for a in self.free if self.matches(row, a, names)]
-                if found:
-                    self.hits[n] = found
+                if found:  # one that they returned twice is several, whichever of its rows was hit
+                    self.hits[n] = max(found, *([id_] * len(self.by_id[id_]) for id_ in found), key=len)
                     break
         self.claims: dict[Any, int] = {}
         for ids in self.hits.values():
-            for id_ in ids:
+            for id_ in set(ids):
                 self.claims[id_] = self.claims.get(id_, 0) + 1
 
     def matches(self, d: Row, a: Row, names: tuple[str, ...]) -> bool:
@@ -357,7 +357,7 @@ class Oracle:
         return self.removal(answer, a, base, proven=not self.why_unproven())
 
     def foreign(self) -> list[Row]:
-        return [r for r in self.free if r["id"] not in self.claims]
+        return [r for r in self.free if r["id"] not in self.claims and self.unique(r["id"])]
 
     def foreign_row(self, a: Row) -> Answer | None:
         placed = all(

@@ -103,6 +103,30 @@ def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> Non
     assert (found.action, found.fields) == ("update", frozenset({"tags"}))
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_decided_on_a_row_that_they_returned_twice(
+    connection: duckdb.DuckDBPyConnection, *, wanted: bool, known: bool
+) -> None:
+    """It is there: a create would double it, and forgotten it would be nobody's."""
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "code"),), at=AT,
+        fields=tuple(TargetField(n, Column(n), AT, type=TYPES[n]) for n in ("w", "code")),
+    )  # fmt: skip
+    values = {"w": 1, "code": "001"}
+    other = {"key": (2, "002"), "w": 2, "code": "002", "problem": None}
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, "001"), **values, "problem": None} if wanted else other],
+        actual=[{"id": 7, **values}, {"id": 7, **values}, {"id": 8, "w": 2, "code": "002"}],
+        base={(1, "001"): Base(7, 1, values, values)} if known else {},
+    )
+    found = {a.key: (a.situation, a.kind, a.code, a.action) for a in answers(connection, world)}
+    held = ("ambiguous", "held", "E0408" if known else "E0403", None)
+    assert found.get((1, "001")) == (held if wanted else None)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "action", "fields"),
     [

@@ -128,7 +128,7 @@ def _desired(key: tuple[Any, ...], values: Row, problem: str | None = None) -> R
 # How often desired, actual and base have a row of one key.
 _PRESENCE = [
     *[(1, 1, 1)] * 6, *[(1, 1, 0)] * 2, (1, 0, 1), (1, 0, 0), (0, 1, 1), (0, 1, 1), (0, 0, 1), (0, 1, 0),
-    (2, 1, 1), (2, 0, 0), (1, 2, 1), (1, 2, 0),
+    (2, 1, 1), (2, 0, 0), (1, 2, 1), (1, 2, 0), (0, 2, 1),
 ]  # fmt: skip
 
 

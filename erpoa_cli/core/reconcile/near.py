@@ -85,7 +85,7 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed([both, *linked_ids])},
             l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
-        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND ({kept} OR l.a_row IS NULL)))),
+        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND NOT l.again AND ({kept} OR l.a_row IS NULL)))),
     hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
         FROM {work(shape.name, "match")} m GROUP BY {match_keys}),
     every AS (SELECT joined.* EXCLUDE (a_row), coalesce(joined.a_row, hit.m_row) AS a_row,

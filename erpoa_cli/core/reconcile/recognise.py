@@ -85,9 +85,9 @@ def remembered(shape: Shape) -> str:
 
 def _again(shape: Shape) -> str:
     ids = listed(map(identifier, shape.id)) or "1"
-    counted = f"SELECT {ids} FROM {table('actual', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
+    counted = f"SELECT {ids}, count(*) AS copies FROM {table('actual', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
     if not shape.id:
-        counted = f"SELECT 1 AS nothing FROM {table('actual', shape.name)} LIMIT 0"
+        counted = f"SELECT 1 AS copies FROM {table('actual', shape.name)} LIMIT 0"
     return f"CREATE OR REPLACE TABLE {work(shape.name, 'again')} AS {counted}"
 
 
@@ -163,10 +163,13 @@ def _match(shape: Shape) -> str:
     ours = f"""
         SELECT {listed(["d.rowid AS d_row", *(column("k_", k, "d") for k in shape.key), *(column("d_", n) for n in names)])}
         FROM {table("desired", shape.name)} d ANTI JOIN ({linked}) l ON {same_key(shape, "l", "d")}"""
+    copy = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    known = listed((f"k.{column('id_', i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
     theirs = f"""
-        SELECT {listed(["o.rowid AS a_row", *(f"o.{identifier(n)}" for n in names)])}
-        FROM {table("actual", shape.name)} o {single(shape, "o")}
-            ANTI JOIN {work(shape.name, "link")} l ON l.a_row = o.rowid"""
+        SELECT {listed(["o.rowid AS a_row", "coalesce(r.copies, 1) AS copies", *(f"o.{identifier(n)}" for n in names)])}
+        FROM {table("actual", shape.name)} o LEFT JOIN {work(shape.name, "again")} r ON {copy}
+            ANTI JOIN {work(shape.name, "link")} l ON l.a_row = o.rowid
+            ANTI JOIN (FROM {work(shape.name, "link")} WHERE again) k ON {known}"""
     steps: list[str] = []
     for number, fields in enumerate(sets):
         on = listed(
@@ -178,17 +181,20 @@ def _match(shape: Shape) -> str:
         )
         earlier = [f"u.d_row NOT IN (SELECT d_row FROM hit{n})" for n in range(number)]
         steps.append(
-            f"hit{number} AS (SELECT {listed(column('k_', k, 'u') for k in shape.key)}, u.d_row, t.a_row "
+            f"hit{number} AS (SELECT {listed(column('k_', k, 'u') for k in shape.key)}, u.d_row, t.a_row, t.copies "
             f"FROM ours u JOIN theirs t ON {on} WHERE {listed(earlier, ' AND ') or 'true'})"
         )
     if not steps:
-        nothing = f"SELECT {keys}, 0 AS d_row, 0 AS a_row FROM {table('desired', shape.name)} LIMIT 0"
+        nothing = (
+            f"SELECT {keys}, 0 AS d_row, 0 AS a_row, 0 AS copies FROM {table('desired', shape.name)} LIMIT 0"
+        )
         steps = [f"hit0 AS ({nothing})"]
     hits = " UNION ALL ".join(f"SELECT * FROM hit{n}" for n in range(len(steps)))
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "match")} AS
     WITH ours AS MATERIALIZED ({ours}), theirs AS MATERIALIZED ({theirs}), {", ".join(steps)}
-    SELECT {keys}, a_row, count(*) OVER (PARTITION BY d_row) AS hits, count(*) OVER (PARTITION BY a_row) AS claims
+    SELECT {keys}, a_row, greatest(count(*) OVER (PARTITION BY d_row), max(copies) OVER (PARTITION BY d_row)) AS hits,
+        count(*) OVER (PARTITION BY a_row) AS claims
     FROM ({hits})"""
 
 

@@ -291,6 +291,18 @@ def test_two_lines_of_theirs_that_could_be_ours_hold_the_document(orders: Orders
     assert [r["code"] for r in changes(result, "orders", "held")] == ["E0412"]
 
 
+def test_a_line_that_they_have_twice_already_is_not_made_a_third_time(orders: Orders):
+    two(orders)
+    mine = orders.run("erp", "SELECT id FROM material WHERE code = 'A'")[0][0]
+    by_hand = (None, 3, mine, D("7.000"), D("4.00"), None)
+    orders.hold("PR-1", [by_hand, by_hand])
+    orders.want("PR-1", [(3, "A", D("7.000"), D("4.00"))])
+    result = orders.plan()
+    assert changes(result, "orders.lines") == []
+    held = changes(result, "orders.lines", "held")
+    assert [(r["k_line_no"], r["code"]) for r in held] == [(3, "E0403")]
+
+
 def test_a_document_that_is_refused_waits_until_it_or_a_line_of_it_changes(orders: Orders):
     orders.run("erp", "DROP TABLE purchase_order")
     orders.run(
