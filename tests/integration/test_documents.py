@@ -426,3 +426,20 @@ def test_links_are_cared_for_by_hand(world: Documents) -> None:
     world.want("PR-9", "undo")
     kept = PlanFile.open(world.plan().path).table("withheld", "orders").to_pylist()
     assert [(r["k_no"], r["code"]) for r in kept] == [("PR-9", "E0422")]
+
+
+def test_an_undone_draft_takes_lines_with_it_that_are_kept_when_they_are_missing(tmp_path: Path) -> None:
+    keep = LINES.replace("key: [line]", "key: [line]\n        on_missing_line: keep")
+    world = Documents(tmp_path).build(target(lines=keep))
+    world.want("PR-1", "draft")
+    world.want("PR-2", "draft")
+    world.sql(
+        "oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-2', 1, '螺母', '1.00')"
+    )
+    world.apply()
+    world.want("PR-1", "undo")
+    world.sql("oa", "DELETE FROM requisition_line WHERE no = 'PR-1'")
+    assert world.apply().exit is Exit.SUCCESS
+    assert world.rows("SELECT req_no FROM po") == [("PR-2",)]
+    assert world.rows("SELECT item FROM po_line") == [("螺母",)]
+    assert world.plan().exit is Exit.SUCCESS

@@ -75,7 +75,7 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     )
     if first:
         wanted = f"EXISTS (SELECT 1 FROM {work(shape.name, 'touched')} t WHERE {same_key(shape, 't', 'd')})"
-    kept = "false" if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
+    gone = _removed_with_document(shape, "l") if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
     WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash,
@@ -85,7 +85,7 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed([both, *linked_ids])},
             l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
-        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND NOT l.again AND ({kept} OR l.a_row IS NULL)))),
+        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND NOT l.again AND ({gone} OR l.a_row IS NULL)))),
     hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
         FROM {work(shape.name, "match")} m GROUP BY {match_keys}),
     every AS (SELECT joined.* EXCLUDE (a_row), coalesce(joined.a_row, hit.m_row) AS a_row,
@@ -97,13 +97,20 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     FROM (SELECT * FROM every ORDER BY {listed(order)})"""
 
 
+def _removed_with_document(shape: Shape, alias: str) -> str:
+    """Whether a line goes because its document does, whatever becomes of lines that are missing."""
+    lines = shape.target.lines
+    if lines is None:
+        return "false"
+    keys = tuple(shape.key)[: shape.document]
+    ours, theirs = (listed(column("k_", k, each) for k in keys) for each in (alias, "p"))
+    leaves = "p.action = 'delete' OR p.leaves" if shape.wish else "p.action = 'delete'"
+    return f"({ours}) IN (SELECT ({theirs}) FROM {table('diff', lines.parent)} p WHERE {leaves})"
+
+
 def _leaving(shape: Shape) -> list[str]:
     """Lines of documents that are deleted: nothing about them changed, and all the same they go."""
-    if not shape.wish or shape.target.lines is None:
-        return []
-    keys = tuple(shape.key)[: shape.document]
-    ours, theirs = (listed(column("k_", k, alias) for k in keys) for alias in ("d", "p"))
-    return [f"({ours}) IN (SELECT ({theirs}) FROM {table('diff', shape.target.lines.parent)} p WHERE leaves)"]
+    return [_removed_with_document(shape, "d")] if shape.wish else []
 
 
 def _foreign(shape: Shape, evidence: Evidence) -> str:

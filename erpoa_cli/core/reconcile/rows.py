@@ -113,7 +113,7 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
         coalesce(b.generation, CASE WHEN n.d_row IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {listed(_values(shape))},
-        {_situation(evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
+        {_situation(shape, evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
     FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
         LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "d_row", wanted)} d ON d.row_number = n.d_row
         LEFT JOIN {_rows(shape, table("actual", shape.name), "rowid", "a_row", wanted)} a ON a.row_number = n.a_row
@@ -179,8 +179,12 @@ def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
     return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
 
 
-def _situation(evidence: Evidence) -> str:
+def _situation(shape: Shape, evidence: Evidence) -> str:
     unseen = "true" if evidence.actual else "false"
+    unproven = "proof.unproven IS NOT NULL"
+    if shape.target.lines is not None:  # what leaves no doubt about a document leaves none about its lines
+        gone = "NOT parent.here AND parent.kind IS NULL AND parent.action IN ('delete', 'forget')"
+        unproven = f"{unproven} AND NOT coalesce({gone}, false)"
     return f"""CASE
         WHEN n.d_row IS NOT NULL AND (n.again OR n.hits > 1 OR n.claims > 1) THEN 'ambiguous'
         WHEN n.d_row IS NOT NULL AND n.a_row IS NOT NULL AND n.linked THEN 'confirmed'
@@ -188,7 +192,7 @@ def _situation(evidence: Evidence) -> str:
         WHEN n.d_row IS NOT NULL AND {unseen} THEN 'not_observed'
         WHEN n.d_row IS NOT NULL AND n.b_row IS NOT NULL THEN 'vanished'
         WHEN n.d_row IS NOT NULL THEN 'absent'
-        WHEN proof.unproven IS NOT NULL OR (n.a_row IS NULL AND {unseen}) THEN 'not_observed'
+        WHEN ({unproven}) OR (n.a_row IS NULL AND {unseen}) THEN 'not_observed'
         WHEN n.b_row IS NULL AND proof.unplaced IS NOT NULL THEN 'not_observed'
         WHEN n.b_row IS NULL THEN 'foreign'
         WHEN n.a_row IS NULL THEN 'both_gone' ELSE 'source_gone' END"""

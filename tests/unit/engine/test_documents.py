@@ -179,6 +179,34 @@ def test_a_document_that_is_deleted_takes_its_lines_with_it(tmp_path: Path, call
     assert_settled(orders)
 
 
+def test_lines_go_with_their_document_whatever_is_unknown_of_others(tmp_path: Path):
+    """A line without a key of its own may be any line of its document, and none of another."""
+    manner = "on_source_gone: delete"
+    orders = two(Orders(tmp_path, manner=manner, lines="on_line_problem: hold_line"))
+    orders.want("PR-2", [(1, "A", D(1), D(1)), (None, "A", D(1), D(1))])
+    orders.apply()
+    orders.run("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
+    result = orders.plan()
+    assert changes(result, "orders.lines", "withheld") == []
+    assert summary(changes(result, "orders.lines")) == [
+        ("PR-1", 1, "delete", []),
+        ("PR-1", 2, "delete", []),
+    ]
+    orders.apply(result)
+    assert orders.run("erp", "SELECT no FROM purchase_order") == [("PR-2",)]
+    assert not any(orders.plan().header.counts.values())
+
+
+def test_lines_that_may_be_missing_go_with_their_document(tmp_path: Path):
+    orders = two(Orders(tmp_path, manner="on_source_gone: delete", lines="on_missing_line: keep"))
+    orders.want("PR-2", [(1, "A", D(1), D(1))])
+    orders.apply()
+    orders.run("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
+    assert outcomes(orders) == {"orders": {"applied": 1}, "orders.lines": {"applied": 2}}
+    assert orders.run("erp", "SELECT no FROM purchase_order") == [("PR-2",)]
+    assert_settled(orders)
+
+
 # -- what they do ----------------------------------------------------------------------------------------------------
 
 
