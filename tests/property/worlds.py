@@ -77,7 +77,7 @@ def targets(draw: st.DrawFn) -> Target:
         name="t", from_="s", system="oa", object="o", key=("w", "code"), fields=tuple(fields), at=AT,
         match=tuple(("w", *names) for names in draw(st.sampled_from(MATCHES))),
         mode=draw(st.sampled_from([Mode.UPSERT, Mode.UPSERT, Mode.UPDATE_ONLY, Mode.CREATE_ONLY])),
-        on_source_gone=draw(st.sampled_from([g for g in OnSourceGone if g is not OnSourceGone.UNDO])),
+        on_source_gone=draw(st.sampled_from([OnSourceGone.KEEP, OnSourceGone.DEACTIVATE, OnSourceGone.DELETE])),
         deactivate={"active": False},
         restore={"active": True} if restores else {},
         owns=draw(st.sampled_from(Owns)),
