@@ -111,11 +111,11 @@ def server(programs: Path, settings: Mapping[str, str] | None = None) -> Iterato
 
 
 @contextmanager
-def database(url: str) -> Iterator[str]:
-    """The URL of a new UTF-8 database at the server of *url*, which goes when the block ends."""
+def database(url: str, template: str = "template0") -> Iterator[str]:
+    """The URL of a new UTF-8 database at the server of *url*, a copy of *template*, which goes when the block ends."""
     name = f"erpoa_test_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
         try:
             yield make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
         finally:

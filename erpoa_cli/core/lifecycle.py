@@ -70,7 +70,9 @@ class Lifecycle:
     predicate (SQL over the object's fields) that holds gives the state. `states` maps each state to its predicate,
     empty where the state is the value of `field` itself. `undo`: state → the state to bring it to when it must no
     longer be, `absent` or `task`. `dead`: states of documents that are over; they match nothing. `editable`: states
-    in which content can be written; empty: in all. `columns`: the fields that the predicates read, once bound."""
+    in which content can be written; empty: in all. `fulfils`: state → wanted states that a document there has gone
+    through: the system takes it on by itself, so it is no longer in them. `columns`: the fields that the predicates
+    read, once bound."""
 
     field: str
     states: Mapping[str, str]
@@ -78,6 +80,7 @@ class Lifecycle:
     undo: Mapping[str, str] = default(default_factory=dict)
     dead: frozenset[str] = frozenset()
     editable: frozenset[str] = frozenset()
+    fulfils: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
     columns: tuple[str, ...] = ()
 
     @property
@@ -109,6 +112,14 @@ class Lifecycle:
         cases = (f"WHEN ({predicate}\n) THEN {literal(state)}" for state, predicate in self.states.items())
         return f"CASE {' '.join(cases)} END"
 
+    def reached(self, now: str, wanted: str) -> bool:
+        """Whether a document in the state *now* is where it is *wanted*, or has gone on from there by itself."""
+        return now == wanted or wanted in self.fulfils.get(now, ())
+
+    def goes_on(self, state: str) -> bool:
+        """Whether the system takes documents on from *state* by itself."""
+        return any(state in earlier for earlier in self.fulfils.values())
+
     def path(self, start: str, to: str) -> Way | None:
         """The shortest way from *start* to *to*, of equally short ones that of the moves declared first; () when there
         is nothing to do, None when there is no way. Breadth first (Moore 1959). What is dead is not passed through."""
@@ -135,7 +146,7 @@ class Lifecycle:
         if word is None:
             return start
         if word != UNDO:
-            return word
+            return start if self.reached(start, word) else word
         here, passed = start, {start}
         while here not in self.dead and here != ABSENT:
             there = self.undo.get(here, TASK)

@@ -25,9 +25,14 @@ def build_lifecycle(entry: Entry, fields: Sequence[TargetField], scope: Scope) -
         undo={name: str(child.data) for name, child in node.child("undo").items()},
         dead=frozenset(node.child("dead").texts()),
         editable=frozenset(node.child("editable").texts()),
+        fulfils={name: child.texts() for name, child in node.child("fulfils").items()},
     )
     for key in ("dead", "editable"):
         for child in node.child(key):
+            _need(str(child.data), child.at, states, (), scope)
+    for name, wishes in node.child("fulfils").items():
+        _need(name, node.child("fulfils").key_at(name), states, (), scope)
+        for child in wishes:
             _need(str(child.data), child.at, states, (), scope)
     for name, child in node.child("undo").items():
         _need(name, node.child("undo").key_at(name), states, (), scope)

@@ -8,7 +8,7 @@ import pytest
 
 from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.state import PlanFile, open_reader, open_writer
-from tests.integration.documents import LINES, Documents, steps, target, tasks, told
+from tests.integration.documents import LIFECYCLE, LINES, Documents, steps, target, tasks, told
 
 
 @pytest.fixture
@@ -143,6 +143,34 @@ def test_what_was_received_is_a_task(world: Documents) -> None:
     plan = world.plan()
     assert tasks(plan) == [("PR-1", "E0450")]
     assert steps(plan) == []
+
+
+def test_what_went_on_by_itself_is_as_it_is_wanted(tmp_path: Path) -> None:
+    """A system that takes orders on as soon as they are confirmed."""
+    fulfils = LIFECYCLE.replace("dead:", "fulfils: {received: [confirmed]}\n      dead:")
+    world = Documents(tmp_path).build(target(fulfils))
+    world.sql(
+        "erp",
+        "CREATE TRIGGER t AFTER UPDATE OF status ON po WHEN NEW.status = 'C' "
+        "BEGIN UPDATE po SET received = 1 WHERE id = NEW.id; END",
+    )
+    world.want("PR-1", "draft")
+    world.apply()
+    world.want("PR-2", "confirmed")
+    run = world.apply()
+    assert (run.exit, run.outcomes) == (Exit.SUCCESS, {"orders": {"applied": 1}})
+    base = world.base()["PR-2"]
+    assert (base["agreed_state"], base["seen_state"]) == ("confirmed", "received")
+    assert world.plan().exit is Exit.SUCCESS
+    world.sql("erp", "UPDATE po SET status = 'C' WHERE req_no = 'PR-1'")  # somebody was faster
+    world.want("PR-1", "confirmed")
+    plan = world.plan()
+    assert (tasks(plan), plan.header.counts) == ([], {"orders": {"converge": 1}})
+    world.apply(plan)
+    for no in ("PR-1", "PR-2"):
+        world.want(no, "undo")
+    plan = world.plan()
+    assert (tasks(plan), steps(plan)) == ([("PR-1", "E0450"), ("PR-2", "E0450")], [])
 
 
 def test_somebody_took_it_back(world: Documents) -> None:

@@ -183,7 +183,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0137",
         "a state that nobody declared",
-        "Moves, `undo`, `dead`, `editable` and wanted states name states that `states:` declares; `absent`, `task` and `undo` are words of "
+        "Moves, `undo`, `dead`, `editable`, `fulfils` and wanted states name states that `states:` declares; `absent`, `task` and `undo` are words of "
         "their own.",
         "Correct the spelling, or declare the state.",
     ),

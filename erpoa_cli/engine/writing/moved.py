@@ -33,7 +33,10 @@ class Called:
     last: bool
 
     def reached(self, now: State) -> bool:
-        return now is None if self.to == ABSENT else now == self.to
+        """Whether the document is where the call leads, or has gone on from there."""
+        if now is None or self.to == ABSENT:
+            return now is None and self.to == ABSENT
+        return self.lifecycle.reached(now, self.to)
 
     def underway(self, now: State) -> bool:
         """Whether the document can still get there from where it is: by the moves, or from a state that is the system's

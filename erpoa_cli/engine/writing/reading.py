@@ -20,9 +20,13 @@ from erpoa_cli.sdk.errors import Transient
 
 
 def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
-    """Whether only reading tells what *batch* made: identifiers, or fields the target returns."""
+    """Whether only reading tells what *batch* made: identifiers, fields the target returns, or how far
+    documents went on by themselves."""
     if any(numbered and name in batch.fields for name, numbered in desk.lists.items()):
         return True
+    lifecycle = desk.target.lifecycle
+    if batch.action is Action.MOVE and lifecycle and batch.fields:
+        return any(map(lifecycle.goes_on, pc.unique(batch.rows[f"d_{lifecycle.field}"]).to_pylist()))
     if batch.action is not Action.CREATE:
         return False
     return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)
@@ -59,7 +63,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
         f"s_{name}" for name in fields if name not in deviating
     ]  # the plan has these values: not kept twice
     table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
-    return _arrived(desk, table) if batch.action is Action.MOVE else table
+    return _arrived(desk, batch, table) if batch.action is Action.MOVE else table
 
 
 def removes(desk: Desk, batch: Batch) -> bool:
@@ -70,15 +74,24 @@ def removes(desk: Desk, batch: Batch) -> bool:
     return batch.action is Action.DELETE
 
 
-def _arrived(desk: Desk, table: pa.Table) -> pa.Table:
-    """*table* of a move: a document that is not where the call leads was not moved, whatever the answer said."""
+def _arrived(desk: Desk, batch: Batch, table: pa.Table) -> pa.Table:
+    """*table* of a move: a document that is not where the call leads, nor has gone on from there by itself, was not
+    moved, whatever the answer said."""
     lifecycle = desk.target.lifecycle
     if lifecycle is None or f"s_{lifecycle.field}" not in table.schema.names:
         return table
-    elsewhere = pc.list_value_length(table["deviated"])
+    state = lifecycle.field
+    goals = dict(zip(batch.ordinals, batch.rows[f"d_{state}"].to_pylist(), strict=True))
+    elsewhere = [
+        bool(row["deviated"])
+        and not (row["deviated"] == [state] and lifecycle.reached(row[f"s_{state}"], goals[row["ordinal"]]))
+        for row in table.select(["ordinal", "deviated", f"s_{state}"]).to_pylist()
+    ]
     words = "the call was answered as done, and the document has not reached the state it leads to"
     applied = pc.equal(table["outcome"], Outcome.APPLIED.value)
-    return with_outcome(table, pc.and_kleene(applied, pc.greater(elsewhere, 0)), Outcome.REJECTED, words)
+    return with_outcome(
+        table, pc.and_kleene(applied, pa.array(elsewhere, pa.bool_())), Outcome.REJECTED, words
+    )
 
 
 def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table) -> pa.Table:

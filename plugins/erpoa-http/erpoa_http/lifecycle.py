@@ -32,6 +32,9 @@ def lifecycle(
     for state, to in said.get("undo", {}).items():
         _known(state, states, problems.at("undo"), "state")
         _known(to, [*states, ABSENT, TASK], problems.at("undo", state), "state")
+    for state, wishes in said.get("fulfils", {}).items():
+        for name in (state, *wishes):
+            _known(name, states, problems.at("fulfils", state), "state")
     return Lifecycle(
         field=said["field"],
         states=dict.fromkeys(states, ""),
@@ -39,6 +42,7 @@ def lifecycle(
         undo=said.get("undo", {}),
         dead=frozenset(said.get("dead", [])),
         editable=frozenset(said.get("editable", [])),
+        fulfils={state: tuple(wishes) for state, wishes in said.get("fulfils", {}).items()},
     )
 
 

@@ -234,6 +234,10 @@ _LIFECYCLE = _object(
             "items": _TEXT,
             "description": "states whose content can be written; default all",
         },
+        "fulfils": _map(
+            {"type": "array", "items": _TEXT, "minItems": 1},
+            "state to which the system itself takes documents: the wanted states it has gone on from",
+        ),
     },
     "field",
     "states",

@@ -1,7 +1,7 @@
 """The lifecycles of the business documents of Tryton's own modules: what their buttons do to their `state`.
 
-Once confirmed or approved, a document goes on to `processing` by itself, mostly within the same call: both are one
-stage here. Tryton refuses to take back what is processing.
+Once confirmed or approved, a document goes on to `processing` by itself, mostly within the same call, and to `done`.
+No button leads back from there: undoing it means to return goods and cancel invoices, which is for a person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ _PURCHASE = Lifecycle(
     states={
         "done": "state = 'done'",
         "cancelled": "state = 'cancelled'",
-        "confirmed": "state IN ('confirmed', 'processing')",
+        "processing": "state = 'processing'",
+        "confirmed": "state = 'confirmed'",
         "quotation": "state = 'quotation'",
         "draft": "state = 'draft'",
     },
@@ -26,9 +27,16 @@ _PURCHASE = Lifecycle(
         Move(("quotation", "confirmed"), "draft", ("draft",)),
         Move(("draft",), ABSENT, ()),
     ),
-    undo={"draft": ABSENT, "quotation": "cancelled", "confirmed": "cancelled", "done": TASK},
+    undo={
+        "draft": ABSENT,
+        "quotation": "cancelled",
+        "confirmed": "cancelled",
+        "processing": TASK,
+        "done": TASK,
+    },
     dead=frozenset({"cancelled"}),
     editable=frozenset({"draft"}),
+    fulfils={"processing": ("confirmed",), "done": ("confirmed", "processing")},
 )
 _REQUISITION = Lifecycle(
     field="stage",
@@ -36,7 +44,8 @@ _REQUISITION = Lifecycle(
         "done": "state = 'done'",
         "cancelled": "state = 'cancelled'",
         "rejected": "state = 'rejected'",
-        "approved": "state IN ('approved', 'processing')",
+        "processing": "state = 'processing'",
+        "approved": "state = 'approved'",
         "waiting": "state = 'waiting'",
         "draft": "state = 'draft'",
     },
@@ -53,10 +62,12 @@ _REQUISITION = Lifecycle(
         "waiting": "cancelled",
         "rejected": "cancelled",
         "approved": "cancelled",
+        "processing": TASK,
         "done": TASK,
     },
     dead=frozenset({"cancelled"}),
     editable=frozenset({"draft"}),
+    fulfils={"processing": ("approved",), "done": ("approved", "processing")},
 )
 LIFECYCLES: Mapping[str, Lifecycle] = {
     "purchase.purchase": _PURCHASE,

@@ -19,7 +19,7 @@ ERPOA = Path(sys.executable).with_name("erpoa")
 OA = """
 CREATE TABLE supplier (code TEXT PRIMARY KEY, name TEXT NOT NULL, tax_no TEXT, city TEXT, street TEXT, active INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE product (code TEXT PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL);
-CREATE TABLE requisition (no TEXT PRIMARY KEY, supplier_code TEXT NOT NULL, note TEXT, erp_number TEXT);
+CREATE TABLE requisition (no TEXT PRIMARY KEY, supplier_code TEXT NOT NULL, note TEXT, stage TEXT);
 CREATE TABLE line (no TEXT, line_no INTEGER, product_code TEXT, qty TEXT, price TEXT, PRIMARY KEY (no, line_no));
 INSERT INTO supplier (code, name, tax_no, city, street) VALUES
     ('S1', '华鑫钢材有限公司 🏭', '91110000600037341L', '杭州', '文三路 1 号'),
@@ -64,7 +64,7 @@ sources:
     system: oa
     object: requisition
     key: [no]
-    fields: {no: string, supplier_code: string, note: string}
+    fields: {no: string, supplier_code: string, note: string, stage: string}
   oa_lines:
     owner: it@example.test
     system: oa
@@ -84,7 +84,7 @@ SELECT p.code, p.name, u.id AS unit, true AS purchasable
 FROM {{ source('oa_products') }} p LEFT JOIN {{ source('erp_units') }} u ON u.name = p.unit
 """,
     "transforms/orders.sql": """
-SELECT r.no, r.supplier_code, r.note,
+SELECT r.no, r.supplier_code, r.note, r.stage,
        list({'line_no': l.line_no, 'product_code': l.product_code, 'unit': p.unit, 'qty': l.qty, 'price': l.price}
             ORDER BY l.line_no) AS lines
 FROM {{ source('oa_requisitions') }} r JOIN {{ source('oa_lines') }} l USING (no)
@@ -150,6 +150,8 @@ targets:
       party: {ref: suppliers, by: [supplier_code]}
       invoice_address: {ref: addresses, by: [supplier_code]}
       comment: note
+      invoice_method: {value: manual}
+      stage: stage
       lines:
         from: lines
         object: purchase.line
@@ -186,6 +188,16 @@ class Site:
     def oa(self, script: str) -> None:
         with closing(sqlite3.connect(self.path / "oa.db")) as connection, connection:
             connection.executescript(script)
+
+    def prefixed(self, prefix: str) -> None:
+        """Give everything keys that no other copy of the project uses in the same Tryton."""
+        self.oa(
+            f"""
+            UPDATE supplier SET code = '{prefix}' || code; UPDATE product SET code = '{prefix}' || code;
+            UPDATE line SET no = '{prefix}' || no, product_code = '{prefix}' || product_code;
+            UPDATE requisition SET no = '{prefix}' || no, supplier_code = '{prefix}' || supplier_code
+            """
+        )
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}

@@ -104,11 +104,18 @@ def on_sqlite(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def on_postgres(folder: Path, url: str) -> Iterator[Server]:
-    """A server with a fresh database at the PostgreSQL of *url*."""
+def filled_on_postgres(url: str) -> Iterator[str]:
+    """The name of a database at the PostgreSQL of *url*, to be copied: to restore one for every server would be slow."""
     golden = _kept("golden.pgdump", _filled_postgres)
     with postgres.database(url) as database:
         subprocess.run([_programs() / "pg_restore", "--no-owner", "-d", database, golden], check=True)
+        yield _uri(database)[1]
+
+
+@contextmanager
+def on_postgres(folder: Path, url: str, filled: str) -> Iterator[Server]:
+    """A server with a copy of the database *filled* at the PostgreSQL of *url*."""
+    with postgres.database(url, template=filled) as database:
         uri, name = _uri(database)
         with _running(Server(folder, uri, name)) as server:
             yield server

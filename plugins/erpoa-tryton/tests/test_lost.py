@@ -129,14 +129,7 @@ def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after:
 def test_lost_buttons_are_looked_up(own_server: Server, tmp_path: Path, loss: Loss) -> None:
     with Proxy(own_server.url) as proxy:
         site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
-        targets = site.path / "targets/targets.yml"
-        text = targets.read_text(encoding="utf-8")
-        targets.write_text(
-            text.replace(
-                '      reference: "no"\n', '      reference: "no"\n      stage: {value: confirmed}\n'
-            ),
-            encoding="utf-8",
-        )
+        site.oa("UPDATE requisition SET stage = 'confirmed'")
         calls = [f"model.purchase.purchase.{call}" for call in ("quote", "confirm")]
         rules = [once(method, loss) for method in calls]
         proxy.rule = lambda method, params: next((f for rule in rules if (f := rule(method, params))), None)
@@ -144,5 +137,5 @@ def test_lost_buttons_are_looked_up(own_server: Server, tmp_path: Path, loss: Lo
         again = 2 if loss is Loss.REQUEST else 1
         assert [proxy.methods.count(method) for method in calls] == [again, again]
         rows = own_server.rows("SELECT state, number FROM purchase_purchase ORDER BY reference")
-        assert [state for state, _ in rows] == ["confirmed", "confirmed"]
+        assert [state for state, _ in rows] == ["processing", "processing"]
         assert len({number for _, number in rows} - {None}) == 2

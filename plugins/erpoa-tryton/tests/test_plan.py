@@ -3,6 +3,7 @@ SQL over Tryton's tables says whether it does."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,7 @@ def test_what_others_do_in_tryton(
 ) -> None:
     """Numbers and totals that Tryton gives, rows that are deactivated, changes between plan and apply."""
     site = Site.made(tmp_path, tryton_config)
-    site.oa(
-        """
-        UPDATE supplier SET code = 'T' || code; UPDATE product SET code = 'T' || code;
-        UPDATE line SET no = 'T' || no, product_code = 'T' || product_code;
-        UPDATE requisition SET no = 'T' || no, supplier_code = 'T' || supplier_code
-        """
-    )
+    site.prefixed("T")
     site.apply()
     [first] = [
         row[0]
@@ -104,6 +99,44 @@ def test_what_others_do_in_tryton(
         ("TS1", "ours TS1"), ("TS2", "O'Brien & “Söhne”"), ("TS3", "theirs")
     ]  # fmt: skip
     site.expect(2, "drift", "--detailed-exitcode")
+
+
+def test_what_is_processing_or_done_waits_for_a_person(
+    tryton_server: Server, tryton_config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Tryton goes on from confirmed by itself: to processing, and to done where nothing is to come."""
+    site = Site.made(tmp_path, tryton_config)
+    site.oa(
+        """
+        INSERT INTO requisition (no, supplier_code) VALUES ('PR-2026-0003', 'S3');
+        INSERT INTO line VALUES ('PR-2026-0003', 1, 'P1', '7', '0.3');
+        UPDATE line SET qty = '0' WHERE no = 'PR-2026-0002'; UPDATE requisition SET stage = 'confirmed'
+        """
+    )
+    site.prefixed("U")
+    site.apply()
+    states = "SELECT reference, state FROM purchase_purchase WHERE reference LIKE 'UPR-%' ORDER BY 1"
+    went_on = [("UPR-2026-0001", "processing"), ("UPR-2026-0002", "done"), ("UPR-2026-0003", "processing")]
+    assert tryton_server.rows(states) == went_on
+
+    site.oa(
+        """
+        UPDATE requisition SET stage = 'undo' WHERE no < 'UPR-2026-0003';
+        UPDATE line SET qty = '8' WHERE no = 'UPR-2026-0003'
+        """
+    )
+    plan = json.loads(site.expect(0, "plan", "-o", "undo.erpoaplan", "--format", "json", "--full"))
+    assert plan["changes"] == []
+    assert {task["key"]["no"]: (task["code"], task["reason"]) for task in plan["tasks"]} == {
+        "UPR-2026-0001": ("E0450", "it must no longer be, and is processing, which only a person can undo"),
+        "UPR-2026-0002": ("E0450", "it must no longer be, and is done, which only a person can undo"),
+        "UPR-2026-0003": (
+            "E0452",
+            "its lines changed, and it is processing, in which nothing can be written",
+        ),
+    }
+    site.expect(5, "apply", "undo.erpoaplan", "--yes")
+    assert tryton_server.rows(states) == went_on
 
 
 def test_what_is_discovered_can_be_planned(

@@ -80,6 +80,15 @@ def test_undo_follows_the_real_state():
     assert round_.goal("confirmed", UNDO) == "draft"
 
 
+def test_a_document_that_has_gone_on_is_where_it_is_wanted():
+    gone_on = replace(UNDONE, fulfils={"received": ("confirmed",)})
+    assert (gone_on.goal("received", "confirmed"), gone_on.goal("received", UNDO)) == ("received", TASK)
+    assert gone_on.course("received", "confirmed").way == ()
+    assert gone_on.course("received", "draft").way is None
+    assert UNDONE.course("received", "confirmed").way is None
+    assert (gone_on.goes_on("confirmed"), gone_on.goes_on("received")) == (True, False)
+
+
 def test_content_is_written_where_it_can_be():
     course = UNDONE.course("confirmed", "confirmed")
     assert (told(course.way), told(course.opening), told(course.closing)) == (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from erpoa_cli.core.lifecycle import ABSENT, Lifecycle, Move
@@ -45,6 +47,13 @@ DELETE = Called(ORDER, "draft", ABSENT, last=True)
 def test_what_a_state_says_of_a_call(called: Called, now: str | None, unanswered: Now, planned: Now) -> None:
     assert after(called, now, repeatable=False) is unanswered
     assert before(called, now) is planned
+
+
+def test_what_has_gone_on_was_called() -> None:
+    gone_on = replace(ORDER, fulfils={"received": ("confirmed",)})
+    assert after(replace(AUDIT, lifecycle=gone_on), "received", repeatable=False) is Now.DONE
+    assert before(replace(AUDIT, lifecycle=gone_on), "received") is Now.DONE
+    assert after(replace(CANCEL, lifecycle=gone_on), "received", repeatable=False) is Now.ELSEWHERE
 
 
 def test_a_system_that_knows_the_call_again_is_asked_again() -> None:
