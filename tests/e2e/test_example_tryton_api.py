@@ -101,6 +101,22 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made.run("python erp.py stop")
 
 
+def test_what_is_kept_where_the_readme_keeps_it_outlives_a_build(site: Site):
+    """Stand-ins for Tryton's environment and the golden database, in the example's own folder."""
+    kept = site.path / ".erpoa-example"
+    told = "import erp; print(erp.ENVIRONMENT / 'complete', erp.GOLDEN, erp.GOLDEN.with_suffix('.yml'), sep='\\n')"
+    own = {k: v for k, v in os.environ.items() if k != "ERPOA_EXAMPLE_HOME"}
+    names = subprocess.run(
+        [sys.executable, "-c", told], cwd=site.path, env=own, capture_output=True, text=True, check=True
+    )
+    for name in names.stdout.splitlines():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(Path(name).name)
+    for _ in range(2):
+        subprocess.run([sys.executable, "erp.py", "build"], cwd=site.path, env=own, check=True)
+    assert (kept / "erp.sqlite").read_text() == next(kept.glob("golden*.sqlite")).name
+
+
 @pytest.mark.slow
 def test_the_readme_is_true(site: Site):
     script = commands(EXAMPLE / "README.md")

@@ -52,7 +52,7 @@ def build() -> None:
     if not GOLDEN.exists():
         fill()
     WORK.mkdir(exist_ok=True)
-    for old in WORK.glob("*.sqlite*"):
+    for old in (*WORK.glob("erp.sqlite*"), *WORK.glob("oa.sqlite*")):
         old.unlink()
     shutil.copyfile(GOLDEN, WORK / "erp.sqlite")
     with contextlib.closing(sqlite3.connect(WORK / "oa.sqlite")) as oa:
