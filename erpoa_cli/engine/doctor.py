@@ -11,6 +11,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location, Severity
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.documents import lifecycle_of
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo, Session
 
@@ -106,10 +107,11 @@ def _missing(bound: Bound, system: str, session: Session) -> Iterator[Diagnostic
             )
     for target in bound.targets.values():
         if target.system == system:
-            names = [*(field.name for field in target.fields), *target.returns]
-            yield from _object(
-                f"target {target.name}", system, target.object, info(target.object), names, target.at
-            )
+            there = info(target.object)
+            lifecycle = lifecycle_of(target, there) if there else None
+            told = lifecycle.field if lifecycle and lifecycle.computed else None  # by its predicates
+            names = [*(field.name for field in target.fields if field.name != told), *target.returns]
+            yield from _object(f"target {target.name}", system, target.object, there, names, target.at)
 
 
 def _object(

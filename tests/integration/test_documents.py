@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.engine.doctor import missing_objects
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.integration.documents import LIFECYCLE, LINES, Documents, steps, target, tasks, told
 
@@ -171,6 +172,10 @@ def test_what_went_on_by_itself_is_as_it_is_wanted(tmp_path: Path) -> None:
         world.want(no, "undo")
     plan = world.plan()
     assert (tasks(plan), steps(plan)) == ([("PR-1", "E0450"), ("PR-2", "E0450")], [])
+
+
+def test_a_state_that_conditions_tell_is_no_missing_field(world: Documents) -> None:
+    assert missing_objects(world.bound()) == []
 
 
 def test_somebody_took_it_back(world: Documents) -> None:

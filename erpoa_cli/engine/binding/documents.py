@@ -29,12 +29,17 @@ class Documented:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+def lifecycle_of(target: Target, info: ObjectInfo) -> Lifecycle | None:
+    """What *target* declares of its documents, else what their connector knows."""
+    return target.lifecycle or (None if target.lines else info.lifecycle)
+
+
 def documented(target: Target, info: ObjectInfo) -> Documented:
     """*target* with the lifecycle of its documents, if they have one, bound to the fields of *info*.
 
     Where a connector knows the lifecycle and the target wants no state, the state is left alone, and all the same
     nothing matches what is dead."""
-    lifecycle = target.lifecycle or (None if target.lines else info.lifecycle)
+    lifecycle = lifecycle_of(target, info)
     if lifecycle is None:
         lost = target.on_source_gone is OnSourceGone.UNDO
         return Documented(target, (_no_lifecycle(target, info),) if lost else ())
