@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable
 from enum import Enum
@@ -28,6 +29,7 @@ class Proxy:
         self.methods: list[str] = []
         self.rule: Rule | None = None
         self.unknown_session = False  # the next call finds its session ended
+        self._lines: set[socket.socket] = set()  # on which an answer is waited for
         parts = urlsplit(url)
         proxy = self
 
@@ -44,6 +46,7 @@ class Proxy:
                 if loss is Loss.REQUEST:
                     self.close_connection = True
                     return
+                proxy._lines.add(self.connection)
                 headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
                 try:
                     line = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
@@ -53,9 +56,10 @@ class Proxy:
                 except (OSError, http.client.HTTPException):  # killed in the middle of it
                     self.close_connection = True
                     return
-                if loss is Loss.ANSWER:
+                if loss is Loss.ANSWER or self.connection not in proxy._lines:
                     self.close_connection = True
                     return
+                proxy._lines.discard(self.connection)
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() in {"content-type", "content-encoding"}:
@@ -70,6 +74,11 @@ class Proxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def cut(self) -> None:
+        """Hang up on everybody who waits for an answer; the server does what it is at."""
+        while self._lines:
+            self._lines.pop().shutdown(socket.SHUT_RDWR)
 
     @property
     def url(self) -> str:

@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -86,6 +87,21 @@ class Server:
                 return connection.execute(sql).fetchall()
         with psycopg.connect(f"{self._uri}{self.database}") as connection:
             return connection.execute(sql).fetchall()
+
+    def hold_up(self, table: str, then: Callable[[], None]) -> None:
+        """Let the next transaction that writes *table* wait before it is committed, and go on after *then* was called.
+        On PostgreSQL only."""
+        lock = psycopg.connect(f"{self._uri}{self.database}")
+        lock.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass"
+
+        def watch() -> None:
+            with lock:
+                while not lock.execute(waiting).fetchone():
+                    time.sleep(0.05)
+                then()
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def kill(self) -> None:
         """What a power failure does to the process."""

@@ -71,6 +71,7 @@ def test_lost_updates_and_deletes_are_looked_up(own_server: Server, tmp_path: Pa
         assert own_server.rows("SELECT quantity FROM purchase_line") == [(9.0,), (9.0,)]
 
 
+@pytest.mark.parametrize("own_server", ["sqlite"], indirect=True)
 def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) -> None:
     with Proxy(own_server.url) as proxy:
         site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
@@ -88,6 +89,36 @@ def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) ->
         assert said.returncode in {1, 8}, said.stdout + said.stderr
         own_server.start()
         site.expect(0, "resume")
+        assert own_server.rows(COUNTS) == WHOLE
+        site.expect(0, "plan", "--detailed-exitcode")
+
+
+@pytest.mark.parametrize("own_server", ["postgres"], indirect=True)
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_line_or_a_server_fails_before_the_commit(own_server: Server, tmp_path: Path, killed: bool) -> None:
+    """The transaction is open: one that goes on is waited for (`lingers`), one that died has done nothing."""
+    with Proxy(own_server.url) as proxy:
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        systems = site.path / "systems/systems.yml"
+        systems.write_text(systems.read_text().replace("lingers: 1", "lingers: 5"))
+        held: list[str] = []
+
+        def rule(called: str, _: list[Any]) -> Loss | None:
+            if called == "model.purchase.line.create" and not held:
+                held.append(called)
+                own_server.hold_up("purchase_line", own_server.kill if killed else proxy.cut)
+            return None
+
+        proxy.rule = rule
+        site.expect(0, "plan", "-o", "one.erpoaplan")
+        said = site.erpoa("apply", "one.erpoaplan", "--yes")
+        if killed:
+            assert said.returncode in {1, 8}, said.stdout + said.stderr
+            own_server.start()
+            site.expect(0, "resume")
+        else:
+            assert said.returncode == 0, said.stdout + said.stderr
+        assert proxy.methods.count("model.purchase.line.create") == (2 if killed else 1)
         assert own_server.rows(COUNTS) == WHOLE
         site.expect(0, "plan", "--detailed-exitcode")
 
