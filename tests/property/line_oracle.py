@@ -30,6 +30,7 @@ class Rules:
     on_drift: str
     on_conflict: str
     on_vanished: str
+    numbered: bool  # their system numbers lines, and that is how a line is known
 
 
 @dataclass
@@ -50,16 +51,14 @@ class Order:
     buyer: str | None
     lines: list[Values] | None
 
-    def at(self, line: Any) -> list[Values]:
-        return [each for each in self.lines or [] if each["src_line"] == line]
-
 
 @dataclass
 class Known:
-    """What is remembered of a row: which of theirs it is, and per field what was agreed and seen."""
+    """What is remembered of a row: which of theirs it is (`line`: as it was then), and per field what was agreed and
+    seen."""
 
     row: Order
-    line: Any
+    line: Values | None
     agreed: Values
     seen: Values
 
@@ -77,6 +76,7 @@ class Step:
     held: str | None = None
     vanished: bool = False
     theirs: Order | None = None
+    line: Values | None = None  # of `theirs`
 
     def hold(self, why: str) -> None:
         self.held, self.action, self.drifted, self.conflicted = why, None, frozenset(), frozenset()
@@ -103,6 +103,20 @@ class Orders:
             return [self.known[name].row]
         taken = [k.row for n, k in self.known.items() if len(n) == 1]
         return [o for o in self.there if o.no == no and not any(o is t for t in taken)]
+
+    def linked(self, known: Known | None) -> list[Values]:
+        """The lines of theirs that are the one remembered."""
+        if known is None or known.line is None or not self._is_there(known.row):
+            return []
+        return [line for line in known.row.lines or [] if self._id(line) == self._id(known.line)]
+
+    def _id(self, line: Values) -> Any:
+        return line["line_id" if self.rules.numbered else "src_line"]
+
+    def nobodys(self, order: Order, key: Any) -> list[Values]:
+        """The lines of *order* with this key that no line of ours is known to be."""
+        taken = [self._id(k.line) for k in self.known.values() if k.line and k.row is order]
+        return [x for x in order.lines or [] if x["src_line"] == key and self._id(x) not in taken]
 
     # -- planning ----------------------------------------------------------------------------------------------------
 
@@ -196,38 +210,38 @@ class Orders:
     def _line(self, no: str, line: Values, head: Step) -> Step:
         if line["src_line"] in self.wrong[no]:
             return Step(held="wrong")
-        known = self.known.get((no, line["src_line"]))
-        order, key = head.theirs, line["src_line"]
-        if known is not None and self._is_there(known.row) and known.row.at(known.line):
-            order, key = known.row, known.line
-        if order is None:
-            if head.action == "create":
-                return Step("create", frozenset((*LINE, "price")))
-            return self._missing(known, (*LINE, "price"))
-        found = order.at(key)
+        known, order = self.known.get((no, line["src_line"])), head.theirs
+        found = self.linked(known)
+        if not found and order is not None:
+            found = self.nobodys(order, line["src_line"])
+        elif found and known is not None:
+            order = known.row
         if len(found) > 1:
             return Step(held="ambiguous")
-        if found:
-            return self._compare(LINE, line, found[0], known, order)
+        if found and order is not None:
+            step = self._compare(LINE, line, found[0], known, order)
+            step.line = found[0]
+            return step
+        if head.action == "create":
+            return Step("create", frozenset((*LINE, "price")))
         return self._missing(known, (*LINE, "price"))
 
     def _missing_line(self, no: str, known: Known, head: Step) -> Step:
         """A line is remembered that is no longer wanted."""
-        there = known.row.at(known.line) if self._is_there(known.row) else []
+        there = self.linked(known)
         if len(there) > 1:
             return Step()  # which one it is, nobody knows
         here, gone = no in self.wishes, head.action in ("delete", "forget") and not head.held
         if not there:
             return Step("forget" if (gone and not here) or not self.unproven else None)
         if not here:
-            return Step("delete" if head.action == "delete" else None)
-        match self.rules.on_missing_line:
-            case "keep":
-                return Step()
-            case "delete" if not self.unproven:
-                return Step("delete")
-            case _:
-                return Step(held="unproven, or for a person")
+            return Step("delete" if head.action == "delete" else None, line=there[0])
+        if self.rules.on_missing_line == "keep":
+            return Step()
+        another = known.seen["src_line"] not in (None, there[0]["src_line"])
+        if self.rules.on_missing_line == "task" or self.unproven or another:
+            return Step(held="unproven, or for a person")
+        return Step("delete", line=there[0])
 
     # -- comparing ---------------------------------------------------------------------------------------------------
 
@@ -310,28 +324,28 @@ class Orders:
         self._remember((no,), head, order, None, wanted, {"no": order.no, "buyer": order.buyer})
         for line in wish.lines or []:
             name = (no, line["src_line"])
-            if name in plan and not plan[name].held and (found := order.at(line["src_line"])):
-                self._remember(name, plan[name], order, line["src_line"], line, found[0])
+            if name in plan and not plan[name].held and (here := plan[name].line):
+                self._remember(name, plan[name], order, here, line, here)
 
     def _composed(self, no: str, order: Order, plan: Mapping[Name, Step]) -> list[Values]:
         """Their list with the changes of single lines in it, and the new lines last."""
         wish = self.wishes[no]
         wanted = {line["src_line"]: line for line in wish.lines or []}
-        kept, new = [], []
+        steps = {n[1]: step for n, step in plan.items() if n[0] == no and len(n) == 2}
+        composed = []
         for line in order.lines or []:
-            step = plan.get((no, line["src_line"]), Step())
-            if step.action == "delete":
-                continue
-            changed = step.fields if step.action == "update" else frozenset()
-            kept.append({**line, **{n: wanted[line["src_line"]][n] for n in changed}})
-        for key, line in wanted.items():
-            step = plan[no, key]
-            if step.action == "create":
-                new.append({**dict.fromkeys(MEMBERS), **line})
-        return [*kept, *sorted(new, key=lambda line: line["src_line"])]
+            key, step = next(((k, s) for k, s in steps.items() if s.line is line), (None, Step()))
+            if step.action != "delete":
+                changed = step.fields if step.action == "update" else frozenset()
+                step.line = {**line, **{n: wanted[key][n] for n in changed}}
+                composed.append(step.line)
+        for key in sorted(k for k, step in steps.items() if step.action == "create"):
+            steps[key].line = new = {**dict.fromkeys(MEMBERS), **wanted[key]}
+            composed.append(new)
+        return composed
 
     def _remember(
-        self, name: Name, step: Step, order: Order, line: Any, wanted: Values, theirs: Values
+        self, name: Name, step: Step, order: Order, line: Values | None, wanted: Values, theirs: Values
     ) -> None:
         if step.action is None or step.action in ("delete", "forget") or not step.links:
             return
