@@ -376,6 +376,8 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
     found = [(unproven, "withheld", "E0420", reason)]
     removes = f"({removal} OR (action = 'move' AND {documents.undone(shape)}))"
     stranger = f"kind IS NULL AND {removes} AND {estranged(shape)}"
+    if shape.target.embedded:  # whatever a document holds goes with it
+        stranger += f" AND parent_here{' AND NOT parent_leaves' if shape.wish else ''}"
     found.append((stranger, "withheld", "E0415", "'nothing by which their row was recognised is left in it'"))
     if shape.wish:
         waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"

@@ -207,6 +207,23 @@ def test_lines_that_may_be_missing_go_with_their_document(tmp_path: Path):
     assert_settled(orders)
 
 
+def test_a_line_that_they_named_otherwise_goes_with_its_document(tmp_path: Path, numbering: None):
+    orders = two(Orders(tmp_path, manner="on_source_gone: delete", lines="id: [line_id]"))
+    orders.want("PR-2", [(1, "A", D(1), D(1))])
+    orders.apply()
+    orders.run(
+        "erp",
+        "UPDATE purchase_order SET lines = list_transform(lines, lambda x: struct_update(x, src_line := 9)) WHERE no = 'PR-1'",
+    )
+    orders.run("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
+    result = orders.plan()
+    assert changes(result, "orders.lines", "withheld") == []
+    assert result.exit is not Exit.BLOCKED
+    orders.apply(result)
+    assert orders.run("erp", "SELECT no FROM purchase_order") == [("PR-2",)]
+    assert_settled(orders)
+
+
 # -- what they do ----------------------------------------------------------------------------------------------------
 
 
