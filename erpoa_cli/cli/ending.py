@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from erpoa_cli.cli.interrupt import Terminated
+from erpoa_cli.cli.interrupt import struck
 from erpoa_cli.cli.log import MASKER, keep_traceback
 from erpoa_cli.cli.options import Format, Options, no_color
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
@@ -187,12 +187,11 @@ def stop(options: Options, error: BaseException) -> int:
 
 
 def _told(options: Options, error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
+    if (code := struck(error)) is not None:
+        return (Diagnostic("E0608", "interrupted", remedy=INTERRUPTED),), code
     match error:
         case Failure():
             return error.diagnostics, int(error.exit)
-        case KeyboardInterrupt():
-            code = 143 if isinstance(error, Terminated) else 130
-            return (Diagnostic("E0608", "interrupted", remedy=INTERRUPTED),), code
         case SystemExit():
             return (), error.code if isinstance(error.code, int) else 1
         case BrokenPipeError():

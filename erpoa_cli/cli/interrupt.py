@@ -1,7 +1,10 @@
-"""Ctrl-C and SIGTERM: the first asks to stop after the batch, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first ends the program in order, while rows are written after the batch; the second at once.
+
+Imports next to nothing: it is there before everything else."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -10,10 +13,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.diagnostic import Exit
-
 if TYPE_CHECKING:
+    from erpoa_cli.core.diagnostic import Exit
     from erpoa_cli.engine.writing.walk import RunResult
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(KeyboardInterrupt):
@@ -27,11 +31,36 @@ class Stop(threading.Event):
 
     def exit(self, result: RunResult) -> Exit:
         """The exit code of a run: the signal's where it left something undone."""
+        from erpoa_cli.core.diagnostic import Exit
         from erpoa_cli.state import RunStatus
 
         if not self.is_set() or result.status is not RunStatus.INTERRUPTED:
             return result.exit
         return Exit.TERMINATED if self.number == signal.SIGTERM else Exit.INTERRUPTED
+
+
+def heed() -> None:
+    """From now on a signal is raised where the program is; once more, and nothing that is under way is waited for."""
+    before: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if before:
+            os._exit(128 + number)
+        before.append(number)
+        _say("Stopping; once more stops at once.")
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    for number in _SIGNALS:
+        signal.signal(number, handle)
+
+
+def struck(error: BaseException | None) -> int | None:
+    """The exit code of the signal that *error* came from, whatever libraries made of it; None: from none."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager
@@ -44,12 +73,16 @@ def stopping() -> Iterator[Stop]:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         stop.number = number
         stop.set()
-        sys.stderr.write("\nStopping after the current batch; once more stops at once.\n")
-        sys.stderr.flush()
+        _say("Stopping after the current batch; once more stops at once.")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"\n{words}\n")
+    sys.stderr.flush()

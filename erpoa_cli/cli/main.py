@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
+import os
 import sys
+
+from erpoa_cli.cli.interrupt import heed, struck
 
 
 def run() -> None:
@@ -15,12 +19,23 @@ def run() -> None:
 
         print(f"erpoa {__version__}")
         return
+    heed()
     gc.set_threshold(
         100_000
     )  # a project lives as long as the process: searching it for garbage took a tenth of the time
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale that lacks a character is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    from erpoa_cli.cli.program import main
+    try:
+        from erpoa_cli.cli.program import main
 
-    sys.exit(main(arguments))
+        code = main(arguments)
+    except KeyboardInterrupt as error:  # before there is anything that could tell
+        print("error E0608: interrupted", file=sys.stderr)
+        code = struck(error) or 1
+    if code > 128:  # threads that still wait for a system are left behind
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

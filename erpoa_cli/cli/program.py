@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Annotated, Any
@@ -16,6 +17,15 @@ from erpoa_cli.cli.commands import ENTRIES, SECTIONS
 from erpoa_cli.cli.options import Format, Invocation, global_parameters, merged, with_parameters
 from erpoa_cli.cli.suggest import command_hint, option_hint
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Typer would make a silent exit of an interrupt."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Failure(Diagnostic("E0608", "interrupted"), exit=Exit.INTERRUPTED) from error
 
 
 class Commands(TyperGroup):
@@ -31,6 +41,14 @@ class Commands(TyperGroup):
         command = typer.main.get_command(import_module(entry.module).app)
         command.name = cmd_name
         return command
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with _heard():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _heard():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         for title, entries in SECTIONS.items():

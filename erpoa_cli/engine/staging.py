@@ -252,8 +252,10 @@ class Staging:
                 raise TimedOut("Timeout Error: it takes too long and was stopped") from None
             raise SqlProblem(str(error)) from None
 
-    def close(self) -> None:
-        self._db.close()
+    def close(self, *, waits: bool = True) -> None:
+        """Without *waits* what other threads load is left to end with the process."""
+        if waits:
+            self._db.close()
         if self._spill:
             shutil.rmtree(self._spill, ignore_errors=True)
 
@@ -263,7 +265,7 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(waits=not isinstance(error, KeyboardInterrupt))
 
 
 def relation(schema: str, name: str) -> str:

@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -158,7 +159,14 @@ def served(folder: Path, port: int) -> Iterator[str]:
 
 
 def start() -> None:
-    process = launch(WORK, urlsplit(URL).port or 80)
+    port = urlsplit(URL).port or 80
+    if not (WORK / "erp.sqlite").exists():
+        sys.exit("there is no Tryton yet: run `python erp.py build` first")
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        sys.exit(
+            f"something listens at port {port} already: `python erp.py stop`, or another $ERPOA_EXAMPLE_ERP"
+        )
+    process = launch(WORK, port)
     (WORK / "trytond.pid").write_text(str(process))
     print(f"Tryton answers at {URL}")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -88,18 +88,31 @@ def read_sources(
     ]
     if offline:
         return {task.source.name: _recall(task, staging) for task in tasks}
-    with ExitStack() as stack:
-        pools = {
-            name: stack.enter_context(ThreadPoolExecutor(max(1, project.systems[name].limits.concurrency)))
-            for name in {task.source.system for task in tasks}
-        }
+    pools = {
+        name: ThreadPoolExecutor(max(1, project.systems[name].limits.concurrency))
+        for name in {task.source.system for task in tasks}
+    }
+    with _left_behind(*pools.values()):
         futures: dict[str, Future[Read]] = {
             task.source.name: pools[task.source.system].submit(
                 _read_source, task, connections, staging, listener
             )
             for task in tasks
         }
+        wait(futures.values())
     return {name: future.result() for name, future in futures.items()}
+
+
+@contextmanager
+def _left_behind(*pools: ThreadPoolExecutor) -> Iterator[None]:
+    """Whoever interrupts the block does not wait for what *pools* do: a system may take minutes not to answer."""
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        for pool in pools:
+            pool.shutdown(wait=ended, cancel_futures=True)
 
 
 def _read_source(task: _Task, connections: Connections, staging: Staging, listener: Listener) -> Read:
@@ -202,20 +215,24 @@ def read_actuals(
     reads: dict[str, Read] = {}
     wanted = list(names)
     documents = [within(bound.targets[n]).parent for n in wanted if bound.targets[n].embedded]
-    for name in dict.fromkeys([*documents, *wanted]):
-        target, info = bound.targets[name], infos[name]
-        if target.embedded:
-            document = bound.targets[within(target).parent]
-            whole = reads[f"actual.{document.name}"]
-            done = _read_lines(target, (document.id or infos[document.name].id)[0], whole, staging)
-        else:
-            inside = [lines for lines in embedded(bound.targets, name) if lines.name in wanted]
-            more = [
-                *(Field(n, t) for n, t in extras(target, info).items()),
-                *(list_field(lines, info) for lines in inside),
-            ]
-            done = read_actual(target, info, connections, staging, more=more, listener=listener)
-        reads[done.relation] = done
+    reader = ThreadPoolExecutor(1)
+    with _left_behind(reader):
+        for name in dict.fromkeys([*documents, *wanted]):
+            target, info = bound.targets[name], infos[name]
+            if target.embedded:
+                document = bound.targets[within(target).parent]
+                whole = reads[f"actual.{document.name}"]
+                done = _read_lines(target, (document.id or infos[document.name].id)[0], whole, staging)
+            else:
+                inside = [lines for lines in embedded(bound.targets, name) if lines.name in wanted]
+                more = [
+                    *(Field(n, t) for n, t in extras(target, info).items()),
+                    *(list_field(lines, info) for lines in inside),
+                ]
+                done = reader.submit(
+                    read_actual, target, info, connections, staging, more=more, listener=listener
+                ).result()
+            reads[done.relation] = done
     return reads
 
 
