@@ -39,7 +39,7 @@ def explain(
 
     Or what a diagnostic code means and what to do."""
     if _CODE.match(what) or "/" not in what:
-        return _code(what.upper())
+        return _code(what)
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.explain import explain as explained
     from erpoa_cli.state import PlanFile
@@ -54,6 +54,10 @@ def explain(
             ),
             exit=Exit.INVALID,
         )
+    key = bound.targets[address.target].key
+    if {name for name, _ in address.key} != set(key):
+        words = f"{address} does not name a row: the key of {address.target} is {', '.join(key)}"
+        raise Failure(Diagnostic("E0606", words), exit=Exit.INVALID)
     file = PlanFile.open(plan or _latest(Path(project.root)))
     with Connections(project) as connections, opened.reading(project) as state:
         found = explained(address, file, bound, connections, state, opened.sealer(project))
@@ -63,11 +67,11 @@ def explain(
 def _code(code: str) -> Ending:
     from erpoa_cli.core.codes import CATALOGUE
 
-    entry = CATALOGUE.get(code)
+    entry = CATALOGUE.get(code.upper())
     if entry is None:
-        raise Failure(
-            Diagnostic("E0609", f"no code {code!r}", remedy=did_you_mean(code, CATALOGUE)), exit=Exit.INVALID
-        )
+        near = did_you_mean(code.upper(), CATALOGUE) if code[1:2].isdigit() else ""
+        remedy = near or "A code is one like E0401; a row is named TARGET/column=value."
+        raise Failure(Diagnostic("E0609", f"no code {code!r}", remedy=remedy), exit=Exit.INVALID)
     data = {"code": entry.id, "title": entry.title, "meaning": entry.meaning, "remedy": entry.remedy}
     lines = (f"{entry.id}: {entry.title}", "", entry.meaning, "", f"What to do: {entry.remedy}")
     return Ending(Answer(data=data, lines=lines))

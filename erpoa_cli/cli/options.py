@@ -92,7 +92,11 @@ GLOBALS: dict[str, Any] = {
     "output": Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="For plan the plan file, elsewhere the answer's file."
+            "-o",
+            "--output",
+            metavar="FILE",
+            dir_okay=False,
+            help="For plan the plan file, elsewhere the answer's file.",
         ),
     ],
     "color": Annotated[Color | None, typer.Option("--color", help="Colour; NO_COLOR is respected.")],

@@ -20,7 +20,7 @@ from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
-    from erpoa_cli.state import Sealer, StateReader, StateWriter
+    from erpoa_cli.state import Layout, Sealer, StateReader, StateWriter
 
 app = application("Care for what erpoa remembers.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
@@ -80,11 +80,12 @@ def links(
         rows = [
             (_texts(row, "k_", layout.key), _texts(row, "id_", layout.id), row["generation"]) for row in live
         ]
+        rows.sort(key=lambda row: [value or "" for value in row[0].values()])
         gone = state.generations(layout, key).to_pylist()
         over = [(_texts(row, "k_", layout.key), row["generation"]) for row in gone]
     tables = [
         Table(
-            (*layout.key, *(f"id {n}" for n in layout.id), "generation"),
+            (*layout.key, *(f"their {n}" for n in layout.id), "generation"),
             tuple((*key.values(), *id_.values(), generation) for key, id_, generation in rows),
         )
     ]
@@ -133,7 +134,7 @@ def tasks(
     return Ending(Answer(data={"tasks": data}, tables=(Table(names, rows),) if rows else (), lines=lines))
 
 
-def _known(state: StateReader, target: str) -> Any:
+def _known(state: StateReader, target: str) -> Layout:
     targets = state.targets()
     if target not in targets:
         raise Failure(
@@ -199,9 +200,12 @@ def rekey(
 ) -> Ending:
     """Give a managed row another key, so that a renamed code is not a delete and a create."""
     row, renamed = opened.address(address), opened.address(new)
-    if renamed.target != row.target:
+    if renamed.target != row.target or {n for n, _ in renamed.key} != {n for n, _ in row.key}:
         raise Failure(
-            Diagnostic("E0606", f"{new} is a row of another target than {address}"), exit=Exit.INVALID
+            Diagnostic(
+                "E0606", f"{new} is no other name of {address}: a row of another target, or by other columns"
+            ),
+            exit=Exit.INVALID,
         )
     return _edit(
         options,
@@ -224,7 +228,11 @@ def adopt(
     values = dict(assignment(text) for text in id)
 
     def edit(state: StateWriter, project: Project) -> bool:
-        state.adopt(_known(state, row.target), _key(row), values, opened.sealer(project))
+        layout = _known(state, row.target)
+        if set(values) != set(layout.id):
+            words = f"a row of {row.target} is told by {', '.join(layout.id) or 'no id'}, not by {', '.join(values)}"
+            raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+        state.adopt(layout, _key(row), values, opened.sealer(project))
         return True
 
     return _edit(options, row, dry_run=dry_run, words="adopted", edit=edit)
@@ -243,6 +251,14 @@ def _key(address: Address) -> str:
     return key_text(key)
 
 
+def _known_key(layout: Layout, row: Address) -> None:
+    """Failure E0606 where *row* is named by other columns than those of its target's key."""
+    if row.key and {name for name, _ in row.key} != set(layout.key):
+        words = f"{row} does not name a row: the key of {row.target} is {', '.join(layout.key)}"
+        remedy = f"`erpoa state links {row.target}` lists them."
+        raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
+
+
 def _edit(
     options: Options,
     row: Address,
@@ -256,11 +272,11 @@ def _edit(
     name = str(row).rstrip("/")  # a whole target has no key
     if dry_run:
         with opened.reading(project) as state:
-            _known(state, row.target)
+            _known_key(_known(state, row.target), row)
         told = Answer(data={"address": name, "changed": False}, lines=(f"{name} would be {words}.",))
         return Ending(told)
     with opened.writing(options, project) as store:
-        _known(store, row.target)
+        _known_key(_known(store, row.target), row)
         changed = bool(edit(store, project))
     if not changed:
         raise Failure(

@@ -28,6 +28,10 @@ def resume(
     The plan was checked when the run began and its first writes are done: its age and its guards no longer
     matter, but the systems must still be the same ones."""
     name = run or _unfinished(store)
+    if name not in {known.id for known in store.runs()}:
+        raise Failure(
+            Diagnostic("E0605", f"no run {name!r}", remedy="See `erpoa runs ls`."), exit=Exit.INVALID
+        )
     plan = store.plan(name)
     same_systems(plan, bound.project, connections)
     sealer = load_sealer(Path(bound.project.root), bound.project.key)

@@ -74,7 +74,13 @@ def _facts(report: PlanReport) -> Markup:
         ("digest", header.effects_digest, ""),
     ]
     if not header.complete:
-        facts.append(("selected", f"{' '.join(header.selection)} (not the whole project)", "warning"))
+        facts.append(
+            (
+                "selected",
+                f"{' '.join(header.selection) or 'only what the run wrote'} (not the whole project)",
+                "warning",
+            )
+        )
     rows = [
         row(
             element("th", text(name), scope="row"),

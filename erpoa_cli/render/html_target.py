@@ -31,7 +31,9 @@ def section(target: TargetReport) -> Markup:
     parts = [summary, *_patterns(target), *_changes(target), *_aside(target)]
     left = target.unlisted + target.unlisted_aside
     if left:
-        parts.append(element("p", text(f"… and {count(left)} more rows."), css="note"))
+        parts.append(
+            element("p", text(f"… and {count(left)} more {'row' if left == 1 else 'rows'}."), css="note")
+        )
     return element("section", element("details", *parts, open=""))
 
 

@@ -91,7 +91,7 @@ def _target(target: TargetReport) -> Iterator[str]:
             yield from _table(("row", "field", "theirs", "ours", "agreed"), compared)
     left = target.unlisted + target.unlisted_aside
     if left:
-        yield f"… and {count(left)} more rows."
+        yield f"… and {count(left)} more {'row' if left == 1 else 'rows'}."
         yield ""
 
 

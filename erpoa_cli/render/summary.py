@@ -65,7 +65,7 @@ def opening(report: PlanReport, cells: int) -> Iterator[Line]:
         "commit", commit if header.commit else "none (not in git)", cells, "warning" if header.dirty else ""
     )
     if not header.complete:
-        chosen = " ".join(clean.terminal(part) for part in header.selection)
+        chosen = " ".join(clean.terminal(part) for part in header.selection) or "only what the run wrote"
         yield from _labelled("selected", f"{chosen} (not the whole project)", cells, "warning")
     if not report.run:
         yield from _reads(report.reads, cells)

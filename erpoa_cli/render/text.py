@@ -51,9 +51,10 @@ def _target(
     yield from _rows(target, lines, cells, full=full)
     for one in (target, *lines):
         if one.unlisted or one.unlisted_aside:
-            more = count(one.unlisted + one.unlisted_aside)
+            left = one.unlisted + one.unlisted_aside
+            more = f"{count(left)} more {'row' if left == 1 else 'rows'}"
             where = f": erpoa show {clean.terminal(report.file)} --full" if report.file else ""
-            yield from wrapped([Piece(f"  … and {more} more rows of {one.target}{where}", "note")], cells, 4)
+            yield from wrapped([Piece(f"  … and {more} of {one.target}{where}", "note")], cells, 4)
 
 
 def _failures(targets: Sequence[TargetReport], cells: int) -> Iterator[Line]:

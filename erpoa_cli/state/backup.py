@@ -134,8 +134,11 @@ def _refuse_to_overwrite(control: Control, environment: str) -> None:
         )
 
 
-def _refused(summary: str, detail: str) -> Failure:
-    remedy = "restore into an empty state, or choose another environment with -e"
+def _refused(
+    summary: str,
+    detail: str = "",
+    remedy: str = "restore into an empty state, or choose another environment with -e",
+) -> Failure:
     return Failure(Diagnostic("E0519", summary, detail=detail, remedy=remedy), exit=Exit.INVALID)
 
 
@@ -144,7 +147,14 @@ def _unpack(source: Path, directory: Path) -> None:
         with tarfile.open(source) as tar:
             tar.extractall(directory, filter="data")
     except (tarfile.TarError, OSError) as error:
-        raise _refused(f"{source} is not a copy of a state", f"{type(error).__name__}: {error}") from error
+        raise _refused(
+            f"{source} is not a copy of a state: {_said(error)}",
+            remedy="Name the tar file that `erpoa state backup` wrote.",
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is no tar file, or damaged"
 
 
 def _copy(source: Control, to: Control, environment: str) -> None:
