@@ -82,7 +82,7 @@ def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Endin
             exit=Exit.INVALID,
         )
     head = f"# Drafted by `erpoa discover` from {file.name}: look at what has a note, and take away what you do not need.\n"
-    text = head + drafted("openapi", interface_document(file), system)
+    text = head + drafted("openapi", interface_document(file), system, str(file))
     if not write:
         return Ending(Answer(data={"system": system, "draft": text, "written": []}, text=text))
     written = _keep(opened.root(options), {f"systems/{system}.yml": text})

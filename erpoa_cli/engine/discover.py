@@ -31,9 +31,9 @@ class Offer:
     classes: Mapping[str, Sensitivity]
 
 
-def drafted(kind: str, document: Any, system: str) -> str:
-    """A `systems/` file that declares *system* by the interface *document* of this *kind*. `Failure` E0616 when it has
-    nothing to declare, E0617 when no installed connector reads such documents."""
+def drafted(kind: str, document: Any, system: str, origin: str) -> str:
+    """A `systems/` file that declares *system* by the interface *document* of this *kind*, which comes from *origin*.
+    `Failure` E0616 when it has nothing to declare, E0617 when no installed connector reads such documents."""
     able = [(name, c) for name, c in installed().items() if kind in c.drafts]
     if not able:
         raise Failure(
@@ -44,7 +44,8 @@ def drafted(kind: str, document: Any, system: str) -> str:
     try:
         config = connector.draft(kind, document, system)
     except ValueError as error:
-        raise Failure(Diagnostic("E0616", str(error)), exit=Exit.INVALID) from None
+        remedy = "Give the document as its vendor publishes it."
+        raise Failure(Diagnostic("E0616", f"{origin}: {error}", remedy=remedy), exit=Exit.INVALID) from None
     inner = "".join(f"      {line}\n" for line in config.splitlines())
     return f"systems:\n  {_text(system)}:\n    plugin: {_text(plugin)}\n    config:\n{inner}"
 

@@ -80,6 +80,7 @@ FAILURES = {
     "twin start nowhere": (3, "E0613", ""),
     "twin start generic --port x": (3, "E0601", ""),
     "schema print plan-reprot": (3, "E0609", "plan-report"),
+    "discover x --openapi erpoa.yml": (3, "E0616", "erpoa.yml"),
     "state links oa_supplers": (3, "E0605", "oa_suppliers"),
     "state forget oa_suppliers/code=S9999": (3, "E0605", "state links"),
     "state protect oa_suppliers": (3, "E0606", ""),

@@ -94,7 +94,11 @@ class _Site:
         self._tls: ssl.SSLContext | None = None
         if settings.certificate:
             self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            self._tls.load_cert_chain(settings.certificate, settings.private_key)
+            try:
+                self._tls.load_cert_chain(settings.certificate, settings.private_key)
+            except OSError as error:  # of a file that is none it says little, and never which
+                files = " and ".join(str(f) for f in (settings.certificate, settings.private_key) if f)
+                raise ValueError(f"no certificate with its key in {files}: {error}") from None
 
     async def start(self) -> str:
         """Listen; answers the URL."""

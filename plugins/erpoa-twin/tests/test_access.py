@@ -53,7 +53,7 @@ def test_https_with_the_certificate_given(pem: Path):
 def test_a_certificate_that_is_none_is_refused(tmp_path: Path):
     path = tmp_path / "none.pem"
     path.write_text("没有")
-    with pytest.raises(OSError, match="PEM"), running(certificate=path):
+    with pytest.raises(ValueError, match=r"none\.pem.*PEM"), running(certificate=path):
         pass
 
 
