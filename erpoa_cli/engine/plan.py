@@ -129,7 +129,12 @@ def read(p: Planning) -> None:
             p.errored = True
             code = "E0435" if done.relation.startswith("actual.") else "E0436"
             p.diagnostics.append(
-                Diagnostic(code, f"{done.relation} could not be read", detail=done.verdict.reason)
+                Diagnostic(
+                    code,
+                    f"{done.relation} could not be read",
+                    detail=done.verdict.reason,
+                    remedy=f"`erpoa doctor` looks at the system {done.system}.",
+                )
             )
 
 

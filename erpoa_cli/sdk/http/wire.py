@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,8 +120,11 @@ class Wire:
                 return Answer(status, names, decoded(await self._whole(response), names, self._caps))
         except aiohttp.ClientConnectorCertificateError:
             raise Fatal("the server's certificate is not trusted") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Transient(f"cannot connect: {type(error).__name__}") from None
+        except aiohttp.ClientConnectorError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else "its name is not known"
+            raise Transient(f"cannot connect to {error.host}:{error.port}: {why}") from None
+        except aiohttp.ConnectionTimeoutError:
+            raise Transient("cannot connect: the server does not answer in time") from None
         except BadBody as error:
             raise _unread(status, str(error), repeatable) from None
         except aiohttp.InvalidURL:

@@ -125,7 +125,14 @@ def test_silence_after_sending_is_a_doubt(server):
 def test_a_refused_connection_is_no_doubt():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with HttpClient(f"http://127.0.0.1:{port}", retry=QUICK) as client, pytest.raises(Transient):
+    said = f"cannot connect to 127.0.0.1:{port}: Connection refused"
+    with HttpClient(f"http://127.0.0.1:{port}", retry=QUICK) as client, pytest.raises(Transient, match=said):
+        client.send(POST)
+
+
+def test_a_host_that_nobody_knows_is_named():
+    said = "cannot connect to nowhere.invalid:443: its name is not known"
+    with HttpClient("https://nowhere.invalid", retry=QUICK) as client, pytest.raises(Transient, match=said):
         client.send(POST)
 
 
