@@ -463,7 +463,7 @@ def applied(world: World, answers: list[Answer]) -> World:
             if answer.key in base:
                 gone[answer.key] = base.pop(answer.key).generation
             continue
-        old = base.get(answer.key)
+        old = base.get(answer.key) if answer.action != "create" else None  # a new row: nothing is known of it
         agreed, seen = (dict(old.agreed), dict(old.seen)) if old else ({}, {})
         lost = answer.key not in by_key
         restored = {n: v for n, v in world.target.restore.items() if n in world.extras}
