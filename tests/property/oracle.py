@@ -123,12 +123,34 @@ class Oracle:
         return rows[0] if len(rows) == 1 else None
 
     def linked_id(self, key: Key) -> Any:
+        if key in self.taken:
+            return None
         if key in self.w.base:
             return self.w.base[key].id
         return self.w.siblings.get(key)
 
+    def give_up(self) -> None:
+        """Links to rows that another of ours, which has none, recognises while the linked one does not."""
+        self.taken: set[Key] = set()
+        free = [
+            d for d in self.w.desired
+            if self.linked_id(d["key"]) is None or not self.by_id.get(self.linked_id(d["key"]))
+        ]  # fmt: skip
+        lost = set()
+        for key, base in self.w.base.items():
+            a = self.unique(base.id)
+            if a is None or all(base.seen.get(f.name) == a[f.name] for f in watched(self.t)):
+                continue
+            own = [d for d in self.w.desired if d["key"] == key]
+            if any(self.matches(d, a, names) for d in own for names in self.t.match):
+                continue
+            if any(self.matches(d, a, names) for d in free for names in self.t.match):
+                lost.add(key)
+        self.taken = lost
+
     def recognise(self) -> None:
-        linked = {b.id for b in self.w.base.values()}
+        self.give_up()
+        linked = {b.id for k, b in self.w.base.items() if k not in self.taken}
         linked |= {i for k, i in self.w.siblings.items() if k not in self.w.base}
         self.free = [r for r in self.w.actual if r["id"] not in linked]
         self.hits: dict[int, list[Any]] = {}  # position in D → ids of A
@@ -346,8 +368,8 @@ class Oracle:
         return not self.w.desired_complete or not self.w.desired or self.unnamed
 
     def lost_row(self, key: Key, base: Base) -> Answer | None:
-        a = self.unique(base.id)
-        if a is None and base.id in self.by_id:
+        a = self.unique(base.id) if key not in self.taken else None
+        if key not in self.taken and a is None and base.id in self.by_id:
             return None  # returned twice: nothing is known about it
         answer = Answer(key, base.id, "source_gone", generation=max(base.generation, 1))
         if a is None:

@@ -44,6 +44,7 @@ def recognise(shape: Shape) -> Iterator[str]:
     """
     yield _again(shape)
     yield _link(shape)
+    yield from _taken(shape)
     yield _match(shape)
 
 
@@ -115,6 +116,44 @@ def _link(shape: Shape) -> str:
         a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
     FROM b LEFT JOIN a ON {same_id} LEFT JOIN given g ON {given}
         LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
+
+
+def _taken(shape: Shape) -> Iterator[str]:
+    """The statement that gives up links to rows that another of ours, which has none, recognises by `match`, while the
+    one that is linked does not: its identifier was given again, or a person made another row of it."""
+    sets = match_sets(shape)
+    if not sets:
+        return
+    link, desired = work(shape.name, "link"), table("desired", shape.name)
+    keys = listed(column("k_", k) for k in shape.key)
+
+    def recognised(fields: tuple[TargetField, ...], ours: str) -> str:
+        return listed(
+            (
+                f"{normal(f, column('d_', f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}"
+                for f in fields
+            ),
+            " AND ",
+        )
+
+    own = listed((f"({recognised(fields, 'w')})" for fields in sets), " OR ")
+    claims = listed(
+        (
+            f"SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row JOIN free u ON {recognised(fields, 'u')}"
+            for fields in sets
+        ),
+        " UNION ",
+    )
+    yield f"""
+    UPDATE {link} AS l SET a_row = NULL, a_same = NULL FROM (
+        WITH moved AS (FROM {link} WHERE b_row IS NOT NULL AND a_row IS NOT NULL AND NOT again AND NOT coalesce(a_same, false)),
+        theirs AS (SELECT rowid AS a_row, * FROM {table("actual", shape.name)} WHERE rowid IN (SELECT a_row FROM moved)),
+        free AS (SELECT d.* FROM {desired} d ANTI JOIN (SELECT {keys} FROM {link} WHERE a_row IS NOT NULL OR again) k
+            ON {same_key(shape, "k", "d")}),
+        known AS (SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row
+            JOIN {desired} w ON {same_key(shape, "l", "w")} WHERE {own})
+        SELECT a_row FROM ({claims}) WHERE a_row NOT IN (SELECT a_row FROM known)) taken
+    WHERE l.a_row = taken.a_row AND l.b_row IS NOT NULL"""
 
 
 def single(shape: Shape, alias: str) -> str:

@@ -368,3 +368,17 @@ def test_a_renamed_row_is_removed_when_a_person_says_that_it_is_ours(company: Co
     with open_writer(company.root, "default") as state:
         state.adopt(state.targets()["t"], '{"code":"009"}', {"id": "10"})
     assert counts(company.plan()) == {"delete": 1}
+
+
+def test_a_row_that_got_the_identifier_of_ours_is_that_of_whom_it_matches(company: Company) -> None:
+    company.sql("INSERT INTO supplier VALUES ('X1', '别人')")
+    company.sql(
+        "DELETE FROM supplier WHERE code = '009'; INSERT INTO supplier VALUES (10, 'X1', '别人')", "oa.db"
+    )
+    result = company.plan()
+    assert counts(result) == {"adopt": 1}
+    (gone,) = PlanFile.open(result.path).table("drift", "t").to_pylist()
+    assert (gone["k_code"], gone["situation"]) == ("009", "vanished")
+    company.apply(result)
+    with sqlite3.connect(company.root / "oa.db") as oa:
+        assert oa.execute("SELECT id FROM supplier WHERE code = 'X1'").fetchall() == [(10,)]
