@@ -23,8 +23,8 @@ HEAD = """# Performance
 
 Written by `make bench`, or `make bench BENCH_ARGS=NAME…` for single sections. Every figure stands beside a limit typed by hand and
 measured in the same run, in turns, so that a slow moment meets both. Read the ratios: seconds are the machine's, ratios are ours.
-An aim that is missed is printed all the same. The suite never judges times. reladiff and sling are measured too where they are on the path
-(`pip install reladiff mysql-connector-python psycopg2-binary sling sling-linux-amd64`).
+An aim that is missed is printed all the same. The suite never judges times. reladiff (`pip install reladiff mysql-connector-python
+psycopg2-binary`) and sling (the binary in the package `sling-linux-amd64`) are measured too where they are on the path.
 
 """
 _MARK = "<!-- section {} -->"
