@@ -14,61 +14,95 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action
 from erpoa_cli.core.target import Ownership
-from erpoa_cli.state.columns import Members, coded, conform
+from erpoa_cli.state.columns import Members, coded
 from erpoa_cli.state.digest import Parts, content, joined, quoted, value_parts, wanted_parts
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.seal import Sealer
-from erpoa_cli.state.texts import Array, texts, utf16
+from erpoa_cli.state.texts import Array, flat, texts, utf16
 
-_SLICE = 1 << 16  # rows per piece of work
-_WORKERS = min(8, os.cpu_count() or 1)  # pieces whose text is in memory at a time
+_SLICE = 1 << 16  # rows whose text is made at once, where they are sorted
+_WORKERS = min(8, os.cpu_count() or 1)  # and so many times at a time
 
 
 class Effects:
-    """The effects of a plan, gathered while its rows pass on their way to the plan file."""
+    """The effects of a plan, digested while its rows pass on their way to the plan file."""
 
     def __init__(self, identities: Mapping[str, str], sealer: Sealer | None = None) -> None:
         """*identities*: target → identity of its system."""
         self._identities = identities
         self._sealer = sealer
-        self._slim: dict[str, tuple[Layout, list[pa.Table]]] = {}
+        self._sha256 = hashlib.sha256()
+        self._last = b""  # target
 
-    def passing(self, layout: Layout, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        """The changes of a target (`plan_schema`, sealed values opened), unchanged."""
-        empty = _needed(layout, conform(rows.schema.empty_table(), rows.schema))
-        kept = [pa.Table.from_batches([empty])]
-        self._slim[layout.target] = (layout, kept)
+    def passing(self, layout: Layout, read: Callable[[], pa.RecordBatchReader]) -> pa.RecordBatchReader:
+        """The changes of a target (`plan_schema`, sealed values opened) as *read* gives them, unchanged. It is asked
+        again if they do not come in the order of their keys. Targets pass in the order of their names (ValueError)."""
+        rows = read()
+        return pa.RecordBatchReader.from_batches(rows.schema, self._passing(layout, rows, read))
 
-        def batches() -> Iterator[pa.RecordBatch]:
+    def _passing(
+        self, layout: Layout, rows: pa.RecordBatchReader, read: Callable[[], pa.RecordBatchReader]
+    ) -> Iterator[pa.RecordBatch]:
+        name = layout.target.encode()
+        if name <= self._last:
+            raise ValueError(f"the target {layout.target} passes out of order")
+        self._last, before = name, self._sha256.copy()
+        lines = partial(_lines, layout, self._identities[layout.target], self._sealer)
+        last: pa.Table | None = None
+        ordered = True
+        with _Digesting(self._sha256, lines) as digesting:
             for batch in rows:
-                kept.append(pa.Table.from_batches([_needed(layout, batch)]))
+                if ordered and batch.num_rows:
+                    places = _places(layout, batch)
+                    ordered = _ascending(pa.concat_tables([last, places]) if last else places)
+                    last = places.slice(batch.num_rows - 1)
+                if ordered:
+                    digesting.add(_needed(layout, batch))
                 yield batch
-
-        return pa.RecordBatchReader.from_batches(rows.schema, batches())
+        if not ordered:
+            self._sha256 = before
+            with _Digesting(self._sha256, lines) as digesting:
+                for batch in _sorted(layout, read()):
+                    digesting.add(batch)
 
     def digest(self) -> str:
         """SHA-256 (hex) over the effects of all rows that passed."""
-        sha256 = hashlib.sha256()
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            for target in sorted(self._slim, key=str.encode):
-                layout, kept = self._slim[target]
-                table = pa.concat_tables(kept, promote_options="default").unify_dictionaries()
-                identity, order = self._identities[target], _order(layout, table)
-                lines = partial(_lines, layout, identity, self._sealer, table, order)
-                for start in range(0, table.num_rows, _SLICE * _WORKERS):
-                    stop = min(table.num_rows, start + _SLICE * _WORKERS)
-                    for text in pool.map(lines, range(start, stop, _SLICE)):
-                        sha256.update(text)
-        return sha256.hexdigest()
+        return self._sha256.hexdigest()
+
+
+class _Digesting:
+    """Digests the text of batches in their order; it is made beside what the thread that adds them does."""
+
+    def __init__(self, sha256: Any, lines: Callable[[pa.RecordBatch], memoryview]) -> None:
+        self._sha256 = sha256
+        self._lines = lines
+        self._pool = ThreadPoolExecutor(_WORKERS)
+        self._coming: deque[Future[memoryview]] = deque()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._coming.append(self._pool.submit(self._lines, batch))
+        while len(self._coming) > _WORKERS:
+            self._sha256.update(self._coming.popleft().result())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends when all is digested; gives up when there is an error."""
+        self._pool.shutdown(cancel_futures=error[0] is not None)
+        for coming in self._coming if error[0] is None else ():
+            self._sha256.update(coming.result())
 
 
 def _needed(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -83,12 +117,8 @@ def _needed(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({**columns, "fields": coded(batch["fields"])})
 
 
-def _lines(
-    layout: Layout, identity: str, sealer: Sealer | None, rows: pa.Table, order: Array | None, start: int
-) -> memoryview:
-    """The text of up to `_SLICE` rows from position *start* of *order* (None: as they stand)."""
-    piece = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
-    (batch,) = piece.combine_chunks().to_batches()
+def _lines(layout: Layout, identity: str, sealer: Sealer | None, batch: pa.RecordBatch) -> memoryview:
+    """The text of the rows of *batch*."""
     return content(_row_texts(layout, batch, identity, sealer))
 
 
@@ -169,23 +199,27 @@ def _object(values: Mapping[str, Parts]) -> Parts:
     return [*parts, "}"]
 
 
-def _order(layout: Layout, rows: pa.Table) -> Array | None:
-    """Row indices by key texts and step, texts compared as UTF-8 bytes; None where the rows stand so already."""
-    columns = {
-        f"k{position}": texts(rows[f"k_{name}"], type_)
-        for position, (name, type_) in enumerate(layout.key.items())
-    }
-    columns["step"] = pc.coalesce(rows["step"], 1).combine_chunks()
-    if rows.num_rows < 2 or _ascending([*columns.values()]):
-        return None
-    table = pa.table(columns)
-    return pc.sort_indices(table, sort_keys=[(name, "ascending") for name in columns])
+def _places(layout: Layout, rows: pa.RecordBatch | pa.Table) -> pa.Table:
+    """What decides where rows stand: their key texts, compared as UTF-8 bytes, and their step."""
+    keys = [texts(rows[f"k_{name}"], type_) for name, type_ in layout.key.items()]
+    named = {f"k{position}": key for position, key in enumerate(keys)}
+    return pa.table({**named, "step": flat(pc.coalesce(rows["step"], 1))})
 
 
-def _ascending(columns: Sequence[Array]) -> bool:
+def _sorted(layout: Layout, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """What matters of *rows*, in the order of their places."""
+    kept = [pa.Table.from_batches([_needed(layout, batch)]) for batch in rows]
+    table = pa.concat_tables(kept, promote_options="default").unify_dictionaries()
+    places = _places(layout, table)
+    order = pc.sort_indices(places, sort_keys=[(name, "ascending") for name in places.schema.names])
+    for start in range(0, table.num_rows, _SLICE):
+        yield from table.take(order.slice(start, _SLICE)).combine_chunks().to_batches()
+
+
+def _ascending(places: pa.Table) -> bool:
     """Whether every row is behind the one before it, by the first column in which they differ."""
-    behind = pa.repeat(False, len(columns[0]) - 1)
-    for column in reversed(columns):
+    behind = pa.repeat(False, places.num_rows - 1)
+    for column in reversed([flat(column) for column in places.columns]):
         before, after = column[:-1], column[1:]
         behind = pc.or_(pc.less(before, after), pc.and_(pc.equal(before, after), behind))
     return pc.all(behind).as_py() is not False

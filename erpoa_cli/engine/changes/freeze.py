@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,10 +54,10 @@ def freeze(
     sizes = {name: _sizes(staging, name) for name in layouts}
     held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
     seen = Effects(identities, sealer)
-    tables = {(member, name): _rows(staging, layouts[name], member) for member, name in held}
-    tables |= {
-        key: seen.passing(layouts[key[1]], rows) for key, rows in tables.items() if key[0] == "changes"
-    }
+    tables = {}
+    for member, name in held:
+        read = partial(_rows, staging, layouts[name], member)
+        tables[member, name] = seen.passing(layouts[name], read) if member == "changes" else read()
     measured = {m.target: asdict(m) for m in measures}
     anything = any(member in ("changes", "state") for member, _ in held)
     header = replace(
@@ -124,7 +126,16 @@ def _rows(staging: Staging, columns: Layout, member: str) -> pa.RecordBatchReade
             for batch in rows:
                 yield conform(batch, schema)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return pa.RecordBatchReader.from_batches(schema, _ahead(batches()))
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """*batches*, each made while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def counts(staging: Staging, columns: Layout) -> dict[str, int]:

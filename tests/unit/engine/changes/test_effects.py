@@ -32,9 +32,9 @@ def effects_digest(
 ) -> str:
     """The digest when these rows passed; they pass unchanged."""
     seen = Effects(identities, sealer)
-    for target, (layout, rows) in changes.items():
+    for target, (layout, rows) in sorted(changes.items(), key=lambda change: change[0].encode()):
         table = rows if isinstance(rows, pa.Table) else rows.read_all()
-        assert seen.passing(replace(layout, target=target), table.to_reader()).read_all() == table
+        assert seen.passing(replace(layout, target=target), table.to_reader).read_all() == table
     return seen.digest()
 
 
@@ -201,13 +201,35 @@ def test_the_identity_of_the_system_counts() -> None:
     assert digest([BASE]) != digest([BASE], identity="sqlite:/elsewhere.db")
 
 
-def test_targets_come_in_the_order_of_their_names() -> None:
-    one, two = (LAYOUT, table([BASE])), (LAYOUT, table([]))
-    same = [
-        effects_digest(dict(pairs), {"订单": "x", "a": "y"}, SEALER)
-        for pairs in ([("订单", one), ("a", two)], [("a", two), ("订单", one)])
+@pytest.mark.parametrize("numbers", [[1, 2, 3, 4], [1, 2, 4, 3], [4, 3, 2, 1], [2, 10, 1, 3]])
+def test_rows_may_come_in_any_order_and_in_any_batches(numbers: list[int]) -> None:
+    rows = table([{**BASE, "k_line": n, "d_name": f"第{n}行"} for n in numbers]).to_pylist()
+    one_by_one = pa.concat_tables([table([row]) for row in rows])
+    assert effects_digest({"订单": (LAYOUT, one_by_one)}, {"订单": IDENTITY}, SEALER) == expected(rows)
+    assert digest(rows) == expected(rows)
+
+
+def test_targets_follow_each_other_whatever_the_order_of_their_rows() -> None:
+    rows = [{**BASE, "k_line": number} for number in (1, 2, 3)]
+    digests = [
+        effects_digest(
+            {"a": (LAYOUT, table(first)), "订单": (LAYOUT, table(then))}, {"a": "y", "订单": "x"}, SEALER
+        )
+        for first in (rows, rows[::-1])
+        for then in (rows, rows[::-1])
     ]
-    assert same[0] == same[1]
+    assert len(set(digests)) == 1
+
+
+def test_a_target_that_passes_out_of_order_is_refused() -> None:
+    seen = Effects({"订单": "x", "a": "y"}, SEALER)
+    for target in ("订单", "a"):
+        reader = seen.passing(replace(LAYOUT, target=target), table([BASE]).to_reader)
+        if target == "a":
+            with pytest.raises(ValueError, match="out of order"):
+                reader.read_all()
+        else:
+            reader.read_all()
 
 
 def test_an_instant_is_the_same_in_every_zone() -> None:
