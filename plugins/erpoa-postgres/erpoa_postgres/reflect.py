@@ -35,7 +35,9 @@ _COLUMNS = """
     SELECT a.attname, a.attnotnull, a.atthasdef, a.attidentity::text, a.attgenerated::text
     FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 _INDEXES = """
-    SELECT i.indisprimary, ARRAY(
+    SELECT i.indisprimary, NOT EXISTS (
+            SELECT FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent WHERE p.oid = i.indrelid AND p.relkind = 'r'
+        ), ARRAY(
         SELECT a.attname::text FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(attnum, at)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.at)
     FROM pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
@@ -79,15 +81,21 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An object, its name in SQL and the type of each column."""
+    """An object, its name in SQL, the type of each column, and the keys of which it refuses a second row."""
 
     info: ObjectInfo
     name: str
     columns: Mapping[str, Column]
+    refusing: Sequence[Sequence[str]]
 
     def is_unique(self, fields: Sequence[str]) -> bool:
         """Whether no two rows can have the same values in *fields*."""
         return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
+
+    def refuses(self, fields: Sequence[str]) -> bool:
+        """Whether a row is refused when another has the same values in *fields*: of rows in tables that inherit no key of
+        this one knows."""
+        return any(key and set(key) <= set(fields) for key in self.refusing)
 
 
 def relations(db: Db) -> dict[str, Relation]:
@@ -129,7 +137,7 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
     """The table or view with its fields and keys; *samples*: also what its values look like."""
     columns = described(db, relation.name)
     uniques = db.execute(_INDEXES, (relation.oid,)).fetchall()
-    key = next((tuple(names) for primary, names in uniques if primary), ())
+    key = next((tuple(names) for primary, _, names in uniques if primary), ())
     seen = _samples(db, relation, columns) if samples else {}
     fields = tuple(
         _field(db, relation, name, columns[name], facts, seen.get(name, ""))
@@ -143,12 +151,12 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
         address=relation.address,
         fields=fields,
         id=key,
-        keys=tuple(dict.fromkeys(tuple(names) for primary, names in uniques if not primary)),
+        keys=tuple(dict.fromkeys(tuple(names) for primary, _, names in uniques if not primary)),
         foreign_keys=foreign,
         readable=relation.readable,
         writable=relation.writable,
     )
-    return Table(info, relation.name, columns)
+    return Table(info, relation.name, columns, [names for _, refuses, names in uniques if refuses])
 
 
 def _field(db: Db, relation: Relation, name: str, of: Column, facts: Sequence[Any], sample: str) -> FieldInfo:

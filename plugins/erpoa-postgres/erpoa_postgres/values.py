@@ -177,6 +177,12 @@ def equals(column: str, of: Column, type_: Type, value: str) -> str:
     return f"({column} = {near} AND {exact})" if type_.kind is Kind.STRING and near else exact
 
 
+def one_way(of: Column, type_: Type) -> bool:
+    """Whether a column that `equals` a value holds what it would hold if the value were written: not a text that means a
+    number or a time, for which there are several, and a unique index takes each of them."""
+    return type_.kind is Kind.STRING or of.base not in TEXTS
+
+
 def survives(value: str, of: Column, type_: Type) -> str:
     """Whether *value* comes back unchanged from the column. May fail in the database."""
     return same(f"({to_native(value, of, type_)})", of, type_, value)

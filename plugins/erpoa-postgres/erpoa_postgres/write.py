@@ -24,7 +24,7 @@ from erpoa_postgres.columns import text_of
 from erpoa_postgres.errors import failure
 from erpoa_postgres.reflect import Db, Table
 from erpoa_postgres.stage import STAGE, Stage
-from erpoa_postgres.values import equals, is_exact, same, survives, to_native
+from erpoa_postgres.values import equals, is_exact, one_way, same, survives, to_native
 
 _SAVEPOINT = "erpoa_part"
 _MOVED = "the row is gone or has other values than when it was planned"
@@ -33,6 +33,9 @@ _IGNORED = "the database ignored the row: a trigger or a rule says so"
 
 class _NotAll(Exception):
     """A statement wrote fewer rows than it was given, and only single rows tell which."""
+
+
+_REFUSALS = (psycopg.Error, _NotAll)
 
 
 class Writing:
@@ -57,14 +60,39 @@ class Writing:
     def all(self) -> pa.RecordBatch:
         """Write every row; answers per row."""
         if self._batch.action is Action.CREATE:
+            self._lock_out()
+            if self._refuses_taken() and self._at_once():
+                return self._answer()
             self._find_taken()
         elif not self._table.is_unique(self._batch.id):
             self._find_ambiguous()
+        left, rows = self._left()
+        place_by_halves(rows, self._place, self._undo, self._refused(left), _REFUSALS)
+        return self._answer()
+
+    def _refuses_taken(self) -> bool:
+        """Whether the table refuses every row that `_find_taken` would find."""
+        unless = self._batch.unless
+        plain = all(one_way(self._table.columns[n], self._batch.types[n]) for names in unless for n in names)
+        return bool(unless) and plain and all(map(self._table.refuses, unless))
+
+    def _at_once(self) -> bool:
+        """Write all rows without looking for those that exist already: the table refuses the statement if there is one.
+        False: nothing was written."""
+        _, rows = self._left()
+        try:
+            if rows.num_rows:
+                self._place(rows)
+        except _REFUSALS:
+            self._undo(())
+            return False
+        return True
+
+    def _left(self) -> tuple[list[int], pa.RecordBatch]:
+        """The positions that are still to be written; the stage has no others."""
         left = self._outcomes.applied()
         self._stage.remove(set(range(self._size)) - set(left))
-        rows = pa.RecordBatch.from_pydict({"pos": pa.array(left, pa.int64())})
-        place_by_halves(rows, self._place, self._undo, self._refused(left), (psycopg.Error, _NotAll))
-        return self._answer()
+        return left, pa.RecordBatch.from_pydict({"pos": pa.array(left, pa.int64())})
 
     def _fits(self, name: str) -> bool:
         """Whether the column takes every value to write unchanged, or refuses it by itself."""
@@ -79,14 +107,15 @@ class Writing:
             for n in names
         )
 
-    def _find_taken(self) -> None:
-        """Rows to create that exist already, by one of the field sets `unless`."""
-        if (
-            self._batch.unless
-        ):  # two of us must not both find nothing; others are stopped by unique keys alone
+    def _lock_out(self) -> None:
+        """Two of us must not both find that a row is not there; others are stopped by unique keys alone."""
+        if self._batch.unless:
             self._do(
                 f"SELECT pg_advisory_xact_lock(hashtextextended('erpoa ' || {literal(self._table.name)}, 0))"
             )
+
+    def _find_taken(self) -> None:
+        """Rows to create that exist already, by one of the field sets `unless`."""
         for fields in self._batch.unless:
             taken = f"SELECT s.pos FROM {STAGE} s WHERE EXISTS (SELECT FROM {self._table.name} t WHERE {self._equals('set', fields)})"
             values = [self._stage.value(f"set.{n}") for n in fields]

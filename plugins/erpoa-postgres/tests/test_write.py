@@ -292,6 +292,62 @@ def test_two_that_create_the_same_key(server, config, session, unique):
     assert sorted(answer.count("applied") for answer in told) == [0, 300]
 
 
+@pytest.mark.parametrize(
+    ("column", "more", "type_", "there", "value"),
+    [
+        ("text UNIQUE", "", "string", "'同'", "同"),
+        ("text COLLATE ci UNIQUE", "", "string", "'Tie'", "Tie"),
+        ("bigint UNIQUE", "", "integer", "7", 7),
+        ("text UNIQUE", "", "integer", "'007'", 7),  # the index takes '7' beside it
+        (
+            "text UNIQUE DEFERRABLE INITIALLY DEFERRED",
+            "",
+            "string",
+            "'同'",
+            "同",
+        ),  # refused at the commit only
+        ("text", "CREATE UNIQUE INDEX ON keyed (code) WHERE v <> 'new'", "string", "'同'", "同"),
+        ("text", "CREATE UNIQUE INDEX ON keyed (lower(code))", "string", "'ß'", "ß"),
+        ("text", "CREATE UNIQUE INDEX ON keyed (code, v)", "string", "'同'", "同"),
+        ("text", "", "string", "'同'", "同"),
+    ],
+)
+def test_a_row_that_is_there_already_is_stale_whatever_stops_it(
+    server, config, session, column, more, type_, there, value
+):
+    """Most keys stop the statement, and nobody has to look before; of the others somebody has to."""
+    server.execute(
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        f"CREATE TABLE keyed (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code {column}, v text)",
+        more or "SELECT",
+        f"INSERT INTO keyed (code, v) VALUES ({there}, 'old')",
+        config=config,
+    )
+    one, two = (1, 2) if type_ == "integer" else ("新", "𝕏")
+    writer = Writer(session, "keyed", id="integer", code=type_, v="string")
+    for codes, wanted in (((one, value), ["applied", "stale"]), ((two, two), ["applied", "stale"])):
+        answers = writer.create([{"code": code, "v": "new"} for code in codes], unless=(("code",),))
+        assert outcomes(answers) == wanted
+        assert answers[1]["error"] == "a row with this key exists already"
+        ids = server.execute("SELECT max(id) FROM keyed", config=config)
+        assert ids == [(answers[0]["id.id"],)], "the identifier is that of the row"
+    kept = server.execute("SELECT code::text, v FROM keyed ORDER BY id", config=config)
+    assert kept == [(there.strip("'"), "old"), (str(one), "new"), (str(two), "new")]
+
+
+def test_rows_of_a_table_that_inherits_are_there_already_too(server, config, session):
+    """No unique key of the parent knows of them."""
+    server.execute(
+        "CREATE TABLE keyed (code text UNIQUE, v text)",
+        "CREATE TABLE more () INHERITS (keyed)",
+        "INSERT INTO more VALUES ('同', 'old')",
+        config=config,
+    )
+    writer = Writer(session, "keyed", ("code",), code="string", v="string")
+    answers = writer.create([{"code": c, "v": "new"} for c in ("同", "新")], unless=(("code",),))
+    assert outcomes(answers) == ["stale", "applied"]
+
+
 def test_a_lock_that_is_not_given_is_transient(server, config):
     server.execute(THING, "INSERT INTO thing VALUES (1, 'a', 1, 'old'), (2, 'b', 1, 'old')", config=config)
     session = PostgresConnector().open({**config, "lock_timeout": 1})
