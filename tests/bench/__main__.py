@@ -89,6 +89,7 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "apply-postgres": lambda times: served.applying("PostgreSQL", min(times, 3)),
     "apply-mariadb": lambda times: served.applying("MariaDB", min(times, 3)),
     "copy-postgres": lambda times: served.copying(min(times, 3)),
+    "follow-postgres": lambda times: served.following(min(times, 3)),
     "api-create": lambda times: api.creating(min(times, 3)),
     "api-read": lambda times: api.reading(min(times, 3)),
     "postgres-mariadb": lambda times: served.across(min(times, 3)),

@@ -105,7 +105,7 @@ def _save(sql: str, file: Path) -> None:
 
 
 def copying(times: int, rows: int = ROWS) -> Section:
-    """Plan and apply of a million creates, PostgreSQL → PostgreSQL; then of 1 %."""
+    """Plan and apply of a million creates, PostgreSQL → PostgreSQL."""
     with SERVERS["PostgreSQL"]() as new, new() as erp, new() as oa, TemporaryDirectory() as place:
         erp.fill(typed_sql(rows))
         home = _home(Path(place), erp, oa)
@@ -141,6 +141,56 @@ def copying(times: int, rows: int = ROWS) -> Section:
             for name, one in spent.items()
         ],
     )  # fmt: skip
+
+
+def following(times: int, rows: int = ROWS) -> Section:
+    """Plan and apply of 1 % of a million, PostgreSQL → PostgreSQL, beside sling's upsert of rows that it is told."""
+    changed = f"id % {CHANGED} = 1"
+    with (
+        SERVERS["PostgreSQL"]() as new,
+        new() as erp,
+        new() as oa,
+        new() as other,
+        TemporaryDirectory() as place,
+    ):
+        for at in (erp, oa, other):
+            at.fill(typed_sql(rows))
+        home = _home(Path(place), erp, oa)
+        _first_plan(home, "--adopt")
+        process([ERPOA, "apply", "-q", "p.erpoaplan"], home)
+
+        def planned_and_applied() -> Spent:
+            erp.execute(f"UPDATE customers SET balance = coalesce(balance, 0) + 1 WHERE {changed}")
+            return _agreed(_sum(_plan(home), process([ERPOA, "apply", "-q", "p.erpoaplan"], home)), erp, oa)
+
+        runs: dict[str, Callable[[], Spent]] = {"erpoa plan + apply": planned_and_applied}
+        if sling := shutil.which("sling"):
+            rows_told = f"SELECT {', '.join(FIELDS)} FROM customers WHERE {changed}"
+            runs = {
+                "sling": lambda: _agreed(_sling_incremental(sling, rows_told, home, erp, other), erp, other),
+                **runs,
+            }
+        spent = interleaved(runs, times)
+    return Section(
+        f"Plan + apply of 1 % of {rows:,} known rows, PostgreSQL → PostgreSQL",
+        "erpoa reads and compares both sides whole, and finds which rows changed on either. sling is told which rows to send, does not "
+        "look at the others and deletes none." + ("" if sling else " sling is not on this machine."),
+        [
+            Row(
+                name, one, "sling" if sling and name.startswith("erpoa") else "",
+                "≤ 1.5 × sling" if name.startswith("erpoa") else "",
+            )
+            for name, one in spent.items()
+        ],
+    )  # fmt: skip
+
+
+def _agreed(spent: Spent, erp: Database, oa: Database) -> Spent:
+    """*spent*, if both hold the same sum."""
+    total = "SELECT sum(balance), count(*) FROM customers"
+    with psycopg.connect(oa.url) as there, psycopg.connect(erp.url) as here:
+        assert there.execute(total).fetchone() == here.execute(total).fetchone()
+    return spent
 
 
 def across(times: int, rows: int = ROWS) -> Section:
@@ -232,6 +282,15 @@ def _sling(sling: str, home: Path, erp: Database, oa: Database) -> Spent:
         count = "SELECT count(*) FROM "
         assert there.execute(count + "copied").fetchone() == here.execute(count + "customers").fetchone()
     return spent
+
+
+def _sling_incremental(sling: str, query: str, home: Path, erp: Database, oa: Database) -> Spent:
+    return process(
+        [sling, "run", "--src-conn", f"{_url(erp)}?sslmode=disable", "--src-stream", query,
+         "--tgt-conn", f"{_url(oa)}?sslmode=disable", "--tgt-object", "public.customers", "--mode", "incremental",
+         "--primary-key", "code"],
+        home,
+    )  # fmt: skip
 
 
 def _reladiff(reladiff: str, home: Path, erp: Database, oa: Database) -> Spent:
