@@ -84,7 +84,8 @@ def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Tested], 
     """The tests on what the sources hold now, or held when their snapshots were taken."""
     from erpoa_cli.engine.binding.objects import look
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.relations.read import read_actuals, read_sources
+    from erpoa_cli.engine.relations.actual import read_actuals
+    from erpoa_cli.engine.relations.read import read_sources
     from erpoa_cli.engine.relations.transform import build_models, run_data_tests
     from erpoa_cli.engine.staging import Staging
 

@@ -33,7 +33,9 @@ from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.relations.read import read_actuals, read_sources
+from erpoa_cli.engine.relations.actual import begin_actuals
+from erpoa_cli.engine.relations.read import begin_sources
+from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
@@ -109,21 +111,24 @@ def describe(p: Planning) -> None:
 
 
 def read(p: Planning) -> None:
-    """Read the sources and what the targets hold."""
-    sources = p.relations & p.bound.project.sources.keys()
-    p.reads = read_sources(
-        p.bound,
-        p.connections,
-        p.staging,
-        p.state,
-        names=sources,
-        offline=p.options.offline,
-        full=p.options.full,
-        waived={w.target: w.count for w in p.options.waivers if w.guard == "max_drop"},
-        sealer=p.sealer,
-        listener=p.listener,
-    )
-    read_targets(p)
+    """Read the sources, what the targets hold, and meanwhile what was last applied."""
+    with Readers(p.bound.project) as readers:
+        sources = begin_sources(
+            p.bound,
+            p.connections,
+            p.staging,
+            p.state,
+            readers,
+            names=p.relations & p.bound.project.sources.keys(),
+            offline=p.options.offline,
+            full=p.options.full,
+            waived={w.target: w.count for w in p.options.waivers if w.guard == "max_drop"},
+            sealer=p.sealer,
+            listener=p.listener,
+        )
+        actuals = begin_targets(p, readers)
+        remember(p)
+        p.reads = sources() | actuals()
     for done in p.reads.values():
         if done.verdict.status is ReadStatus.FAILED:
             p.errored = True
@@ -138,10 +143,10 @@ def read(p: Planning) -> None:
             )
 
 
-def read_targets(p: Planning) -> None:
-    """Read what the compared targets hold, and those that project SQL asks for."""
+def begin_targets(p: Planning, readers: Readers) -> Callable[[], dict[str, Read]]:
+    """Begin to read what the compared targets hold, and those that project SQL asks for."""
     names = (*p.names, *sorted(p.bound.actuals(p.relations) - set(p.names)))
-    p.reads |= read_actuals(p.bound, p.infos, names, p.connections, p.staging, p.listener)
+    return begin_actuals(p.bound, p.infos, names, p.connections, p.staging, readers, p.listener)
 
 
 def tell_states(p: Planning) -> None:
@@ -165,6 +170,7 @@ def build(p: Planning) -> None:
 
 def compare(p: Planning) -> None:
     """The diff of every target; what is not planned or must wait is taken out."""
+    p.staging.number()
     edited = _edited(p)
     p.differ = Differ(
         [_task(p, name, edited) for name in p.names],
@@ -294,7 +300,6 @@ STAGES: tuple[tuple[str, Callable[[Planning], None]], ...] = (
     ("read", read),
     ("tell states", tell_states),
     ("build models", build),
-    ("remember", remember),
     ("compare", compare),
     ("weigh", weigh),
 )

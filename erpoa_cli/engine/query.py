@@ -17,7 +17,8 @@ from erpoa_cli.engine.binding.model import selected
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.problem import SqlProblem
-from erpoa_cli.engine.relations.read import LastReads, read_actuals, read_sources
+from erpoa_cli.engine.relations.actual import read_actuals
+from erpoa_cli.engine.relations.read import LastReads, read_sources
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Sealer

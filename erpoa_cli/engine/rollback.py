@@ -30,7 +30,8 @@ from erpoa_cli.engine.changes import guard
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.changes.remembered import remember
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import choose, describe, read_targets, write
+from erpoa_cli.engine.plan import begin_targets, choose, describe, write
+from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import PlanFile, StateReader, load_sealer
 
@@ -63,8 +64,11 @@ def rollback(
         )
         choose(planning)
         describe(planning)
-        read_targets(planning)
-        remember(planning)
+        with Readers(project) as readers:
+            actuals = begin_targets(planning, readers)
+            remember(planning)
+            planning.reads = actuals()
+        staging.number()
         for name in planning.selected:
             _stage_changes(planning, plan, run, name)
         shapes = [planning.shapes[name] for name in planning.selected]

@@ -23,7 +23,6 @@ def remember(p: Planning) -> None:
             if sibling not in p.names:
                 own = replace(columns, target=sibling, fields={})
                 p.staging.make("base", sibling, p.state.base(own, p.sealer))
-    p.staging.number()
 
 
 def recall(p: Planning, shape: Shape) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.relations import actual, read
+from erpoa_cli.engine.relations.load import load as load_relation
 from erpoa_cli.engine.writing.walk import ApplyOptions
 from erpoa_cli.project import conforms, load
 from erpoa_cli.state import PlanFile, open_reader, open_writer
@@ -382,3 +385,50 @@ def test_a_row_that_got_the_identifier_of_ours_is_that_of_whom_it_matches(compan
     company.apply(result)
     with sqlite3.connect(company.root / "oa.db") as oa:
         assert oa.execute("SELECT id FROM supplier WHERE code = 'X1'").fetchall() == [(10,)]
+
+
+def _meeting(monkeypatch: pytest.MonkeyPatch, parties: int, seconds: float) -> list[str]:
+    """Every read waits until *parties* are under way; which waited in vain."""
+    together, alone = threading.Barrier(parties), list[str]()
+
+    def waits(request: Any, place: Any, *rest: Any) -> Any:
+        try:
+            together.wait(seconds)
+        except threading.BrokenBarrierError:
+            alone.append(place.listing)
+        return load_relation(request, place, *rest)
+
+    for module in (read, actual):
+        monkeypatch.setattr(module, "load", waits)
+    return alone
+
+
+@pytest.fixture
+def shops(company: Company) -> Company:
+    """The suppliers stand in a second table of the OA, too."""
+    company.sql("CREATE TABLE shop (id INTEGER PRIMARY KEY, code TEXT UNIQUE, name TEXT)", "oa.db")
+    company.file(
+        "targets/shops.yml",
+        "targets: {shops: {from: s, system: oa, object: shop, key: [code], fields: [code, name]}}",
+    )
+    return company
+
+
+def test_sources_and_targets_are_read_at_once(shops: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = _meeting(monkeypatch, 3, 30)
+    result = shops.plan()
+    assert alone == []
+    assert [(r.relation, r.verdict.evidence["rows"]) for r in PlanFile.open(result.path).reads] == [
+        ("s", 10), ("actual.shops", 0), ("actual.t", 10)
+    ]  # fmt: skip
+
+
+def test_a_system_is_read_by_no_more_than_its_limit(shops: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    shops.file(
+        "systems/s.yml",
+        "systems: {erp: {plugin: sqlite, config: {path: erp.db}}, "
+        "oa: {plugin: sqlite, config: {path: oa.db}, limits: {concurrency: 1}}}",
+    )
+    alone = _meeting(monkeypatch, 3, 0.5)
+    shops.plan()
+    assert sorted(alone) == ["actual.shops", "actual.t", "s"]
