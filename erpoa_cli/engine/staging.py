@@ -29,6 +29,7 @@ _CATALOG = "staging"
 SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
 SLICE = 1 << 18  # rows of one relation that are loaded at once, about
+_WIDE = 1 << 27  # bytes that they may take
 ROOM = 1_000_000_000  # bytes that relations may take before they are compressed
 _SETTINGS = (
     "SET checkpoint_threshold = '1TB'",  # relations are compressed when there is need, by `compact`
@@ -46,7 +47,8 @@ _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 
 
 class Staging:
-    """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`.
+    """One run's DuckDB. Threads load through `insert`; SQL of projects runs only after `lock`. Statements that write run
+    one after the other: none can be under way while relations are compressed.
 
     The directory *root*/.erpoa/tmp takes what does not fit into *memory* (DuckDB's words: "4GB"); directories
     that dead processes left there are removed. Without *root* nothing spills and nothing touches the disk.
@@ -153,7 +155,7 @@ class Staging:
 
     def insert(self, schema: str, name: str, reader: Any, select: str = "SELECT * FROM incoming") -> None:
         """Append to a relation what *select* makes of *reader* (Arrow data, named `incoming`): row by row, for it
-        is given in slices. Thread-safe."""
+        is given in slices. Thread-safe; nobody waits for what *reader* waits for."""
         into = f"INSERT INTO {relation(schema, name)} BY NAME {select}"
         for part in _slices(reader):
             self.compact(ROOM)
@@ -171,8 +173,8 @@ class Staging:
         with self._feeding(tables) as cursor, self._told():
             return cursor.execute(sql).to_arrow_table()
 
-    def _fed(self, sql: str, tables: Mapping[str, Any]) -> None:
-        with self._feeding(tables) as cursor, self._told():
+    def _fed(self, sql: str, tables: Mapping[str, pa.Table]) -> None:
+        with self._feeding(tables) as cursor, self._lock, self._told():
             cursor.execute(sql)
 
     @contextmanager
@@ -274,23 +276,21 @@ def relation(schema: str, name: str) -> str:
     return f"{identifier(schema)}.{identifier(name)}"
 
 
-def _slices(data: Any) -> Iterator[pa.RecordBatchReader]:
-    """*data* (a table, a reader) in parts of about `SLICE` rows; at least one, which may be empty."""
+def _slices(data: Any) -> Iterator[pa.Table]:
+    """*data* (a table, a reader) in parts of about `SLICE` rows, fewer where they are wide; at least one, which may be
+    empty."""
     reader = data.to_reader(max_chunksize=SLICE) if isinstance(data, pa.Table) else data
     batches, ended = iter(reader), False
-
-    def part() -> Iterator[pa.RecordBatch]:
-        nonlocal ended
-        rows = 0
-        for batch in batches:
-            yield batch
-            rows += batch.num_rows
-            if rows >= SLICE:
-                return
-        ended = True
-
     while not ended:
-        yield pa.RecordBatchReader.from_batches(reader.schema, part())
+        part: list[pa.RecordBatch] = []
+        rows = size = 0
+        while not ended and rows < SLICE and size < _WIDE:
+            batch = next(batches, None)
+            ended = batch is None
+            if batch is not None:
+                part.append(batch)
+                rows, size = rows + batch.num_rows, size + batch.nbytes
+        yield pa.Table.from_batches(part, reader.schema)
 
 
 def _encrypts(db: duckdb.DuckDBPyConnection) -> bool:

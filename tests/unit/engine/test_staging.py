@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from erpoa_cli.core.schema import Field, parse_type
+from erpoa_cli.engine import staging as module
 from erpoa_cli.engine.problem import SqlProblem, TimedOut
 from erpoa_cli.engine.staging import Staging
 
@@ -169,3 +174,63 @@ def test_errors_say_where(locked: Staging, sql: str, line: int, before: str, at:
     with pytest.raises(SqlProblem) as caught:
         locked.describe(sql)
     assert (caught.value.line, caught.value.before, caught.value.at) == (line, before, at)
+
+
+ROWS = pa.schema([("id", pa.int64()), ("name", pa.utf8())])
+
+
+def suppliers(rows: int) -> Iterator[pa.RecordBatch]:
+    for first in range(0, rows, 500):
+        ids = range(first, first + 500)
+        yield pa.record_batch({"id": pa.array(ids), "name": [f"供应商{i}" for i in ids]}, schema=ROWS)
+
+
+def test_many_load_while_what_they_loaded_is_compressed(monkeypatch: pytest.MonkeyPatch):
+    """And the numbers of rows stay what they are from `number` on."""
+    monkeypatch.setattr(module, "SLICE", 1000)
+    names = [f"供应商{n}" for n in range(8)]
+    fields = [Field("id", parse_type("integer")), Field("name", parse_type("string"))]
+    numbered = "SELECT rowid AS number, id FROM source.{} ORDER BY number"
+    with Staging(None, as_of=AS_OF) as staging:
+        compact = staging.compact
+        monkeypatch.setattr(staging, "compact", lambda beyond=0: compact(min(beyond, 1)))
+
+        def load(name: str) -> int:
+            staging.create("source", name, fields)
+            staging.make("source", name, pa.RecordBatchReader.from_batches(ROWS, suppliers(10_000)))
+            staging.delete("source", name, "r.id % 1000 = 7")
+            return int(staging.scalar(f"SELECT sum(id) FROM source.{name}"))
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            assert set(pool.map(load, names)) == {sum(i for i in range(10_000) if i % 1000 != 7)}
+        staging.number()
+        before = [staging.sql(numbered.format(name)) for name in names]
+        staging.compact()
+        assert [staging.sql(numbered.format(name)) for name in names] == before
+
+
+def test_who_waits_for_a_system_holds_nobody_up(locked: Staging):
+    answers = threading.Event()
+
+    def slow() -> Iterator[pa.RecordBatch]:
+        assert answers.wait(30)
+        yield from suppliers(500)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(locked.make, "source", "slow", pa.RecordBatchReader.from_batches(ROWS, slow()))
+        locked.make("source", "quick", pa.Table.from_batches(suppliers(1000)))
+        locked.compact()
+        assert locked.scalar("SELECT count(*) FROM source.quick") == 1000
+        assert not waiting.done()
+        answers.set()
+        waiting.result()
+    assert locked.scalar("SELECT count(*) FROM source.slow") == 500
+
+
+def test_wide_rows_are_loaded_in_smaller_parts(locked: Staging, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_WIDE", 1)
+    told: list[int] = []
+    monkeypatch.setattr(locked, "compact", told.append)
+    locked.make("source", "wide", pa.Table.from_batches(suppliers(2000)))
+    assert len(told) > 3
+    assert locked.scalar("SELECT count(*) FROM source.wide") == 2000
