@@ -91,7 +91,7 @@ def applying(server: str, times: int, rows: int = ROWS) -> Section:
     return Section(
         f"Apply of {rows:,} creates and of updates of 1 % to {server}",
         "Each a process of its own that reads the changes from Parquet. By hand: staged by bulk load, then one INSERT … SELECT or UPDATE, "
-        "in one transaction. erpoa's connector: batches of 50,000, in which keys that exist are found, all 14 fields compared with what they were, a ledger "
+        "in one transaction. erpoa's connector: batches of 50,000, in which keys that exist are found or refused, all 14 fields compared with what they were, a ledger "
         "row committed, an outcome told per row, the new identifiers with it.",
         [
             Row(name, one, name.replace("erpoa", "by hand") if name.startswith("erpoa") else "")
