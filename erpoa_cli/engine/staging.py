@@ -175,7 +175,7 @@ class Staging:
 
     def _fed(self, sql: str, tables: Mapping[str, pa.Table]) -> None:
         with self._feeding(tables) as cursor, self._lock, self._told():
-            cursor.execute(sql)
+            cursor.execute(sql).fetchall()  # until then its transaction is open
 
     @contextmanager
     def _feeding(self, tables: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -199,18 +199,25 @@ class Staging:
         self.execute(f"DELETE FROM {relation(schema, name)} r WHERE {where}")
         self._holes = True
 
-    def compact(self, beyond: int = 0) -> None:
+    def compact(self, beyond: int = 0) -> bool:
         """Compress what relations hold, to about a fifth, if they take more than *beyond* bytes: it costs more than
-        to read them once."""
-        if not beyond or self._taken() > beyond:
-            self.execute(f"CHECKPOINT {_CATALOG}")
+        to read them once. Whether there is nothing left to compress: while somebody reads a relation of which there
+        is a newer one already, DuckDB does not compress."""
+        if beyond and self._taken() <= beyond:
+            return True
+        with self._lock, self._told():
+            try:
+                self._db.execute(f"CHECKPOINT {_CATALOG}")
+            except duckdb.TransactionException:
+                return False
             self._holes = False
+        return True
 
     def number(self) -> None:
         """From now on the numbers of rows (`rowid`) may be remembered: compressing changes them where rows were
-        deleted, and that is done once before."""
-        if self._holes:
-            self.compact()
+        deleted, and that is done once before, when nobody reads."""
+        if self._holes and not self.compact():
+            raise RuntimeError("rows cannot be numbered while relations are read")
 
     def _taken(self) -> int:
         with self._lock:

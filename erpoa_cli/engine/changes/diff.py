@@ -53,7 +53,7 @@ class Differ:
         scalar: Scalar,
         *,
         recall: Callable[[Shape], None],
-        compact: Callable[[int], None],
+        compact: Callable[[int], object],
     ) -> None:
         self._tasks = {task.name: task for task in tasks}
         self._execute = execute

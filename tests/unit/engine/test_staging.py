@@ -209,6 +209,23 @@ def test_many_load_while_what_they_loaded_is_compressed(monkeypatch: pytest.Monk
         assert [staging.sql(numbered.format(name)) for name in names] == before
 
 
+def test_what_is_read_is_compressed_later(locked: Staging, monkeypatch: pytest.MonkeyPatch):
+    """While rows are read of which newer ones are there already, DuckDB refuses to compress anything."""
+    monkeypatch.setattr(module, "ROOM", 1)
+    locked.make("source", "old", pa.Table.from_batches(suppliers(200_000)))
+    locked.delete("source", "old", "r.id = 7")
+    reading = locked.reader("SELECT * FROM source.old")
+    rows = reading.read_next_batch().num_rows
+    locked.make("source", "old", pa.Table.from_batches(suppliers(500)))
+    assert not locked.compact()
+    with pytest.raises(RuntimeError, match="numbered"):
+        locked.number()
+    assert locked.scalar("SELECT count(*) FROM source.old") == 500
+    assert rows + sum(batch.num_rows for batch in reading) == 199_999
+    locked.number()
+    assert locked.compact()
+
+
 def test_who_waits_for_a_system_holds_nobody_up(locked: Staging):
     answers = threading.Event()
 
