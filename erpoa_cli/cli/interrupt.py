@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from erpoa_cli.core.interrupt import interrupt_behind
+
 if TYPE_CHECKING:
     from erpoa_cli.core.diagnostic import Exit
     from erpoa_cli.engine.writing.walk import RunResult
@@ -56,11 +58,10 @@ def heed() -> None:
 
 def struck(error: BaseException | None) -> int | None:
     """The exit code of the signal that *error* came from, whatever libraries made of it; None: from none."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
-        error = error.__cause__ or error.__context__
-    return None
+    interrupt = interrupt_behind(error)
+    if interrupt is None:
+        return None
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from erpoa_cli.core.interrupt import interrupt_behind
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.described import declared_type
 from erpoa_cli.engine.problem import SqlProblem, TimedOut
@@ -275,7 +276,7 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(waits=not isinstance(error, KeyboardInterrupt))
+        self.close(waits=not interrupt_behind(error))
 
 
 def relation(schema: str, name: str) -> str:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
+from erpoa_cli.core.interrupt import interrupt_behind
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.project import Project
 
@@ -32,4 +33,4 @@ class Readers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for pool in self._pools.values():
-            pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
+            pool.shutdown(wait=not interrupt_behind(error), cancel_futures=True)
