@@ -109,7 +109,7 @@ class Staging:
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """The rows of one query, as a stream; independent of what is executed meanwhile."""
         cursor = self._cursor()
-        with self._told():
+        with self._told(cursor):
             return cursor.execute(sql).to_arrow_reader(_BATCH)
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -171,11 +171,11 @@ class Staging:
 
     def compare(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """The rows of a query over Arrow *tables*, by the names they are given."""
-        with self._feeding(tables) as cursor, self._told():
+        with self._feeding(tables) as cursor, self._told(cursor):
             return cursor.execute(sql).to_arrow_table()
 
     def _fed(self, sql: str, tables: Mapping[str, pa.Table]) -> None:
-        with self._feeding(tables) as cursor, self._lock, self._told():
+        with self._feeding(tables) as cursor, self._lock, self._told(cursor):
             cursor.execute(sql).fetchall()  # until then its transaction is open
 
     @contextmanager
@@ -252,8 +252,10 @@ class Staging:
             self._late.clear()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn DuckDB's errors into `SqlProblem`, what `limited` stopped into `TimedOut`."""
+    def _told(self, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
+        """Turn errors of DuckDB, on *connection* (None: that of all), into `SqlProblem`, what `limited` stopped into
+        `TimedOut`, and into the interrupt itself what DuckDB made of one: a RuntimeError, while the statement may run
+        on and be waited for when the connection is closed."""
         try:
             yield
         except UnicodeDecodeError:  # what it quotes of a row is cut within a character
@@ -262,6 +264,12 @@ class Staging:
             if self._late.is_set():
                 raise TimedOut("Timeout Error: it takes too long and was stopped") from None
             raise SqlProblem(str(error)) from None
+        except RuntimeError as error:
+            interrupt = interrupt_behind(error)
+            if interrupt is None:
+                raise
+            (connection or self._db).interrupt()
+            raise interrupt from None
 
     def close(self, *, waits: bool = True) -> None:
         """Without *waits* what other threads load is left to end with the process."""

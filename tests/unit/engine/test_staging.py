@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,6 +208,26 @@ def test_many_load_while_what_they_loaded_is_compressed(monkeypatch: pytest.Monk
         before = [staging.sql(numbered.format(name)) for name in names]
         staging.compact()
         assert [staging.sql(numbered.format(name)) for name in names] == before
+
+
+LONG = "SELECT sum(hash(a.range)) FROM range(10_000_000) a, range(10_000) b"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda staging: staging.sql(LONG), id="sql"),
+        pytest.param(lambda staging: staging.execute(f"CREATE TABLE source.x AS {LONG}"), id="execute"),
+        pytest.param(lambda staging: staging.compare(LONG, {"one": pa.table({"a": [1]})}), id="compare"),
+    ],
+)
+def test_an_interrupt_is_raised_and_ends_what_runs(ask: Callable[[Staging], object]):
+    """DuckDB makes an error of its own of it, and sometimes goes on until whoever closes it has waited for hours."""
+    for _ in range(5):
+        with Staging(None, as_of=AS_OF) as staging:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                ask(staging)
 
 
 def test_what_is_read_is_compressed_later(locked: Staging, monkeypatch: pytest.MonkeyPatch):
