@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,13 +58,22 @@ def project(tmp_path: Path, silent: socket.socket) -> Path:
     return tmp_path
 
 
+@contextmanager
+def started(project: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """The program; where it did not end, it is not waited for until the system would have answered."""
+    with subprocess.Popen(
+        [ERPOA, *command], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("command", [["plan", "-o", "p.erpoaplan"], ["extract"], ["drift"]])
 def test_nobody_waits_for_a_system_that_does_not_answer(project, silent, command, number, code):
-    with subprocess.Popen(
-        [ERPOA, *command, "--format", "json"],
-        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as program:  # fmt: skip
+    with started(project, *command, "--format", "json") as program:
         connection, _ = silent.accept()
         with connection:
             program.send_signal(number)
@@ -76,9 +87,7 @@ def test_nobody_waits_for_a_system_that_does_not_answer(project, silent, command
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_whoever_asks_twice_gets_no_answer_but_the_end(project, silent, number):
-    with subprocess.Popen(
-        [ERPOA, "plan", "-q"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as program:
+    with started(project, "plan", "-q") as program:
         connection, _ = silent.accept()
         with connection:
             program.send_signal(number)
