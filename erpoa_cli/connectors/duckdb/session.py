@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields, plac
 
 _ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
 _VALUES = re.compile(r"\b((?i:key|string|value)) (['\"]).*\2", re.DOTALL)
+_FILES = threading.Lock()  # DuckDB refuses to open a file that another thread is about to close
 _SAFE = {
     "enable_external_access": "false",  # a query of the project reads this database and nothing else
     "autoinstall_known_extensions": "false",
@@ -47,7 +49,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if not path.is_file():
         raise Fatal(f"there is no file {path}")
     try:
-        db = duckdb.connect(str(path), read_only=read_only, config=dict(_SAFE))
+        with _FILES:
+            db = duckdb.connect(str(path), read_only=read_only, config=dict(_SAFE))
         db.execute("SET TimeZone = 'UTC'")
     except duckdb.Error as error:
         raise failure(error) from error
@@ -111,7 +114,8 @@ class DuckdbSession(SqlSession):
             return [find_table(self._db, name, read_only=self._read_only).info for name in wanted]
 
     def close(self) -> None:
-        self._db.close()
+        with _FILES:
+            self._db.close()
 
     # -- reading --
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -239,6 +240,17 @@ def test_opening(path: Path) -> None:
     path.write_bytes(b"x" * 5000)
     with pytest.raises(SystemFailure):
         DuckdbConnector().open({"path": str(path)})
+
+
+def test_a_file_is_opened_while_others_close_it(opened: Opened, path: Path) -> None:
+    opened("CREATE TABLE v (a INTEGER)").close()
+
+    def often(_: int) -> None:
+        for _ in range(100):
+            DuckdbConnector().open({"path": str(path)}).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(often, range(4)))
 
 
 def test_read_only_never_writes(opened: Opened, path: Path) -> None:
