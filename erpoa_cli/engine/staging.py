@@ -176,7 +176,7 @@ class Staging:
 
     def _fed(self, sql: str, tables: Mapping[str, pa.Table]) -> None:
         with self._feeding(tables) as cursor, self._lock, self._told(cursor):
-            cursor.execute(sql).fetchall()  # until then its transaction is open
+            cursor.execute(sql)
 
     @contextmanager
     def _feeding(self, tables: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
