@@ -16,6 +16,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+# For servers that only have to live through the end of a process: nothing waits for a disk.
+QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+_TRIES = 5  # to start: another may take the port first
+
 
 def binaries() -> Path | None:
     """The directory with `initdb` and `pg_ctl` of the newest PostgreSQL installed; None when there is none."""
@@ -32,6 +36,7 @@ class Cluster:
         self._owner = _owner()
         self.folder = Path(tempfile.mkdtemp(prefix="erpoa-pg-"))
         self.port = _free_port()
+        self._known = False  # whether it has run at this port
         if self._owner is not None:
             os.chown(self.folder, pwd.getpwnam(self._owner).pw_uid, -1)
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
@@ -42,6 +47,9 @@ class Cluster:
             "logging_collector": "off",
             **(settings or {}),
         }
+        self._set(lines)
+
+    def _set(self, lines: Mapping[str, str]) -> None:
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in lines.items())
 
@@ -54,7 +62,18 @@ class Cluster:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        self._run("pg_ctl", "-D", self.data, "-w", "-t", "60", "-l", self.folder / "log", "start")
+        """Start it; the first time at another port if somebody took this one in between."""
+        for tries in range(_TRIES):
+            try:
+                self._run("pg_ctl", "-D", self.data, "-w", "-t", "180", "-l", self.folder / "log", "start")
+            except RuntimeError:
+                if self._known or tries == _TRIES - 1:
+                    raise
+                self.port = _free_port()
+                self._set({"port": str(self.port)})
+            else:
+                self._known = True
+                return
 
     def stop(self, mode: str = "fast") -> None:
         """End the server; `immediate` is what a power failure does."""

@@ -5,35 +5,31 @@ A plugin's tests get the fixtures by `from tests.services import service_url` in
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import NoReturn
 
 import pytest
 
+from tests import runs
+
 
 @pytest.fixture(scope="session")
-def service_url() -> Iterator[Callable[[str], str]]:
+def service_url() -> Callable[[str], str]:
     """The URL of a service by its name: `service_url("TRYTON")` reads ERPOA_TEST_TRYTON_URL.
 
-    Without it PostgreSQL and MariaDB are started from the installed binaries, for this run and in a place of their
-    own. Where that cannot be, the test is skipped, and fails where ERPOA_TEST_REQUIRE (comma-separated) names the
-    service.
+    Without it PostgreSQL and MariaDB are started from the installed binaries, once for all processes of the run: the
+    first that asks starts it, and it goes with the run. Where that cannot be, the test is skipped, and fails where
+    ERPOA_TEST_REQUIRE (comma-separated) names the service.
     """
-    started: dict[str, str] = {}
-    with ExitStack() as running:
 
-        def url(name: str) -> str:
-            variable = f"ERPOA_TEST_{name}_URL"
-            found = os.environ.get(variable) or started.get(name)
-            if not found and name in _STARTED:
-                found = started[name] = _STARTED[name](running)
-            if not found:
-                missing(name, f"{variable} is not set")
-            return found
+    def url(name: str) -> str:
+        variable = f"ERPOA_TEST_{name}_URL"
+        found = os.environ.get(variable) or (_started(name) if name in _START else None)
+        return found or missing(name, f"{variable} is not set")
 
-        yield url
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +42,6 @@ def postgres_url(service_url: Callable[[str], str]) -> Iterator[str]:
         yield ours
 
 
-def _postgres(running: ExitStack) -> str:
-    from tests.postgres import binaries, server
-
-    programs = binaries()
-    if programs is None:
-        missing("POSTGRES", "ERPOA_TEST_POSTGRES_URL is not set and there is no initdb")
-    return running.enter_context(server(programs)).url
-
-
 @pytest.fixture(scope="session")
 def mariadb_url(service_url: Callable[[str], str]) -> Iterator[str]:
     """A new, empty MariaDB database and its administrator, as `mysql://USER:PASSWORD@HOST:PORT/DATABASE`."""
@@ -65,16 +52,41 @@ def mariadb_url(service_url: Callable[[str], str]) -> Iterator[str]:
         yield ours
 
 
-def _mariadb(running: ExitStack) -> str:
-    from tests.mariadb import binaries, server
+def _started(name: str) -> str:
+    """The URL of the server of this run, which is started where no process has done so yet."""
+    told = runs.folder() / f"{name}.url"
+    with (runs.folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            told.write_text(_START[name](), encoding="utf-8")
+    return told.read_text(encoding="utf-8")
+
+
+def _postgres() -> str:
+    from tests.postgres import QUICK, Cluster, binaries
+
+    programs = binaries()
+    if programs is None:
+        missing("POSTGRES", "ERPOA_TEST_POSTGRES_URL is not set and there is no initdb")
+    cluster = Cluster(programs, QUICK)
+    cluster.start()
+    return cluster.url
+
+
+def _mariadb() -> str:
+    from tests.mariadb import QUICK, Server, binaries
 
     programs = binaries()
     if programs is None:
         missing("MARIADB", "ERPOA_TEST_MARIADB_URL is not set and there is no mariadbd")
-    return running.enter_context(server(programs)).url
+    server = Server(programs, QUICK)
+    server.start()
+    _RUNNING.append(server)
+    return server.url
 
 
-_STARTED = {"POSTGRES": _postgres, "MARIADB": _mariadb}
+_RUNNING: list[object] = []  # a process that nobody holds would be waited for
+_START = {"POSTGRES": _postgres, "MARIADB": _mariadb}
 
 
 def missing(name: str, why: str) -> NoReturn:

@@ -3,10 +3,7 @@ work later, a reviewed plan waits)."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,21 +21,12 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, forked: Forks) -> Iterator[Scene]:
+def prepared(tmp_path_factory: pytest.TempPathFactory, forked: Forks) -> Scene:
     """The scene with its moments saved."""
-    home = _quick_directory(tmp_path_factory.mktemp("scene"))
+    home = tmp_path_factory.mktemp("scene")
     scene = Scene(home / "project", home / "saved")
     scene.prepare(forked)
-    yield scene
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _quick_directory(otherwise: Path) -> Path:
-    """In memory where the machine offers it: syncing costs nothing there, and a kill needs no real disk."""
-    try:
-        return Path(tempfile.mkdtemp(prefix="erpoa-faults-", dir="/dev/shm"))
-    except OSError:
-        return otherwise
+    return scene
 
 
 @pytest.fixture
@@ -49,16 +37,15 @@ def scene(prepared: Scene) -> Scene:
 
 
 @pytest.fixture(scope="session")
-def served(forked: Forks) -> Iterator[Served]:
+def served(forked: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The scene on a PostgreSQL and a MariaDB of its own, with its moments saved."""
     programs, others = postgres.binaries(), mariadb.binaries()
     if programs is None:
         missing("POSTGRES", "there is no initdb")
     if others is None:
         missing("MARIADB", "there is no mariadbd")
-    home = Path(tempfile.mkdtemp(prefix="erpoa-served-"))
-    with postgres.server(programs) as erp, mariadb.server(others) as oa:
+    home = tmp_path_factory.mktemp("served")
+    with postgres.server(programs, postgres.QUICK) as erp, mariadb.server(others, mariadb.QUICK) as oa:
         scene = Served(home / "project", home / "saved", erp, oa)
         scene.prepare(forked)
         yield scene
-    shutil.rmtree(home, ignore_errors=True)

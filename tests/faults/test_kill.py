@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests import depth
 from tests.faults.program import Ended, Forks, erpoa, start
 from tests.faults.scene import Scene
-
-pytestmark = pytest.mark.slow
 
 APPLY = ("apply", "the.erpoaplan", "--no-input")
 RESUME = ("resume", "--no-input")
 PLAN = ("plan", "--detailed-exitcode", "--no-input", "-o", "second.erpoaplan")
 
-STEPS = {"planned": 1, "fresh": 4}  # every boundary; on first contact (ledgers are made) every fourth
-WORKERS = {"planned": 6, "fresh": 2}  # tests that share the points, so that processes can share the work
-RANDOM_FORKS = 30
-RANDOM_PROGRAMS = 10
+FEW = {"planned": 16, "fresh": 4}  # points that `make test` tries; on first contact ledgers are made
+RANDOM = 1000  # moments that `make test-deep` has at its disposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def undisturbed(prepared: Scene, forked: Forks) -> dict[str, Undisturbed]:
     found = {}
-    for moment in STEPS:
+    for moment in FEW:
         prepared.restore(moment)
         ended, points = forked.points(*APPLY, directory=prepared.root)
         assert ended.exit == 0, ended
@@ -81,26 +76,20 @@ def assert_nothing_left_to_do(scene: Scene, forked: Forks) -> None:
     assert second.exit == 0, second
 
 
-def shares() -> Iterator[Any]:
-    for moment, workers in WORKERS.items():
-        for share in range(workers):
-            yield pytest.param(moment, share, id=f"{moment}-{share + 1}-of-{workers}")
-
-
 def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
-    points = sum(len(wanted.points[:: STEPS[moment]]) for moment, wanted in undisturbed.items())
-    assert points + RANDOM_FORKS + RANDOM_PROGRAMS >= 200
+    assert sum(len(wanted.points) for wanted in undisturbed.values()) >= 200
     for boundary in ("journal intend", "journal record", "journal close", "target commit", "file replace"):
         assert f"before {boundary}" in undisturbed["planned"].points
         assert f"after {boundary}" in undisturbed["planned"].points
 
 
-@pytest.mark.parametrize(("moment", "share"), [*shares()])
+@pytest.mark.sampled("kill", seconds=900, least=40)
+@pytest.mark.parametrize("moment", FEW)
 def test_killed_at_a_boundary(
-    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str, share: int
+    prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str
 ):
     wanted = undisturbed[moment]
-    for point in range(0, len(wanted.points), STEPS[moment])[share :: WORKERS[moment]]:
+    for point in depth.some(range(len(wanted.points)), FEW[moment]):
         prepared.restore(moment)
         killed = forked.run(*APPLY, directory=prepared.root, point=point)
         print(f"killed at point {point}, {wanted.points[point]}")
@@ -110,10 +99,12 @@ def test_killed_at_a_boundary(
     assert_nothing_left_to_do(prepared, forked)
 
 
+@pytest.mark.sampled("kill", seconds=300, least=60)
 def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Each resume is killed a few steps on, until one reaches the end."""
     wanted = undisturbed["planned"]
-    for steps in (45, 70):  # opening and closing a run take 40 points, which must be passed in one go
+    # opening and closing a run take 40 points, which must be passed in one go
+    for steps in depth.some(range(45, 90), 1):
         prepared.restore("planned")
         assert forked.run(*APPLY, directory=prepared.root, point=len(wanted.points) // 5).killed
         for kills in range(len(wanted.points)):
@@ -128,13 +119,12 @@ def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturb
     assert_nothing_left_to_do(prepared, forked)
 
 
+@pytest.mark.sampled("kill", seconds=300, least=20)
 def test_killed_at_a_random_moment(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
-    wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
-    for _ in range(RANDOM_FORKS):
+    wanted = undisturbed["planned"]
+    for part in depth.some(range(RANDOM), 6):
         prepared.restore("planned")
-        after = moments.uniform(0, wanted.seconds)
+        after = wanted.seconds * part / RANDOM
         print(f"killed after {after:.4f} s")
         forked.run(*APPLY, directory=prepared.root, after=after)
         finish(prepared, forked)
@@ -142,22 +132,20 @@ def test_killed_at_a_random_moment(prepared: Scene, forked: Forks, undisturbed: 
     assert_nothing_left_to_do(prepared, forked)
 
 
+@pytest.mark.sampled("kill", seconds=120, least=30)
 def test_the_real_program_killed_at_a_random_moment(
     prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
 ):
     """From outside, as `kill -9` does; resumed by the real program too."""
-    wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
+    wanted = undisturbed["planned"]
     prepared.restore("planned")
     begun = time.monotonic()
     assert erpoa(*APPLY, directory=prepared.root).exit == 0
     whole = time.monotonic() - begun
-    for _ in range(RANDOM_PROGRAMS):
+    first = max(0.0, whole - 2 * wanted.seconds)  # most of its time it only starts
+    for part in depth.some(range(RANDOM), 3):
         prepared.restore("planned")
-        after = moments.uniform(
-            max(0.0, whole - 2 * wanted.seconds), whole
-        )  # most of its time it only starts
+        after = first + (whole - first) * part / RANDOM
         print(f"killed after {after:.4f} s")
         _killed_after(prepared, after)
         if command := next_step(prepared):

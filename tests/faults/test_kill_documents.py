@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests import depth
 from tests.faults.program import Forks
 from tests.integration.documents import LINES, Documents, target
 
-pytestmark = pytest.mark.slow
-
 APPLY = ("apply", "the.erpoaplan", "--no-input")
 RESUME = ("resume", "--no-input")
-WORKERS = 4
+FEW = 12  # points that `make test` tries
 LEAVES = {0, 5}  # a task is left over: 5
 
 
@@ -81,13 +80,13 @@ def undisturbed(scene: tuple[Documents, Path], forked: Forks) -> tuple[dict[str,
     return found, points
 
 
-@pytest.mark.parametrize("share", range(WORKERS))
+@pytest.mark.sampled("kill", seconds=600, least=40)
 def test_killed_at_a_boundary(
-    scene: tuple[Documents, Path], forked: Forks, undisturbed: tuple[dict[str, Any], list[str]], share: int
+    scene: tuple[Documents, Path], forked: Forks, undisturbed: tuple[dict[str, Any], list[str]]
 ) -> None:
     world, _ = scene
     wanted, points = undisturbed
-    for point in range(len(points))[share::WORKERS]:
+    for point in depth.some(range(len(points)), FEW):
         restore(scene)
         print(f"killed at point {point}, {points[point]}")
         assert forked.run(*APPLY, directory=world.root, point=point).killed

@@ -3,21 +3,18 @@ systems agree, no row is lost, none is there twice, and the next plan is empty."
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests import depth
 from tests.faults.program import Ended, Forks
 from tests.faults.served import Served
 from tests.faults.test_kill import APPLY, PLAN, next_step
 
-pytestmark = pytest.mark.slow
-
-WORKERS = 6  # tests that share the points, so that processes can share the work
-BOUNDARIES = {"planned": 130, "fresh": 40}  # of the points passed, evenly spread
-RANDOM = 30
+FEW = {"planned": 10, "fresh": 3}  # points that `make test` tries
+RANDOM = 1000  # moments that `make test-deep` has at its disposal
 UNSETTLED = {1, 8}  # the run stopped: a system failed, or an outcome is not known; `resume` goes on
 
 
@@ -32,7 +29,7 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def undisturbed(served: Served, forked: Forks) -> dict[str, Undisturbed]:
     found = {}
-    for moment in BOUNDARIES:
+    for moment in FEW:
         served.restore(moment)
         ended, points = forked.points(*APPLY, directory=served.root)
         assert ended.exit == 0, ended
@@ -55,71 +52,69 @@ def assert_as_undisturbed(scene: Served, forked: Forks, wanted: Undisturbed) -> 
     assert second.exit == 0, second
 
 
-def points(undisturbed: dict[str, Undisturbed], *words: str) -> list[tuple[str, int]]:
-    """(moment, number) of the points to disturb: as many as BOUNDARIES tell, or all whose label has one of *words*."""
-    if words:
-        labels = undisturbed["planned"].points
-        return [("planned", n) for n, label in enumerate(labels) if any(w in label for w in words)]
-    return [
-        (moment, number * len(undisturbed[moment].points) // wanted)
-        for moment, wanted in BOUNDARIES.items()
-        for number in range(wanted)
-    ]
+def writes(undisturbed: dict[str, Undisturbed]) -> list[int]:
+    """The points of `planned` around what is written to the systems."""
+    return [n for n, label in enumerate(undisturbed["planned"].points) if "target" in label]
 
 
 def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
-    assert len(set(points(undisturbed))) + RANDOM >= 200
+    assert sum(len(wanted.points) for wanted in undisturbed.values()) >= 200
     labels = undisturbed["planned"].points
     assert labels.count("before target commit") == sum(undisturbed["planned"].batches.values()) - sum(
         undisturbed["fresh"].batches.values()
     )
 
 
-@pytest.mark.parametrize("share", range(WORKERS))
-def test_killed_at_a_boundary(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed], share: int):
-    for moment, point in points(undisturbed)[share::WORKERS]:
+@pytest.mark.sampled("kill-served", seconds=900, least=60)
+@pytest.mark.parametrize("moment", FEW)
+def test_killed_at_a_boundary(
+    served: Served, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str
+):
+    wanted = undisturbed[moment]
+    for point in depth.some(range(len(wanted.points)), FEW[moment]):
         served.restore(moment)
         killed = forked.run(*APPLY, directory=served.root, point=point)
-        print(f"killed at point {point} of {moment}, {undisturbed[moment].points[point]}")
+        print(f"killed at point {point} of {moment}, {wanted.points[point]}")
         assert killed.killed, killed
         finish(served, forked)
-        assert_as_undisturbed(served, forked, undisturbed[moment])
+        assert_as_undisturbed(served, forked, wanted)
 
 
+@pytest.mark.sampled("kill-served", seconds=400, least=40)
 def test_killed_at_a_random_moment(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
-    wanted, seed = undisturbed["planned"], random.randrange(1 << 32)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
-    for _ in range(RANDOM):
+    wanted = undisturbed["planned"]
+    for part in depth.some(range(RANDOM), 4):
         served.restore("planned")
-        after = moments.uniform(0, wanted.seconds)
+        after = wanted.seconds * part / RANDOM
         print(f"killed after {after:.4f} s")
         forked.run(*APPLY, directory=served.root, after=after)
         finish(served, forked)
         assert_as_undisturbed(served, forked, wanted)
 
 
+@pytest.mark.sampled("kill-served", seconds=400, least=60)
 def test_cut_off_at_every_write(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Every connection is ended while erpoa writes: it comes back by itself, or says so and resumes."""
-    went_on = 0
-    for moment, point in points(undisturbed, "target")[::7]:
-        served.restore(moment)
+    wanted, went_on = undisturbed["planned"], 0
+    for point in depth.some(writes(undisturbed), 5):
+        served.restore("planned")
         ended = forked.run(*APPLY, directory=served.root, point=point, action=served.cut)
-        print(f"cut at point {point}, {undisturbed[moment].points[point]}: exit {ended.exit}")
+        print(f"cut at point {point}, {wanted.points[point]}: exit {ended.exit}")
         went_on += ended.exit == 0
         settle(served, forked, ended)
-        assert_as_undisturbed(served, forked, undisturbed[moment])
+        assert_as_undisturbed(served, forked, wanted)
     assert went_on
 
 
+@pytest.mark.sampled("kill-served", seconds=300, least=60)
 def test_a_power_failure_of_both_servers(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
-    chosen = points(undisturbed, "target")
-    for moment, point in (chosen[len(chosen) // 4], chosen[len(chosen) // 2], chosen[-2]):
-        served.restore(moment)
+    wanted = undisturbed["planned"]
+    for point in depth.some(writes(undisturbed), 1):
+        served.restore("planned")
         ended = forked.run(*APPLY, directory=served.root, point=point, action=served.restart)
-        print(f"restarted at point {point}, {undisturbed[moment].points[point]}: exit {ended.exit}")
+        print(f"restarted at point {point}, {wanted.points[point]}: exit {ended.exit}")
         settle(served, forked, ended)
-        assert_as_undisturbed(served, forked, undisturbed[moment])
+        assert_as_undisturbed(served, forked, wanted)
 
 
 def settle(scene: Served, forked: Forks, ended: Ended) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.core.diagnostic import Exit
@@ -18,23 +18,20 @@ from erpoa_cli.core.target import OnSourceGone
 from erpoa_cli.engine import staging
 from erpoa_cli.engine.changes import diff, freeze
 from erpoa_cli.state import PlanFile
+from tests import depth
 from tests.property.databases import Databases, planned, realistic
 from tests.property.oracle import Answer, Oracle, Row, World, applied
 from tests.property.stores import Mariadb, Postgres, Sqlite, Store
 from tests.property.test_diff import SETTINGS, comparable
-from tests.property.worlds import SEED, worlds
+from tests.property.worlds import worlds
 
-CASES = 200
+FEW = 10  # examples on each database in `make test`
 PER_EXAMPLE = 5  # little worlds in one pair of databases
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """In memory where the machine offers it: hundreds of synced databases cost nothing there."""
-    shared = Path("/dev/shm")
-    path = Path(tempfile.mkdtemp(prefix="erpoa-worlds-", dir=shared if shared.is_dir() else None))
-    yield path
-    shutil.rmtree(path)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,9 +54,10 @@ def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
     return lambda _: served
 
 
-@seed(SEED)
-@settings(max_examples=CASES // PER_EXAMPLE, **SETTINGS)
+@pytest.mark.sampled("property", seconds=300, least=30)
+@settings(max_examples=depth.examples(FEW), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE), keyed=st.booleans())
+@depth.while_there_is_time
 def test_the_database_is_what_the_oracle_says(
     home: Path, store: Callable[[Path], Store], world: World, *, keyed: bool
 ) -> None:

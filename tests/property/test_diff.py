@@ -8,15 +8,16 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from erpoa_cli.core.target import Column, Compare, Target, TargetField
+from tests import depth
 from tests.property.oracle import Answer, Base, Oracle, World, applied
 from tests.property.staged import answers, connect
-from tests.property.worlds import AT, SEED, TYPES, worlds
+from tests.property.worlds import AT, TYPES, worlds
 
-CASES = 2000
-# Seeded: the same cases in every run. Not shrunk: the failure names the rows, and shrinking takes minutes.
+FEW = {"fast": 10, "test": 50, "deep": 50}[depth.DEPTH]  # examples
+# Not shrunk: the failure names the rows, and shrinking takes minutes.
 SETTINGS: Any = {
     "deadline": None,
     "derandomize": False,
@@ -64,17 +65,19 @@ def comparable(found: list[Answer]) -> list[tuple[object, ...]]:
     return sorted(told, key=repr)
 
 
-@seed(SEED)
-@settings(max_examples=CASES // PER_EXAMPLE, **SETTINGS)
+@pytest.mark.sampled("property", seconds=300, least=30)
+@settings(max_examples=depth.examples(FEW), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
+@depth.while_there_is_time
 def test_the_diff_is_what_the_oracle_says(connection: duckdb.DuckDBPyConnection, world: World) -> None:
     expected = Oracle(world).answers()
     assert comparable(answers(connection, world)) == comparable(expected)
 
 
-@seed(SEED)
-@settings(max_examples=40, **SETTINGS)
+@pytest.mark.sampled("property", seconds=120, least=15)
+@settings(max_examples=depth.examples(FEW // 2), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
+@depth.while_there_is_time
 def test_after_apply_and_fold_nothing_is_left_to_do(
     connection: duckdb.DuckDBPyConnection, world: World
 ) -> None:

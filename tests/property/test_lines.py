@@ -4,7 +4,6 @@ what the ERP holds after it, is what `line_oracle` says."""
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.connectors.duckdb.session import DuckdbSession
@@ -28,14 +27,14 @@ from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, open_reader, open_writer
+from tests import depth
 from tests.property.line_oracle import MEMBERS, WRITES, Name, Order, Orders, Rules, Step, Values, Wish
 from tests.property.test_diff import SETTINGS
-from tests.property.worlds import SEED
 from tests.unit.engine.small import AS_OF, Small
 
 pytestmark = pytest.mark.slow
 
-WORLDS = int(os.environ.get("ERPOA_TEST_WORLDS", "5"))  # seconds each
+WORLDS = 2  # seconds each
 DOCUMENTS, ROUNDS = 24, 3
 ANCHOR = "PR-00"  # always wanted with its line: an empty relation would prove nothing
 
@@ -408,22 +407,19 @@ def compared(found: list[Order], world: Orders) -> None:
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """In memory where the machine offers it: synced databases cost nothing there."""
-    shared = Path("/dev/shm")
-    path = Path(tempfile.mkdtemp(prefix="erpoa-lines-", dir=shared if shared.is_dir() else None))
-    yield path
-    shutil.rmtree(path)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lines")
 
 
-@seed(SEED)
-@settings(max_examples=WORLDS, **SETTINGS)
+@pytest.mark.sampled("property", seconds=600, least=60)
+@settings(max_examples=depth.examples(WORLDS), **SETTINGS)
 @given(
     rules=RULES,
     clean=st.sampled_from([True, True, False]),
     starts=STARTS,
     rounds=st.lists(ROUND, min_size=ROUNDS, max_size=ROUNDS),
 )
+@depth.while_there_is_time
 def test_documents_and_lines_are_what_the_oracle_says(
     home: Path, rules: Rules, starts: list[tuple[Any, Any]], rounds: list[list[Any]], *, clean: bool
 ) -> None:

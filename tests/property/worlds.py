@@ -24,7 +24,6 @@ from erpoa_cli.core.target import (
 )
 from tests.property.oracle import Base, Row, World
 
-SEED = 20261130  # of every generated case; printed with the results
 AT = Location("targets/t.yml", 1, 1)
 AMOUNT = decimal(20, 2)
 TAGS = Type(Kind.LIST, item=STRING)
