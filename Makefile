@@ -5,18 +5,43 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+TEETH_ARGS ?=
+MUTANTS_ARGS ?=
+PART ?=
+SLICE ?=
 
 plugins := $(wildcard plugins/*/pyproject.toml)
 ready := .venv/.ready
 bin := .venv/bin
 
-.PHONY: demo test check format bench soak constraints clean
+.PHONY: demo test test-fast test-deep teeth mutants check format bench soak constraints clean
 
 demo: $(ready)
 	ERPOA=$(CURDIR)/$(bin)/erpoa sh project_template/demo.sh
 
+pytest = $(bin)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# Everything, with every service that can be had.
 test: $(ready)
-	$(bin)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	$(bin)/python -m tests.tryton
+	$(pytest)
+
+# What needs no service and no process of its own.
+test-fast: $(ready)
+	ERPOA_TEST_DEPTH=fast $(pytest)
+
+# What `make test` tries a sample of, at full size. PART=kill runs one part alone; SLICE=180 as much as so many seconds allow.
+test-deep: $(ready)
+	$(bin)/python -m tests.tryton
+	ERPOA_TEST_DEPTH=deep ERPOA_TEST_PART=$(PART) ERPOA_TEST_SLICE=$(SLICE) $(pytest)
+
+# Sixty breakages of one line, each with the tests that must see it.
+teeth: $(ready)
+	$(bin)/python -m tests.teeth $(TEETH_ARGS)
+
+# Two hundred mutations that a seed chooses, against the fast tests that run their lines.
+mutants: $(ready)
+	$(bin)/python -m tests.mutants $(MUTANTS_ARGS)
 
 check: $(ready)
 	$(bin)/ruff check

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 
 def _of_the_commit() -> str:
-    command = ["git", "-C", Path(__file__).parent, "rev-parse", "--short=8", "HEAD"]
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=8", "HEAD"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return str(int(done.stdout, 16)) if done.returncode == 0 else "0"
 

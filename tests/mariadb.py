@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pymysql  # type: ignore[import-untyped]
+
+from tests import runs
 
 # small and quick to start; durable, for a server that is not is told of by `doctor`
 _SMALL = {
@@ -182,7 +183,7 @@ def connect(url: str) -> Any:
 @contextmanager
 def database(url: str) -> Iterator[str]:
     """The URL of a new, empty database at the server of *url*, which goes when the block ends."""
-    name = f"erpoa_test_{secrets.token_hex(4)}"
+    name = runs.name()
     with closing(connect(url)) as admin, admin.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     try:
@@ -190,3 +191,11 @@ def database(url: str) -> Iterator[str]:
     finally:
         with closing(connect(url)) as admin, admin.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
+
+
+def clean(url: str) -> None:
+    """Remove the databases that killed runs have left at the server of *url*."""
+    with closing(connect(url)) as admin, admin.cursor() as cursor:
+        cursor.execute("SHOW DATABASES")
+        for name in runs.left(name for (name,) in cursor.fetchall()):
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}")

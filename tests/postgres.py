@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests import runs
 
 # For servers that only have to live through the end of a process: nothing waits for a disk.
 QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -132,10 +133,18 @@ def server(programs: Path, settings: Mapping[str, str] | None = None) -> Iterato
 @contextmanager
 def database(url: str, template: str = "template0") -> Iterator[str]:
     """The URL of a new UTF-8 database at the server of *url*, a copy of *template*, which goes when the block ends."""
-    name = f"erpoa_test_{secrets.token_hex(4)}"
+    name = runs.name()
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
         try:
             yield make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def clean(url: str) -> None:
+    """Remove the databases that killed runs have left at the server of *url*."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        found = admin.execute("SELECT datname FROM pg_database").fetchall()
+        for database in runs.left(name for (name,) in found):
+            admin.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")

@@ -15,7 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NAME = "PYTEST_ERPOA_RUN"  # not ERPOA_…: tests take those out of the environment of what they start
@@ -23,28 +23,40 @@ ROOM = 4 << 30  # bytes that a memory disk must have free, else the ordinary dis
 _PREFIX = "erpoa-run-"
 
 
-def home() -> Path:
-    """Where the folders of runs are: in memory where there is room, for there nothing waits for a disk."""
-    memory = Path("/dev/shm")
-    with contextlib.suppress(OSError):
-        left = os.statvfs(memory)
-        if left.f_bavail * left.f_frsize >= ROOM and os.access(memory, os.W_OK):
-            return memory
-    return Path(os.environ.get("PYTEST_ERPOA_TMPDIR") or tempfile.gettempdir())
+def homes() -> list[Path]:
+    """Where folders of runs are: the memory disk, for there nothing waits, and where it lacks room the ordinary one."""
+    return [place for place in (Path("/dev/shm"), Path("/tmp")) if os.access(place, os.W_OK)]
 
 
 def folder() -> Path:
     """The folder of the run to which this process belongs."""
-    return Path(os.environ["TMPDIR"]).parent
+    return Path(os.environ[NAME])
+
+
+def name() -> str:
+    """A name that nobody else has, for something at a server that is not the run's own; it tells the run."""
+    return f"erpoa_test_{folder().name.removeprefix(_PREFIX)}_{secrets.token_hex(4)}"
+
+
+def left(names: Iterable[str]) -> list[str]:
+    """Those of *names* that a run has made which is over."""
+    alive = living()
+    return [n for n in names if n.startswith("erpoa_test_") and n.split("_")[2] not in alive]
+
+
+def _roomy(place: Path) -> bool:
+    disk = os.statvfs(place)
+    return disk.f_bavail * disk.f_frsize >= ROOM
 
 
 class Run:
     """This run; `end` takes everything away."""
 
     def __init__(self) -> None:
-        place = home()
-        with _alone(place):
-            remove_what_is_left(place)
+        places = homes()
+        with _alone():
+            remove_what_is_left()
+            place = next((place for place in places if _roomy(place)), places[-1])
             self.folder = place / f"{_PREFIX}{secrets.token_hex(4)}"
             self.folder.mkdir()
             self._lock = _locked(self.folder)
@@ -53,9 +65,8 @@ class Run:
         temporary.mkdir()
         for path in (self.folder, temporary):
             path.chmod(0o711)  # a database server is another user
-        os.environ.setdefault("PYTEST_ERPOA_TMPDIR", tempfile.gettempdir())
         os.environ["TMPDIR"] = str(temporary)
-        os.environ[NAME] = self.folder.name
+        os.environ[NAME] = str(self.folder)
         tempfile.tempdir = None
 
     def end(self) -> None:
@@ -63,9 +74,9 @@ class Run:
         os.close(self._lock or 0)
 
 
-def remove_what_is_left(place: Path) -> None:
+def remove_what_is_left() -> None:
     """Remove the processes and folders of runs that are over."""
-    for path in place.glob(f"{_PREFIX}*"):
+    for path in [path for place in homes() for path in place.glob(f"{_PREFIX}*")]:
         lock = _locked(path)
         if lock is not None:
             remove(path)
@@ -75,8 +86,8 @@ def remove_what_is_left(place: Path) -> None:
 def remove(path: Path) -> None:
     """End the processes of the run whose folder is *path*, and remove it."""
     until = time.monotonic() + 30
-    while left := [*_processes(path.name)]:
-        for process in left:
+    while found := [*processes(path)]:
+        for process in found:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
         if time.monotonic() > until:
@@ -87,22 +98,23 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(place: Path) -> Iterator[None]:
+def _alone() -> Iterator[None]:
     """One run at a time begins: a folder that has no lock yet would be taken for one that is left."""
-    with (place / f".{_PREFIX}begins").open("w") as file:
+    with (Path("/tmp") / f".{_PREFIX}begins").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def lives(name: str) -> bool:
-    """Whether the run *name* holds its lock."""
-    path = home() / f"{_PREFIX}{name}"
-    if not path.is_dir():
-        return False
-    lock = _locked(path)
-    if lock is not None:
-        os.close(lock)
-    return lock is None
+def living() -> set[str]:
+    """The names of the runs that hold their locks."""
+    found = set()
+    for path in [path for place in homes() for path in place.glob(f"{_PREFIX}*")]:
+        lock = _locked(path)
+        if lock is None:
+            found.add(path.name.removeprefix(_PREFIX))
+        else:
+            os.close(lock)
+    return found
 
 
 def _locked(path: Path) -> int | None:
@@ -119,9 +131,9 @@ def _locked(path: Path) -> int | None:
     return lock
 
 
-def _processes(name: str) -> Iterator[int]:
-    """The processes of the run *name*, but for this one."""
-    wanted = f"{NAME}={name}".encode()
+def processes(path: Path) -> Iterator[int]:
+    """The processes of the run whose folder is *path*, but for this one."""
+    wanted = f"{NAME}={path}".encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         process = int(entry.parent.name)
         with contextlib.suppress(OSError):  # it ended, or is somebody else's

@@ -26,8 +26,10 @@ def service_url() -> Callable[[str], str]:
 
     def url(name: str) -> str:
         variable = f"ERPOA_TEST_{name}_URL"
-        found = os.environ.get(variable) or (_started(name) if name in _START else None)
-        return found or missing(name, f"{variable} is not set")
+        given = os.environ.get(variable)
+        if name in _SERVERS:
+            return _once(name, given)
+        return given or missing(name, f"{variable} is not set")
 
     return url
 
@@ -52,13 +54,16 @@ def mariadb_url(service_url: Callable[[str], str]) -> Iterator[str]:
         yield ours
 
 
-def _started(name: str) -> str:
-    """The URL of the server of this run, which is started where no process has done so yet."""
+def _once(name: str, given: str | None) -> str:
+    """The URL of the server that all processes of this run use; the first starts it, or cleans the one that is *given*."""
     told = runs.folder() / f"{name}.url"
     with (runs.folder() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
-            told.write_text(_START[name](), encoding="utf-8")
+            start, clean = _SERVERS[name]
+            if given:
+                clean(given)
+            told.write_text(given or start(), encoding="utf-8")
     return told.read_text(encoding="utf-8")
 
 
@@ -85,8 +90,20 @@ def _mariadb() -> str:
     return server.url
 
 
+def _clean_postgres(url: str) -> None:
+    from tests import postgres
+
+    postgres.clean(url)
+
+
+def _clean_mariadb(url: str) -> None:
+    from tests import mariadb
+
+    mariadb.clean(url)
+
+
 _RUNNING: list[object] = []  # a process that nobody holds would be waited for
-_START = {"POSTGRES": _postgres, "MARIADB": _mariadb}
+_SERVERS = {"POSTGRES": (_postgres, _clean_postgres), "MARIADB": (_mariadb, _clean_mariadb)}
 
 
 def missing(name: str, why: str) -> NoReturn:

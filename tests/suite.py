@@ -37,7 +37,7 @@ def register(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.core.global_force_seed = depth.SEED
+    hypothesis.core.global_force_seed = depth.SEED  # type: ignore[assignment]
     if not hasattr(config, "workerinput"):
         config.stash[_run] = Run()
 
@@ -145,9 +145,9 @@ _start = subprocess.Popen.__init__
 
 def _started(self: subprocess.Popen[Any], *arguments: Any, **named: Any) -> None:
     if not _may_start:
-        self.returncode, self._child_created = 0, False  # type: ignore[attr-defined] - for its `__del__`
+        vars(self)["_child_created"] = False  # for its `__del__`
         raise RuntimeError(f"a test starts a process ({arguments!r}) and is not marked `process`")
     _start(self, *arguments, **named)
 
 
-subprocess.Popen.__init__ = _started  # type: ignore[method-assign,assignment]
+subprocess.Popen.__init__ = _started  # type: ignore[method-assign]
