@@ -53,7 +53,8 @@ def server() -> Iterator[Server]:
     it.url = f"http://127.0.0.1:{place.getsockname()[1]}/api"
 
     async def start() -> web.ServerRunner:
-        runner = web.ServerRunner(web.Server(it, access_log=None))
+        # An answer that nobody waits for any more is given up; aiohttp would wait a minute for it when the server ends.
+        runner = web.ServerRunner(web.Server(it, access_log=None, handler_cancellation=True))
         await runner.setup()
         await web.SockSite(runner, place).start()
         return runner

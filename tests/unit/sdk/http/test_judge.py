@@ -146,8 +146,13 @@ def test_works_begun_over_and_over_never_wait_for_ever(server):
 
 
 def test_a_closed_client_tells_of_every_work(server):
+    let_go = threading.Semaphore(0)
+
     async def handler(request):
-        await asyncio.sleep(60)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            let_go.release()
 
     server.handler = handler
     client = HttpClient(server.url, concurrency=2)
@@ -158,6 +163,8 @@ def test_a_closed_client_tells_of_every_work(server):
     closer.join()
     assert sorted(n for n, _ in told) == [0, 1, 2, 3]
     assert all(isinstance(one, InDoubt) for _, one in told)
+    for _ in range(2):  # closing also ends the connections: the server stops working for nobody
+        assert let_go.acquire(timeout=20)
 
 
 def test_a_rate_below_one_is_one_call_in_as_many_seconds(server):
