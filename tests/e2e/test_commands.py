@@ -1,5 +1,5 @@
-"""Every command through the installed program: exit code, what goes to stdout and stderr, and one valid JSON document
-on success, on nothing to do, and on failure."""
+"""Every command as the program runs it: exit code, what goes to stdout and stderr, and one valid JSON document on success,
+on nothing to do, and on failure."""
 
 import hashlib
 import json
@@ -11,6 +11,9 @@ import jsonschema
 import pytest
 
 from erpoa_cli.cli.commands import ENTRIES
+from tests.e2e.conftest import AUTHOR
+from tests.program import environment
+from tests.program import erpoa as installed
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "erpoa_cli" / "render" / "schemas"
 
@@ -115,9 +118,9 @@ def test_json_answers_are_valid(erpoa, settled, command):
     code, kind = ANSWERS[command]
     done = erpoa("-C", settled, *words(command), "--format", "json")
     assert done.exit == code, done.err
-    assert done.json["exit_code"] == code
-    assert done.json["command"] == command.split(" ")[0]
-    valid(done.json, kind)
+    assert done.json()["exit_code"] == code
+    assert done.json()["command"] == command.split(" ")[0]
+    valid(done.json(), kind)
 
 
 @pytest.mark.parametrize("command", FAILURES)
@@ -134,10 +137,19 @@ def test_failures_say_what_and_what_to_do(erpoa, settled, command):
 def test_failures_are_valid_json_too(erpoa, settled, command):
     code, diagnostic, _ = FAILURES[command]
     done = erpoa("-C", settled, *words(command), "--format", "json")
-    content = done.json
+    content = done.json()
     assert done.exit == content["exit_code"] == code
     assert any(d["code"].startswith(diagnostic) and d["severity"] == "error" for d in content["diagnostics"])
     valid(content, "validate")  # the head is the same everywhere
+
+
+@pytest.mark.parametrize(
+    "command", ["ls", "ls --format json", "vlidate", "plan -s oa_supplers", "--version", ""]
+)
+def test_the_installed_program_says_what_its_forks_say(erpoa, settled, command):
+    theirs = erpoa(*command.split(), cwd=settled)
+    done = installed(*command.split(), directory=settled, env=environment(ERPOA_AUTHOR=AUTHOR))
+    assert (done.exit, done.out, done.err) == (theirs.exit, theirs.out, theirs.err)
 
 
 def test_every_command_is_exercised():
@@ -159,7 +171,7 @@ def test_text_goes_to_stdout_and_diagnostics_to_stderr(erpoa, company):
     assert done.out == ""
     assert "targets/people.yml:1:" in done.err
     assert "^" in done.err
-    content = erpoa("-C", company, "--format", "json", "validate").json
+    content = erpoa("-C", company, "--format", "json", "validate").json()
     valid(content, "validate")
     assert content["valid"] is False
     assert {d["file"] for d in content["diagnostics"]} >= {"targets/people.yml"}
@@ -212,13 +224,13 @@ def test_an_exported_trail_is_checked_without_erpoa(erpoa, company, tmp_path):
     first, rest = tmp_path / "first.jsonl", tmp_path / "审计.jsonl"
     done = erpoa("-C", company, "audit", "export", first, "--format", "json")
     assert done.exit == 0, done.err
-    valid(done.json, "audit")
+    valid(done.json(), "audit")
     assert first.stat().st_mode & 0o077 == 0
     assert (
         erpoa("-C", company, "state", "protect", "oa_suppliers/code=S0001", "--reason", "对账 \u202e").exit
         == 0
     )
-    assert erpoa("-C", company, "audit", "export", rest, "--after", str(done.json["records"])).exit == 0
+    assert erpoa("-C", company, "audit", "export", rest, "--after", str(done.json()["records"])).exit == 0
     again = erpoa("-C", company, "audit", "export", first)
     assert (again.exit, "error E0604" in again.err) == (3, True)
     records = [json.loads(line) for line in (first.read_text("utf-8") + rest.read_text("utf-8")).splitlines()]
@@ -241,11 +253,11 @@ def test_an_exported_trail_is_checked_without_erpoa(erpoa, company, tmp_path):
         assert record["digest"] == hashlib.sha256(content.encode()).hexdigest()
         before = record["digest"]
     assert records[-1]["event"] == "protect"
-    assert erpoa("-C", company, "audit", "verify", "--format", "json").json["head"] == before
+    assert erpoa("-C", company, "audit", "verify", "--format", "json").json()["head"] == before
 
 
 def test_a_digest_is_in_one_piece_where_the_terminal_has_room(erpoa, company, tmp_path):
-    head = erpoa("-C", company, "audit", "verify", "--format", "json").json["head"]
+    head = erpoa("-C", company, "audit", "verify", "--format", "json").json()["head"]
     for command in (("verify",), ("export", tmp_path / "审计.jsonl")):
         assert head in erpoa("-C", company, "audit", *command, COLUMNS="70").out.splitlines()
 
@@ -262,7 +274,7 @@ def test_values_that_no_map_has_are_queued(erpoa, settled):
     queued = {
         "relation": "suppliers", "column": "erp_category", "to": "category_map.erp_category", "value": "TOOL", "rows": 1,
     }  # fmt: skip
-    assert erpoa("-C", settled, "test", "--format", "json").json["unmapped"] == [queued]
+    assert erpoa("-C", settled, "test", "--format", "json").json()["unmapped"] == [queued]
     assert re.search(
         r"suppliers\.erp_category +TOOL +1 +category_map\.erp_category", erpoa("-C", settled, "test").out
     )
@@ -276,7 +288,7 @@ def test_apply_does_not_hang_without_a_terminal(erpoa, company):
         db.execute("update supplier set payment_days = 7 where code = 'S0001'")
     done = erpoa("-C", company, "apply", "--format", "json")
     assert done.exit == 3
-    assert done.json["diagnostics"][-1]["code"] == "E0602"
+    assert done.json()["diagnostics"][-1]["code"] == "E0602"
 
 
 def test_a_plan_file_is_named_from_where_the_shell_stands(erpoa, company, tmp_path):
@@ -296,7 +308,7 @@ def test_a_plan_file_is_named_from_where_the_shell_stands(erpoa, company, tmp_pa
     assert "would update" in erpoa("explain", row, "--plan", inside, cwd=company / "targets").out
     assert erpoa("apply", "p.erpoaplan", *project, cwd=here).exit == 3  # there is none here
     applied = erpoa("apply", "../p.erpoaplan", *project, "--format", "json", cwd=here)
-    assert [c["outcome"] for c in applied.json["changes"]] == ["applied"]
+    assert [c["outcome"] for c in applied.json()["changes"]] == ["applied"]
 
 
 def test_discover_shows_no_sample_that_looks_sensitive(erpoa, settled):
@@ -312,7 +324,7 @@ def test_drift_alone_is_exit_2_with_detailed_exitcode(erpoa, company):
     with sqlite3.connect(company / "data" / "oa.db") as db:
         db.execute("update supplier set payment_days = 7 where code = 'S0001'")
     done = erpoa("-C", company, "plan", "--detailed-exitcode", "--format", "json")
-    assert (done.exit, done.json["changes"]) == (2, [])
+    assert (done.exit, done.json()["changes"]) == (2, [])
     assert erpoa("-C", company, "plan").exit == 0
 
 
@@ -324,30 +336,30 @@ def test_detailed_exitcode_apply_and_runs(erpoa, company):
     assert erpoa("-C", company, "plan", "--detailed-exitcode", "-o", company / "p.erpoaplan").exit == 2
     done = erpoa("-C", company, "apply", company / "p.erpoaplan", "--format", "json")
     assert done.exit == 5  # S0006 is held
-    valid(done.json, "run-report")
-    assert [c["outcome"] for c in done.json["changes"]] == ["applied"]
+    valid(done.json(), "run-report")
+    assert [c["outcome"] for c in done.json()["changes"]] == ["applied"]
     with sqlite3.connect(company / "data" / "oa.db") as db:
         assert db.execute("select payment_days from supplier where code = 'S0001'").fetchone() == (7,)
-    run = done.json["run"]["id"]
+    run = done.json()["run"]["id"]
     shown = erpoa("-C", company, "runs", "show", run, "--format", "json")
     assert shown.exit == 0
-    valid(shown.json, "run-report")
+    valid(shown.json(), "run-report")
     again = erpoa("-C", company, "apply", company / "p.erpoaplan")
     assert again.exit == 6
     assert again.out == ""
     back = erpoa("-C", company, "rollback", run, "--format", "json")
     assert back.exit == 0, back.err
-    valid(back.json, "plan-report")
-    assert [c["fields"]["payment_days"]["after"] for c in back.json["changes"]] == [30]
+    valid(back.json(), "plan-report")
+    assert [c["fields"]["payment_days"]["after"] for c in back.json()["changes"]] == [30]
 
 
 def test_init_overwrites_nothing(erpoa, settled, tmp_path):
     fresh = erpoa("init", tmp_path / "new", "--format", "json")
     assert fresh.exit == 0
-    valid(fresh.json, "init")
+    valid(fresh.json(), "init")
     again = erpoa("init", tmp_path / "new", "--format", "json")
     assert again.exit == 3
-    assert again.json["diagnostics"][0]["code"] == "E0604"
+    assert again.json()["diagnostics"][0]["code"] == "E0604"
 
 
 def test_an_unexpected_failure_names_its_log_and_shows_no_values(erpoa, company):
@@ -356,7 +368,7 @@ def test_an_unexpected_failure_names_its_log_and_shows_no_values(erpoa, company)
     (company / "data" / "erp.db").mkdir()
     done = erpoa("-C", company, "plan", "--format", "json")
     assert done.exit in {1, 3}
-    assert done.json["diagnostics"]
+    assert done.json()["diagnostics"]
     assert "Traceback" not in done.err
 
 

@@ -1,4 +1,4 @@
-"""Selections that speak of earlier runs, through the installed program: what changed since, what was refused."""
+"""Selections that speak of earlier runs: what changed since, what was refused."""
 
 import sqlite3
 
@@ -6,7 +6,7 @@ import sqlite3
 def selected(erpoa, company, *words):
     done = erpoa("-C", company, "ls", *words, "--format", "json")
     assert done.exit == 0, done.err
-    return sorted(node["id"] for node in done.json["nodes"])
+    return sorted(node["id"] for node in done.json()["nodes"])
 
 
 def edit(path, old, new):
@@ -43,7 +43,7 @@ def test_moving_and_describing_is_no_change(company, erpoa):
 def test_what_is_gone_is_listed(company, erpoa):
     (company / "tests" / "orders_have_priced_lines.sql").unlink()
     done = erpoa("-C", company, "ls", "-s", "state:orphaned", "--format", "json")
-    assert (done.json["nodes"], done.json["orphaned"]) == ([], ["test:orders_have_priced_lines"])
+    assert (done.json()["nodes"], done.json()["orphaned"]) == ([], ["test:orders_have_priced_lines"])
     assert "orders_have_priced_lines" in erpoa("-C", company, "ls", "-s", "state:orphaned").out
 
 
@@ -52,7 +52,7 @@ def test_a_change_is_the_projects_only_where_the_project_changed(company, erpoa)
     edit(company / "transforms" / "suppliers.sql", "trim(nfkc(s.name))", "concat(trim(nfkc(s.name)), '·')")
     with sqlite3.connect(company / "data" / "erp.db") as erp:
         erp.execute("UPDATE department SET name = '生产一部' WHERE code = 'D10'")
-    report = erpoa("-C", company, "plan", "--format", "json", "--full").json
+    report = erpoa("-C", company, "plan", "--format", "json", "--full").json()
     causes = {(change["target"], change["cause"]) for change in report["changes"]}
     assert {cause for target, cause in causes if target == "oa_suppliers"} == {"project"}
     assert {cause for target, cause in causes if target == "oa_departments"} == {"data"}

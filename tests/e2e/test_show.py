@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -12,23 +13,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ERPOA
+from tests.program import ERPOA
 
 ROW = "oa_users/no=E0001"
 OLD, NEW = "110101197001011234", "11010119700101999X"
 
 
-@pytest.fixture
-def planned(erpoa, company) -> Path:
-    """A company with a plan that changes a sensitive value, and one that is not."""
+@pytest.fixture(scope="module")
+def saved(forked, settled, tmp_path_factory) -> tuple[Path, Path]:
+    """A company with a plan that changes a sensitive value, and one that is not; and a copy of it. A plan knows where the
+    systems are, so a test works in the place that it was made for."""
+    company = tmp_path_factory.mktemp("planned") / settled.name
+    shutil.copytree(settled, company)
     with closing(sqlite3.connect(company / "data" / "erp.db")) as db, db:
         db.execute("UPDATE employee SET id_card = ? WHERE no = 'E0001'", (OLD,))
-    assert erpoa("-C", company, "apply", "--yes").exit == 5  # S0006 is held
+    assert forked("-C", company, "apply", "--yes").exit == 5  # S0006 is held
     with closing(sqlite3.connect(company / "data" / "erp.db")) as db, db:
         db.execute("UPDATE employee SET id_card = ?, title = '董事长' WHERE no = 'E0001'", (NEW,))
-    done = erpoa("-C", company, "plan", "-o", company / "p.erpoaplan")
+    done = forked("-C", company, "plan", "-o", company / "p.erpoaplan")
     assert done.exit == 0, done.err
-    return company
+    return company, shutil.copytree(company, tmp_path_factory.mktemp("saved") / company.name)
+
+
+@pytest.fixture
+def planned(saved) -> Path:
+    """The company as it was planned, to do things to."""
+    company, copy = saved
+    shutil.rmtree(company)
+    return shutil.copytree(copy, company)
 
 
 def reveals(project: Path) -> list[dict[str, object]]:

@@ -18,9 +18,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.faults import machines
 from tests.faults.machines import PASSWORD, Machine
-from tests.faults.program import environment
 from tests.faults.scene import AGREEMENT, HERE, KEY
 from tests.postgres import database
+from tests.program import environment
 
 PLAN = "the.erpoaplan"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import mariadb, postgres
-from tests.faults.program import Forks, forks
 from tests.faults.scene import Scene
 from tests.faults.served import Served
+from tests.program import Forks, forks
 from tests.services import missing
 
 

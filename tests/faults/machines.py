@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.kept import forms
-from tests.faults.program import ERPOA, Ended
+from tests.program import ERPOA, Ended
 
 PASSWORD = "pä:ss/wörd+密码 7QXcanary"
 LEAKS = forms(PASSWORD)

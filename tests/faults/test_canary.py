@@ -14,8 +14,8 @@ import pytest
 from erpoa_cli.cli.commands import ENTRIES
 from tests.faults.kept import files, forms, pieces
 from tests.faults.leaky import install
-from tests.faults.program import Forks, environment, forks
 from tests.faults.scene import Scene
+from tests.program import Forks, environment, forks
 
 pytestmark = pytest.mark.slow
 

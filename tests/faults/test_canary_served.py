@@ -14,9 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from erpoa_cli.core.diagnostic import Exit
 from tests.faults.kept import files, pieces
-from tests.faults.program import Ended, Forks, forks
 from tests.faults.served import LEDGER, Served
 from tests.faults.test_canary import UNPARSABLE, append, leaks, replace
+from tests.program import Ended, Forks, forks
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import time
 from contextlib import closing
 
 from erpoa_cli.core.diagnostic import Exit
-from tests.faults.program import Forks, erpoa, start
 from tests.faults.scene import Scene
+from tests.program import Forks, erpoa, start
 
 
 def test_the_second_is_told_who_holds_the_lock(scene: Scene):

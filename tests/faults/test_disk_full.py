@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
-from tests.faults.program import ERPOA, Ended, Forks, environment, erpoa
 from tests.faults.scene import Scene
+from tests.program import ERPOA, Ended, Forks, environment, erpoa
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
-from tests.faults.program import Ended, Forks
 from tests.faults.scene import Scene
+from tests.program import Ended, Forks
 
 Spoil = Callable[[Scene], None]
 

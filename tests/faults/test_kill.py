@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests import depth
-from tests.faults.program import Ended, Forks, erpoa, start
 from tests.faults.scene import Scene
+from tests.program import Ended, Forks, erpoa, start
 
 APPLY = ("apply", "the.erpoaplan", "--no-input")
 RESUME = ("resume", "--no-input")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests import depth
-from tests.faults.program import Forks
 from tests.integration.documents import LINES, Documents, target
+from tests.program import Forks
 
 APPLY = ("apply", "the.erpoaplan", "--no-input")
 RESUME = ("resume", "--no-input")

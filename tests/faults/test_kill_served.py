@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests import depth
-from tests.faults.program import Ended, Forks
 from tests.faults.served import Served
 from tests.faults.test_kill import APPLY, PLAN, next_step
+from tests.program import Ended, Forks
 
 FEW = {"planned": 10, "fresh": 3}  # points that `make test` tries
 RANDOM = 1000  # moments that `make test-deep` has at its disposal

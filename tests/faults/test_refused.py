@@ -13,8 +13,8 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.project import load
 from erpoa_cli.state import PlanFile
-from tests.faults.program import Ended, Forks
 from tests.faults.scene import Scene
+from tests.program import Ended, Forks
 
 APPLY = ("apply", "the.erpoaplan", "--no-input", "--format", "json")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.faults.program import Forks
 from tests.faults.scene import Scene
+from tests.program import Forks
 
 
 def _last_run(scene: Scene) -> str:

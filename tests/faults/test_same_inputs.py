@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tests.faults.program import ERPOA, Ended, environment
 from tests.faults.scene import Scene
+from tests.program import ERPOA, Ended, environment
 
 AS_OF = "2026-11-30T18:00:00+08:00"
 SETTINGS = {

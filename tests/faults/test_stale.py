@@ -13,8 +13,8 @@ from psycopg.conninfo import make_conninfo
 from erpoa_cli.core.diagnostic import Exit
 from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine
-from tests.faults.program import Ended, Forks
 from tests.faults.scene import Scene
+from tests.program import Ended, Forks
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
-from tests.faults.program import Ended, Forks, erpoa
+from tests.program import Ended, Forks, erpoa
 
 PEOPLE = [
     {"code": f"E{n:03}", "name": f"欧阳{n}，“采购” 😀", "note": f'一行,"引号"\n第二行 {n}'}

@@ -3,7 +3,7 @@
 A script: reads one JSON request per line on stdin and answers each with one JSON line on stdout. Nothing here opens
 DuckDB or starts a thread before it forks.
 
-Request: `{"arguments", "directory", "stdout", "stderr", "point": n | null, "after": seconds | null, "pause": path | null, "passed": path | null}`.
+Request: `{"arguments", "directory", "stdout", "stderr", "env": {name: value} | null, "point": n | null, "after": seconds | null, "pause": path | null, "passed": path | null}`.
 Answer: `{"exit": code, "killed": bool, "seconds": s}`. `passed` receives the labels of the points that were passed.
 """
 
@@ -20,7 +20,7 @@ from pkgutil import walk_packages
 from typing import Any, NoReturn
 
 import erpoa_cli
-from erpoa_cli.cli.program import main
+from erpoa_cli.cli.main import run
 from tests.faults.points import Points, install
 
 WARM = (
@@ -79,12 +79,16 @@ def _become(request: dict[str, Any]) -> NoReturn:
     ):
         os.dup2(os.open(path, flags, 0o600), descriptor)
     os.chdir(request["directory"])
+    if request["env"] is not None:
+        os.environ.clear()
+        os.environ.update(request["env"])
     points = Points(request["point"], request["pause"])
     if request["point"] is not None or request["passed"]:
         install(points)
+    sys.argv = ["erpoa", *request["arguments"]]
     code = 70
     try:
-        code = main(request["arguments"])
+        code = _exit_code()
         sys.stdout.flush()
         sys.stderr.flush()
         if request["passed"]:
@@ -93,6 +97,16 @@ def _become(request: dict[str, Any]) -> NoReturn:
                 json.dump(passed, file)
     finally:
         os._exit(code)
+
+
+def _exit_code() -> int:
+    """The code with which the program ends."""
+    try:
+        run()
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+    return 0
 
 
 if __name__ == "__main__":

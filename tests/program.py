@@ -1,4 +1,4 @@
-"""Two ways to run a command: as a fork of a warm process, or as the installed program."""
+"""Two ways to run a command: as a fork of a warm process, which costs little, or as the installed program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 ERPOA = Path(sys.executable).with_name("erpoa")
 
 
@@ -38,8 +38,8 @@ class Ended:
 
 
 class Forks:
-    """Commands as forks. `point`: die at that point, or let `action` happen there; `after`: be killed after so many
-    seconds."""
+    """Commands as forks. `env`: the environment, where it is not the server's; `point`: die at that point, or let `action`
+    happen there; `after`: be killed after so many seconds."""
 
     def __init__(self, server: subprocess.Popen[str], scratch: Path) -> None:
         self._server = server
@@ -49,12 +49,13 @@ class Forks:
         self,
         *arguments: str,
         directory: Path,
+        env: Mapping[str, str] | None = None,
         point: int | None = None,
         after: float | None = None,
         action: Callable[[], None] | None = None,
     ) -> Ended:
         if action is None:
-            return self._ask(arguments, directory, point=point, after=after, pause=None, passed=None)
+            return self._ask(arguments, directory, env=env, point=point, after=after)
         pause, over = self._scratch / "pause", threading.Event()
 
         def watch() -> None:
@@ -66,7 +67,7 @@ class Forks:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            return self._ask(arguments, directory, point=point, after=after, pause=str(pause), passed=None)
+            return self._ask(arguments, directory, env=env, point=point, after=after, pause=str(pause))
         finally:
             over.set()
             watcher.join()
@@ -75,13 +76,14 @@ class Forks:
         """Run undisturbed and tell every point that was passed."""
         told = self._scratch / "passed.json"
         told.unlink(missing_ok=True)
-        ended = self._ask(arguments, directory, point=None, after=None, pause=None, passed=str(told))
+        ended = self._ask(arguments, directory, passed=str(told))
         return ended, json.loads(told.read_text()) if told.exists() else []
 
     def _ask(self, arguments: tuple[str, ...], directory: Path, **how: Any) -> Ended:
         out, err = self._scratch / "stdout", self._scratch / "stderr"
         request = {
-            "arguments": list(arguments), "directory": str(directory), "stdout": str(out), "stderr": str(err), **how
+            "arguments": list(arguments), "directory": str(directory), "stdout": str(out), "stderr": str(err),
+            "env": None, "point": None, "after": None, "pause": None, "passed": None, **how
         }  # fmt: skip
         assert self._server.stdin
         assert self._server.stdout
@@ -100,7 +102,7 @@ class Forks:
 def forks(scratch: Path, **more: str) -> Iterator[Forks]:
     """A fork server for as long as the block runs, with *more* in its environment."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.forkserver"],
+        [sys.executable, "-m", "tests.forkserver"],
         cwd=ROOT,
         env=environment(**more),
         stdin=subprocess.PIPE,
@@ -119,7 +121,11 @@ def forks(scratch: Path, **more: str) -> Iterator[Forks]:
 
 def environment(**more: str) -> Mapping[str, str]:
     """A neutral environment for a command, with *more* in it."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith("ERPOA_") and n not in {"COLUMNS", "TZ"}}
+    kept = {
+        n: v
+        for n, v in os.environ.items()
+        if not n.startswith("ERPOA_") and n not in {"COLUMNS", "NO_COLOR", "TZ"}
+    }
     return {**kept, "ERPOA_AUTHOR": "tests@huaxin.example", "PYTHONHASHSEED": "random", **more}
 
 
