@@ -104,8 +104,7 @@ def _exit_code() -> int:
     try:
         run()
     except SystemExit as end:
-        assert isinstance(end.code, int)
-        return end.code
+        return int(end.code or 0)
     return 0
 
 
