@@ -5,23 +5,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.check import check
-from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
 from erpoa_cli.engine.report import report
-from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
-from erpoa_cli.project import conforms, load
 from erpoa_cli.render.text import plan as render
-from erpoa_cli.state import PlanFile, open_reader, open_writer
+from erpoa_cli.state import PlanFile
+from tests import planning
+from tests.planning import Bound, PlanResult, RunResult
 
-NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
 FILES = {
     "erpoa.yml": "format: 1\nname: documents\nowner: a@b.example\ndescription: d\n",
     "systems/s.yml": """
@@ -132,30 +125,17 @@ class Documents:
         return self.rows("SELECT req_no, supplier, status, cancelled FROM po ORDER BY id")
 
     def bound(self) -> Bound:
-        return check(load(self.root, getenv=lambda _: None), conforms)
+        return planning.bound(self.root)
 
     def plan(self, **options: Any) -> PlanResult:
-        bound = self.bound()
         self.plans += 1
-        made = PlanOptions(
-            as_of=NOW, author="a@b.example", out=self.root / f"{self.plans}.erpoaplan", **options
-        )
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            return make_plan(bound, connections, state, made)
+        return planning.plan(self.bound(), out=self.root / f"{self.plans}.erpoaplan", **options)
 
     def apply(self, result: PlanResult | None = None) -> RunResult:
-        bound = self.bound()
-        plan = PlanFile.open((result or self.plan()).path)
-        with (
-            Connections(bound.project) as connections,
-            open_writer(self.root, "default", command="apply") as store,
-        ):
-            return apply(plan, bound, connections, store, ApplyOptions())
+        return planning.apply(self.bound(), result or self.plan())
 
     def base(self) -> dict[str, dict[str, Any]]:
-        with open_reader(self.root, "default") as state:
-            layout = state.targets()["orders"]
-            return {row["k_no"]: row for row in state.base(layout).read_all().to_pylist()}
+        return {row["k_no"]: row for row in planning.base(self.bound(), "orders")}
 
     def diagnostics(self) -> list[Diagnostic]:
         try:
@@ -167,18 +147,12 @@ class Documents:
 
 def steps(result: PlanResult, member: str = "changes", name: str = "orders") -> list[tuple[Any, ...]]:
     """What a plan does to orders: key, step, action, call, from, to; ordered as it is written."""
-    plan = PlanFile.open(result.path)
-    if name not in plan.members(member):
-        return []
-    rows = sorted(plan.table(member, name).to_pylist(), key=lambda r: (r["wave"], r["k_no"], r["step"]))
+    rows = sorted(planning.rows(result, member, name), key=lambda r: (r["wave"], r["k_no"], r["step"]))
     return [(r["k_no"], r["step"], r["action"], r["call"], r["a_state"], r["d_state"]) for r in rows]
 
 
 def tasks(result: PlanResult) -> list[tuple[str, str]]:
-    plan = PlanFile.open(result.path)
-    if "orders" not in plan.members("tasks"):
-        return []
-    return [(r["k_no"], r["code"]) for r in plan.table("tasks", "orders").to_pylist()]
+    return [(r["k_no"], r["code"]) for r in planning.rows(result, "tasks", "orders")]
 
 
 def told(root: Path, result: PlanResult, **options: Any) -> str:

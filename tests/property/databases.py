@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -19,22 +19,18 @@ from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Completeness, Project, Source, System, Transform
 from erpoa_cli.core.schema import INTEGER, Field
 from erpoa_cli.core.target import Column, Limit, Target, TargetField
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import layout, shape
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes.freeze import MEMBERS
-from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
-from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
-from erpoa_cli.project import conforms
 from erpoa_cli.state import Layout, PlanFile, RunStatus, open_reader, open_writer, write_plan
+from tests import planning
+from tests.planning import Bound, PlanResult, RunResult
 from tests.property.oracle import Answer, Base, Key, Row, World
 from tests.property.stores import Store, as_json
 from tests.property.worlds import AT, TYPES
 
-NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
+NOW = planning.NOW
 COLUMNS = tuple(TYPES)
 UNREADABLE = 5  # identifier of a row of theirs whose key does not parse
 NOBODY = (-1, "nobody")  # a key that was managed once, so that the target had an applied plan
@@ -148,7 +144,7 @@ class Databases:
 
     @cached_property
     def bound(self) -> Bound:
-        return check(self.project, conforms)
+        return planning.bound(self.project)
 
     @cached_property
     def layout(self) -> Layout:
@@ -158,26 +154,14 @@ class Databases:
         return layout(shape(looked.bound, looked.bound.targets["t"], looked.infos["t"]))
 
     def plan(self, name: str) -> PlanResult:
-        options = PlanOptions(
-            as_of=NOW,
-            author="a",
-            targets=frozenset({"t"}) if self.world.siblings else None,
-            out=self.root / name,
-        )
-        with Connections(self.project) as connections, open_reader(self.root, "dev") as state:
-            return make_plan(self.bound, connections, state, options)
+        targets = frozenset({"t"}) if self.world.siblings else None
+        return planning.plan(self.bound, targets=targets, out=self.root / name)
 
     def apply(self, result: PlanResult) -> RunResult:
-        with (
-            Connections(self.project) as connections,
-            open_writer(self.root, "dev", command="apply") as store,
-        ):
-            return apply(PlanFile.open(result.path), self.bound, connections, store, ApplyOptions())
+        return planning.apply(self.bound, result)
 
     def base(self) -> dict[Key, Base]:
         """What the state remembers of the target's rows."""
-        with open_reader(self.root, "dev") as state:
-            rows = state.base(self.layout).read_all().to_pylist()
         return {
             (row["k_w"], row["k_code"]): Base(
                 id=row["id_id"],
@@ -185,7 +169,7 @@ class Databases:
                 agreed={name: row[f"agreed_{name}"] for name in row["known"]},
                 seen={name: row[f"seen_{name}"] for name in row["known"]},
             )
-            for row in rows
+            for row in planning.base(self.bound, "t")
         }
 
     def gone(self) -> dict[Key, int]:

@@ -21,16 +21,12 @@ from hypothesis import strategies as st
 from erpoa_cli.connectors.duckdb.session import DuckdbSession
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Outcome
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
-from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.state import PlanFile, open_reader, open_writer
-from tests import depth
+from tests import depth, planning
+from tests.planning import PlanResult
 from tests.property.line_oracle import MEMBERS, WRITES, Name, Order, Orders, Rules, Step, Values, Wish
 from tests.property.test_diff import SETTINGS
-from tests.unit.engine.small import AS_OF, Small
+from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
 
@@ -310,18 +306,11 @@ class Real(Small):
             for id_, no, buyer, lines in found
         ]  # fmt: skip
 
-    def plan(self, plan: Mapping[Name, Step]) -> PlanResult:
+    def plan_as(self, plan: Mapping[Name, Step]) -> PlanResult:
         """A plan, which has to be that *plan* of the oracle; documents that lines of theirs go down with need a waiver."""
         lost = len(lines_of_theirs(plan))
         waivers = (Waiver("orders", "referential", lost, "they go with their document"),) if lost else ()
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            return make_plan(bound, connections, state, PlanOptions(as_of=AS_OF, author="a", waivers=waivers))
-
-    def apply(self, result: PlanResult) -> RunResult:
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_writer(self.root, "default") as store:
-            return apply(PlanFile.open(result.path), bound, connections, store, ApplyOptions())
+        return self.plan(*waivers)
 
 
 def lines_of_theirs(plan: Mapping[Name, Step]) -> list[Name]:
@@ -360,11 +349,10 @@ Told = dict[Name, tuple[Any, ...]]
 
 def planned(result: PlanResult) -> Told:
     """What a plan says of documents and lines: action and fields, drift, conflicts, and whether it is set aside."""
-    file = PlanFile.open(result.path)
     found: Told = {}
     for target, key in (("orders", ["no"]), ("orders.lines", ["no", "line_no"])):
         for member in ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts"):
-            for row in file.table(member, target).to_pylist() if target in file.members(member) else []:
+            for row in planning.rows(result, member, target):
                 name = tuple(row[f"k_{n}"] for n in key)
                 if row["kind"]:
                     found[name] = ("held",)
@@ -439,7 +427,7 @@ def test_documents_and_lines_are_what_the_oracle_says(
             tidy(each, world.items, f"N{number}")
         real.fill(world)
         first = world.plan()
-        result = real.plan(first)
+        result = real.plan_as(first)
         assert differences(planned(result), told(first)) == {}, rules
         if result.header.applyable:
             with numbering(real.rules.numbered):
@@ -450,7 +438,7 @@ def test_documents_and_lines_are_what_the_oracle_says(
         world.apply(first)
         compared(real.contents(), world)
         second = world.plan()
-        assert differences(planned(real.plan(second)), told(second)) == {}, rules
+        assert differences(planned(real.plan_as(second)), told(second)) == {}, rules
         forgotten = {name[0] for name, step in first.items() if step.action == "forget"}  # and made anew
         left = {n for n, step in second.items() if step.action in WRITES and not step.held}
         assert [name for name in left if name[0] not in forgotten] == []

@@ -10,15 +10,9 @@ from typing import Any
 
 import duckdb
 
-from erpoa_cli.core.guard import Waiver
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
-from erpoa_cli.engine.resume import resume
-from erpoa_cli.engine.rollback import changed_targets, rollback
-from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
-from erpoa_cli.state import PlanFile, open_reader, open_writer
-from tests.unit.engine.small import AS_OF, Small
+from tests import planning
+from tests.planning import PlanResult, RunResult
+from tests.unit.engine.small import Small
 
 LINE = "STRUCT(line_id BIGINT, src_line BIGINT, item BIGINT, qty DECIMAL(12,3), price DECIMAL(12,2), remark VARCHAR)"
 
@@ -127,31 +121,13 @@ class Orders(Small):
             else [tuple(codes.get(v, v) if n == "item" else v for n, v in line.items()) for line in lines]
         )
 
-    def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:
-        bound = self.bound()
-        asked = PlanOptions(as_of=AS_OF, author="a", waivers=waivers, **options)
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            return make_plan(bound, connections, state, asked)
-
-    def apply(self, result: PlanResult | None = None, *, verify: bool = True) -> RunResult:
-        bound = self.bound()
-        path = (result or self.plan()).path
-        with Connections(bound.project) as connections, open_writer(self.root, "default") as store:
-            return apply(PlanFile.open(path), bound, connections, store, ApplyOptions(verify=verify))
-
     def resume(self) -> RunResult:
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_writer(self.root, "default") as store:
-            return resume(None, bound, connections, store, ApplyOptions())
+        return planning.resume(self.bound())
 
     def rollback(self, run: str) -> PlanResult:
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            asked = PlanOptions(as_of=AS_OF, author="a", targets=changed_targets(run, bound, state))
-            return rollback(run, bound, connections, state, asked)
+        return planning.roll_back(self.bound(), run)
 
 
 def changes(result: PlanResult, target: str, member: str = "changes") -> list[dict[str, Any]]:
     """What a plan says of the rows of *target*, by key."""
-    plan = PlanFile.open(result.path)
-    return plan.table(member, target).to_pylist() if target in plan.members(member) else []
+    return planning.rows(result, member, target)

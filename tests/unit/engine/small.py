@@ -6,29 +6,29 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.plan import Read
-from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.read import read_sources
 from erpoa_cli.engine.relations.transform import Built, build_models
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.project import conforms, load
 from erpoa_cli.state import Sealer
+from tests import planning
+from tests.planning import Bound, PlanResult, RunResult
 
-AS_OF = datetime(2026, 11, 30, 10, tzinfo=UTC)
+AS_OF = planning.NOW
 KEY = bytes(range(32))
 
 
 @dataclass
 class Small:
-    """Write files with `file`, tables with `sql`; then `bound`, `reading`, `building`."""
+    """Write files with `file`, tables with `sql`; then `bound`, `reading`, `building`, `plan`, `apply`."""
 
     root: Path
     last: dict[str, Read] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Small:
         return {}  # there is nobody to share with
 
     def bound(self) -> Bound:
-        return check(load(self.root, getenv=lambda _: None), conforms)
+        return planning.bound(self.root)
 
     def findings(self) -> list[Diagnostic]:
         try:
@@ -77,6 +77,13 @@ class Small:
     def building(self, *names: str, **options: Any) -> Iterator[tuple[Staging, Built]]:
         with self.reading(**options) as (staging, reads, bound):
             yield staging, build_models(bound, staging, names or bound.order, reads)
+
+    def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:
+        return planning.plan(self.bound(), *waivers, **options)
+
+    def apply(self, result: PlanResult | None = None, *, verify: bool = True) -> RunResult:
+        """Apply a plan, or the one that is made now."""
+        return planning.apply(self.bound(), result or self.plan(), verify=verify)
 
 
 def rows(staging: Staging, relation: str) -> list[dict[str, Any]]:

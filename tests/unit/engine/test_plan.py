@@ -12,17 +12,12 @@ import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.guard import Waiver
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.check import check
-from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
 from erpoa_cli.engine.relations import actual, read
 from erpoa_cli.engine.relations.load import load as load_relation
-from erpoa_cli.engine.writing.walk import ApplyOptions
-from erpoa_cli.project import conforms, load
-from erpoa_cli.state import PlanFile, open_reader, open_writer
-from tests.unit.engine.small import AS_OF, Small
+from erpoa_cli.state import PlanFile, open_writer
+from tests import planning
+from tests.planning import Bound, PlanResult
+from tests.unit.engine.small import Small
 
 POLICIES = "policies/p.yml"
 
@@ -35,18 +30,7 @@ class Company(Small):
         self.environment: dict[str, str] = {}
 
     def bound(self) -> Bound:
-        return check(load(self.root, getenv=self.environment.get), conforms)
-
-    def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:
-        bound = self.bound()
-        asked = PlanOptions(as_of=AS_OF, author="a", waivers=waivers, **options)
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            return make_plan(bound, connections, state, asked)
-
-    def apply(self, result: PlanResult) -> None:
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_writer(self.root, "default") as store:
-            apply(PlanFile.open(result.path), bound, connections, store, ApplyOptions())
+        return planning.bound(self.root, self.environment.get)
 
     def rule(self, severity: str) -> None:
         self.file(
@@ -349,7 +333,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(compa
     )
     result = company.plan()
     assert (result.exit, counts(result)) == (Exit.BLOCKED, {"delete": 1})
-    (kept,) = PlanFile.open(result.path).table("withheld", "t").to_pylist()
+    (kept,) = planning.rows(result, "withheld", "t")
     assert (kept["k_code"], kept["code"], kept["a_code"]) == ("009", "E0415", "X1")
     (said,) = [d for d in result.diagnostics if d.code == "E0437"]
     assert said.detail == "nothing by which their row was recognised is left in it"
@@ -380,7 +364,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_that_of_whom_it_matches(compan
     )
     result = company.plan()
     assert counts(result) == {"adopt": 1}
-    (gone,) = PlanFile.open(result.path).table("drift", "t").to_pylist()
+    (gone,) = planning.rows(result, "drift", "t")
     assert (gone["k_code"], gone["situation"]) == ("009", "vanished")
     company.apply(result)
     with sqlite3.connect(company.root / "oa.db") as oa:

@@ -16,12 +16,8 @@ import duckdb
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure, Severity
-from erpoa_cli.engine.apply import apply
-from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
-from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
-from erpoa_cli.state import PlanFile, open_reader, open_writer
-from tests.unit.engine.small import AS_OF, Small
+from tests import planning
+from tests.unit.engine.small import Small
 
 HERE, THERE = "Asia/Shanghai", "America/New_York"
 LOCAL = {  # of the source; New York's clocks go back on 2024-11-03 at 06:00 UTC
@@ -104,24 +100,10 @@ class World(Small):
         rows = self.write("oa", "SELECT code, moment FROM note")
         return {str(code): None if at is None else str(at).replace("T", " ") for code, at in rows}
 
-    def plan(self) -> PlanResult:
-        bound = self.bound()
-        asked = PlanOptions(as_of=AS_OF, author="a")
-        with Connections(bound.project) as connections, open_reader(self.root, "default") as state:
-            return make_plan(bound, connections, state, asked)
-
-    def apply(self) -> RunResult:
-        plan = self.plan()
-        bound = self.bound()
-        with Connections(bound.project) as connections, open_writer(self.root, "default") as store:
-            return apply(PlanFile.open(plan.path), bound, connections, store, ApplyOptions())
-
     def aside(self, member: str) -> dict[str, tuple[str, str]]:
-        plan = PlanFile.open(self.plan().path)
-        if "t" not in plan.members(member):
-            return {}
-        rows = plan.table(member, "t").to_pylist()
-        return {row["k_code"]: (row["code"], row["reason"]) for row in rows}
+        return {
+            row["k_code"]: (row["code"], row["reason"]) for row in planning.rows(self.plan(), member, "t")
+        }
 
 
 @pytest.fixture(params=["sqlite", "duckdb"])
@@ -173,10 +155,7 @@ def test_a_row_that_moved_is_not_overwritten(world: World) -> None:
     world.write("erp", "UPDATE note SET moment = '2024-07-02 12:00:00' WHERE code = 'after'")
     plan = world.plan()
     world.write("oa", "UPDATE note SET moment = '2024-11-03 05:00:00' WHERE code = 'after'")
-    bound = world.bound()
-    with Connections(bound.project) as connections, open_writer(world.root, "default") as store:
-        result = apply(PlanFile.open(plan.path), bound, connections, store, ApplyOptions())
-    assert result.exit is Exit.PARTIAL
+    assert world.apply(plan).exit is Exit.PARTIAL
     assert world.held()["after"] == "2024-11-03 05:00:00"
 
 
