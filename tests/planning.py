@@ -4,7 +4,7 @@ A project is files in a directory or a value (`bound`); its state lies in its di
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,12 @@ __all__ = [
     "resume",
     "roll_back",
     "rows",
+    "told",
 ]
 
 NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
 AUTHOR = "a@b.example"
+MEMBERS = ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts")
 Getenv = Callable[[str], str | None]
 
 
@@ -86,6 +88,16 @@ def rows(result: PlanResult, member: str, target: str) -> list[dict[str, Any]]:
     """What *member* of a plan (`changes`, `held`, …) says of the rows of *target*; nothing when it has none."""
     file = PlanFile.open(result.path)
     return file.table(member, target).to_pylist() if target in file.members(member) else []
+
+
+def told(result: PlanResult) -> Iterator[tuple[str, str, tuple[Any, ...], dict[str, Any]]]:
+    """Everything a plan says of rows: member, target, key and the row itself."""
+    file = PlanFile.open(result.path)
+    for member in MEMBERS:
+        for target in file.members(member):
+            names = [f"k_{name}" for name in file.layout(target).key]
+            for row in file.table(member, target).to_pylist():
+                yield member, target, tuple(row[name] for name in names), row
 
 
 def _root(bound: Bound) -> Path:
