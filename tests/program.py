@@ -99,10 +99,10 @@ class Forks:
 
 
 @contextmanager
-def forks(scratch: Path, **more: str) -> Iterator[Forks]:
-    """A fork server for as long as the block runs, with *more* in its environment."""
+def forks(scratch: Path, *prefix: str, **more: str) -> Iterator[Forks]:
+    """A fork server for as long as the block runs, started by the command *prefix*, with *more* in its environment."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.forkserver"],
+        [*prefix, sys.executable, "-m", "tests.forkserver"],
         cwd=ROOT,
         env=environment(**more),
         stdin=subprocess.PIPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.faults import machines
 from tests.faults.machines import PASSWORD, Machine
 from tests.faults.scene import AGREEMENT, HERE, KEY
 from tests.postgres import database
-from tests.program import environment
+from tests.program import Forks, environment
 
 PLAN = "the.erpoaplan"
 
@@ -61,6 +61,7 @@ class Company:
     state: str
     role: str
     home: Path
+    forks: Mapping[str, Forks]  # by the name of the machine; "" is this one
     _saved: dict[str, bytes] = field(default_factory=dict)
     _machines: int = 0
 
@@ -156,7 +157,8 @@ class Company:
         if moment:
             (root / PLAN).write_bytes(self._saved[moment])
         env = environment(ERPOA_SECRET_STATE_URL=url or self.url(), ERPOA_SECRET_SEAL_KEY=KEY)
-        return Machine(root, env, (*machines.elsewhere(elsewhere), *machines.wrong_clock(clock)))
+        prefix = (*machines.elsewhere(elsewhere), *machines.wrong_clock(clock))
+        return Machine(root, env, prefix, None if clock else self.forks[elsewhere])
 
     # -- what is there --
 
@@ -235,11 +237,11 @@ class Company:
 
 
 @contextmanager
-def company(server: str, home: Path) -> Iterator[Company]:
+def company(server: str, home: Path, forked: Mapping[str, Forks]) -> Iterator[Company]:
     """A company in databases of its own at *server*, which go when the block ends."""
     role = f"erpoa_runner_{token_hex(4)}"
     with database(server) as systems, database(server) as state:
-        made = Company(systems, state, role, home)
+        made = Company(systems, state, role, home, forked)
         made.administer(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
         made.administer(f"GRANT CREATE ON DATABASE {conninfo_to_dict(state)['dbname']} TO {role}")
         try:

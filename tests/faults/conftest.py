@@ -3,11 +3,12 @@ work later, a reviewed plan waits)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests import mariadb, postgres
+from tests.faults.machines import can_be_elsewhere, elsewhere
 from tests.faults.scene import Scene
 from tests.faults.served import Served
 from tests.program import Forks, forks
@@ -18,6 +19,16 @@ from tests.services import missing
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     with forks(tmp_path_factory.mktemp("forks")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def everywhere(tmp_path_factory: pytest.TempPathFactory, forked: Forks) -> Iterator[Mapping[str, Forks]]:
+    """Forks on this machine, and on one called `elsewhere` where machines may be made up."""
+    if not can_be_elsewhere():
+        yield {"": forked}
+        return
+    with forks(tmp_path_factory.mktemp("elsewhere"), *elsewhere("elsewhere")) as server:
+        yield {"": forked, "elsewhere": server}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.kept import forms
-from tests.program import ERPOA, Ended
+from tests.program import ERPOA, Ended, Forks
 
 PASSWORD = "pä:ss/wörd+密码 7QXcanary"
 LEAKS = forms(PASSWORD)
@@ -26,9 +26,12 @@ class Machine:
     root: Path
     env: Mapping[str, str]
     prefix: tuple[str, ...] = ()
+    forks: Forks | None = None  # where commands run that nobody sends a signal
 
     def run(self, *arguments: str) -> Ended:
-        """The installed program, to its end."""
+        """A command, to its end."""
+        if self.forks is not None:
+            return _discreet(self.forks.run(*arguments, directory=self.root, env=self.env))
         with self.start(*arguments) as program:
             return ended(program)
 
@@ -55,9 +58,14 @@ class Machine:
 
 def ended(program: subprocess.Popen[bytes]) -> Ended:
     """How *program* ended. Whatever it did, it did not tell the password of the state."""
-    out, err = program.communicate(timeout=180)
-    assert not [form for form in LEAKS if form in out or form in err], "the password was told"
-    return Ended(program.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    out, err = program.communicate(timeout=300)
+    return _discreet(Ended(program.returncode, out.decode(errors="replace"), err.decode(errors="replace")))
+
+
+def _discreet(end: Ended) -> Ended:
+    told = (end.out + end.err).encode(errors="replace")
+    assert not [form for form in LEAKS if form in told], "the password was told"
+    return end
 
 
 def elsewhere(host: str) -> tuple[str, ...]:

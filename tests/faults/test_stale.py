@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,9 +64,11 @@ class OfCompany:
 
 @pytest.fixture(scope="module")
 def in_postgres(
-    service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+    service_url: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    everywhere: Mapping[str, Forks],
 ) -> Iterator[Company]:
-    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines")) as made:
+    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines"), everywhere) as made:
         yield made.prepared()
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from tests.faults.kept import files
 from tests.faults.machines import LEAKS, PASSWORD, Machine, can_be_elsewhere, can_be_wrong, ended
 from tests.faults.pooler import pooler, program
 from tests.faults.wire import Wire, wire
+from tests.program import Forks
 from tests.services import missing
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def prepared(
-    service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+    service_url: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    everywhere: Mapping[str, Forks],
 ) -> Iterator[Company]:
-    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines")) as made:
+    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines"), everywhere) as made:
         yield made.prepared()
 
 

@@ -3,29 +3,30 @@ began the other ends."""
 
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
+from tests import depth
 from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine, can_be_elsewhere, can_be_wrong, ended
+from tests.program import Forks
 
-pytestmark = pytest.mark.slow
-
-STOPS = 3  # random moments at which a holder is stopped
+STOPS = 100  # moments at which a holder may be stopped, up to two seconds after it took the lock
 
 
 @pytest.fixture(scope="module")
 def prepared(
-    service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+    service_url: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    everywhere: Mapping[str, Forks],
 ) -> Iterator[Company]:
-    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines")) as made:
+    with company(service_url("POSTGRES"), tmp_path_factory.mktemp("machines"), everywhere) as made:
         yield made.prepared()
 
 
@@ -106,6 +107,7 @@ def test_what_a_killed_holder_began_another_machine_ends(
     ours.assert_as_undisturbed(undisturbed)
 
 
+@pytest.mark.deep("machines", seconds=100)
 def test_a_lease_runs_out_by_itself(
     undisturbed: dict[str, Any], ours: Company, here: Machine, elsewhere: Machine
 ):
@@ -115,7 +117,7 @@ def test_a_lease_runs_out_by_itself(
     ended(killed)
     begun = time.monotonic()
     while (tried := elsewhere.run("resume")).exit == Exit.LOCKED:
-        assert time.monotonic() - begun < 90, tried
+        assert time.monotonic() - begun < 300, tried
         time.sleep(5)
     assert tried.exit == 0, tried
     ours.assert_as_undisturbed(undisturbed)
@@ -153,18 +155,16 @@ def test_a_holder_that_slept_past_its_lease_writes_nothing_more(
     ours.assert_as_undisturbed(undisturbed)
 
 
+@pytest.mark.sampled("machines", seconds=300, least=40)
 def test_a_holder_that_slept_anywhere_writes_nothing_more(prepared: Company, undisturbed: dict[str, Any]):
     if not can_be_elsewhere():
         pytest.skip("this machine cannot pretend to be two (unshare)")
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
-    for _ in range(STOPS):
+    for part in depth.some(range(STOPS), 1):
         prepared.restore("planned")
         program = prepared.machine(moment="planned").start("apply", PLAN)
         while not prepared.control("SELECT 1 FROM lease WHERE token IS NOT NULL"):
             assert program.poll() is None
-        time.sleep(after := moments.uniform(0, 2))
+        time.sleep(after := 2 * part / STOPS)
         print(f"stopped after {after:.4f} s")
         program.send_signal(signal.SIGSTOP)
         prepared.expire()
