@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,29 +30,34 @@ def test_both_readmes_have_the_same_commands():
 
 
 def test_the_readme_is_true(tmp_path):
-    place = tmp_path
-    for command, code in commands("README.md"):
-        if command.startswith("cd "):
-            place /= command.removeprefix("cd ")
-            continue
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=place,
-            env={**os.environ, "PATH": f"{ERPOA.parent}:{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+    """In one terminal, which does not know the program before the README says how."""
+    checkout = tmp_path / "erpoa"
+    checkout.mkdir()
+    (checkout / ".venv").symlink_to(Path(sys.prefix))
+    script = commands("README.md")
+    said = tmp_path / "exits"
+    done = subprocess.run(
+        ["sh", "-c", "\n".join(f"{command}\necho $? >> '{said}'" for command, _ in script)],
+        cwd=checkout,
+        env={**os.environ, "PATH": os.pathsep.join(elsewhere(os.environ["PATH"]))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    exits = [int(code) for code in said.read_text().split()]
+    assert exits == [code for _, code in script], f"{done.stdout}\n{done.stderr}"
+
+
+def elsewhere(path: str) -> list[str]:
+    """The directories of *path* in which there is no erpoa."""
+    return [place for place in path.split(os.pathsep) if not (Path(place) / "erpoa").exists()]
 
 
 @pytest.mark.slow
 def test_the_demo(tmp_path):
-    """In a directory with spaces, without a terminal; a quiet machine needs a fraction of the minute."""
+    """In a directory with spaces, without a terminal."""
     place = tmp_path / "a customer's 目录"
-    start = time.monotonic()
     done = subprocess.run(
         ["sh", str(ROOT / "project_template" / "demo.sh"), str(place)],
         env={**os.environ, "ERPOA": str(ERPOA)},
@@ -61,7 +65,7 @@ def test_the_demo(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     told = (
@@ -75,4 +79,3 @@ def test_the_demo(tmp_path):
     assert [words for words in told if words not in done.stdout] == []
     assert "\x1b" not in done.stdout
     assert "330102198003033453" not in done.stdout + done.stderr  # an identity card number
-    assert time.monotonic() - start < 180
