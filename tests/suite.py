@@ -27,7 +27,8 @@ LIMIT = 90 * 60 * PROCESSORS  # processor seconds of all parts of a deep run
 _run = pytest.StashKey[Run]()
 _may_start = True  # whether the test that runs may start a process
 
-hypothesis.settings.register_profile("erpoa", deadline=None, database=None)  # a slow machine is no failure
+# A slow machine is no failure.
+hypothesis.settings.register_profile("erpoa", deadline=None, database=None, max_examples=depth.examples(60))
 hypothesis.settings.load_profile("erpoa")
 
 

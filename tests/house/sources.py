@@ -25,6 +25,9 @@ def committable() -> tuple[Path, ...]:
     return tuple(sorted(path for path in paths if path.is_file()))
 
 
+committable()  # now: a test may not start a process
+
+
 def modules(under: Path) -> Iterator[tuple[str, ast.Module]]:
     """Name relative to the repository and syntax tree of every committable Python file below a directory."""
     for path in committable():

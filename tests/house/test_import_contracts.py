@@ -18,6 +18,8 @@ import pytest
 
 from tests.house.sources import LAYERS, PACKAGE, ROOT
 
+pytestmark = pytest.mark.process
+
 BELOW = {
     "core": set(),
     "sdk": {"core"},

@@ -5,9 +5,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.house.sources import PACKAGE, ROOT, committable
+
+pytestmark = pytest.mark.process
 
 
 def test_the_wheel_is_complete(tmp_path: Path):

@@ -11,6 +11,8 @@ from erpoa_cli.engine.doctor import missing_objects
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.integration.documents import LIFECYCLE, LINES, Documents, steps, target, tasks, told
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Documents:

@@ -25,7 +25,7 @@ from tests.property.stores import Mariadb, Postgres, Sqlite, Store
 from tests.property.test_diff import SETTINGS, comparable
 from tests.property.worlds import worlds
 
-FEW = 10  # examples on each database in `make test`
+FEW = 8  # examples on each database in `make test`
 PER_EXAMPLE = 5  # little worlds in one pair of databases
 
 
@@ -44,7 +44,10 @@ def large() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres", "mariadb"])
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", *(pytest.param(name, marks=pytest.mark.service) for name in ("postgres", "mariadb"))],
+)
 def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
     """Makes the database of a target in a world's directory, or the one that all worlds use in turn."""
     if request.param == "sqlite":

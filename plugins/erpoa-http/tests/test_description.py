@@ -137,6 +137,7 @@ def findings(folder: Path, text: str) -> list[tuple[str, str, str]]:
     return [(d["code"], d["summary"], lines[d["line"] - 1].strip()) for d in errors]
 
 
+@pytest.mark.process
 def test_near_misses_are_told_where_they_are_written(tmp_path: Path):
     text = EXAMPLE.read_text(encoding="utf-8")
     wrong = text.replace("enforces_key: true", "enforce_key: true", 1).replace("type: cursor", "type: cursr")
@@ -147,6 +148,7 @@ def test_near_misses_are_told_where_they_are_written(tmp_path: Path):
     assert second[2].startswith("paging: {type: cursr")
 
 
+@pytest.mark.process
 def test_a_secret_that_is_written_out_is_found(tmp_path: Path):
     text = EXAMPLE.read_text(encoding="utf-8").replace("\"{{ secret('twin') }}\"", "written-out")
     assert [(code, line) for code, _, line in findings(tmp_path, text)] == [

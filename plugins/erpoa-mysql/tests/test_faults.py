@@ -24,6 +24,8 @@ from tests.mariadb import Server, binaries, connect
 from tests.mariadb import server as private
 from tests.services import missing
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Server]:

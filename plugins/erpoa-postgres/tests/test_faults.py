@@ -22,6 +22,8 @@ from tests.postgres import Cluster, binaries
 from tests.postgres import server as private
 from tests.services import missing
 
+pytestmark = pytest.mark.process
+
 TABLE = "CREATE TABLE IF NOT EXISTS thing (id int PRIMARY KEY, v text); TRUNCATE thing; INSERT INTO thing VALUES (1, 'old')"
 
 

@@ -17,6 +17,8 @@ from erpoa_twin import Settings, Twin
 
 from .client import ORDERS, Client, order
 
+pytestmark = pytest.mark.process
+
 ERPOA = Path(sys.executable).with_name("erpoa")
 
 

@@ -14,6 +14,7 @@ from erpoa_twin.kinds import KINDS
 HERE = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.process
 def test_the_python_of_the_readme_runs():
     [block] = re.findall(
         r"^```python\n(.*?)^```", (HERE / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE

@@ -116,6 +116,7 @@ def test_the_second_answer_is_the_first_one(place: Place):
         assert not place.looked("--format", form)
 
 
+@pytest.mark.process
 def test_a_recalled_answer_loads_nothing_that_judges(place: Place):
     place.ask()
     code = (

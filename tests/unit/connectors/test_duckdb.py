@@ -276,6 +276,7 @@ def test_the_session_is_usable_while_a_reading_is_under_way(opened: Opened) -> N
     assert sorted(row["id"] for row in found) == [-1, 5]
 
 
+@pytest.mark.process
 def test_naming_the_connector_does_not_load_the_driver() -> None:
     code = "import sys, erpoa_cli.connectors.duckdb; assert 'duckdb' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

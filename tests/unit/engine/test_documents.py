@@ -16,6 +16,8 @@ from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, open_reader
 from tests.unit.engine.orders import Orders, changes
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 HOSTILE = "'; DROP TABLE purchase_order; --\u202e😀\t\"{}[],"
 

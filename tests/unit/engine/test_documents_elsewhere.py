@@ -21,6 +21,8 @@ from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import InDoubt
 from tests.unit.engine.orders import Orders, changes
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "';--\u202e😀\t\"{}[],\\"
 LINE = pa.struct(
     [("no", pa.int64()), ("item", pa.utf8()), ("qty", pa.decimal128(12, 3)), ("remark", pa.utf8())]

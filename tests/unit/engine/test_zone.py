@@ -19,6 +19,8 @@ from erpoa_cli.core.diagnostic import Exit, Failure, Severity
 from tests import planning
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.slow
+
 HERE, THERE = "Asia/Shanghai", "America/New_York"
 LOCAL = {  # of the source; New York's clocks go back on 2024-11-03 at 06:00 UTC
     "summer": "2024-07-01 12:00:00",

@@ -76,6 +76,7 @@ def test_where_nothing_can_be_written_nothing_is(root: Path, write: Callable[...
     assert load_findings(root)[0] is not None
 
 
+@pytest.mark.process
 def test_a_warm_look_loads_no_heavy_library(root: Path):
     systems = "systems: {erp: {plugin: sqlite, config: {path: \"{{ env('ERP', 'erp.db') }}\"}}, oa: {plugin: sqlite}}\n"
     (root / "systems/s.yml").write_text(systems, encoding="utf-8")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from erpoa_cli.core.codes import CATALOGUE
 from erpoa_cli.project import load_findings
 from erpoa_cli.project.scaffold import template
+from tests import depth
 from tests.cases.case import BROKEN, read_case
 
 SOUND = read_case(BROKEN / "sound.case").files
@@ -76,7 +77,7 @@ def judged(files: dict[str, str], root: Path) -> None:
         assert finding.summary
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=depth.examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ODD, st.booleans()), min_size=1, max_size=2))
 def test_values_in_odd_places(changes: list[tuple[tuple[str, tuple[Any, ...]], Any, bool]]):
     files = dict(FILES)
@@ -87,7 +88,7 @@ def test_values_in_odd_places(changes: list[tuple[tuple[str, tuple[Any, ...]], A
         judged(files, Path(root))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=depth.examples(24), suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_files_that_were_cut_or_spilt_over(name: str, data: st.DataObject):
     text = FILES[name]

@@ -10,7 +10,7 @@ from tests.unit.state.samples import Place
 __all__ = ["schema_url"]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.service)])
 def place(request, tmp_path):
     url = request.getfixturevalue("schema_url")() if request.param == "postgres" else ""
     return Place(tmp_path, url)

@@ -16,6 +16,7 @@ from erpoa_cli.state.columns import conform
 from erpoa_cli.state.fold import Source, last_words, patches
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.overlay import overlay
+from tests import depth
 
 FIELDS = {
     "f": FieldLayout(STRING),
@@ -151,7 +152,7 @@ def journalled(changes: list[tuple[Row, Row]], order: list[int]) -> pa.Table:
 
 @pytest.mark.parametrize("waiting", [0, 1, 1 << 17])
 @settings(
-    max_examples=60,
+    max_examples=depth.examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -3,6 +3,8 @@
 import os
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.state import release_lock
 from tests.unit.state.samples import failure
@@ -23,6 +25,7 @@ else:
 """
 
 
+@pytest.mark.process
 def test_of_two_writers_one_waits_outside(place):
     racers = [place.program(RACER) for _ in range(3)]
     for racer in racers:

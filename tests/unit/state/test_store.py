@@ -453,6 +453,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.process
 def test_killed_anywhere_it_heals(tmp_path, place, request):
     """A process killed at every step of a run: the state is whole, and resuming ends in the same base."""
     survived = 0

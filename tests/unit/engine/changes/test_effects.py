@@ -21,6 +21,7 @@ from erpoa_cli.core.target import Ownership
 from erpoa_cli.engine.changes import effects
 from erpoa_cli.engine.changes.effects import Effects
 from erpoa_cli.state import FieldLayout, Layout, Sealer
+from tests import depth
 
 SEALER = Sealer(b"s" * 32)
 
@@ -141,7 +142,7 @@ def expected(rows: list[dict[str, Any]]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=depth.examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES, st.randoms())
 def test_it_is_sha256_over_rfc_8785(rows: list[dict[str, Any]], random: Any) -> None:
     assert digest(rows) == expected(rows)
@@ -149,7 +150,7 @@ def test_it_is_sha256_over_rfc_8785(rows: list[dict[str, Any]], random: Any) -> 
     assert digest([{**row, "ordinal": 7, "wave": 3, "id_id": None} for row in rows]) == expected(rows)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=depth.examples(8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES.filter(lambda rows: len(rows) > 2))
 def test_pieces_of_work_do_not_matter(rows: list[dict[str, Any]]) -> None:
     whole = digest(rows)
@@ -251,6 +252,7 @@ print(digest(rows))
 """
 
 
+@pytest.mark.process
 def test_the_same_in_another_zone_locale_and_thread_count() -> None:
     answers = set()
     for zone, language, threads in (

@@ -32,6 +32,7 @@ from erpoa_cli.sdk.connector import (
     WriteBatch,
 )
 from erpoa_cli.sdk.errors import InDoubt, Rejected, Throttled, Transient
+from tests import depth
 
 AT = Location("targets/t.yml", 1, 1)
 TYPES = {"id": INTEGER, "no": STRING, "name": STRING}
@@ -169,7 +170,7 @@ def told(outcomes: pa.Table) -> list[str]:
 FAULTS = st.lists(st.sampled_from(["ok", "ok", "ok", "lost", "done", "busy", "cut"]), max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=depth.examples(60), deadline=None)
 @given(faults=FAULTS, count=st.integers(1, 8), keyed=st.booleans(), sent=st.booleans())
 def test_a_create_has_one_effect_whatever_is_lost(staging, faults, count, keyed, sent) -> None:
     api = Api([*faults[:4], *(["ok"] * 200)] if len(faults) < 5 else faults[:9], keyed=keyed)
@@ -193,7 +194,7 @@ def test_a_create_has_one_effect_whatever_is_lost(staging, faults, count, keyed,
         assert said == ["rejected" if name == "bad" else "applied" for name in names]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth.examples(40), deadline=None)
 @given(faults=FAULTS, count=st.integers(1, 8))
 def test_what_cannot_be_looked_up_is_never_repeated(staging, faults, count) -> None:
     faults = [f for f in faults if f != "busy"]
@@ -204,7 +205,7 @@ def test_what_cannot_be_looked_up_is_never_repeated(staging, faults, count) -> N
     assert said.count("applied") == sum(fault == "ok" for fault in answered.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=depth.examples(40), deadline=None)
 @given(faults=FAULTS, action=st.sampled_from([Action.UPDATE, Action.DELETE]), count=st.integers(1, 8))
 def test_updates_and_deletes_are_looked_up(staging, faults, action, count) -> None:
     api = Api([*faults[:3], *(["ok"] * 50)])
