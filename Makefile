@@ -2,6 +2,9 @@
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Else every process compiles what it imports, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SOAK_ARGS ?=

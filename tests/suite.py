@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -15,6 +16,10 @@ import pytest
 
 from tests import depth
 from tests.runs import Run
+
+# What is compiled is kept, here and by the programs that tests start: compiling took half of their time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # These start servers, or ask for one that runs.
 SERVICES = frozenset({"service_url", "served"})
@@ -56,6 +61,12 @@ def pytest_report_header() -> str:
 
 
 # -- which tests ------------------------------------------------------------------------------------------------
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A fast run does not even look at what is about processes."""
+    where = f"{collection_path.relative_to(config.rootpath).as_posix()}/"
+    return True if depth.DEPTH == "fast" and where.startswith(PROCESSES) else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,6 +19,8 @@ from tests import planning
 from tests.planning import Bound, PlanResult
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.slow
+
 POLICIES = "policies/p.yml"
 
 

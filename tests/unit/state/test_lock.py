@@ -77,6 +77,7 @@ def test_a_released_lock_fences_its_holder(writer, place):
     assert writer.protected() == []
 
 
+@pytest.mark.slow
 def test_the_heartbeat_keeps_the_lock(place):
     with place.writer(lease=timedelta(seconds=0.9)) as state:
         first = state.lock_holder()

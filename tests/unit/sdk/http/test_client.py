@@ -189,6 +189,7 @@ def test_brackets_in_a_text_are_not_depth(server):
         assert client.send(GET).data == ["[" * 1000]
 
 
+@pytest.mark.slow
 def test_the_rate_is_kept_in_every_window(server):
     async def answer(request):
         return ok()

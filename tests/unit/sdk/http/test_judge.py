@@ -167,6 +167,7 @@ def test_a_closed_client_tells_of_every_work(server):
         assert let_go.acquire(timeout=20)
 
 
+@pytest.mark.slow
 def test_a_rate_below_one_is_one_call_in_as_many_seconds(server):
     async def handler(request):
         return web.json_response({})
