@@ -83,7 +83,7 @@ def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
         assert f"after {boundary}" in undisturbed["planned"].points
 
 
-@pytest.mark.sampled("kill", seconds=900, least=40)
+@pytest.mark.sampled("kill", seconds=400, least=30)
 @pytest.mark.parametrize("moment", FEW)
 def test_killed_at_a_boundary(
     prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str
@@ -99,7 +99,7 @@ def test_killed_at_a_boundary(
     assert_nothing_left_to_do(prepared, forked)
 
 
-@pytest.mark.sampled("kill", seconds=300, least=60)
+@pytest.mark.sampled("kill", seconds=150, least=45)
 def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Each resume is killed a few steps on, until one reaches the end."""
     wanted = undisturbed["planned"]
@@ -119,7 +119,7 @@ def test_killed_again_while_it_resumes(prepared: Scene, forked: Forks, undisturb
     assert_nothing_left_to_do(prepared, forked)
 
 
-@pytest.mark.sampled("kill", seconds=300, least=20)
+@pytest.mark.sampled("kill", seconds=150, least=15)
 def test_killed_at_a_random_moment(prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]):
     wanted = undisturbed["planned"]
     for part in depth.some(range(RANDOM), 6):
@@ -132,7 +132,7 @@ def test_killed_at_a_random_moment(prepared: Scene, forked: Forks, undisturbed: 
     assert_nothing_left_to_do(prepared, forked)
 
 
-@pytest.mark.sampled("kill", seconds=120, least=30)
+@pytest.mark.sampled("kill", seconds=100, least=25)
 def test_the_real_program_killed_at_a_random_moment(
     prepared: Scene, forked: Forks, undisturbed: dict[str, Undisturbed]
 ):

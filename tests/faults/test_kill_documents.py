@@ -80,7 +80,7 @@ def undisturbed(scene: tuple[Documents, Path], forked: Forks) -> tuple[dict[str,
     return found, points
 
 
-@pytest.mark.sampled("kill", seconds=600, least=40)
+@pytest.mark.sampled("kill", seconds=300, least=30)
 def test_killed_at_a_boundary(
     scene: tuple[Documents, Path], forked: Forks, undisturbed: tuple[dict[str, Any], list[str]]
 ) -> None:

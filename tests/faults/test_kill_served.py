@@ -65,7 +65,7 @@ def test_there_are_enough_points(undisturbed: dict[str, Undisturbed]):
     )
 
 
-@pytest.mark.sampled("kill-served", seconds=900, least=60)
+@pytest.mark.sampled("kill-served", seconds=200, least=50)
 @pytest.mark.parametrize("moment", FEW)
 def test_killed_at_a_boundary(
     served: Served, forked: Forks, undisturbed: dict[str, Undisturbed], moment: str
@@ -80,7 +80,7 @@ def test_killed_at_a_boundary(
         assert_as_undisturbed(served, forked, wanted)
 
 
-@pytest.mark.sampled("kill-served", seconds=400, least=40)
+@pytest.mark.sampled("kill-served", seconds=200, least=40)
 def test_killed_at_a_random_moment(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
     wanted = undisturbed["planned"]
     for part in depth.some(range(RANDOM), 4):
@@ -92,7 +92,7 @@ def test_killed_at_a_random_moment(served: Served, forked: Forks, undisturbed: d
         assert_as_undisturbed(served, forked, wanted)
 
 
-@pytest.mark.sampled("kill-served", seconds=400, least=60)
+@pytest.mark.sampled("kill-served", seconds=200, least=50)
 def test_cut_off_at_every_write(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
     """Every connection is ended while erpoa writes: it comes back by itself, or says so and resumes."""
     wanted, went_on = undisturbed["planned"], 0
@@ -106,7 +106,7 @@ def test_cut_off_at_every_write(served: Served, forked: Forks, undisturbed: dict
     assert went_on
 
 
-@pytest.mark.sampled("kill-served", seconds=300, least=60)
+@pytest.mark.sampled("kill-served", seconds=150, least=45)
 def test_a_power_failure_of_both_servers(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
     wanted = undisturbed["planned"]
     for point in depth.some(writes(undisturbed), 1):

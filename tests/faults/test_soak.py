@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import pytest
 
+from tests import depth
 from tests.soak.run import soak
 
-pytestmark = pytest.mark.slow
+DOCUMENTS, ROUNDS = (300, 6) if depth.DEEP else (40, 2)
 
 
+@pytest.mark.sampled("soak", seconds=300)
 @pytest.mark.parametrize("safety", ["key", "lookup"])
 def test_one_document_for_every_requisition(safety: str, tmp_path: Path):
-    seed = secrets.randbits(32)
+    seed = depth.chance().getrandbits(32)
     print(f"seed {seed}")
-    done = soak(tmp_path, seed=seed, documents=90, rounds=3, kills=0.7, unrest=0.2, safety=safety)
+    done = soak(tmp_path, seed=seed, documents=DOCUMENTS, rounds=ROUNDS, kills=0.7, unrest=0.2, safety=safety)
     assert done.judgement is not None
     assert done.doubled == []
     assert done.unexplained == {}
     assert done.touchless > 0.9  # of so few documents; `make soak` asks for 99 %
-    assert done.judgement.documents >= 90
+    assert done.judgement.documents >= DOCUMENTS

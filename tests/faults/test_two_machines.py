@@ -155,7 +155,7 @@ def test_a_holder_that_slept_past_its_lease_writes_nothing_more(
     ours.assert_as_undisturbed(undisturbed)
 
 
-@pytest.mark.sampled("machines", seconds=300, least=40)
+@pytest.mark.sampled("machines", seconds=150, least=40)
 def test_a_holder_that_slept_anywhere_writes_nothing_more(prepared: Company, undisturbed: dict[str, Any]):
     if not can_be_elsewhere():
         pytest.skip("this machine cannot pretend to be two (unshare)")

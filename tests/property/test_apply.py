@@ -57,7 +57,7 @@ def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
     return lambda _: served
 
 
-@pytest.mark.sampled("property", seconds=300, least=30)
+@pytest.mark.sampled("property", seconds=150, least=30)
 @settings(max_examples=depth.examples(FEW), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE), keyed=st.booleans())
 @depth.while_there_is_time

@@ -65,7 +65,7 @@ def comparable(found: list[Answer]) -> list[tuple[object, ...]]:
     return sorted(told, key=repr)
 
 
-@pytest.mark.sampled("property", seconds=300, least=30)
+@pytest.mark.sampled("property", seconds=120, least=30)
 @settings(max_examples=depth.examples(FEW), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
 @depth.while_there_is_time
@@ -74,7 +74,7 @@ def test_the_diff_is_what_the_oracle_says(connection: duckdb.DuckDBPyConnection,
     assert comparable(answers(connection, world)) == comparable(expected)
 
 
-@pytest.mark.sampled("property", seconds=120, least=15)
+@pytest.mark.sampled("property", seconds=60, least=15)
 @settings(max_examples=depth.examples(FEW // 2), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
 @depth.while_there_is_time

@@ -164,7 +164,7 @@ def wishes(chance: random.Random, world: Documents, oracle: Oracle) -> Iterator[
         world.want(no, state, supplier)
 
 
-@pytest.mark.sampled("property", seconds=300, least=30)
+@pytest.mark.sampled("property", seconds=150, least=30)
 def test_the_erp_is_what_the_rules_say(tmp_path: Path):
     for number in depth.some(range(WORLDS), 2):
         print(f"world {number}")

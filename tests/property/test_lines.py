@@ -399,7 +399,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lines")
 
 
-@pytest.mark.sampled("property", seconds=600, least=60)
+@pytest.mark.sampled("property", seconds=300, least=60)
 @settings(max_examples=depth.examples(WORLDS), **SETTINGS)
 @given(
     rules=RULES,
