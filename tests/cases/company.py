@@ -45,6 +45,9 @@ class Company:
             with self._database(side) as db:
                 db.executescript((root / f"{side}.sql").read_text(encoding="utf-8"))
         self._settle("sources", cases[0].source)
+        if cases[0].policies:
+            (root / "policies").mkdir()
+            (root / "policies" / "policies.yml").write_text(yaml.safe_dump(cases[0].policies), encoding="utf-8")
 
     def run(self) -> Ran:
         for n in range(max(len(case.before) for case in self.cases)):

@@ -10,29 +10,30 @@ from erpoa_cli.core.codes import CATALOGUE
 from tests.planning import PlanResult, told
 
 Facts = dict[str, dict[str, Any]]
+LINK = "document"  # of a line: the identifier of its document
 ASIDE = {"held": "held", "withheld": "withheld", "tasks": "task"}
 
 
 def facts(result: PlanResult) -> Facts:
     """What a plan says of each row, by its key; of a line: `DOCUMENT/LINE`."""
-    found: dict[str, dict[tuple[int, str], dict[str, Any]]] = defaultdict(dict)
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for member, _, key, row in told(result):
-        found["/".join(text(value) for value in key)][row["step"], member] = row
-    return {
-        key: _fact([(member, row) for (_, member), row in sorted(rows.items())])
-        for key, rows in found.items()
-    }
+        found["/".join(text(value) for value in key)].append((member, row))
+    return {key: _fact(rows) for key, rows in found.items()}
 
 
 def _fact(rows: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     fact: dict[str, Any] = {"situation": rows[0][1]["situation"]}
-    steps = [_step(row) for member, row in rows if member in ("changes", "state")]
-    aside = [(ASIDE[member], row) for member, row in rows if member in ASIDE]
+    done = sorted(
+        (member == "state", row["step"], _step(row)) for member, row in rows if member in ("changes", "state")
+    )
+    steps = [step for _, _, step in done]  # what only changes the state comes last
+    aside = [(member, row) for member, row in rows if member in ASIDE]
     if not aside:
         fact["does"] = steps[0] if len(steps) == 1 else steps or "report"
-    for word, row in aside:
-        fact[word] = f"{row['code']} {CATALOGUE[row['code']].title}"
-        if row["action"]:
+    for member, row in aside:
+        fact[ASIDE[member]] = f"{row['code']} {CATALOGUE[row['code']].title}"
+        if member == "withheld":
             fact["would"] = row["action"]
     for _, row in rows:
         if row["kind"] is None:
@@ -49,7 +50,8 @@ def _step(row: dict[str, Any]) -> str:
 
 
 def _values(fact: dict[str, Any], row: dict[str, Any]) -> None:
-    for name in row["fields"] if row["action"] != "move" else ():
+    names = () if row["action"] == "move" else row["fields"]
+    for name in (name for name in names if name != LINK):
         new, old = text(row[f"d_{name}"]), text(row.get(f"a_{name}"))
         fact.setdefault("writes", {})[name] = new if row["action"] == "create" else f"{old} → {new}"
     for word, names in (("drift", row["drifted"]), ("conflict", row["conflicted"])):

@@ -46,6 +46,7 @@ class Case:
     says: str = ""  # or words of the section
     settings: Tree = field(default_factory=dict)  # of the target
     source: Tree = field(default_factory=dict)  # settings of the source
+    policies: Tree = field(default_factory=dict)  # of the project
     alone: bool = False
     before: tuple[Step, ...] = ()
     now: Step
@@ -67,8 +68,8 @@ class Case:
     @property
     def company(self) -> str:
         """Cases for which this is the same are rows of one company, planned together."""
-        told = (self.section, self.source, self.settings, self.now.settings, self.name if self.alone else "")
-        return repr(told)
+        told = (self.source, self.policies, self.settings, self.now.settings, self.name if self.alone else "")
+        return repr((self.section, *told))
 
 
 def cases() -> list[Case]:

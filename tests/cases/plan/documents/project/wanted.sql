@@ -1,0 +1,1 @@
+CREATE TABLE requisition (number TEXT, supplier TEXT, wanted TEXT);
