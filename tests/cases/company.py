@@ -47,7 +47,9 @@ class Company:
         self._settle("sources", cases[0].source)
         if cases[0].policies:
             (root / "policies").mkdir()
-            (root / "policies" / "policies.yml").write_text(yaml.safe_dump(cases[0].policies), encoding="utf-8")
+            (root / "policies" / "policies.yml").write_text(
+                yaml.safe_dump(cases[0].policies), encoding="utf-8"
+            )
 
     def run(self) -> Ran:
         for n in range(max(len(case.before) for case in self.cases)):
