@@ -57,15 +57,16 @@ class Company:
             self._apply(planning.plan(self._settled()))
         self._fill((case, case.now) for case in self.cases)
         bound = self._settled(self.cases[0].now.settings)
-        plan = planning.plan(bound)
+        plan = again = planning.plan(bound)
         if plan.header.applyable:
             self._apply(plan)
+            again = planning.plan(bound)
         return Ran(
             facts(plan),
             sum(read.verdict.evidence.get("foreign", 0) for read in PlanFile.open(plan.path).reads),
             self._contents(),
             self._base(bound),
-            facts(planning.plan(bound)),
+            facts(again),
         )
 
     def _apply(self, plan: PlanResult) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from erpoa_cli.core.target import Target
 
 PLAN = Path(__file__).parent / "plan"
 SECTIONS = {  # folder → heading in docs/engine.md
@@ -15,6 +17,8 @@ SECTIONS = {  # folder → heading in docs/engine.md
     "documents": "Documents",
     "lines": "Documents and their lines",
 }
+
+DEFAULTS = {each.name: each.default for each in fields(Target)}
 
 Rows = tuple[dict[str, Any], ...]
 Tree = dict[str, Any]
@@ -68,7 +72,8 @@ class Case:
     @property
     def company(self) -> str:
         """Cases for which this is the same are rows of one company, planned together."""
-        told = (self.source, self.policies, self.settings, self.now.settings, self.name if self.alone else "")
+        settings = {name: value for name, value in self.settings.items() if DEFAULTS.get(name) != value}
+        told = (self.source, self.policies, settings, self.now.settings, self.name if self.alone else "")
         return repr((self.section, *told))
 
 
