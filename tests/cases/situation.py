@@ -86,13 +86,11 @@ def cases() -> list[Case]:
 def read(path: Path) -> Case:
     """The case in a file; TypeError when it says something that no case has."""
     told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    before = told.pop("before", ())
+    before = told.pop("before", [])
     return Case(
         section=path.parent.name,
         name=path.stem,
-        before=tuple(
-            _step(step) for step in (before if isinstance(before, list) else [before] if before else ())
-        ),
+        before=tuple(_step(step) for step in (before if isinstance(before, list) else [before])),
         now=_step(told.pop("now")),
         expect=_tree(told.pop("expect")),
         after=_after(told.pop("after", {})),

@@ -42,6 +42,7 @@ def of(case: Case, facts: Facts) -> Facts:
 def test_the_plan_is_as_the_case_says(case: Case, ran: Callable[[Case], Ran]):
     found = ran(case)
     assert of(case, found.plan) == plain(case.expect)
+    assert found.plan.keys() <= {key for each in COMPANIES[case.company] for key in of(each, found.plan)}
     if case.foreign is not None:
         assert found.foreign == case.foreign
     if case.after.theirs is not None:
