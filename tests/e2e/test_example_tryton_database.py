@@ -7,14 +7,11 @@ The oracle never asks erpoa: it reads the tables of both servers its own way and
 from __future__ import annotations
 
 import json
-import os
-import shlex
+import secrets
 import shutil
-import subprocess
-import sys
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.e2e.walkthrough import Command, commands
+from tests.e2e.walkthrough import Command, ask, commands, copied, run, settings, with_tryton
+from tests.faults.program import Ended, Forks, forks
+from tests.tryton.databases import of_database_example, offer
+from tests.tryton.environment import EXAMPLES
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 EXAMPLE = EXAMPLES / "tryton-database"
-HOME = Path(os.environ.get("ERPOA_TEST_TRYTON_HOME") or EXAMPLE / ".erpoa-example")
-ERPOA = Path(sys.executable).with_name("erpoa")
-ERP, STATE, OA = "erpoa_example_erp", "erpoa_example_state", "erpoa_example_oa"
 
 
 def test_both_readmes_have_the_same_commands():
@@ -46,31 +42,28 @@ class Site:
 
     path: Path
     servers: Mapping[str, str]
+    program: Forks
     before: dict[str, Any] = field(default_factory=dict)  # what a section's check remembers for the next one
 
-    def run(self, text: str) -> subprocess.CompletedProcess[str]:
-        program, *arguments = shlex.split(text)
-        real = {"python": sys.executable, "erpoa": str(ERPOA)}[program]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
-        kept |= {"ERPOA_EXAMPLE_HOME": str(HOME), "PYTHONUTF8": "1", **self.servers}
-        done = subprocess.run(
-            [real, *arguments], cwd=self.path, env=kept, capture_output=True, text=True, encoding="utf-8", check=False
-        )  # fmt: skip
-        told = done.stdout + done.stderr
-        assert not [secret for secret in self.secrets().values() if secret in told]
-        return done
+    def run(self, text: str) -> Ended:
+        return run(text, self.path, settings(**self.servers))
+
+    def ask(self, text: str, *codes: int) -> str:
+        """What the README does not: quickly."""
+        return self.passed(text, ask(text, self.path, self.program), codes)
 
     def expect(self, text: str, *codes: int) -> str:
-        done = self.run(text)
-        assert done.returncode in (codes or (0,)), (
-            f"{text}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done.stdout
+        return self.passed(text, self.run(text), codes)
+
+    def passed(self, text: str, done: Ended, codes: Collection[int]) -> str:
+        assert not [secret for secret in self.secrets().values() if secret in done.out + done.err]
+        assert done.exit in (codes or (0,)), f"{text}: {done}"
+        return done.out
 
     def plan(self, *codes: int) -> dict[str, Any]:
         """The report of a fresh plan, as JSON."""
         report: dict[str, Any] = json.loads(
-            self.expect("erpoa plan --format json --full --detailed-exitcode", *codes)
+            self.ask("erpoa plan --format json --full --detailed-exitcode", *codes)
         )
         return report
 
@@ -80,31 +73,58 @@ class Site:
         lines = file.read_text().splitlines() if file.exists() else []
         return {name: value.strip(' "') for name, _, value in (line.partition(":") for line in lines)}
 
+    @property
+    def name(self) -> str:
+        """How the names of all databases and users of this copy begin."""
+        return self.servers["ERPOA_EXAMPLE_NAME"]
+
+    def remove(self) -> None:
+        """Take away what was made on the servers."""
+        import psycopg
+        import pymysql  # type: ignore[import-untyped]
+
+        server = psycopg.connect(**self.postgres(), dbname="postgres", autocommit=True)
+        with closing(server), closing(pymysql.connect(**self.mariadb())) as other, other.cursor() as cursor:
+            for name in (f"{self.name}_erp", f"{self.name}_state"):
+                server.execute(f"drop database if exists {name} with (force)")
+                server.execute(f"drop role if exists {name}")
+            cursor.execute(f"drop database if exists {self.name}_oa")
+            cursor.execute(f"drop user if exists {self.name}_oa")
+
     # -- the servers, past erpoa --
+
+    def postgres(self) -> dict[str, Any]:
+        """Its administrator."""
+        user, password = self.servers["POSTGRES_ADMIN"], self.servers["PGPASSWORD"]
+        return {
+            "host": "127.0.0.1", "port": int(self.servers["POSTGRES_PORT"]), "user": user, "password": password
+        }  # fmt: skip
+
+    def mariadb(self) -> dict[str, Any]:
+        user, password = self.servers["MARIADB_ADMIN"], self.servers["MYSQL_PWD"]
+        return {
+            "host": "127.0.0.1", "port": int(self.servers["MARIADB_PORT"]), "user": user, "password": password
+        }  # fmt: skip
 
     def erp(self, sql: str) -> list[tuple[Any, ...]]:
         """A query or a change of the ERP's database, by its administrator."""
-        return self.in_erp(self.servers["POSTGRES_ADMIN"], self.servers["PGPASSWORD"], sql)
+        return self.in_erp(sql, self.postgres())
 
-    def in_erp(self, user: str, password: str, sql: str) -> list[tuple[Any, ...]]:
+    def in_erp(self, sql: str, as_whom: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         import psycopg
 
-        port = int(self.servers["POSTGRES_PORT"])
-        with psycopg.connect(
-            host="127.0.0.1", port=port, dbname=ERP, user=user, password=password
-        ) as connection:
+        with psycopg.connect(dbname=f"{self.name}_erp", **as_whom) as connection:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
     def oa(self, sql: str) -> list[tuple[Any, ...]]:
         """A query of the OA's database, by its administrator."""
-        return self.in_oa(self.servers["MARIADB_ADMIN"], self.servers["MYSQL_PWD"], sql)
+        return self.in_oa(sql, self.mariadb())
 
-    def in_oa(self, user: str, password: str, sql: str) -> list[tuple[Any, ...]]:
-        import pymysql  # type: ignore[import-untyped]
+    def in_oa(self, sql: str, as_whom: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        import pymysql
 
-        port = int(self.servers["MARIADB_PORT"])
-        connection = pymysql.connect(host="127.0.0.1", port=port, database=OA, user=user, password=password)
+        connection = pymysql.connect(database=f"{self.name}_oa", **as_whom)
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
@@ -112,11 +132,13 @@ class Site:
 
 @pytest.fixture(scope="module")
 def servers(service_url: Callable[[str], str]) -> dict[str, str]:
-    """Where the servers are, as the example's scripts want to be told."""
+    """Where the servers are, as the example's scripts want to be told; one has the golden database of a real Tryton."""
     places = {name: urlsplit(service_url(name)) for name in ("POSTGRES", "MARIADB")}
     if any(place.hostname not in ("127.0.0.1", "localhost") for place in places.values()):
         pytest.skip("the example wants its servers on this machine")
     passwords = {name: unquote(place.password or "") for name, place in places.items()}
+    with_tryton(of_database_example())
+    offer(service_url("POSTGRES"))
     return {
         "POSTGRES_PORT": str(places["POSTGRES"].port or 5432),
         "POSTGRES_ADMIN": places["POSTGRES"].username or "postgres",
@@ -127,26 +149,25 @@ def servers(service_url: Callable[[str], str]) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def tryton(servers: dict[str, str]) -> dict[str, str]:
-    """The servers, one with the golden database. What cannot be installed is skipped, unless TRYTON is required."""
-    done = subprocess.run(
-        [sys.executable, EXAMPLE / "build_systems.py", "--home", HOME, "--golden-only"],
-        env={**os.environ, **servers}, capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    if done.returncode == 3 and "TRYTON" not in os.environ.get("ERPOA_TEST_REQUIRE", "").split(","):
-        pytest.skip("Tryton cannot be installed here")
-    assert done.returncode == 0, done.stderr
-    return servers
+@contextmanager
+def placed(servers: dict[str, str], into: Path) -> Iterator[Site]:
+    """A copy of the example, with names of its own on the servers, for other runs use them too."""
+    for name in ("tryton-database", "tryton-sqlite"):
+        copied(EXAMPLES / name, into)
+    told = {**servers, "ERPOA_EXAMPLE_NAME": f"erpoa_example_{secrets.token_hex(4)}"}
+    (into / "forks").mkdir()
+    with forks(into / "forks", **settings(**told)) as program:
+        site = Site(into / "tryton-database", told, program)
+        try:
+            yield site
+        finally:
+            site.remove()
 
 
 @pytest.fixture
-def site(tryton: dict[str, str], tmp_path: Path) -> Site:
-    for name in ("tryton-database", "tryton-sqlite"):
-        shutil.copytree(
-            EXAMPLES / name, tmp_path / name, ignore=shutil.ignore_patterns(".erpoa*", "__pycache__")
-        )
-    return Site(tmp_path / "tryton-database", tryton)
+def site(servers: dict[str, str], tmp_path: Path) -> Iterator[Site]:
+    with placed(servers, tmp_path) as site:
+        yield site
 
 
 # -------------------------------------------------------------------------------------------------- the oracle
@@ -282,7 +303,7 @@ def planned(site: Site) -> None:
     assert not [name for name in found if name.endswith(("delete", "deactivate"))]
     assert not [name for name in found if name.startswith("erp_")], "the ERP has nothing to learn yet"
     assert [held["address"] for held in report["held"]] == ["oa_suppliers/code=000019"]
-    text = site.expect("erpoa show first.erpoaplan --full")
+    text = site.ask("erpoa show first.erpoaplan --full")
     assert "91330100MA2A00009E" not in text
     assert "009E" in text
 
@@ -382,7 +403,6 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 }
 
 
-@pytest.mark.slow
 def test_the_walkthrough(site: Site):
     script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)
@@ -402,15 +422,15 @@ def test_the_walkthrough(site: Site):
         assert not [content for content in kept if secret.encode() in content]
 
 
-@pytest.fixture
-def met(site: Site) -> Site:
-    """The site after its first apply."""
-    for text, code in (("python build_systems.py", 0), ("erpoa apply --yes", 5)):
-        site.expect(text, code)
-    return site
+@pytest.fixture(scope="module")
+def met(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site after its first apply."""
+    with placed(servers, tmp_path_factory.mktemp("met")) as site:
+        site.expect("python build_systems.py")
+        site.ask("erpoa apply --yes", 5)
+        yield site
 
 
-@pytest.mark.slow
 def test_what_was_lost_or_emptied_proves_nothing(met: Site):
     tables = ("supplier", "currency", "country")
     before = [met.oa(f"select * from {table} order by id") for table in tables]
@@ -423,16 +443,15 @@ def test_what_was_lost_or_emptied_proves_nothing(met: Site):
     report = met.plan(4)
     assert not [name for name in writes(report) if name.endswith((" delete", " deactivate"))]
     assert report["withheld"]
-    met.expect("erpoa apply --yes", 4)
+    met.ask("erpoa apply --yes", 4)
     assert [met.oa(f"select * from {table} order by id") for table in tables] == before
 
 
-@pytest.mark.slow
 def test_the_roles_may_do_no_more_than_they_must(met: Site):
     import psycopg
     import pymysql
 
-    secrets = met.secrets()
+    passwords = met.secrets()
     for forbidden in (
         "update party_party set name = 'x'",
         "update party_address set city = 'x'",
@@ -443,11 +462,16 @@ def test_the_roles_may_do_no_more_than_they_must(met: Site):
         "create table x ()",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            met.in_erp(ERP, secrets["erp_password"], forbidden)
+            met.in_erp(
+                forbidden,
+                {**met.postgres(), "user": f"{met.name}_erp", "password": passwords["erp_password"]},
+            )
     for forbidden in (
         "alter table supplier add x int",
         "delete from erpoa_ledger",
         "select * from mysql.user",
     ):
         with pytest.raises(pymysql.err.OperationalError, match="denied"):
-            met.in_oa(OA, secrets["oa_password"], forbidden)
+            met.in_oa(
+                forbidden, {**met.mariadb(), "user": f"{met.name}_oa", "password": passwords["oa_password"]}
+            )

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shlex
 import shutil
 import sqlite3
-import subprocess
-import sys
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -23,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.walkthrough import Command, commands
+from tests.e2e.walkthrough import Command, ask, commands, copied, run, settings, with_tryton
+from tests.faults.program import Ended, Forks, forks
+from tests.tryton.databases import of_sqlite_example
+from tests.tryton.environment import EXAMPLES
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "tryton-sqlite"
-HOME = Path(os.environ.get("ERPOA_TEST_TRYTON_HOME") or EXAMPLE / ".erpoa-example")
-ERPOA = Path(sys.executable).with_name("erpoa")
+EXAMPLE = EXAMPLES / "tryton-sqlite"
 
 
 def test_both_readmes_have_the_same_commands():
@@ -45,34 +41,23 @@ class Site:
     """A copy of the project with its two databases."""
 
     path: Path
+    program: Forks
     before: dict[str, Any] = field(default_factory=dict)  # what a section's check remembers for the next one
 
-    def run(self, text: str) -> subprocess.CompletedProcess[str]:
-        program, *arguments = shlex.split(text)
-        real = {"python": sys.executable, "erpoa": str(ERPOA)}[program]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
-        kept |= {"ERPOA_EXAMPLE_HOME": str(HOME), "PYTHONUTF8": "1"}
-        return subprocess.run(
-            [real, *arguments],
-            cwd=self.path,
-            env=kept,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+    def run(self, text: str) -> Ended:
+        return run(text, self.path, settings())
+
+    def ask(self, text: str, *codes: int) -> str:
+        """What the README does not: quickly."""
+        return passed(text, ask(text, self.path, self.program), codes)
 
     def expect(self, text: str, *codes: int) -> str:
-        done = self.run(text)
-        assert done.returncode in (codes or (0,)), (
-            f"{text}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done.stdout
+        return passed(text, self.run(text), codes)
 
     def plan(self, *codes: int) -> dict[str, Any]:
         """The report of a fresh plan, as JSON."""
         report: dict[str, Any] = json.loads(
-            self.expect("erpoa plan --format json --full --detailed-exitcode", *codes)
+            self.ask("erpoa plan --format json --full --detailed-exitcode", *codes)
         )
         return report
 
@@ -92,27 +77,22 @@ class Site:
             erp.execute(sql)
 
 
+def passed(text: str, done: Ended, codes: Collection[int]) -> str:
+    assert done.exit in (codes or (0,)), f"{text}: {done}"
+    return done.out
+
+
 @pytest.fixture(scope="module")
-def tryton() -> None:
-    """The golden database is there. What cannot be installed is skipped, unless TRYTON is required."""
-    done = subprocess.run(
-        [sys.executable, EXAMPLE / "build_erp.py", "--home", HOME, "--golden-only"],
-        capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    if done.returncode == 3 and "TRYTON" not in os.environ.get("ERPOA_TEST_REQUIRE", "").split(","):
-        pytest.skip("Tryton cannot be installed here")
-    assert done.returncode == 0, done.stderr
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """With the golden database of a real Tryton."""
+    with_tryton(of_sqlite_example())
+    with forks(tmp_path_factory.mktemp("forks"), **settings()) as found:
+        yield found
 
 
 @pytest.fixture
-def site(tryton: None, tmp_path: Path) -> Site:
-    return copied(EXAMPLE, tmp_path)
-
-
-def copied(origin: Path, into: Path) -> Site:
-    path = into / "example"
-    shutil.copytree(origin, path, ignore=shutil.ignore_patterns(".erpoa*", "__pycache__"))
-    return Site(path)
+def site(program: Forks, tmp_path: Path) -> Site:
+    return Site(copied(EXAMPLE, tmp_path), program)
 
 
 # -------------------------------------------------------------------------------------------------- the oracle
@@ -264,7 +244,7 @@ def planned(site: Site) -> None:
     assert not [name for name in found if name.endswith(("delete", "deactivate"))]
     assert not [name for name in found if name.startswith("erp_")], "the ERP has nothing to learn yet"
     assert [held["address"] for held in report["held"]] == ["oa_suppliers/code=000019"]
-    text = site.expect("erpoa show first.erpoaplan --full")
+    text = site.ask("erpoa show first.erpoaplan --full")
     assert "91330100MA2A00009E" not in text
     assert "009E" in text
 
@@ -370,7 +350,6 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 }
 
 
-@pytest.mark.slow
 def test_the_walkthrough(site: Site):
     script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)
@@ -383,69 +362,67 @@ def test_the_walkthrough(site: Site):
 
 
 @pytest.fixture(scope="module")
-def met(tryton: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def met(program: Forks, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site after its first apply; read only, to be copied."""
-    site = copied(EXAMPLE, tmp_path_factory.mktemp("met"))
-    for text, code in (("python build_erp.py", 0), ("erpoa init", 0), ("erpoa apply --yes", 5)):
-        site.expect(text, code)
-    return site.path
+    site = Site(copied(EXAMPLE, tmp_path_factory.mktemp("met")), program)
+    site.expect("python build_erp.py")
+    site.ask("erpoa init")
+    site.ask("erpoa apply --yes", 5)
+    return site
 
 
-@pytest.mark.slow
-def test_a_read_that_lost_rows_deactivates_nobody(met: Path, tmp_path: Path):
-    site = Site(Path(shutil.copytree(met, tmp_path / "example")))
-    before = site.rows(f"{LISTED} order by s.id")
-    site.damage("delete from party_party where id % 5 < 2 and code <> 'OWN'")
-    report = site.plan(4)
+@pytest.fixture
+def own(met: Site, tmp_path: Path) -> Site:
+    """A copy of it to do things to."""
+    return Site(Path(shutil.copytree(met.path, tmp_path / "example")), met.program)
+
+
+def test_a_read_that_lost_rows_deactivates_nobody(own: Site):
+    before = own.rows(f"{LISTED} order by s.id")
+    own.damage("delete from party_party where id % 5 < 2 and code <> 'OWN'")
+    report = own.plan(4)
     assert not [name for name in writes(report) if name.startswith("oa_suppliers d")]
     assert report["withheld"]
-    site.expect("erpoa apply --yes", 4)
-    assert site.rows(f"{LISTED} order by s.id") == before
+    own.ask("erpoa apply --yes", 4)
+    assert own.rows(f"{LISTED} order by s.id") == before
 
 
-@pytest.mark.slow
-def test_an_emptied_source_proves_nothing(met: Path, tmp_path: Path):
-    site = Site(Path(shutil.copytree(met, tmp_path / "example")))
-    before = (site.rows(f"{LISTED} order by s.id"), site.rows("select * from currency"))
-    site.damage('delete from "party_party-party_category"')
-    site.damage("delete from currency_currency")
-    site.expect("erpoa apply --yes", 4)
-    assert (site.rows(f"{LISTED} order by s.id"), site.rows("select * from currency")) == before
+def test_an_emptied_source_proves_nothing(own: Site):
+    before = (own.rows(f"{LISTED} order by s.id"), own.rows("select * from currency"))
+    own.damage('delete from "party_party-party_category"')
+    own.damage("delete from currency_currency")
+    own.ask("erpoa apply --yes", 4)
+    assert (own.rows(f"{LISTED} order by s.id"), own.rows("select * from currency")) == before
 
 
-@pytest.mark.slow
-def test_without_a_key_nothing_is_read(met: Path, tmp_path: Path):
-    site = Site(Path(shutil.copytree(met, tmp_path / "example", ignore=shutil.ignore_patterns(".erpoa"))))
-    done = site.run("erpoa plan")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "E0513" in done.stderr
-    assert "erpoa init" in done.stderr
-    assert not (site.path / ".erpoa" / "snapshots").exists()
+def test_without_a_key_nothing_is_read(own: Site):
+    shutil.rmtree(own.path / ".erpoa")
+    done = ask("erpoa plan", own.path, own.program)
+    assert (done.exit, done.out) == (3, "")
+    assert "E0513" in done.err
+    assert "erpoa init" in done.err
+    assert not (own.path / ".erpoa" / "snapshots").exists()
 
 
-@pytest.mark.slow
-def test_what_is_sensitive_is_nowhere_readable(met: Path, tmp_path: Path):
+def test_what_is_sensitive_is_nowhere_readable(own: Site):
     """Neither in what erpoa keeps nor, but for the last four characters, in what it prints."""
     secret = "91330100MA2A00009E"
-    site = Site(Path(shutil.copytree(met, tmp_path / "example")))
-    assert in_oa(site, "000009", "tax_no") == (secret,), "it did arrive"
-    for path in (site.path / ".erpoa").rglob("*"):
+    assert in_oa(own, "000009", "tax_no") == (secret,), "it did arrive"
+    for path in (own.path / ".erpoa").rglob("*"):
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
-    (plan,) = (site.path / ".erpoa" / "plans").glob("*.erpoaplan")
+    (plan,) = (own.path / ".erpoa" / "plans").glob("*.erpoaplan")
     for form in ("text", "json"):
-        told = site.expect(f"erpoa show {plan.relative_to(site.path)} --full --format {form}")
+        told = own.ask(f"erpoa show {plan.relative_to(own.path)} --full --format {form}")
         assert secret not in told
         assert "009E" in told
 
 
-@pytest.mark.slow
-def test_the_ledger_stands_only_where_something_was_written(met: Path, tmp_path: Path):
-    site = Site(Path(shutil.copytree(met, tmp_path / "example")))
+def test_the_ledger_stands_only_where_something_was_written(own: Site):
     ledgers = "select (select count(*) from {}sqlite_master where name = 'erpoa_ledger')"
-    assert site.rows(ledgers.format("")) == [(1,)]
-    assert site.rows(ledgers.format("erp.")) == [(0,)], "the first apply had nothing to write to the ERP"
-    assert site.rows("select count(distinct run_id) from erpoa_ledger") == [(1,)]
-    site.expect("""python edit_oa.py "update supplier set contact_person = '郑爽' where code = '000113'" """)
-    site.expect("erpoa apply --yes", 0, 5)
-    assert site.rows(ledgers.format("erp.")) == [(1,)]
-    assert attn(site, "000113") == "郑爽"
+    assert own.rows(ledgers.format("")) == [(1,)]
+    assert own.rows(ledgers.format("erp.")) == [(0,)], "the first apply had nothing to write to the ERP"
+    assert own.rows("select count(distinct run_id) from erpoa_ledger") == [(1,)]
+    own.expect("""python edit_oa.py "update supplier set contact_person = '郑爽' where code = '000113'" """)
+    own.ask("erpoa apply --yes", 0, 5)
+    assert own.rows(ledgers.format("erp.")) == [(1,)]
+    assert attn(own, "000113") == "郑爽"

@@ -84,12 +84,13 @@ def fill() -> None:
         admin = [ENVIRONMENT / "bin/trytond-admin", "-c", configured(folder, 0), "-d", "erp"]
         for more in (["--all", "--email", "admin@example.test"], ["--activate-dependencies", "-u", *MODULES]):
             subprocess.run([*admin, *more], env=known, check=True, capture_output=True)
-        with served(folder, 18_000 + secrets.randbelow(1000)) as url:
+        with served(folder, free_port()) as url:
             password = found(Tryton(url))
         with contextlib.closing(sqlite3.connect(folder / "erp.sqlite")) as database:
-            database.execute("vacuum into ?", [str(GOLDEN)])
-    GOLDEN.with_suffix(".yml").write_text(f'tryton: "{password}"\n')
-    GOLDEN.with_suffix(".yml").chmod(0o600)
+            database.execute("vacuum into ?", [str(folder / "whole.sqlite")])
+        GOLDEN.with_suffix(".yml").touch(mode=0o600)
+        GOLDEN.with_suffix(".yml").write_text(f'tryton: "{password}"\n')
+        (folder / "whole.sqlite").replace(GOLDEN)  # last: where it is, nothing is missing
 
 
 def found(tryton: Tryton) -> str:
@@ -137,16 +138,22 @@ def launch(folder: Path, port: int) -> int:
     command = [ENVIRONMENT / "bin/trytond", "-c", configured(folder, port), "-d", "erp"]
     with (folder / "trytond.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    for _ in range(600):
+    while process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5).close()
         except urllib.error.HTTPError:
-            break
+            return process.pid
         except OSError:
             time.sleep(0.1)
         else:
-            break
-    return process.pid
+            return process.pid
+    sys.exit(f"Tryton did not start at port {port}: {folder / 'trytond.log'} says why")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

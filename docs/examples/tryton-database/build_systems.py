@@ -4,7 +4,7 @@
 
 Both servers are on this machine. Ports and administrators are taken from POSTGRES_PORT (5432), POSTGRES_ADMIN
 (postgres), PGPASSWORD, MARIADB_PORT (3306), MARIADB_ADMIN (root), MYSQL_PWD. What is made there is called
-`erpoa_example…`; every run makes it anew, but for the golden copy of the Tryton database, which takes some minutes the
+`erpoa_example…`, or as ERPOA_EXAMPLE_NAME says; every run makes it anew, but for the golden copy of the Tryton database, which takes some minutes the
 first time. The company is the one of the example next door, `../tryton-sqlite`.
 
 The roles that erpoa uses may do no more than it needs; their new passwords are put into `.erpoa-example/secrets.yml`.
@@ -37,7 +37,8 @@ sys.path.insert(0, str(SIBLING))
 from build_erp import LANGUAGE, MODULES, Failed, locked, run, say  # noqa: E402
 
 WORK = HERE / ".erpoa-example"
-ERP, STATE, OA = "erpoa_example_erp", "erpoa_example_state", "erpoa_example_oa"
+NAME = os.environ.get("ERPOA_EXAMPLE_NAME", "erpoa_example")
+ERP, STATE, OA = f"{NAME}_erp", f"{NAME}_state", f"{NAME}_oa"
 READ = (
     "party_party", '"party_party-party_category"', "party_category", "party_address", "party_identifier",
     "party_contact_mechanism", "country_country", "currency_currency", "currency_currency_rate", "ir_translation",
@@ -116,36 +117,38 @@ def golden() -> str:
     return f"erpoa_example_golden_{digest(*made_from)}"
 
 
+def environment(home: Path) -> Path:
+    return home / f"venv-{digest('requirements.txt', '../tryton-sqlite/requirements.txt')}"
+
+
 def python(home: Path) -> Path:
     """The Python that has Tryton."""
-    name = f"venv-{digest('requirements.txt', '../tryton-sqlite/requirements.txt')}"
-    return home / name / ("Scripts" if os.name == "nt" else "bin") / "python"
+    return environment(home) / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 
 def build(home: Path) -> None:
     """Makes whatever is missing of Tryton and the golden copy; several processes may ask at once."""
     home.mkdir(parents=True, exist_ok=True)
     with locked(home / "lock"):
-        if not python(home).with_name("complete").exists():
-            install(python(home))
+        if not (environment(home) / "complete").exists():
+            install(home)
         with postgres() as server:
             there = server.execute("select 1 from pg_database where datname = %s", [golden()]).fetchone()
         if not there:
             fill(home)
 
 
-def install(interpreter: Path) -> None:
+def install(home: Path) -> None:
     say("installing Tryton")
-    environment = interpreter.parent.parent
-    shutil.rmtree(environment, ignore_errors=True)
-    run(sys.executable, "-m", "venv", environment)
+    shutil.rmtree(environment(home), ignore_errors=True)
+    run(sys.executable, "-m", "venv", environment(home))
     try:
-        run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        run(python(home), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
             "--requirement", HERE / "requirements.txt")  # fmt: skip
     except Failed as failed:
         say(f"Tryton cannot be installed\n{failed}")
         sys.exit(3)
-    interpreter.with_name("complete").touch()
+    (environment(home) / "complete").touch()
 
 
 def fill(home: Path) -> None:

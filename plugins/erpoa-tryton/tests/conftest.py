@@ -1,72 +1,70 @@
-"""One real Tryton per database system for all tests of this plugin."""
+"""One real Tryton per database system and worker for all tests of this plugin. SQLite is enough for most of them: a deep
+run tries the others of those on PostgreSQL, too."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from erpoa_tryton import TrytonConnector
 from erpoa_tryton.session import TrytonSession
 
-from tests.services import service_url
+from tests import suite
+from tests.faults.program import Forks, forks
+from tests.services import missing, service_url
+from tests.tryton.databases import CLERK, PASSWORD, of_connector
+from tests.tryton.environment import installed
 
-from .company import founded, hired
-from .server import PASSWORD, NotInstalled, Server, filled_on_postgres, on_postgres, on_sqlite
+from .server import Server, on_postgres, on_sqlite
 
 __all__ = ["service_url"]
 
-DATABASES = ("sqlite", "postgres")
-T = TypeVar("T")
+DEEP = pytest.mark.deep("tryton", seconds=20)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    suite.register(config)
 
 
 @pytest.fixture(scope="session")
-def filled_postgres(service_url: Callable[[str], str]) -> Iterator[str]:
-    with _installed(filled_on_postgres(service_url("POSTGRES"))) as name:
-        yield name
+def servers(
+    service_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Server]]:
+    """The server on a database system, which starts when it is asked for."""
+    known: dict[str, Server] = {}
+    with ExitStack() as running:
 
+        def server(kind: str) -> Server:
+            if kind not in known:
+                kept = of_connector("sqlite" if kind == "sqlite" else "pgdump")
+                if not (installed() and kept.exists()):
+                    missing("TRYTON", f"{kept} is not there: `python -m tests.tryton` makes it")
+                folder: Path = tmp_path_factory.mktemp(f"tryton-{kind}")
+                made = on_sqlite(folder) if kind == "sqlite" else on_postgres(folder, service_url("POSTGRES"))
+                known[kind] = running.enter_context(made)
+            return known[kind]
 
-def _made(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[Server]:
-    """A server on the database system that the fixture is for."""
-    if request.param == "sqlite":
-        return on_sqlite(folder)
-    url: str = request.getfixturevalue("service_url")("POSTGRES")
-    return on_postgres(folder, url, request.getfixturevalue("filled_postgres"))
-
-
-@contextmanager
-def _installed(made: AbstractContextManager[T]) -> Iterator[T]:
-    """What cannot be installed is skipped, unless it is required."""
-    try:
-        with made as done:
-            yield done
-    except NotInstalled as error:
-        if "TRYTON" in os.environ.get("ERPOA_TEST_REQUIRE", "").split(","):
-            raise
-        pytest.skip(f"Tryton cannot be installed here: {error}")
-
-
-@pytest.fixture(scope="session", params=DATABASES)
-def tryton_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """A served database with a company."""
-    with _installed(_made(request, tmp_path_factory.mktemp("tryton"))) as server:
-        founded(config_of(server))
         yield server
 
 
-@pytest.fixture(params=DATABASES)
-def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A server for one test, which may kill it."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with _installed(_made(request, folder)) as server:
-        founded(config_of(server))
-        yield server
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=DEEP)])
+def tryton_server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    """A served database with a company and a clerk, and what other tests left in it."""
+    return servers(request.param)
+
+
+@pytest.fixture(params=["postgres", pytest.param("sqlite", marks=DEEP)])
+def own_server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Iterator[Server]:
+    """A served database with a company and nothing else. The test may kill the server."""
+    server = servers(request.param)
+    server.restore()
+    yield server
+    server.restore()
+    if not server.runs:
+        server.start()
 
 
 def config_of(server: Server) -> dict[str, Any]:
@@ -75,7 +73,7 @@ def config_of(server: Server) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def tryton_config(tryton_server: Server) -> dict[str, Any]:
     """The `config:` of the administrator."""
     return config_of(tryton_server)
@@ -89,8 +87,15 @@ def tryton(tryton_config: dict[str, Any]) -> Iterator[TrytonSession]:
 
 
 @pytest.fixture
-def clerk(tryton_config: dict[str, Any], tryton: TrytonSession) -> Iterator[TrytonSession]:
+def clerk(tryton_config: dict[str, Any]) -> Iterator[TrytonSession]:
     """A user with the groups that purchasing needs, and no others."""
-    session = TrytonConnector().open({**tryton_config, **hired(tryton)})
+    session = TrytonConnector().open({**tryton_config, **CLERK})
     yield session
     session.close()
+
+
+@pytest.fixture(scope="session")
+def erpoa(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The program, as forks of a process that has imported everything."""
+    with forks(tmp_path_factory.mktemp("forks"), ERPOA_SECRET_TRYTON=PASSWORD, PYTHONUTF8="1") as program:
+        yield program

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ERPOA = Path(sys.executable).with_name("erpoa")
+from tests.faults.program import Ended, Forks, environment
 
 OA = """
 CREATE TABLE supplier (code TEXT PRIMARY KEY, name TEXT NOT NULL, tax_no TEXT, city TEXT, street TEXT, active INTEGER NOT NULL DEFAULT 1);
@@ -39,8 +34,8 @@ systems:
     plugin: tryton
     owner: it@example.test
     config:
-      url: "{{ env('ERP_URL') }}"
-      database: "{{ env('ERP_DATABASE') }}"
+      url: "URL"
+      database: "DATABASE"
       user: admin
       password: "{{ secret('TRYTON') }}"
       lingers: 1
@@ -173,15 +168,17 @@ class Site:
 
     path: Path
     config: Mapping[str, Any]  # of the system erp
+    program: Forks
 
     @classmethod
-    def made(cls, folder: Path, config: Mapping[str, Any]) -> Site:
-        site = cls(folder / "project", config)
-        done = site.erpoa("init", "--template", "empty", str(site.path), cwd=folder)
-        assert done.returncode == 0, done.stderr
+    def made(cls, folder: Path, config: Mapping[str, Any], program: Forks) -> Site:
+        site = cls(folder / "project", config, program)
+        done = site.erpoa("init", "--template", "empty", str(site.path), directory=folder)
+        assert done.exit == 0, done
         for name, text in FILES.items():
+            there = text.replace("URL", config["url"]).replace("DATABASE", config["database"])
             (site.path / name).parent.mkdir(exist_ok=True)
-            (site.path / name).write_text(text, encoding="utf-8")
+            (site.path / name).write_text(there, encoding="utf-8")
         site.oa(OA)
         return site
 
@@ -200,28 +197,18 @@ class Site:
         )
 
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("ERPOA_")}
-        return kept | {
-            "ERPOA_SECRET_TRYTON": self.config["password"],
-            "ERP_URL": self.config["url"],
-            "ERP_DATABASE": self.config["database"],
-            "PYTHONUTF8": "1",
-        }
+        """Of the program where it is a process of its own."""
+        return {**environment(), "ERPOA_SECRET_TRYTON": self.config["password"], "PYTHONUTF8": "1"}
 
-    def erpoa(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [ERPOA, *arguments], cwd=cwd or self.path, env=self.environment(), capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert self.config["password"] not in done.stdout + done.stderr
+    def erpoa(self, *arguments: str, directory: Path | None = None) -> Ended:
+        done = self.program.run(*arguments, directory=directory or self.path)
+        assert self.config["password"] not in done.out + done.err
         return done
 
     def expect(self, code: int, *arguments: str) -> str:
         done = self.erpoa(*arguments)
-        assert done.returncode == code, (
-            f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done.stdout
+        assert done.exit == code, f"{arguments}: {done}"
+        return done.out
 
     def apply(self, code: int = 0) -> None:
         """Plan, apply what was planned, and plan again: nothing is left."""
@@ -230,11 +217,3 @@ class Site:
         self.expect(0, "plan", "-o", str(plan))
         self.expect(code, "apply", str(plan), "--yes")
         self.expect(0, "plan", "--detailed-exitcode")
-
-    def plan(self) -> dict[str, Any]:
-        done = self.erpoa("plan", "--format", "json", "--full")
-        report: dict[str, Any] = json.loads(done.stdout)
-        return report
-
-    def copy(self, folder: Path, config: Mapping[str, Any]) -> Site:
-        return Site(Path(shutil.copytree(self.path, folder / "project")), config)

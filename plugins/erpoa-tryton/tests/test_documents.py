@@ -15,8 +15,6 @@ from tests.unit.connectors.asking import Writer, outcomes, read
 
 from .asking import parties, pressed
 
-pytestmark = pytest.mark.slow
-
 ORDER = {
     "id": "integer",
     "reference": "string",

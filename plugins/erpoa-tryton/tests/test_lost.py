@@ -5,18 +5,17 @@ The oracle counts rows in Tryton's own tables.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import config_of
-from .project import ERPOA, Site
-from .proxy import Loss, Proxy, Rule, once
-from .server import Server
+from tests.faults.program import Forks, start
 
-pytestmark = pytest.mark.slow
+from .conftest import config_of
+from .project import Site
+from .proxy import Loss, Proxy, Rule, once
+from .server import OnPostgres, Server
 
 COUNTS = """
     SELECT (SELECT count(*) FROM party_party WHERE code LIKE 'S_'), (SELECT count(*) FROM party_address),
@@ -39,9 +38,9 @@ def every_first(loss: Loss) -> Rule:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_a_lost_create_is_looked_up(own_server: Server, tmp_path: Path, loss: Loss) -> None:
+def test_a_lost_create_is_looked_up(own_server: Server, erpoa: Forks, tmp_path: Path, loss: Loss) -> None:
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         proxy.rule = every_first(loss)
         site.apply()
         assert own_server.rows(COUNTS) == WHOLE
@@ -49,9 +48,9 @@ def test_a_lost_create_is_looked_up(own_server: Server, tmp_path: Path, loss: Lo
         assert [proxy.methods.count(method) for method in CREATES] == [again] * len(CREATES)
 
 
-def test_lost_updates_and_deletes_are_looked_up(own_server: Server, tmp_path: Path) -> None:
+def test_lost_updates_and_deletes_are_looked_up(own_server: Server, erpoa: Forks, tmp_path: Path) -> None:
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         site.apply()
         site.oa(
             "UPDATE supplier SET name = 'new ' || code; DELETE FROM line WHERE line_no = 2; UPDATE line SET qty = '9'"
@@ -72,9 +71,9 @@ def test_lost_updates_and_deletes_are_looked_up(own_server: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize("own_server", ["sqlite"], indirect=True)
-def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) -> None:
+def test_a_server_that_dies_in_the_middle(own_server: Server, erpoa: Forks, tmp_path: Path) -> None:
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         dead = []
 
         def rule(called: str, _: list[Any]) -> Loss | None:
@@ -86,7 +85,7 @@ def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) ->
         proxy.rule = rule
         site.expect(0, "plan", "-o", "one.erpoaplan")
         said = site.erpoa("apply", "one.erpoaplan", "--yes")
-        assert said.returncode in {1, 8}, said.stdout + said.stderr
+        assert said.exit in {1, 8}, said
         own_server.start()
         site.expect(0, "resume")
         assert own_server.rows(COUNTS) == WHOLE
@@ -95,10 +94,12 @@ def test_a_server_that_dies_in_the_middle(own_server: Server, tmp_path: Path) ->
 
 @pytest.mark.parametrize("own_server", ["postgres"], indirect=True)
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_line_or_a_server_fails_before_the_commit(own_server: Server, tmp_path: Path, killed: bool) -> None:
+def test_a_line_or_a_server_fails_before_the_commit(
+    own_server: OnPostgres, erpoa: Forks, tmp_path: Path, killed: bool
+) -> None:
     """The transaction is open: one that goes on is waited for (`lingers`), one that died has done nothing."""
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         systems = site.path / "systems/systems.yml"
         systems.write_text(systems.read_text().replace("lingers: 1", "lingers: 5"))
         held: list[str] = []
@@ -113,11 +114,11 @@ def test_a_line_or_a_server_fails_before_the_commit(own_server: Server, tmp_path
         site.expect(0, "plan", "-o", "one.erpoaplan")
         said = site.erpoa("apply", "one.erpoaplan", "--yes")
         if killed:
-            assert said.returncode in {1, 8}, said.stdout + said.stderr
+            assert said.exit in {1, 8}, said
             own_server.start()
             site.expect(0, "resume")
         else:
-            assert said.returncode == 0, said.stdout + said.stderr
+            assert said.exit == 0, said
         assert proxy.methods.count("model.purchase.line.create") == (2 if killed else 1)
         assert own_server.rows(COUNTS) == WHOLE
         site.expect(0, "plan", "--detailed-exitcode")
@@ -132,15 +133,12 @@ def test_a_line_or_a_server_fails_before_the_commit(own_server: Server, tmp_path
         ("model.purchase.line.create", True),
     ],
 )
-def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after: bool) -> None:
+def test_erpoa_is_killed(own_server: Server, erpoa: Forks, tmp_path: Path, method: str, after: bool) -> None:
     """kill -9 while a create is under way: before the server hears of it, and after it has done it."""
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         site.expect(0, "plan", "-o", "one.erpoaplan")
-        running = subprocess.Popen(
-            [ERPOA, "apply", "one.erpoaplan", "--yes"], cwd=site.path, env=site.environment(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        running = start("apply", "one.erpoaplan", "--yes", directory=site.path, env=site.environment())
 
         def rule(called: str, _: list[Any]) -> Loss | None:
             if called != method or running.poll() is not None:
@@ -150,16 +148,17 @@ def test_erpoa_is_killed(own_server: Server, tmp_path: Path, method: str, after:
             return Loss.ANSWER if after else Loss.REQUEST
 
         proxy.rule = rule
-        assert running.wait(120) == -9
+        said = running.communicate()
+        assert running.returncode == -9, said
         site.expect(0, "resume")
         assert own_server.rows(COUNTS) == WHOLE
         site.expect(0, "plan", "--detailed-exitcode")
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_lost_buttons_are_looked_up(own_server: Server, tmp_path: Path, loss: Loss) -> None:
+def test_lost_buttons_are_looked_up(own_server: Server, erpoa: Forks, tmp_path: Path, loss: Loss) -> None:
     with Proxy(own_server.url) as proxy:
-        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url})
+        site = Site.made(tmp_path, {**config_of(own_server), "url": proxy.url}, erpoa)
         site.oa("UPDATE requisition SET stage = 'confirmed'")
         calls = [f"model.purchase.purchase.{call}" for call in ("quote", "confirm")]
         rules = [once(method, loss) for method in calls]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pytest
 from erpoa_tryton.session import TrytonSession
 
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.sdk.connector import ReadRequest
 from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
-
-pytestmark = pytest.mark.slow
 
 PAIR = {"origin": "integer", "target": "integer"}
 USER = {"id": "integer", "login": "string", "name": "string", "active": "boolean"}

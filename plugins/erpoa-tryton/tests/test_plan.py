@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from erpoa_tryton.session import TrytonSession
 
+from tests.faults.program import Forks
+
 from .project import Site
 from .server import Server
-
-pytestmark = pytest.mark.slow
 
 PURCHASES = """
     SELECT p.reference, s.code, a.city, p.comment, p.state, l.sequence, t.code, l.quantity, l.unit_price
@@ -36,10 +36,16 @@ def floats(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def fresh(tryton_server: Server) -> None:
+    """Without the thousands of rows that other tests write."""
+    tryton_server.restore()
+
+
 def test_an_oa_and_a_tryton_agree(
-    tryton_server: Server, tryton_config: dict[str, Any], tmp_path: Path
+    tryton_server: Server, tryton_config: dict[str, Any], erpoa: Forks, tmp_path: Path
 ) -> None:
-    site = Site.made(tmp_path, tryton_config)
+    site = Site.made(tmp_path, tryton_config, erpoa)
     site.expect(0, "validate", "--online")
     site.apply()
     assert tryton_server.rows(SUPPLIERS) == [
@@ -73,10 +79,10 @@ def test_an_oa_and_a_tryton_agree(
 
 
 def test_what_others_do_in_tryton(
-    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], tmp_path: Path
+    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], erpoa: Forks, tmp_path: Path
 ) -> None:
     """Numbers and totals that Tryton gives, rows that are deactivated, changes between plan and apply."""
-    site = Site.made(tmp_path, tryton_config)
+    site = Site.made(tmp_path, tryton_config, erpoa)
     site.prefixed("T")
     site.apply()
     [first] = [
@@ -102,10 +108,10 @@ def test_what_others_do_in_tryton(
 
 
 def test_what_is_processing_or_done_waits_for_a_person(
-    tryton_server: Server, tryton_config: dict[str, Any], tmp_path: Path
+    tryton_server: Server, tryton_config: dict[str, Any], erpoa: Forks, tmp_path: Path
 ) -> None:
     """Tryton goes on from confirmed by itself: to processing, and to done where nothing is to come."""
-    site = Site.made(tmp_path, tryton_config)
+    site = Site.made(tmp_path, tryton_config, erpoa)
     site.oa(
         """
         INSERT INTO requisition (no, supplier_code) VALUES ('PR-2026-0003', 'S3');
@@ -140,10 +146,10 @@ def test_what_is_processing_or_done_waits_for_a_person(
 
 
 def test_what_is_discovered_can_be_planned(
-    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], tmp_path: Path
+    tryton_server: Server, tryton: TrytonSession, tryton_config: dict[str, Any], erpoa: Forks, tmp_path: Path
 ) -> None:
     """Objects are found, and the declarations that are written for them read every row."""
-    site = Site.made(tmp_path, tryton_config)
+    site = Site.made(tmp_path, tryton_config, erpoa)
     objects = ("party.party", "purchase.purchase", "purchase.line", "res.user.groups")
     site.expect(0, "discover", "erp", *(word for name in objects for word in ("--object", name)), "--write")
     site.expect(0, "validate", "--online")

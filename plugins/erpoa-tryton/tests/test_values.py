@@ -21,8 +21,6 @@ from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
 
 from .asking import parties
 
-pytestmark = pytest.mark.slow
-
 
 def kept(text: str) -> bool:
     """Whether Tryton can hold *text*: PostgreSQL has no NUL."""

@@ -11,22 +11,21 @@ from erpoa_tryton.errors import failure, without_values
 from erpoa_tryton.session import TrytonSession
 
 from erpoa_cli.sdk.errors import ContractBroken, Denied, Rejected
+from tests.tryton.databases import CLERK
 from tests.unit.connectors.asking import Writer, outcomes
 
 from .asking import by_code, parties, pressed
-from .company import hired
 from .test_documents import ordered
 
 
 @pytest.fixture
-def chinese(tryton_config: dict[str, Any], tryton: TrytonSession) -> Iterator[TrytonSession]:
+def chinese(tryton_config: dict[str, Any]) -> Iterator[TrytonSession]:
     """The clerk, whom the server answers in Chinese."""
-    session = TrytonConnector().open({**tryton_config, **hired(tryton), "language": "zh_CN"})
+    session = TrytonConnector().open({**tryton_config, **CLERK, "language": "zh_CN"})
     yield session
     session.close()
 
 
-@pytest.mark.slow
 def test_chinese_words_mean_the_same(chinese: TrytonSession) -> None:
     codes = [{"code": code, "name": "x"} for code in ("ZH1", "ZH2", "ZH1")]
     assert outcomes(parties(chinese).create(codes[:1])) == ["applied"]
@@ -45,7 +44,6 @@ def test_chinese_words_mean_the_same(chinese: TrytonSession) -> None:
     assert len(by_code(chinese, "ZH")) == 2
 
 
-@pytest.mark.slow
 def test_buttons_in_chinese(chinese: TrytonSession) -> None:
     ids = ordered(chinese, ["ZB0", "ZB1"])
     [line] = chinese.client.read("model.purchase.line.search", [["purchase", "=", ids[1]]], 0, 1, None)
