@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.depth import DEEP
+from tests.e2e.conftest import Run
 from tests.e2e.walkthrough import ask, commands, copied, run, settings, with_tryton
-from tests.faults.program import Ended, Forks, forks
+from tests.program import Ended
 from tests.tryton.databases import of_database_example, offer
 from tests.tryton.environment import EXAMPLES
 
@@ -33,18 +34,19 @@ class Site:
 
     path: Path
     servers: Mapping[str, str]
-    program: Forks
+    forked: Run
     before: dict[str, Any] = field(default_factory=dict)  # what a section's check remembers for the next one
 
     def run(self, text: str) -> Ended:
         """As a process; what the README next door names, too, only in a deep run: there it is one in every run."""
         if DEEP or text not in NEXT_DOOR:
             return run(text, self.path, settings(**self.servers))
-        return ask(text, self.path, self.program)
+        return ask(text, self.path, settings(**self.servers), self.forked)
 
     def ask(self, text: str, *codes: int) -> str:
         """What the README does not: quickly."""
-        return self.passed(text, ask(text, self.path, self.program), codes)
+        done = ask(text, self.path, settings(**self.servers), self.forked)
+        return self.passed(text, done, codes)
 
     def expect(self, text: str, *codes: int) -> str:
         return self.passed(text, self.run(text), codes)
@@ -144,15 +146,13 @@ def servers(service_url: Callable[[str], str]) -> dict[str, str]:
 
 
 @contextmanager
-def placed(servers: dict[str, str], into: Path) -> Iterator[Site]:
+def placed(servers: dict[str, str], into: Path, forked: Run) -> Iterator[Site]:
     """A copy of the example, with names of its own on the servers, for other runs use them too."""
     for name in ("tryton-database", "tryton-sqlite"):
         copied(EXAMPLES / name, into)
     told = {**servers, "ERPOA_EXAMPLE_NAME": f"erpoa_example_{secrets.token_hex(4)}"}
-    (into / "forks").mkdir()
-    with forks(into / "forks", **settings(**told)) as program:
-        site = Site(into / "tryton-database", told, program)
-        try:
-            yield site
-        finally:
-            site.remove()
+    site = Site(into / "tryton-database", told, forked)
+    try:
+        yield site
+    finally:
+        site.remove()

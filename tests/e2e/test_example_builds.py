@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.walkthrough import copied, run
-from tests.faults.program import Ended
+from tests.program import Ended
 from tests.services import missing
 from tests.tryton.environment import EXAMPLES
 

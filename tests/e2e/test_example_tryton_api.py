@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.walkthrough import Command, commands, copied, run, settings, with_tryton
-from tests.faults.program import Ended
+from tests.program import Ended
 from tests.tryton.databases import of_api_example
 from tests.tryton.environment import EXAMPLES
 

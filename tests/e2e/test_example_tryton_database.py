@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import Run
 from tests.e2e.servers import EXAMPLE, Site, placed, servers
 from tests.e2e.walkthrough import Command, commands
 
@@ -27,8 +28,8 @@ def test_both_readmes_have_the_same_commands():
 
 
 @pytest.fixture
-def site(servers: dict[str, str], tmp_path: Path) -> Iterator[Site]:
-    with placed(servers, tmp_path) as site:
+def site(servers: dict[str, str], tmp_path: Path, forked: Run) -> Iterator[Site]:
+    with placed(servers, tmp_path, forked) as site:
         yield site
 
 
@@ -286,9 +287,9 @@ def test_the_walkthrough(site: Site):
 
 
 @pytest.fixture(scope="module")
-def met(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def met(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory, forked: Run) -> Iterator[Site]:
     """A site after its first apply."""
-    with placed(servers, tmp_path_factory.mktemp("met")) as site:
+    with placed(servers, tmp_path_factory.mktemp("met"), forked) as site:
         site.expect("python build_systems.py")
         site.ask("erpoa apply --yes", 5)
         yield site
@@ -312,7 +313,7 @@ def test_what_was_lost_or_emptied_proves_nothing(met: Site):
 
 def test_the_roles_may_do_no_more_than_they_must(met: Site):
     import psycopg
-    import pymysql
+    import pymysql  # type: ignore[import-untyped]
 
     passwords = met.secrets()
     for forbidden in (

@@ -11,7 +11,7 @@ import json
 import shutil
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import Run
 from tests.e2e.walkthrough import Command, ask, commands, copied, run, settings, with_tryton
-from tests.faults.program import Ended, Forks, forks
+from tests.program import Ended
 from tests.tryton.databases import of_sqlite_example
 from tests.tryton.environment import EXAMPLES
 
@@ -41,7 +42,7 @@ class Site:
     """A copy of the project with its two databases."""
 
     path: Path
-    program: Forks
+    forked: Run
     before: dict[str, Any] = field(default_factory=dict)  # what a section's check remembers for the next one
 
     def run(self, text: str) -> Ended:
@@ -49,7 +50,7 @@ class Site:
 
     def ask(self, text: str, *codes: int) -> str:
         """What the README does not: quickly."""
-        return passed(text, ask(text, self.path, self.program), codes)
+        return passed(text, ask(text, self.path, settings(), self.forked), codes)
 
     def expect(self, text: str, *codes: int) -> str:
         return passed(text, self.run(text), codes)
@@ -83,16 +84,14 @@ def passed(text: str, done: Ended, codes: Collection[int]) -> str:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """With the golden database of a real Tryton."""
+def tryton() -> None:
+    """The golden database of a real Tryton is there."""
     with_tryton(of_sqlite_example())
-    with forks(tmp_path_factory.mktemp("forks"), **settings()) as found:
-        yield found
 
 
 @pytest.fixture
-def site(program: Forks, tmp_path: Path) -> Site:
-    return Site(copied(EXAMPLE, tmp_path), program)
+def site(tryton: None, tmp_path: Path, forked: Run) -> Site:
+    return Site(copied(EXAMPLE, tmp_path), forked)
 
 
 # -------------------------------------------------------------------------------------------------- the oracle
@@ -362,9 +361,9 @@ def test_the_walkthrough(site: Site):
 
 
 @pytest.fixture(scope="module")
-def met(program: Forks, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def met(tryton: None, tmp_path_factory: pytest.TempPathFactory, forked: Run) -> Site:
     """A site after its first apply; read only, to be copied."""
-    site = Site(copied(EXAMPLE, tmp_path_factory.mktemp("met")), program)
+    site = Site(copied(EXAMPLE, tmp_path_factory.mktemp("met")), forked)
     site.expect("python build_erp.py")
     site.ask("erpoa init")
     site.ask("erpoa apply --yes", 5)
@@ -374,7 +373,7 @@ def met(program: Forks, tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture
 def own(met: Site, tmp_path: Path) -> Site:
     """A copy of it to do things to."""
-    return Site(Path(shutil.copytree(met.path, tmp_path / "example")), met.program)
+    return Site(Path(shutil.copytree(met.path, tmp_path / "example")), met.forked)
 
 
 def test_a_read_that_lost_rows_deactivates_nobody(own: Site):
@@ -397,7 +396,7 @@ def test_an_emptied_source_proves_nothing(own: Site):
 
 def test_without_a_key_nothing_is_read(own: Site):
     shutil.rmtree(own.path / ".erpoa")
-    done = ask("erpoa plan", own.path, own.program)
+    done = ask("erpoa plan", own.path, settings(), own.forked)
     assert (done.exit, done.out) == (3, "")
     assert "E0513" in done.err
     assert "erpoa init" in done.err

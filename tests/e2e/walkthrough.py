@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.program import ERPOA, Ended, Forks
+from tests.e2e.conftest import Run
+from tests.program import ERPOA, Ended
 from tests.services import missing
 from tests.tryton.databases import home_of_examples
 from tests.tryton.environment import installed
@@ -74,8 +75,8 @@ def run(text: str, directory: Path, told: Mapping[str, str]) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def ask(text: str, directory: Path, program: Forks) -> Ended:
-    """An erpoa command that no README names, as a fork of *program*."""
+def ask(text: str, directory: Path, told: Mapping[str, str], forked: Run) -> Ended:
+    """An erpoa command that no README names, quickly."""
     name, *arguments = shlex.split(text)
     assert name == "erpoa"
-    return program.run(*arguments, directory=directory)
+    return forked(*arguments, cwd=directory, **told)

@@ -13,7 +13,7 @@ from erpoa_tryton import TrytonConnector
 from erpoa_tryton.session import TrytonSession
 
 from tests import suite
-from tests.faults.program import Forks, forks
+from tests.program import Forks, forks
 from tests.services import missing, service_url
 from tests.tryton.databases import CLERK, PASSWORD, of_connector
 from tests.tryton.environment import installed

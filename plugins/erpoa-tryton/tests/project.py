@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.program import Ended, Forks, environment
+from tests.program import Ended, Forks, environment
 
 OA = """
 CREATE TABLE supplier (code TEXT PRIMARY KEY, name TEXT NOT NULL, tax_no TEXT, city TEXT, street TEXT, active INTEGER NOT NULL DEFAULT 1);

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.program import Forks, start
+from tests.program import Forks, start
 
 from .conftest import config_of
 from .project import Site

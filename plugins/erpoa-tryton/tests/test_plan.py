@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from erpoa_tryton.session import TrytonSession
 
-from tests.faults.program import Forks
+from tests.program import Forks
 
 from .project import Site
 from .server import Server
