@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from erpoa_cli.cli.commands import ENTRIES, SECTIONS
 from erpoa_cli.cli.options import Format, Invocation, global_parameters, merged, with_parameters
+from erpoa_cli.cli.plain import unburdened
 from erpoa_cli.cli.suggest import command_hint, option_hint
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 
@@ -38,7 +39,7 @@ class Commands(TyperGroup):
         entry = ENTRIES.get(cmd_name)
         if entry is None:
             return None
-        command = typer.main.get_command(import_module(entry.module).app)
+        command = unburdened(typer.main.get_command(import_module(entry.module).app))
         command.name = cmd_name
         return command
 
@@ -90,7 +91,7 @@ def _program() -> Any:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(with_parameters(_top, [_VERSION, *global_parameters(hidden=False)]))
-    return typer.main.get_command(app)
+    return unburdened(typer.main.get_command(app))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Lifecycle, Move
@@ -70,10 +71,16 @@ def _states(node: Node, scope: Scope) -> dict[str, str]:
 
 
 def _judge(name: str, predicate: str, at: Location, scope: Scope) -> None:
+    key = f"predicate {sha256(predicate.encode()).hexdigest()}"
+    if scope.cache.get(key):
+        return
     from erpoa_cli.project.sql import judge_predicate  # noqa: PLC0415 - sqlglot costs 0.3 s
 
-    for found in judge_predicate(predicate):
+    problems = judge_predicate(predicate)
+    for found in problems:
         scope.notes.error(found.code, at, f"the state `{name}`: {found.summary}", found.remedy)
+    if not problems:
+        scope.cache.put(key, True)
 
 
 def _moves(

@@ -66,8 +66,8 @@ def load_findings(
             judge(document, notes, cache)
     for document in documents.values():
         warn_unread(document, notes)
-    scope = Scope(notes, owner=header.owner, blind=blind_folders(notes))
-    models = Models(header.inputs, cache, scope)
+    scope = Scope(notes, cache, owner=header.owner, blind=blind_folders(notes))
+    models = Models(header.inputs, scope)
     project = Build(header, documents, found, models, scope).run()
     check(project, notes)
     cache.save()

@@ -10,7 +10,6 @@ from typing import Any
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.functions import SCHEMAS, Inputs, model_templates
 from erpoa_cli.project.scope import Scope
 from erpoa_cli.project.template import Piece, Rendered, Templates, line_column
@@ -35,7 +34,6 @@ class Models:
     """Reads SQL files; one per project, so that the template engine is made once and only when needed."""
 
     inputs: Inputs
-    cache: Cache
     scope: Scope
     _templates: Templates | None = None
     _vars: str = ""
@@ -46,13 +44,13 @@ class Models:
     def read(self, file: str, text: str) -> Model | None:
         """The model in *file*; None (noted) when it is not one clean SELECT over relations that exist."""
         key = f"sql {sha256((self._vars + chr(0) + text).encode()).hexdigest()}"
-        entry = self.cache.get(key)
+        entry = self.scope.cache.get(key)
         if entry is None:
             model = self._judge(text, lambda line, column: Location(file, line, column))
             if model is None:
                 return None
             used = sorted(name for name in self.inputs.used if name.startswith("var:"))
-            self.cache.put(key, [model.sql, model.calls, used])
+            self.scope.cache.put(key, [model.sql, model.calls, used])
         else:
             model = Model(entry[0], tuple((f, n, line, column) for f, n, line, column in entry[1]))
             self.inputs.used.update(entry[2])
@@ -60,7 +58,13 @@ class Models:
 
     def rule(self, text: str, at: Location) -> bool:
         """Whether *text*, written at *at* and rendered with its file, is one clean SELECT over the plan's tables."""
-        return self._clean(Rendered(text, text, [Piece(0, 0)]), lambda _: at, frozenset({"plan"})) is not None
+        key = f"rule {sha256(text.encode()).hexdigest()}"
+        if self.scope.cache.get(key):
+            return True
+        if self._clean(Rendered(text, text, [Piece(0, 0)]), lambda _: at, frozenset({"plan"})) is None:
+            return False
+        self.scope.cache.put(key, True)
+        return True
 
     def _judge(self, text: str, place: Callable[[int, int], Location]) -> Model | None:
         if self._templates is None:

@@ -14,6 +14,7 @@ from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import Field, Type, parse_type
+from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
 
@@ -32,9 +33,10 @@ class Entry:
 @dataclass(slots=True)
 class Scope:
     """`names`: noun → name → where declared, broken ones included, so that they are not reported missing too.
-    `columns`: relation → its fields, where they are known without reading SQL."""
+    `columns`: relation → its fields, where they are known without reading SQL. `cache`: what was judged before."""
 
     notes: Notes
+    cache: Cache
     names: dict[str, dict[str, Location]] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     columns: dict[str, tuple[Field, ...]] = field(default_factory=dict)
