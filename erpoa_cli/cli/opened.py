@@ -76,9 +76,11 @@ def _parts(secret: str) -> Iterator[str]:
 def bound(options: Options) -> Bound:
     """The project bound to its connectors and to DuckDB: what every command needs that reads or writes."""
     from erpoa_cli.engine.check import check
-    from erpoa_cli.project import conforms
+    from erpoa_cli.project import remembering
 
-    return check(project(options), conforms)
+    loaded = project(options)
+    with remembering(Path(loaded.root)) as conforms:
+        return check(loaded, conforms)
 
 
 def nodes(

@@ -52,7 +52,7 @@ def _judged(memory: Memory, *, online: bool) -> Ending:
 
     An answer without errors is remembered, as it is shown: without secrets."""
     from erpoa_cli.engine.check import check_findings
-    from erpoa_cli.project import Said, conforms, load_findings
+    from erpoa_cli.project import Said, load_findings, remembering
 
     files = memory.found
     project, diagnostics = load_findings(
@@ -61,7 +61,8 @@ def _judged(memory: Memory, *, online: bool) -> Ending:
     if project is None:
         return _invalid(None, diagnostics)
     opened.learn_secrets(project)
-    bound, findings = check_findings(project, conforms)
+    with remembering(files.root) as conforms:
+        bound, findings = check_findings(project, conforms)
     diagnostics += findings.items
     if online and not findings.errors:
         from erpoa_cli.engine.doctor import missing_objects

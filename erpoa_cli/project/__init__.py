@@ -9,10 +9,7 @@ Schema) → `build` (one module per noun) → `semantics` (what holds between th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from erpoa_cli.core.diagnostic import Misfit
+from erpoa_cli.project.conformity import conforms, remembering
 from erpoa_cli.project.interface import interface_document
 from erpoa_cli.project.load import load, load_findings
 from erpoa_cli.project.locate import find_files, find_root
@@ -35,13 +32,7 @@ __all__ = [
     "load",
     "load_findings",
     "make_key",
+    "remembering",
     "scaffold",
     "schema",
 ]
-
-
-def conforms(value: Any, wanted: Mapping[str, Any]) -> Iterable[Misfit]:
-    """Everything in *value* that departs from the JSON Schema *wanted*."""
-    from erpoa_cli.project.validate import conforms as judge  # noqa: PLC0415 - jsonschema costs 0.2 s
-
-    return judge(value, wanted)

@@ -40,9 +40,9 @@ class Cache:
     _changed: bool = False
 
     @staticmethod
-    def of(root: Path) -> Cache:
-        """The cache of the project at *root*."""
-        made = Cache(cache_file(root, "project.json"))
+    def of(root: Path, name: str = "project.json") -> Cache:
+        """The cache *name* of the project at *root*."""
+        made = Cache(cache_file(root, name))
         match read_json(made.path):
             case {"edition": edition, "entries": dict() as entries} if edition == _edition():
                 made.entries = entries
