@@ -21,7 +21,7 @@ def verify(options: Options) -> Ending:
 
     A chain shows edits and gaps; a cut tail shows only against a head that was kept elsewhere, so keep it."""
     project = opened.project(options)
-    with opened.reading(project) as state:
+    with opened.records(project) as state:
         head = state.verify_audit()
     if head is None:
         return Ending(Answer(data={"records": 0, "head": None}, lines=("The audit trail is empty.",)))
@@ -41,7 +41,7 @@ def export(
 
     Each record carries the digest of the one before; docs/security.md says how to check a copy without erpoa."""
     project = opened.project(options)
-    with opened.reading(project) as state:
+    with opened.records(project) as state:
         records, head = state.export_audit(file, after)
     data = {"file": str(file), "records": records, "head": head.digest if head else None}
     lines = (

@@ -20,7 +20,7 @@ app = application("Show or release the lock.")
 def show(options: Options) -> Ending:
     """Show who holds the lock, where and since when."""
     project = opened.project(options)
-    with opened.reading(project) as state:
+    with opened.records(project) as state:
         holder = state.lock_holder()
     words = (
         f"{project.environment} is locked by {holder}." if holder else f"{project.environment} is not locked."
@@ -38,7 +38,7 @@ def release(
     from erpoa_cli.state import release_lock
 
     project = opened.project(options)
-    with opened.reading(project) as state:
+    with opened.records(project) as state:
         holder = state.lock_holder()
     if holder is None:
         return Ending(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from erpoa_cli.core.project import Project
     from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.report import Revealed
-    from erpoa_cli.state import Sealer, StateReader, StateWriter
+    from erpoa_cli.state import Sealer, StateReader, StateRecords, StateWriter
 
 
 def root(options: Options) -> Path:
@@ -155,6 +155,18 @@ def reading(loaded: Project) -> Iterator[StateReader]:
 
 
 @contextmanager
+def records(loaded: Project) -> Iterator[StateRecords]:
+    """The state without its rows and plans, for reading: runs, lock, audit trail."""
+    from erpoa_cli.state import open_records
+
+    state = open_records(Path(loaded.root), loaded.environment, loaded.state, loaded.name)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+@contextmanager
 def writing(options: Options, loaded: Project) -> Iterator[StateWriter]:
     """The state, locked for writing; a lock that another holds ends in exit 7."""
     from erpoa_cli.state import open_writer
@@ -217,7 +229,7 @@ def plan_report(
 
 def is_run(loaded: Project, name: str) -> bool:
     """Whether the state knows a run called *name*."""
-    with reading(loaded) as state:
+    with records(loaded) as state:
         return state.run(name) is not None
 
 

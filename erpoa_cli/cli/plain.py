@@ -13,7 +13,9 @@ from typing import Any
 
 def unburdened(command: Any) -> Any:
     """*command* and those below it, taking plain values as they are."""
-    command.get_params = partial(_parameters, command.get_params)  # with --help, which is not among its `params`
+    command.get_params = partial(
+        _parameters, command.get_params
+    )  # with --help, which is not among its `params`
     for inner in getattr(command, "commands", {}).values():
         unburdened(inner)
     return command
@@ -31,6 +33,7 @@ def _processed(parameter: Any, process: Callable[[Any, Any], Any], context: Any,
     """What *process* makes of *value* for *parameter*."""
     several = parameter.multiple or parameter.nargs == -1
     declared = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    taken: Any
     match value:
         case None if not parameter.required:
             taken = () if several else None

@@ -23,7 +23,7 @@ def ls(
 ) -> Ending:
     """List runs, the latest first."""
     project = opened.project(options)
-    with opened.reading(project) as state:
+    with opened.records(project) as state:
         runs = state.runs(limit)
     rows: list[dict[str, Any]] = [
         {

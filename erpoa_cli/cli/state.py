@@ -322,7 +322,7 @@ def backup(
     dry_run: DryRun = False,
 ) -> Ending:
     """Copy the whole state, local or shared, without its key, to a tar file."""
-    from erpoa_cli.state import backup as copy
+    from erpoa_cli.state.backup import backup as copy
 
     project = opened.project(options)
     if dry_run:
@@ -339,7 +339,7 @@ def restore(
     dry_run: DryRun = False,
 ) -> Ending:
     """Make an environment's state what a copy holds; from local to shared or back, too. Nothing is overwritten."""
-    from erpoa_cli.state import restore as bring_back
+    from erpoa_cli.state.backup import restore as bring_back
 
     project = opened.project(options)
     name = project.environment

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from erpoa_cli.core.situation import Action
+
+if TYPE_CHECKING:  # who asks for runs or locks needs no Arrow
+    import pyarrow as pa
 
 
 class RunStatus(StrEnum):

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.situation import Action, Outcome
-from erpoa_cli.state import audit, closing, edits, sharing
+from erpoa_cli.state import audit, closing, edits, place, sharing
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.image import refit
 from erpoa_cli.state.journal import Journal
@@ -26,6 +26,27 @@ from erpoa_cli.state.reader import StateReader
 from erpoa_cli.state.records import Doubt, RunStatus
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array, one_value
+
+
+def open_writer(
+    root: Path,
+    environment: str,
+    url: place.URL = "",
+    project: str = "",
+    *,
+    command: str = "",
+    lease: timedelta = timedelta(seconds=60),
+) -> StateWriter:
+    """The state of *environment*, locked for writing until the writer is closed; created when missing.
+
+    Failure E0520 (exit 7) names who holds the lock. A lock whose holder died on this machine, or did not
+    renew it within *lease*, is taken over."""
+    control = Control.writing(place.writing(root, url), project)
+    try:
+        return StateWriter(root, environment, control, command, lease)
+    except BaseException:
+        control.close()
+        raise
 
 
 class StateWriter(StateReader):

@@ -15,7 +15,8 @@ import pytest
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.schema import STRING, decimal
 from erpoa_cli.core.situation import Action
-from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, backup, desired_digests
+from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, desired_digests
+from erpoa_cli.state.backup import backup
 from tests.shared_state import connect
 from tests.unit.state.samples import (
     CREATES,
