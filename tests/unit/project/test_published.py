@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.project import SCHEMA_KINDS, conforms, schema
 from erpoa_cli.project.document import kind_of
-from erpoa_cli.project.scaffold import template
+from erpoa_cli.project.scaffolding import template
 from erpoa_cli.project.validate import validator
 
 

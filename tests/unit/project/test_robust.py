@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from erpoa_cli.core.codes import CATALOGUE
 from erpoa_cli.project import load_findings
-from erpoa_cli.project.scaffold import template
+from erpoa_cli.project.scaffolding import template
 from tests import depth
 from tests.cases.case import BROKEN, read_case
 
