@@ -31,6 +31,7 @@ from erpoa_cli.state import (
     PlanFile,
     RunStatus,
     StateReader,
+    open_reader,
     open_writer,
     write_plan,
 )
@@ -442,3 +443,23 @@ def test_a_plan_is_applied_once(world: World) -> None:
     with pytest.raises(Failure) as refused:
         world.apply()
     assert (refused.value.exit, refused.value.diagnostics[0].code) == (Exit.STALE, "E0534")
+
+
+def test_what_is_written_was_announced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks into the journal while a batch is written finds what it was to write, and no result of it."""
+    from erpoa_cli.connectors.sqlite.session import SqliteSession
+
+    real = SqliteSession.write
+    written = []
+
+    def write(self: SqliteSession, batch: Any) -> Iterator[pa.RecordBatch]:
+        with open_reader(world.root, "dev") as state:
+            (found,) = [b for b in state.batches(batch.run) if b.intent.number == batch.number]
+        assert found.results is None
+        assert found.intent.ordinals.to_pylist() == batch.rows["ordinal"].to_pylist()
+        written.append(batch.number)
+        return real(self, batch)
+
+    monkeypatch.setattr(SqliteSession, "write", write)
+    world.apply()
+    assert len(written) >= 5

@@ -35,7 +35,10 @@ class Ran:
 
 def run(tree: Tree, tests: Iterable[str], limit: float = LIMIT) -> Ran:
     """Run *tests* one after the other. Servers that they started are given the time to end."""
-    asked = [f"--basetemp={tree.rest / 'tmp'}", "-p", "no:cacheprovider", "--tb=short", "-rpfE", *tests]
+    # plain: how two long lists differ takes minutes to tell, and nobody reads it
+    asked = [
+        f"--basetemp={tree.rest / 'tmp'}", "-p", "no:cacheprovider", "--assert=plain", "--tb=short", "-rpfE", *tests
+    ]  # fmt: skip
     began = time.monotonic()
     exit_, said = _pytest(tree, asked, limit)
     return Ran(exit_, said, time.monotonic() - began)

@@ -430,6 +430,8 @@ def test_a_column_that_ignores_case_does_not_do_so_here(opened: Opened) -> None:
     assert outcomes(writer.update([{"code": "A"}], new, [{"name": "old"}])) == ["stale"]
     assert outcomes(writer.update([{"code": "a"}], new, [{"name": "Old"}])) == ["stale"]
     assert outcomes(writer.update([{"code": "A"}], new, [{"name": "Old"}])) == ["applied"]
+    assert outcomes(writer.create([{"code": "B", "name": "NEW"}], (("name",),))) == ["applied"]
+    assert outcomes(writer.create([{"code": "C", "name": "NEW"}], (("name",),))) == ["stale"]
 
 
 def test_identifiers_that_are_not_unique_are_rejected(opened: Opened, path: Path) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.guard import Waiver
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.relations import actual, read
 from erpoa_cli.engine.relations.load import load as load_relation
-from erpoa_cli.state import PlanFile, open_writer
+from erpoa_cli.state import Intent, PlanFile, RunStatus, open_writer
 from tests import planning
 from tests.planning import Bound, PlanResult
 from tests.unit.engine.small import Small
@@ -418,3 +420,133 @@ def test_a_system_is_read_by_no_more_than_its_limit(shops: Company, monkeypatch:
     alone = _meeting(monkeypatch, 3, 0.5)
     shops.plan()
     assert sorted(alone) == ["actual.shops", "actual.t", "s"]
+
+
+def _told(result: PlanResult, member: str, target: str = "t") -> dict[str, str]:
+    plan = PlanFile.open(result.path)
+    if target not in plan.members(member):
+        return {}
+    return {row["k_code"]: row["code"] for row in plan.table(member, target).to_pylist()}
+
+
+def test_where_a_model_wants_nothing_nothing_is_removed(company: Company) -> None:
+    company.file("transforms/m.sql", "select * from {{ source('s') }} where code > '9'\n")
+    company.file("transforms/m.yml", "transforms: {m: {description: d, key: [code]}}\n")
+    text = (company.root / "targets/t.yml").read_text().replace("from: s", "from: m")
+    company.file("targets/t.yml", text)
+    nothing = company.plan()
+    assert (nothing.exit, counts(nothing)) == (Exit.BLOCKED, {})
+    assert set(_told(nothing, "withheld").values()) == {"E0420"}
+    company.sql("INSERT INTO supplier VALUES ('91', '新')")
+    assert counts(company.plan()) == {"create": 1, "delete": 10}
+
+
+def test_a_protected_row_is_not_removed(company: Company) -> None:
+    company.lose(2)
+    with open_writer(company.root, "default") as state:
+        state.protect("t", '{"code":"001"}', "合同未结")
+    result = company.plan()
+    assert (counts(result), _told(result, "withheld")) == ({"delete": 1}, {"001": "E0422"})
+
+
+@pytest.fixture
+def goods(company: Company) -> Company:
+    """Goods of the OA, each of a supplier."""
+    company.sql(
+        "CREATE TABLE good (code TEXT PRIMARY KEY, supplier TEXT); INSERT INTO good VALUES ('G1', '000'), ('G2', '009')"
+    )
+    company.sql(
+        "CREATE TABLE good (id INTEGER PRIMARY KEY, code TEXT UNIQUE, supplier INTEGER REFERENCES supplier (id))",
+        "oa.db",
+    )
+    company.file(
+        "sources/goods.yml",
+        "sources: {goods: {system: erp, object: good, key: [code], fields: {code: string, supplier: string}}}",
+    )
+    company.file(
+        "targets/goods.yml",
+        "targets: {goods: {from: goods, system: oa, object: good, key: [code], on_source_gone: keep, "
+        "fields: {code: code, supplier: {ref: t, by: supplier}}}}",
+    )
+    company.apply(company.plan())
+    return company
+
+
+def test_a_row_that_is_referred_to_by_one_that_stays_is_not_removed(goods: Company) -> None:
+    goods.sql("DELETE FROM supplier WHERE code = '009'; DELETE FROM good WHERE code = 'G2'")
+    result = goods.plan()
+    assert (result.exit, counts(result)) == (Exit.BLOCKED, {"delete": 1})
+    (verdict,) = [g for g in PlanFile.open(result.path).guards if g.blocks]
+    assert (verdict.guard, verdict.target, verdict.measured) == ("referential", "t", 1)
+
+
+def test_a_row_that_a_target_left_out_may_refer_to_is_not_removed(goods: Company) -> None:
+    goods.sql("DELETE FROM supplier WHERE code = '005'")
+    assert counts(goods.plan()) == {"delete": 1}
+    narrowed = goods.plan(targets=frozenset({"t"}))
+    assert (counts(narrowed), _told(narrowed, "withheld")) == ({}, {"005": "E0427"})
+
+
+def _refused(company: Company, result: PlanResult) -> tuple[Exit | None, list[str]]:
+    with pytest.raises(Failure) as failure:
+        company.apply(result)
+    return failure.value.exit, [d.code for d in failure.value.diagnostics]
+
+
+def test_nothing_is_applied_beside_an_unfinished_run(company: Company) -> None:
+    company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
+    first, second = company.plan(), company.plan()
+    with open_writer(company.root, "default") as state:
+        state.open_run(PlanFile.open(first.path))
+    assert _refused(company, second) == (Exit.IN_DOUBT, ["E0538"])
+
+
+def test_a_plan_of_another_project_is_refused(company: Company) -> None:
+    company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
+    result = company.plan()
+    company.file("erpoa.yml", "format: 1\nname: other\nowner: a@b.example\ndescription: d\n")
+    exit_, codes = _refused(company, result)
+    assert (exit_, set(codes)) == (Exit.STALE, {"E0535", "E0531"})
+
+
+def test_what_blocked_a_plan_forbids_applying_it_whatever_the_rules_of_today_say(company: Company) -> None:
+    company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
+    company.file(POLICIES, "guards: {min_rows: 11}\n")
+    blocked = company.plan()
+    company.file(POLICIES, "guards: {}\n")
+    assert _refused(company, blocked) == (Exit.BLOCKED, ["E0537"])
+    company.sql("DROP TABLE supplier")
+    assert _refused(company, company.plan()) == (Exit.BLOCKED, ["E0537"])
+
+
+def test_rows_in_doubt_are_withheld(company: Company) -> None:
+    company.sql("UPDATE supplier SET name = '改' WHERE code < '002'")
+    result = company.plan()
+    with open_writer(company.root, "default") as state:
+        journal = state.open_run(PlanFile.open(result.path))
+        journal.intend(Intent(0, "t", Action.UPDATE, pa.array([0, 1]), 1, 1))
+        outcomes = {"ordinal": [0, 1], "outcome": ["in_doubt", "stale"], "error": ["lost", "moved"]}
+        journal.record(0, pa.table(outcomes))
+        journal.close(RunStatus.PARTIAL)
+    again = company.plan()
+    assert (counts(again), _told(again, "withheld")) == ({"update": 1}, {"000": "E0424"})
+
+
+def test_a_row_that_nobody_linked_is_not_doubled(company: Company) -> None:
+    """It is recognised by its name, which is no key; with another one of the same name that is linked there are two."""
+    text = (company.root / "targets/t.yml").read_text().replace("fields:", "match: [[name]], fields:")
+    company.file("targets/t.yml", text)
+    company.sql("INSERT INTO supplier VALUES ('91', '新'), ('92', '又新')")
+    result = company.plan()
+    company.sql("INSERT INTO supplier (code, name) VALUES ('X', '新')", "oa.db")
+    assert company.apply(result).outcomes["t"] == {Outcome.STALE: 1, Outcome.APPLIED: 1}
+
+
+def test_a_row_that_is_not_there_after_it_was_written_is_rejected(company: Company) -> None:
+    company.sql(
+        "CREATE TRIGGER swallow AFTER INSERT ON supplier BEGIN DELETE FROM supplier WHERE id = new.id; END",
+        "oa.db",
+    )
+    company.sql("INSERT INTO supplier VALUES ('91', '新')")
+    result = company.apply(company.plan())
+    assert (result.exit, result.outcomes["t"]) == (Exit.PARTIAL, {Outcome.REJECTED: 1})
