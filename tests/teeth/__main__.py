@@ -75,7 +75,7 @@ def _verdicts(copies: Sequence[Tree], chosen: Sequence[Breakage], *, check: bool
     standing: list[Breakage] = []
     for each in chosen:
         places = len(occurrences(each, texts))
-        missing = [t for t in each.tests if _function(t) not in there]
+        missing = [t for t in each.tests if t not in there]
         if places != 1:
             verdicts.append(_told(each, GONE, 0, f"its text is there {places} times"))
         elif len(missing) == len(each.tests):
@@ -88,7 +88,7 @@ def _verdicts(copies: Sequence[Tree], chosen: Sequence[Breakage], *, check: bool
     for tree in copies:
         free.put(tree)
     with ThreadPoolExecutor(len(copies)) as pool:
-        named = sorted({t for b in standing for t in b.tests if _function(t) in there})
+        named = sorted({t for b in standing for t in b.tests if t in there})
         whole = [*pool.map(lambda tests: _with(free, tests), _shared(named, len(copies)))]
         passed = {t for t in named if any(r.told(t, PASSED) and not r.told(t, FAILED) for r in whole)}
         for ran in whole:
@@ -97,12 +97,8 @@ def _verdicts(copies: Sequence[Tree], chosen: Sequence[Breakage], *, check: bool
         return [*verdicts, *pool.map(lambda b: _tried(free, b, _known(b, there), passed), standing)]
 
 
-def _function(test: str) -> str:
-    return test.split("[", 1)[0]
-
-
 def _known(breakage: Breakage, there: Iterable[str]) -> list[str]:
-    return [t for t in breakage.tests if _function(t) in there]
+    return [t for t in breakage.tests if t in there]
 
 
 def _shared(tests: Sequence[str], count: int) -> list[list[str]]:

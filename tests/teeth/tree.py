@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from tests.teeth.breakage import ROOT, Breakage, occurrences, shipped
+from tests.teeth.breakage import DEFINITIONS, ROOT, Breakage, occurrences, shipped
 
 PREFIX = "erpoa-teeth-"
+PLUGIN = "unshrunk"  # of pytest; its module and its profile are called so
 GIT = ["git", "-c", "safe.directory=*"]
 
 
@@ -29,20 +30,18 @@ class Tree:
 
     def environment(self) -> dict[str, str]:
         """Programs started with it import the copy: PYTHONPATH goes before what is installed as editable."""
-        packages = [self.root, *sorted(self.root.glob("plugins/*"))]
+        packages = [self.root, *sorted(self.root.glob("plugins/*")), self.rest]
         kept = {
             n: v for n, v in os.environ.items() if not n.startswith("ERPOA_") or n.startswith("ERPOA_TEST_")
         }
-        # CI: property tests draw the same examples every time.
-        return {**kept, "PYTHONPATH": os.pathsep.join(map(str, packages)), "CI": "1"}
+        return {**kept, "PYTHONPATH": os.pathsep.join(map(str, packages))}
 
     @contextmanager
     def broken(self, breakage: Breakage) -> Iterator[None]:
         """The copy with the one text changed, until the block ends."""
         (path,) = occurrences(breakage, shipped(self.root))
         whole = path.read_bytes()
-        encoded = [text.encode("utf-8", errors="surrogateescape") for text in (breakage.old, breakage.new)]
-        _replace(path, whole.replace(*encoded))
+        _replace(path, whole.replace(breakage.old.encode(), breakage.new.encode()))
         try:
             yield
         finally:
@@ -69,6 +68,7 @@ def trees(count: int, commit: str | None = None) -> Iterator[list[Tree]]:
             for tree in made:
                 _fill(tree.root, commit)
                 tree.rest.mkdir()
+                shutil.copy(DEFINITIONS / f"{PLUGIN}.py", tree.rest)
             yield made
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.teeth.tree import Tree
+from tests.teeth.tree import PLUGIN, Tree
 
 LIMIT = 900  # seconds; no tests of one breakage take a tenth of it
 FAILED, PASSED = "FAILED|ERROR", "PASSED"
@@ -37,7 +37,8 @@ def run(tree: Tree, tests: Iterable[str], limit: float = LIMIT) -> Ran:
     """Run *tests* one after the other. Servers that they started are given the time to end."""
     # plain: how two long lists differ takes minutes to tell, and nobody reads it
     asked = [
-        f"--basetemp={tree.rest / 'tmp'}", "-p", "no:cacheprovider", "--assert=plain", "--tb=short", "-rpfE", *tests
+        f"--basetemp={tree.rest / 'tmp'}", "-p", PLUGIN, f"--hypothesis-profile={PLUGIN}", "--assert=plain", "--tb=short",
+        "-rpfE", *tests,
     ]  # fmt: skip
     began = time.monotonic()
     exit_, said = _pytest(tree, asked, limit)
@@ -45,17 +46,18 @@ def run(tree: Tree, tests: Iterable[str], limit: float = LIMIT) -> Ran:
 
 
 def collected(tree: Tree, files: Iterable[str]) -> frozenset[str]:
-    """The node ids, without the cases of parameters, of those *files* that there are, and of their classes."""
+    """The node ids of those *files* that there are: of cases of parameters, of tests, of classes, of the files."""
     there = [file for file in files if (tree.root / file).is_file()]
-    exit_, said = _pytest(tree, ["-p", "no:cacheprovider", "--collect-only", "-q", *there], LIMIT)
+    exit_, said = _pytest(tree, ["--collect-only", "-q", *there], LIMIT)
     if exit_ not in (0, 5):
         raise RuntimeError(f"the tests cannot be collected:\n{said}")
-    ids = {line.split("[", 1)[0] for line in said.splitlines() if "::" in line}
-    return frozenset({*ids, *(i.rpartition("::")[0] for i in ids), *there})
+    cases = {line for line in said.splitlines() if "::" in line}
+    ids = {case.partition("[")[0] for case in cases}
+    return frozenset({*cases, *ids, *(i.rpartition("::")[0] for i in ids), *there})
 
 
 def _pytest(tree: Tree, arguments: list[str], limit: float) -> tuple[int | None, str]:
-    command = [sys.executable, "-m", "pytest", "-n", "0", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *arguments]
     out = tree.rest / "said"
     with out.open("wb") as said:
         running = subprocess.Popen(

@@ -280,6 +280,27 @@ def test_refusals_are_told_in_the_systems_words_without_the_values():
     assert told_["error"] == "POST things: 名称 … 已被 … 使用, K1"
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ({"ok": 1, "code": "K1"}, "applied"),
+        ({"ok": 0, "message": "no"}, "rejected"),
+        ({"code": "K1"}, "in_doubt"),
+        ([], "in_doubt"),
+    ],
+)
+def test_an_answer_that_does_not_say_whether_it_succeeded_leaves_a_doubt(answer: Any, outcome: str):
+    it = Shelf()
+
+    async def hook(request: Any) -> Any:
+        return told(answer) if request.method == "POST" else None
+
+    it.hook = hook
+    with shelf(it), opened({**things(it.url, PLAIN), "success": {"ok": 1}}) as session:
+        [told_] = Table(session, "things").create([{"code": "K1", "name": "x"}])
+    assert told_["outcome"] == outcome, told_
+
+
 def test_read_only_systems_and_missing_calls_are_refused():
     with shelf() as it:
         with opened({**things(it.url, PLAIN), "read_only": True}) as session:
