@@ -256,6 +256,17 @@ def test_lines_are_written_before_the_document_is_moved(tmp_path: Path) -> None:
     assert world.plan().exit is Exit.SUCCESS
 
 
+def test_a_document_that_did_not_move_is_not_told_as_moved(world: Documents) -> None:
+    """Their system answers every update as done, and puts the state back."""
+    world.want("PR-1", "draft")
+    world.apply()
+    back = "UPDATE po SET status = old.status WHERE id = old.id"
+    world.sql("erp", f"CREATE TRIGGER stays AFTER UPDATE OF status ON po BEGIN {back}; END;")
+    world.want("PR-1", "submitted")
+    assert world.apply().outcomes == {"orders": {"rejected": 1}}
+    assert world.orders() == [("PR-1", "华信", "D", None)]
+
+
 def test_a_refused_move_is_not_tried_again_until_something_else_is_wanted(world: Documents) -> None:
     world.sql(
         "erp",

@@ -40,6 +40,8 @@ NOT_CAUGHT = "NOT CAUGHT"
 GONE = "no longer applies"
 UNTESTED = "no test"
 UNPROVEN = "proves nothing"
+IN_ORDER = "in order"
+ALL_OF_THEM = 3600  # seconds for all tests that are named, unbroken
 
 
 def main() -> int:
@@ -61,40 +63,46 @@ def main() -> int:
     began = time.monotonic()
     at_once = 1 if asked.check else min(os.cpu_count() or 1, len(chosen))
     with trees(at_once, asked.against) as copies:
-        verdicts = _verdicts(copies, chosen, check=asked.check)
-    summary = ", ".join(f"{n} {verdict}" for verdict, n in Counter(verdicts).most_common())
-    print(f"{len(chosen)} breakages: {summary}; {time.monotonic() - began:.0f} s")
-    return 0 if set(verdicts) <= {CAUGHT, "in order"} else 1
+        verdicts = _verdicts(copies, chosen, check=asked.check, past=asked.against is not None)
+    for file in dict.fromkeys(name.partition("/")[0] for name in verdicts):
+        print(f"{file:18} {_summary(v for name, v in verdicts.items() if name.startswith(f'{file}/'))}")
+    print(f"{'all':18} {_summary(verdicts.values())}; {time.monotonic() - began:.0f} s")
+    return 0 if set(verdicts.values()) <= {CAUGHT, IN_ORDER} else 1
 
 
-def _verdicts(copies: Sequence[Tree], chosen: Sequence[Breakage], *, check: bool) -> list[str]:
-    """The verdict of every breakage, each printed when it is known."""
+def _summary(verdicts: Iterable[str]) -> str:
+    return ", ".join(f"{n} {verdict}" for verdict, n in Counter(verdicts).most_common())
+
+
+def _verdicts(
+    copies: Sequence[Tree], chosen: Sequence[Breakage], *, check: bool, past: bool
+) -> dict[str, str]:
+    """The verdict of every breakage, each printed when it is known. With *past*, some of its tests may not be there."""
     there = collected(copies[0], sorted({t.split("::")[0] for b in chosen for t in b.tests}))
     texts = shipped(copies[0].root)
-    verdicts: list[str] = []
+    verdicts = {each.name: IN_ORDER for each in chosen}
     standing: list[Breakage] = []
     for each in chosen:
         places = len(occurrences(each, texts))
         missing = [t for t in each.tests if t not in there]
         if places != 1:
-            verdicts.append(_told(each, GONE, 0, f"its text is there {places} times"))
-        elif len(missing) == len(each.tests):
-            verdicts.append(_told(each, UNTESTED, 0, f"not there: {', '.join(missing)}"))
-        elif check:
-            verdicts.append("in order")
-        else:
+            verdicts[each.name] = _told(each, GONE, 0, f"its text is there {places} times")
+        elif len(missing) > (len(each.tests) - 1 if past else 0):
+            verdicts[each.name] = _told(each, UNTESTED, 0, f"not there: {', '.join(missing)}")
+        elif not check:
             standing.append(each)
     free: SimpleQueue[Tree] = SimpleQueue()
     for tree in copies:
         free.put(tree)
     with ThreadPoolExecutor(len(copies)) as pool:
         named = sorted({t for b in standing for t in b.tests if t in there})
-        whole = [*pool.map(lambda tests: _with(free, tests), _shared(named, len(copies)))]
+        whole = [*pool.map(lambda tests: _with(free, tests, ALL_OF_THEM), _shared(named, len(copies)))]
         passed = {t for t in named if any(r.told(t, PASSED) and not r.told(t, FAILED) for r in whole)}
         for ran in whole:
             if ran.exit != 0:
                 print(f"unbroken, pytest ends in {ran.exit}:\n{ran.said[-4000:]}")
-        return [*verdicts, *pool.map(lambda b: _tried(free, b, _known(b, there), passed), standing)]
+        told = pool.map(lambda b: _tried(free, b, _known(b, there), passed), standing)
+        return verdicts | dict(zip((each.name for each in standing), told, strict=True))
 
 
 def _known(breakage: Breakage, there: Iterable[str]) -> list[str]:
