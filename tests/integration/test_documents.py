@@ -146,6 +146,26 @@ def test_what_was_received_is_a_task(world: Documents) -> None:
     plan = world.plan()
     assert tasks(plan) == [("PR-1", "E0450")]
     assert steps(plan) == []
+    world.want("PR-1", "draft")
+    assert tasks(world.plan()) == [("PR-1", "E0451")]  # no move leads back
+    world.want("PR-1", "confirmed", supplier="改")
+    assert tasks(world.plan()) == [("PR-1", "E0452")]  # nor to where content can be written
+
+
+def test_where_no_state_is_wanted_a_document_stays_where_it_is(world: Documents) -> None:
+    world.want("PR-1", "confirmed")
+    world.apply()
+    world.want("PR-1", None)
+    assert world.plan().header.counts == {"orders": {}}
+    world.sql("erp", "UPDATE po SET status = 'D'")
+    plan = world.plan()
+    assert (steps(plan), steps(plan, "drift"), tasks(plan)) == ([], [], [])
+
+
+def test_nothing_is_made_to_be_undone(world: Documents) -> None:
+    world.want("PR-1", "undo")
+    plan = world.plan()
+    assert (plan.exit, steps(plan), tasks(plan)) == (Exit.SUCCESS, [], [])
 
 
 def test_what_went_on_by_itself_is_as_it_is_wanted(tmp_path: Path) -> None:
@@ -222,6 +242,17 @@ def test_a_state_nobody_declared_holds_the_document(world: Documents) -> None:
     plan = world.plan()
     held = steps(plan, "held")
     assert [row[0] for row in held] == ["PR-1"]
+
+
+def test_a_state_of_theirs_that_nobody_declared_holds_the_document(tmp_path: Path) -> None:
+    world = Documents(tmp_path).build(target(LIFECYCLE.replace('"true"', "\"status = 'D'\"")))
+    world.want("PR-1", "draft")
+    world.apply()
+    world.sql("erp", "UPDATE po SET status = 'X'")
+    world.want("PR-1", "submitted", supplier="改")
+    plan = world.plan()
+    assert steps(plan) == []
+    assert [r["code"] for r in PlanFile.open(plan.path).table("held", "orders").to_pylist()] == ["E0454"]
 
 
 def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:

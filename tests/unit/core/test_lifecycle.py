@@ -48,6 +48,9 @@ def test_the_shortest_way_wins_then_the_one_declared_first():
     )
     cycle = Lifecycle(field="s", states=dict.fromkeys("abc", ""), moves=moves)
     assert [step.call for step in cycle.path("a", "c") or ()] == ["z"]
+    round_about = [Move((start,), to, (start + to,)) for start, to in ("ab", "ad", "de", "ec", "bc")]
+    longer = replace(cycle, states=dict.fromkeys("abcde", ""), moves=tuple(round_about))
+    assert [step.call for step in longer.path("a", "c") or ()] == ["ab", "bc"]
 
 
 def test_the_state_of_a_new_document():
