@@ -7,6 +7,7 @@ import zipfile
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit, Failure
@@ -145,6 +146,14 @@ def swap_values(members):
     members["changes/suppliers.parquet"] = other[:-1] + bytes([other[-1] ^ 1])
 
 
+def drop_a_row(members):
+    """Well-formed all the same: only its digest tells."""
+    rows = pq.read_table(pa.BufferReader(members["changes/suppliers.parquet"]))
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows.slice(1), sink)
+    members["changes/suppliers.parquet"] = sink.getvalue().to_pybytes()
+
+
 def extend(members):
     content = json.loads(members["plan.json"])
     members["plan.json"] = json.dumps({**content, "expires": "2099-01-01T00:00:00+00:00"}).encode()
@@ -154,9 +163,11 @@ def extend(members):
     "change",
     [
         swap_values,
+        drop_a_row,
         extend,
         lambda members: members.pop("guards.json"),
         lambda members: members.update({"reads.json": b"[]"}),
+        lambda members: members.update({"guards.json": b"[]"}),
         lambda members: members.update({"changes/other.parquet": members["changes/suppliers.parquet"]}),
         lambda members: members.update({"../evil.parquet": b""}),
         lambda members: members.update({"plan.json": b"{"}),
