@@ -76,12 +76,17 @@ def test_sensitive_values_are_sealed(path):
     assert caught.value.diagnostics[0].code == "E0514"
 
 
-def test_private_and_atomic(path):
+def test_private_and_atomic(path, monkeypatch):
     make_plan(path, ROWS)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
-    with pytest.raises(pa.ArrowInvalid):
-        make_plan(path, [{**ROWS[0], "d_amount": Decimal("1e30")}])
+
+    def full(file):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(planfile, "sign_off", full)  # the last step: the new file is there, and not whole
+    with pytest.raises(OSError, match="no space"):
+        make_plan(path, ROWS[:1])
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

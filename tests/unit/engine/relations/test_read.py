@@ -286,6 +286,26 @@ def test_what_a_target_holds_is_read_as_what_is_wanted(project: Small):
         assert (row["key"], row["field"]) == ('{"vid":"8"}', "credit")
 
 
+def test_rows_that_cannot_be_recognised_prove_no_absence(project: Small):
+    project.sql(
+        """
+        CREATE TABLE vendor(vid INTEGER PRIMARY KEY, no TEXT, name TEXT);
+        INSERT INTO vendor VALUES (7, '1', 'a'), (8, 'viel', 'b');
+        """
+    )
+    project.file(
+        "targets/t.yml",
+        "targets: {vendors: {from: suppliers, system: erp, object: vendor, key: [id], match: [[no]], "
+        "fields: {no: id, name: name}}}\n",
+    )
+    bound = project.bound()
+    with Connections(bound.project) as connections, Staging(project.root, as_of=AS_OF) as staging:
+        looked = look(bound, connections)
+        read = read_actual(looked.bound.targets["vendors"], looked.infos["vendors"], connections, staging)
+    assert read.verdict.status is ReadStatus.PARTIAL
+    assert read.verdict.reason == "rows whose no is unreadable cannot be recognised"
+
+
 # -- connectors that misbehave ---------------------------------------------------------------------------------
 
 
