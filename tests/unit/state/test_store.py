@@ -384,6 +384,26 @@ def test_environments_do_not_meet(tmp_path, place, writer):
         assert prod.base(SUPPLIERS, SEALER).read_all().num_rows == 0
 
 
+def test_a_transaction_is_all_or_nothing(writer):
+    before = writer.lineage
+
+    def broken_off():
+        with writer._control.transaction():
+            writer._control.run("UPDATE environments SET lineage = 'other'")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert writer.lineage == before
+
+
+def test_a_state_that_was_put_back_under_the_lock_is_not_written(tmp_path, writer):
+    apply(writer, tmp_path, "p1", CREATES[:1])
+    writer._control.run("UPDATE environments SET serial = serial - 1")
+    assert failure(lambda: apply(writer, tmp_path, "p2", CREATES[1:])) == ("E0529", Exit.STALE)
+    assert writer.serial == 0
+
+
 def test_a_reader_sees_one_moment(tmp_path, writer, place):
     apply(writer, tmp_path, "p1", CREATES[:1])
     with place.reader() as state:
