@@ -156,6 +156,9 @@ def same(column: str, native: str, type_: Type, value: str) -> str:
     if type_.kind in (Kind.STRING, Kind.JSON):
         return f"encode(CAST({column} AS VARCHAR)) IS NOT DISTINCT FROM encode({value})"
     test = f"{from_native(column, native, type_)} IS NOT DISTINCT FROM {value}"
+    if not is_exact(native, type_):
+        # what does not parse is no NULL
+        test += f" AND ({column} IS NULL) = ({value} IS NULL)"
     if type_.kind is Kind.DECIMAL and not is_exact(native, type_):
         # the cast to the declared scale rounds; the stored value must not need it
         test += f" AND TRY_CAST({column} AS DECIMAL(38,18)) IS NOT DISTINCT FROM TRY_CAST({value} AS DECIMAL(38,18))"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields, plac
 _ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
 _VALUES = re.compile(r"\b((?i:key|string|value)) (['\"]).*\2", re.DOTALL)
 _FILES = threading.Lock()  # DuckDB refuses to open a file that another thread is about to close
+_WRITERS: dict[str, threading.Lock] = defaultdict(threading.Lock)  # per file
+_BUSY_SECONDS = 60.0
 _SAFE = {
     "enable_external_access": "false",  # a query of the project reads this database and nothing else
     "autoinstall_known_extensions": "false",
@@ -61,6 +65,8 @@ def failure(error: Exception) -> SystemFailure:
     """What *error* of the driver means. DuckDB quotes the values it refuses; they may be sensitive and are left out."""
     words = _VALUES.sub(r"\1 (…)", str(error))
     match error:
+        case duckdb.ConstraintException() if "still referenced" in words:  # nothing is missing: it is needed
+            return Rejected(words)
         case duckdb.ConstraintException() if "foreign key" in words.lower():
             return MasterMissing(words)
         case duckdb.ConstraintException() if "uplicate key" in words:
@@ -149,6 +155,20 @@ class DuckdbSession(SqlSession):
             self._db.execute("COMMIT")
         except duckdb.ConstraintException as error:  # another transaction committed the same key meanwhile
             raise Transient(str(error)) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One at a time, for two of us must not both find that a row is not there and create it. They are of one process:
+        DuckDB lets no other in."""
+        with _FILES:
+            writer = _WRITERS[self.identity()]
+        if not writer.acquire(timeout=_BUSY_SECONDS):
+            raise Transient(f"another session writes to {self._path} and does not come to an end")
+        try:
+            with super().transaction():
+                yield
+        finally:
+            writer.release()
 
     def failure(self, error: Exception) -> SystemFailure:
         return failure(error)

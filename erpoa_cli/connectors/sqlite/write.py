@@ -66,7 +66,7 @@ class Writing:
             else:
                 self._cursor.execute("ROLLBACK TO erpoa_part")
                 if len(part) == 1:
-                    self._outcomes.reject(part[0], MasterMissing("FOREIGN KEY constraint failed"))
+                    self._refuse(part[0], MasterMissing("FOREIGN KEY constraint failed"))
                 else:
                     half = len(part) // 2
                     todo += [part[half:], part[:half]]
@@ -198,7 +198,7 @@ class Writing:
                 why = failure(error)
                 if not isinstance(why, Rejected):
                     raise
-                self._outcomes.reject(at, why)
+                self._refuse(at, why)
                 if not self._db.in_transaction:
                     return at
                 continue
@@ -210,6 +210,11 @@ class Writing:
             elif self._asked:
                 self._keys[at] = row if row is not None else (cursor.lastrowid,)
         return None
+
+    def _refuse(self, at: int, why: Rejected) -> None:
+        """Where a row may not be deleted nothing is missing: it is still needed."""
+        needed = self._batch.action is Action.DELETE and isinstance(why, MasterMissing)
+        self._outcomes.reject(at, Rejected(str(why)) if needed else why)
 
     def _answer(self) -> pa.RecordBatch:
         if self._batch.action is not Action.CREATE:

@@ -35,6 +35,7 @@ def database(config: Mapping[str, Any]) -> Engine:
         raise Fatal(f"{config['dialect']}: {error}") from error
     if engine.dialect.name == "sqlite":
         _with_transactions(engine)
+        _with_foreign_keys(engine)
     return engine
 
 
@@ -43,6 +44,14 @@ def _as_text(json: str | bytes) -> str:
 
 
 _WITH_JSON = {"postgresql", "mysql", "mariadb", "sqlite", "mssql"}
+
+
+def _with_foreign_keys(engine: Engine) -> None:
+    """SQLite enforces them only where it is told to."""
+
+    @event.listens_for(engine, "connect")
+    def enforced(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _with_transactions(engine: Engine) -> None:

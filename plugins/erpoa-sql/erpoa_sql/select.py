@@ -141,6 +141,8 @@ def _equal(
     tests: list[ColumnElement[bool]] = []
     for field, value in zip(by, row, strict=True):
         column = table.table.c[field.source]
+        if isinstance(value, str) and "\0" in value and dialect == "postgresql":
+            return None  # it has no such texts, and refuses the whole statement
         if not is_comparable(column.type, field.type, dialect):
             continue
         try:

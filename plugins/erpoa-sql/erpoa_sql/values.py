@@ -69,7 +69,15 @@ def same(one: Any, other: Any, type_: Type) -> bool:
 
 def key(values: Iterable[Any], fields: Sequence[Field]) -> str:
     """A text that is the same for the same values of *fields*, however a driver or Arrow gives them."""
-    return repr([understood(text_of(value), f.type) for value, f in zip(values, fields, strict=True)])
+    return repr([_one(understood(text_of(value), f.type)) for value, f in zip(values, fields, strict=True)])
+
+
+def _one(value: Any) -> Any:
+    """The same for decimals that differ in trailing zeros only."""
+    if not isinstance(value, Decimal):
+        return value
+    digits = f"{value:f}"
+    return ("decimal", digits.rstrip("0").rstrip(".") if "." in digits else digits)
 
 
 def parameter(value: Any, type_: Type, column: sa.TypeEngine[Any]) -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.sdk.errors import ContractBroken, Rejected
+from erpoa_cli.sdk.errors import ContractBroken, MasterMissing, Rejected
 from erpoa_cli.sdk.sql import Outcomes, missing_fields
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table
@@ -158,7 +158,9 @@ class Writing:
             if not isinstance(why, Rejected):
                 raise
             if len(part) == 1:
-                self._outcomes.reject(part[0], why)
+                # where a row may not be deleted nothing is missing: it is still needed
+                needed = self._batch.action is Action.DELETE and isinstance(why, MasterMissing)
+                self._outcomes.reject(part[0], Rejected(str(why)) if needed else why)
             else:
                 for at in part:
                     self._place([at])
