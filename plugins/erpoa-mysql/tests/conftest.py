@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import pymysql
 import pytest
 from erpoa_mysql import MysqlConnector
 from erpoa_mysql.session import MysqlSession
 
 from erpoa_cli.core.secret import Secret
-from tests.mariadb import connect, parameters
+from tests.mariadb import parameters
 from tests.services import mariadb_url, service_url
 
 __all__ = ["mariadb_url", "service_url"]
@@ -29,6 +29,7 @@ class Server:
     admin: str  # URL of the administrator
     config: Mapping[str, Any]
     prefix: str
+    db: Any  # the administrator's connection, kept open
 
     def schema(self, options: str = "CHARACTER SET utf8mb4") -> dict[str, Any]:
         """A new, empty database: the config to use it."""
@@ -38,7 +39,7 @@ class Server:
 
     def execute(self, *statements: str, config: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run *statements* as administrator, in the database of *config*; the rows of the last."""
-        with closing(connect(self.admin)) as db, db.cursor() as cursor:
+        with self.db.cursor() as cursor:
             cursor.execute("SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'")
             if config is not None:
                 cursor.execute(f"USE `{config['database']}`")
@@ -52,7 +53,8 @@ def served(url: str) -> tuple[Server, Callable[[], None]]:
     user, password = f"erpoa_{secrets.token_hex(4)}", secrets.token_hex(8)
     at = parameters(url)
     config = {"host": at["host"], "port": at["port"], "user": user, "password": Secret(password, "test")}
-    server = Server(url, config, f"{user} ")
+    db = pymysql.connect(**at, autocommit=True, charset="utf8mb4", ssl_disabled=True)
+    server = Server(url, config, f"{user} ", db)
     pattern = f"{user} %".replace("_", "\\_")
     server.execute(
         f"CREATE USER {user}@'%' IDENTIFIED BY '{password}'",
@@ -65,6 +67,7 @@ def served(url: str) -> tuple[Server, Callable[[], None]]:
             f"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '{pattern}'"
         )
         server.execute(*(f"DROP DATABASE `{name}`" for (name,) in names), f"DROP USER {user}@'%'")
+        db.close()
 
     return server, remove
 

@@ -29,6 +29,7 @@ class Server:
 
     admin: str  # connection string of the superuser
     config: Mapping[str, Any]
+    db: psycopg.Connection[tuple[Any, ...]]  # the superuser's, kept open
 
     def schema(self) -> dict[str, Any]:
         """A new, empty schema that belongs to the role: the config to use it."""
@@ -38,14 +39,13 @@ class Server:
 
     def execute(self, *statements: str, config: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run *statements* as superuser, or as the role in the schema of *config*; the rows of the last."""
-        with psycopg.connect(self.admin, autocommit=True) as db:
-            if config is not None:
-                db.execute(f"SET ROLE {config['user']}")
-                db.execute(f'SET search_path = "{config["schema"]}", public')
-            db.execute("SET TimeZone = 'UTC'")
-            for statement in statements:
-                cursor = db.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+        if config is None:
+            self.db.execute("RESET ROLE; RESET search_path")
+        else:
+            self.db.execute(f'SET ROLE {config["user"]}; SET search_path = "{config["schema"]}", public')
+        for statement in statements:
+            cursor = self.db.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def served(url: str) -> tuple[Server, Callable[[], None]]:
@@ -62,12 +62,13 @@ def served(url: str) -> tuple[Server, Callable[[], None]]:
         "user": role,
         "password": Secret(password, "test"),
     }
-    server = Server(make_conninfo("", **at), config)
+    kept = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+    kept.execute("SET TimeZone = 'UTC'")
+    server = Server(make_conninfo("", **at), config, kept)
 
     def remove() -> None:
-        with psycopg.connect(url, autocommit=True) as db:
-            db.execute(f"DROP OWNED BY {role} CASCADE")
-            db.execute(f"DROP ROLE {role}")
+        server.execute(f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+        kept.close()
 
     return server, remove
 
