@@ -10,13 +10,16 @@ object with given fields. Every test states the promise of `sdk.connector` that 
             ...                     # an empty object with these fields; the first, `code`, identifies a row
             return config, address
 
-`Remote` adds what connectors of APIs promise about pages and lost answers.
+`Remote` adds what connectors of APIs promise about pages and lost answers, `Sql` what connectors of databases promise
+about the database's own types, refused rows and others who write; it takes the database's words from a `Dialect`.
 """
 
 from __future__ import annotations
 
+from erpoa_cli.sdk.conformance.database import Dialect
 from erpoa_cli.sdk.conformance.hostile import TEXTS, VALUES
 from erpoa_cli.sdk.conformance.remote import Remote
+from erpoa_cli.sdk.conformance.sql import Sql
 from erpoa_cli.sdk.conformance.suite import Conformance
 
-__all__ = ["TEXTS", "VALUES", "Conformance", "Remote"]
+__all__ = ["TEXTS", "VALUES", "Conformance", "Dialect", "Remote", "Sql"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ import pytest
 from erpoa_mysql import MysqlConnector
 
 from erpoa_cli.core.schema import Field, Kind, Type
-from erpoa_cli.sdk.conformance import Conformance
+from erpoa_cli.sdk.conformance import Conformance, Sql
+from erpoa_cli.sdk.connector import Session, Writable
+from tests.mariadb import connect
+
+from .dialect import MYSQL
 
 _LONGEST = 700
 _SECONDS = (datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC))  # of a timestamp
@@ -34,8 +39,12 @@ def native(field: Field) -> str:
     return _NATIVE.get(type_.kind, type_.kind.value)
 
 
-class TestMysql(Conformance):
+SLACK = "SET sql_mode = 'ALLOW_INVALID_DATES'"  # as servers of old have it
+
+
+class TestMysql(Conformance, Sql):
     connector = MysqlConnector
+    dialect = MYSQL
 
     @pytest.fixture(autouse=True)
     def _at(self, server):
@@ -77,3 +86,53 @@ class TestMysql(Conformance):
         if type_.kind is Kind.TIMESTAMPTZ:
             return _SECONDS[0] <= value <= _SECONDS[1]
         return type_.kind is not Kind.STRING or len(value) <= _LONGEST
+
+    def problems(self, session: Session) -> list[str]:
+        """The tests' server may be quicker than it is safe; test_doctor has one that is not."""
+        return [problem for problem in session.check() if "power failure" not in problem]
+
+    def place(self, folder: Path) -> dict[str, Any]:
+        return self.server.schema()
+
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        return self.server.execute(SLACK, *statements, config=config)
+
+    def quote(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any]) -> Iterator[Callable[[str], object]]:
+        with closing(connect(self.server.admin)) as other, other.cursor() as cursor:
+            cursor.execute(f"USE `{config['database']}`")
+            cursor.execute("BEGIN")
+            yield cursor.execute
+            cursor.execute("COMMIT")
+
+    def is_waited(self, config: Mapping[str, Any]) -> bool:
+        waiting = (
+            "SELECT 1 FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p "
+            f"ON p.ID = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.USER = '{config['user']}'"
+        )
+        return bool(self.server.execute(waiting))
+
+    def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "lock_timeout": 1})
+
+    def bounded(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "statement_timeout": 15})
+
+
+class WithoutStreams(TestMysql):
+    """A server that takes no stream: rows go in statements."""
+
+    @contextmanager
+    def session(self, config: Mapping[str, Any]) -> Iterator[Writable]:
+        with super().session(config) as session:
+            session._db.takes_streams = False
+            yield session
+
+
+def test_values_are_written_the_same_without_a_stream(server, tmp_path: Path) -> None:
+    suite = WithoutStreams()
+    suite.server = server
+    suite.test_a_value_is_written_exactly_or_rejected_alone(tmp_path)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from erpoa_postgres import PostgresConnector
 
 from erpoa_cli.core.schema import Field, Kind, Type, identifier
-from erpoa_cli.sdk.conformance import Conformance
+from erpoa_cli.sdk.conformance import Conformance, Sql
+from erpoa_cli.sdk.connector import Session, Writable
+
+from .dialect import POSTGRES
 
 _NATIVE = {
     Kind.STRING: "text",
@@ -29,8 +35,9 @@ def native(type_: Type) -> str:
     return _NATIVE.get(type_.kind, type_.kind.value)
 
 
-class TestPostgres(Conformance):
+class TestPostgres(Conformance, Sql):
     connector = PostgresConnector
+    dialect = POSTGRES
 
     @pytest.fixture(autouse=True)
     def _at(self, server):
@@ -71,3 +78,41 @@ class TestPostgres(Conformance):
 
     def holds(self, value: Any, type_: Type) -> bool:
         return "\0" not in str(value)
+
+    def problems(self, session: Session) -> list[str]:
+        """The tests' server may be quicker than it is safe; test_doctor has one that is not."""
+        return [problem for problem in session.check() if "power failure" not in problem]
+
+    def place(self, folder: Path) -> dict[str, Any]:
+        return self.server.schema()
+
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        return self.server.execute(*statements, config=config)
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any]) -> Iterator[Callable[[str], object]]:
+        with psycopg.connect(self.server.admin) as other:
+            other.execute(f'SET search_path = "{config["schema"]}"')
+            yield other.execute
+
+    def is_waited(self, config: Mapping[str, Any]) -> bool:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = current_user"
+        return bool(self.server.execute(waiting, config=config))
+
+    def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "lock_timeout": 1})
+
+    def bounded(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "statement_timeout": 15})
+
+
+def test_texts_that_ignore_case_by_their_type(server, tmp_path: Path) -> None:
+    try:
+        server.execute("CREATE EXTENSION IF NOT EXISTS citext SCHEMA public")
+    except psycopg.Error as error:  # contrib modules are not everywhere
+        pytest.skip(f"citext is not installed: {error}")
+    suite = TestPostgres()
+    suite.server = server
+    suite.dialect = replace(POSTGRES, keys=("citext",), moved=[("citext", "'Old'", "string", "old")])
+    suite.test_keys_are_compared_byte_by_byte(tmp_path)
+    suite.test_what_a_row_holds_now_is_never_taken_for_what_it_held(tmp_path)

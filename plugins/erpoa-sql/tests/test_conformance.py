@@ -7,15 +7,20 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy
 from erpoa_sql import SqlConnector
 
 from erpoa_cli.core.schema import Field, Kind, Type, identifier
-from erpoa_cli.sdk.conformance import Conformance
+from erpoa_cli.sdk.conformance import Conformance, Sql
+from erpoa_cli.sdk.connector import Writable
+
+from .dialects import POSTGRESQL, SQLITE
 
 _SQLITE = {
     Kind.INTEGER: "BIGINT",
@@ -32,8 +37,11 @@ def columns(fields: Sequence[Field], types: Mapping[str, str]) -> str:
     return ", ".join([lines[0] + " PRIMARY KEY", *lines[1:], *checks])
 
 
-class TestThroughSqlite(Conformance):
+class TestThroughSqlite(Conformance, Sql):
     connector = SqlConnector
+    dialect = SQLITE
+    large = 2_000
+    several_batches = 20_000
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         types = {f.name: _SQLITE.get(f.type.kind, "TEXT") for f in fields}
@@ -59,6 +67,25 @@ class TestThroughSqlite(Conformance):
         db.close()
         return {"dialect": "sqlite", "database": str(folder / "here.db")}, "lossy", list("abcdef")
 
+    def place(self, folder: Path) -> dict[str, Any]:
+        config = {"dialect": "sqlite", "database": str(folder / "here.db")}
+        self.run(config, "PRAGMA journal_mode = WAL")  # a reader stops no writer
+        return config
+
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(config["database"], isolation_level=None)) as db:
+            return [db.execute(statement).fetchall() for statement in statements][-1]
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any]) -> Iterator[Callable[[str], object]]:
+        with closing(sqlite3.connect(config["database"], isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db.execute
+            db.execute("COMMIT")
+
+    def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "query": {"timeout": "0.05"}})
+
 
 JSON = (Kind.JSON, Kind.LIST, Kind.STRUCT)
 _POSTGRESQL = {
@@ -76,31 +103,29 @@ _POSTGRESQL = {
 }
 
 
-class TestThroughPostgresql(Conformance):
+class TestThroughPostgresql(Conformance, Sql):
     """Each object in a schema of its own."""
 
     connector = SqlConnector
+    dialect = POSTGRESQL
+    takes_turns = False  # without a unique key two runs that create the same row both do
+    large = 2_000
+    several_batches = 20_000
 
     @pytest.fixture(autouse=True)
     def server(self, service_url: Callable[[str], str]) -> Iterator[None]:
-        pytest.importorskip("psycopg")
         self.url = sqlalchemy.make_url(service_url("POSTGRES"))
         self.schemas: list[str] = []
-        yield
-        for schema in self.schemas:
-            self.run(f'DROP SCHEMA "{schema}" CASCADE')
-
-    def run(self, *statements: str) -> None:
-        engine = sqlalchemy.create_engine(self.url.set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-        engine.dispose()
+        plain = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain, autocommit=True) as self.db:
+            yield
+            for schema in self.schemas:
+                self.db.execute(f'DROP SCHEMA "{schema}" CASCADE')
 
     def config(self) -> dict[str, Any]:
         schema = f"erpoa_{secrets.token_hex(6)}"
         self.schemas.append(schema)
-        self.run(f'CREATE SCHEMA "{schema}"')
+        self.db.execute(f'CREATE SCHEMA "{schema}"')
         url = self.url
         found = {
             "dialect": "postgresql+psycopg", "host": url.host, "port": url.port, "database": url.database,
@@ -111,7 +136,7 @@ class TestThroughPostgresql(Conformance):
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         config = self.config()
         types = {f.name: _POSTGRESQL.get(f.type.kind, str(f.type)) for f in fields}
-        self.run(f'CREATE TABLE "{config["schema"]}".thing ({columns(fields, types)})')
+        self.run(config, f"CREATE TABLE thing ({columns(fields, types)})")
         return config, "thing"
 
     def holds(self, value: Any, type_: Type) -> bool:
@@ -121,11 +146,34 @@ class TestThroughPostgresql(Conformance):
         return {**config, "schema": self.config()["schema"]}
 
     def damage(self, config: Mapping[str, Any], object: str) -> None:
-        self.run(f'ALTER TABLE "{config["schema"]}".{object} DROP COLUMN name')
+        self.run(config, f"ALTER TABLE {object} DROP COLUMN name")
 
     def lossy(self, folder: Path) -> tuple[dict[str, Any], str, Sequence[str]]:
         config = self.config()
         self.run(
-            f'CREATE TABLE "{config["schema"]}".lossy (a real, b double precision, c numeric, d numeric(60,2), e interval, f timetz, g int[])'
+            config,
+            "CREATE TABLE lossy (a real, b double precision, c numeric, d numeric(60,2), e interval, f timetz, g int[])",
         )
         return config, "lossy", list("abcdefg")
+
+    def place(self, folder: Path) -> dict[str, Any]:
+        return self.config()
+
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        self.db.execute(f'SET search_path = "{config["schema"]}"')
+        for statement in statements:
+            done = self.db.execute(statement)
+        return done.fetchall() if done.description else []
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any]) -> Iterator[Callable[[str], object]]:
+        with psycopg.connect(**self.db.info.get_parameters(), password=self.db.info.password) as other:
+            other.execute(f'SET search_path = "{config["schema"]}"')
+            yield other.execute
+
+    def is_waited(self, config: Mapping[str, Any]) -> bool:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+        return bool(self.db.execute(waiting, (f"%{config['schema']}%",)).fetchall())
+
+    def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session({**config, "query": {"options": "-c lock_timeout=1s"}})

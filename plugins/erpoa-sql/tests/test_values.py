@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from sqlalchemy import types as sa
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.exc import IntegrityError
 
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes, read
 from erpoa_cli.sdk.errors import Denied, Duplicate, Fatal, MasterMissing, Rejected
-from tests.unit.connectors.asking import Writer, outcomes, read
 
 
 def opened(folder: Path, ddl: str, **config: Any) -> Any:
@@ -53,20 +52,6 @@ def test_numbers_are_given_by_the_database_row_by_row(tmp_path: Path) -> None:
     given = {row["id"]: row["code"] for row in read(session, "t", id="string", code="string")[0]}
     assert [given[str(answer["id.id"])] for answer in (answers[0], answers[2])] == ["a", "b"]
     assert answers[1]["error_class"] == "duplicate"
-    session.close()
-
-
-def test_a_case_insensitive_key_finds_only_equal_values(tmp_path: Path) -> None:
-    ddl = "CREATE TABLE t (code TEXT COLLATE NOCASE PRIMARY KEY, v TEXT COLLATE NOCASE); INSERT INTO t VALUES ('Ab', 'Old'), ('Ａ', 'o')"
-    session = opened(tmp_path, ddl)
-    writer = Writer(session, "t", ("code",), code="string", v="string")
-    assert (
-        outcomes(
-            writer.update([{"code": "AB"}, {"code": "Ab"}], [{"v": "n"}] * 2, [{"v": "Old"}, {"v": "old"}])
-        )
-        == ["stale"] * 2
-    )
-    assert outcomes(writer.delete([{"code": "Ab"}], [{"v": "Old"}])) == ["applied"]
     session.close()
 
 
@@ -133,13 +118,3 @@ def test_words_are_the_systems_own_without_values(words: str, class_: type[Excep
     why = failure(IntegrityError("INSERT", {}, Exception(words)))
     assert type(why) is class_
     assert told in str(why)
-
-
-def test_moments_without_zone_stay_as_they_are(tmp_path: Path) -> None:
-    session = opened(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)")
-    at = datetime(2026, 3, 29, 2, 30, 0, 1)
-    assert outcomes(Writer(session, "t", id="integer", at="timestamp").create([{"id": 1, "at": at}])) == [
-        "applied"
-    ]
-    assert read(session, "t", at="timestamp")[0] == [{"at": "2026-03-29T02:30:00.000001"}]
-    session.close()

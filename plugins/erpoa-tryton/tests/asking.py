@@ -11,8 +11,8 @@ from erpoa_tryton.session import TrytonSession
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import INTEGER, STRING
 from erpoa_cli.core.situation import Action
+from erpoa_cli.sdk.conformance.writer import Writer, read
 from erpoa_cli.sdk.connector import WriteBatch
-from tests.unit.connectors.asking import Writer, read
 
 PARTY = {"id": "integer", "code": "string", "name": "string", "active": "boolean"}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from erpoa_tryton.session import TrytonSession
 
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes, read
 from erpoa_cli.sdk.errors import ContractBroken, Denied
-from tests.unit.connectors.asking import Writer, outcomes, read
 
 from .asking import parties, pressed
 

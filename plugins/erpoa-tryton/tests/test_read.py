@@ -9,8 +9,8 @@ import pyarrow as pa
 from erpoa_tryton.session import TrytonSession
 
 from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.sdk.conformance.writer import Writer, fields, outcomes, read, told
 from erpoa_cli.sdk.connector import ReadRequest
-from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
 
 from .asking import by_code, named, parties
 

@@ -12,9 +12,9 @@ from erpoa_tryton.rpc import Client
 from erpoa_tryton.session import TrytonSession
 
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.conformance.writer import outcomes
 from erpoa_cli.sdk.connector import CreateSafety
 from erpoa_cli.sdk.errors import Denied, Fatal
-from tests.unit.connectors.asking import outcomes
 
 from .asking import by_code, named, parties
 from .proxy import Proxy

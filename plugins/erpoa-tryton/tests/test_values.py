@@ -15,9 +15,9 @@ from erpoa_tryton.values import dumps, native_of, text_of, untagged
 from erpoa_cli.core.schema import parse_type
 from erpoa_cli.sdk.conformance import VALUES
 from erpoa_cli.sdk.conformance.hostile import TEXTS
+from erpoa_cli.sdk.conformance.writer import Writer, fields, outcomes, read, told
 from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.meaning import meaning
-from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
 
 from .asking import parties
 

@@ -10,9 +10,9 @@ from erpoa_tryton import TrytonConnector
 from erpoa_tryton.errors import failure, without_values
 from erpoa_tryton.session import TrytonSession
 
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes
 from erpoa_cli.sdk.errors import ContractBroken, Denied, Rejected
 from tests.tryton.databases import CLERK
-from tests.unit.connectors.asking import Writer, outcomes
 
 from .asking import by_code, parties, pressed
 from .test_documents import ordered

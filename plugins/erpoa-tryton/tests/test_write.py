@@ -8,8 +8,8 @@ import pytest
 from erpoa_tryton import TrytonConnector
 from erpoa_tryton.session import TrytonSession
 
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes
 from erpoa_cli.sdk.errors import ContractBroken, Denied
-from tests.unit.connectors.asking import Writer, outcomes
 
 from .asking import by_code, named, parties
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,9 +17,13 @@ from pyarrow import parquet
 from erpoa_cli.connectors.duckdb import DuckdbConnector
 from erpoa_cli.connectors.files import FilesConnector
 from erpoa_cli.connectors.sqlite import SqliteConnector
+from erpoa_cli.connectors.sqlite.session import SqliteSession
 from erpoa_cli.core.schema import Field, Kind, Type, identifier
 from erpoa_cli.sdk.arrow import arrow_schema
-from erpoa_cli.sdk.conformance import Conformance
+from erpoa_cli.sdk.conformance import Conformance, Sql
+from erpoa_cli.sdk.connector import Writable
+
+from .dialects import DUCKDB, SQLITE
 
 _SQLITE = {
     Kind.INTEGER: "BIGINT",
@@ -35,8 +40,10 @@ def columns(fields: Sequence[Field], types: Mapping[str, str]) -> str:
     return ", ".join([lines[0] + " PRIMARY KEY", *lines[1:]]) + ("," + checks if checks else "")
 
 
-class TestSqlite(Conformance):
+class TestSqlite(Conformance, Sql):
     connector = SqliteConnector
+    dialect = SQLITE
+    several_batches = 30_000
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         types = {f.name: _SQLITE.get(f.type.kind, "TEXT") for f in fields}
@@ -62,9 +69,35 @@ class TestSqlite(Conformance):
         db.close()
         return {"path": str(folder / "here.db")}, "lossy", list("abcdefg")
 
+    def place(self, folder: Path) -> dict[str, Any]:
+        config = {"path": str(folder / "here.db")}
+        self.run(config, "PRAGMA journal_mode = WAL")  # a reader stops no writer
+        return config
 
-class TestDuckdb(Conformance):
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(config["path"], isolation_level=None)) as db:
+            return [db.execute(statement).fetchall() for statement in statements][-1]
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any]) -> Iterator[Callable[[str], object]]:
+        with closing(sqlite3.connect(config["path"], isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db.execute
+            db.execute("COMMIT")
+
+    @contextmanager
+    def hurried(self, config: Mapping[str, Any]) -> Iterator[Writable]:
+        with self.session(config) as session:
+            assert isinstance(session, SqliteSession)
+            session.execute("PRAGMA busy_timeout = 50")
+            yield session
+
+
+class TestDuckdb(Conformance, Sql):
     connector = DuckdbConnector
+    dialect = DUCKDB
+    several_batches = 120_000
+    waits = False
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         with duckdb.connect(str(folder / "here.duckdb")) as db:
@@ -83,6 +116,28 @@ class TestDuckdb(Conformance):
                 "CREATE TABLE lossy (a DOUBLE, b FLOAT, c TIMESTAMP_NS, d INTERVAL, e TIMETZ, f BIT, g MAP(INT, INT))"
             )
         return {"path": str(folder / "here.duckdb")}, "lossy", list("abcdefg")
+
+    def place(self, folder: Path) -> dict[str, Any]:
+        with duckdb.connect(str(folder / "here.duckdb")) as db:
+            db.execute("CREATE SEQUENCE numbers START 100")
+        return {"path": str(folder / "here.duckdb")}
+
+    def run(self, config: Mapping[str, Any], *statements: str) -> list[tuple[Any, ...]]:
+        with self.rival(config, "") as run:
+            return [run(statement).fetchall() for statement in statements][-1]
+
+    @contextmanager
+    def rival(self, config: Mapping[str, Any], begin: str = "BEGIN") -> Iterator[Callable[[str], Any]]:
+        """A file that is open for writing is opened once more by its own process only, and in the same way."""
+        with closing(DuckdbConnector().open(config)) as opened:
+            if begin:
+                opened.execute(begin)
+            yield opened._db.execute
+            if begin:
+                opened.execute("COMMIT")
+
+    def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
+        return self.session(config)
 
 
 class Files(Conformance):

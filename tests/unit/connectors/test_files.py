@@ -15,9 +15,9 @@ from pyarrow import parquet
 from erpoa_cli.connectors.files import FilesConnector, place
 from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.sdk.conformance.writer import Writer, fields, outcomes, read, told
 from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, Transient
-from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
 
 CSV = b'code,name\nA1,"x"\nB2,""\nC3,\n'
 

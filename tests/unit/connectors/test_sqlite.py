@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ import pytest
 from erpoa_cli.connectors.sqlite import SqliteConnector
 from erpoa_cli.connectors.sqlite.session import SqliteSession
 from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.sdk.conformance.writer import Writer, fields, outcomes, read, told
 from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.sdk.errors import Denied, Fatal, SystemFailure, Transient
-from tests.unit.connectors.asking import Writer, fields, outcomes, read, told
+from erpoa_cli.sdk.errors import Denied, Fatal, SystemFailure
 
 Opened = Callable[[str], SqliteSession]
 
@@ -202,21 +201,6 @@ def test_since_misses_nothing(
     assert {row["at"] for row in told(session.read(asked))[0]} == expected
 
 
-def test_a_read_is_one_snapshot(opened: Opened, path: Path) -> None:
-    rows = ", ".join(f"({n})" for n in range(50_000))
-    session = opened(
-        f"PRAGMA journal_mode = WAL; CREATE TABLE s (id INTEGER PRIMARY KEY); INSERT INTO s VALUES {rows}"
-    )
-    reading = session.read(ReadRequest(object="s", fields=fields(id="integer")))
-    batches = iter(reading)
-    count = next(batches).num_rows
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("DELETE FROM s WHERE id % 2")
-        db.commit()
-    assert count + sum(batch.num_rows for batch in batches) == 50_000
-    assert reading.verdict.status is ReadStatus.COMPLETE
-
-
 # -- what there is --
 
 
@@ -296,64 +280,7 @@ def test_a_copy_is_another_database_and_a_link_is_not(opened: Opened, path: Path
         assert same.identity() == session.identity() == f"sqlite:{os.path.realpath(path)}"
 
 
-def test_another_writer_is_waited_for_and_then_transient(opened: Opened, path: Path) -> None:
-    session = opened("CREATE TABLE c (id INTEGER PRIMARY KEY)")
-    session.execute("PRAGMA busy_timeout = 50")
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Transient, match="another process"):
-            Writer(session, "c", id="integer").create([{"id": 1}])
-        db.execute("ROLLBACK")
-    assert outcomes(Writer(session, "c", id="integer").create([{"id": 1}])) == ["applied"]
-
-
 # -- writing: what the schema does to rows --
-
-
-@pytest.mark.parametrize(
-    ("column", "type_", "value", "kept"),
-    [
-        ("NUMERIC", "string", "007", False),
-        ("NUMERIC", "string", "7", True),
-        ("NUMERIC", "string", "7e0", False),
-        ("NUMERIC", "string", " 7", False),
-        ("NUMERIC", "string", "A7", True),
-        ("INTEGER", "string", "12345678901234567890", False),
-        ("REAL", "string", "7", False),
-        ("JSON", "json", "1.10", False),
-        ("JSON", "json", '{"a":1.10}', True),
-        ("UUID", "string", "00000000000000000000000000000012", False),
-        ("TEXT", "string", "007", True),
-        ("", "string", "007", True),
-        ("DECIMAL(18,2)", "decimal(18,2)", Decimal("1234567890123456.78"), False),
-        ("DECIMAL(18,2)", "decimal(18,2)", Decimal("1234567890123.45"), True),
-        ("DECIMAL(38,0)", "decimal(38,0)", Decimal(9223372036854775807), True),
-        ("DECIMAL(38,0)", "decimal(38,0)", Decimal(9223372036854775809), False),
-        ("DECIMAL(38,0)", "decimal(38,0)", Decimal("1" + "0" * 30), True),
-        ("REAL", "integer", 2**53 + 1, False),
-        ("REAL", "decimal(15,2)", Decimal("0.07"), True),
-        ("TEXT", "decimal(38,9)", Decimal("12345678901234567890.100000000"), True),
-        ("TEXT", "boolean", True, True),
-        ("BOOLEAN", "boolean", False, True),
-        ("", "boolean", True, True),
-        ("DATE", "date", date(1582, 10, 4), True),
-        ("TIME", "time", time(0, 0, 0, 1), True),
-        ("DATETIME", "timestamp", datetime(1899, 12, 31, 0, 0, 0, 1), True),
-    ],
-)
-def test_a_value_is_kept_exactly_or_rejected(
-    opened: Opened, column: str, type_: str, value: Any, kept: bool
-) -> None:
-    session = opened(f"CREATE TABLE k (id INTEGER PRIMARY KEY, v {column})")
-    writer = Writer(session, "k", id="integer", v=type_)
-    answers = writer.create([{"id": 1, "v": value}, {"id": 2, "v": None}])
-    assert outcomes(answers) == ["applied" if kept else "rejected", "applied"], answers
-    if kept:
-        found = told(session.find(
-            ReadRequest(object="k", fields=fields(id="integer", v=type_)), ("v",), pa.table({"v": [value]})
-        ))  # fmt: skip
-        assert [row["id"] for row in found[0]] == [1]
-        assert outcomes(writer.update([{"id": 1}], [{"v": None}], [{"v": value}])) == ["applied"]
 
 
 def test_refused_rows_come_back_in_the_database_s_words(opened: Opened, path: Path) -> None:
@@ -422,37 +349,6 @@ def test_foreign_keys_checked_at_the_end_refuse_their_rows_only(opened: Opened, 
     assert stored(path, "SELECT count(*) FROM d") == [(9,)]
 
 
-def test_a_column_that_ignores_case_does_not_do_so_here(opened: Opened) -> None:
-    session = opened("CREATE TABLE c (code TEXT PRIMARY KEY COLLATE NOCASE, name TEXT COLLATE NOCASE);"
-                     "INSERT INTO c VALUES ('A', 'Old')")  # fmt: skip
-    writer = Writer(session, "c", ("code",), code="string", name="string")
-    new = [{"name": "new"}]
-    assert outcomes(writer.update([{"code": "A"}], new, [{"name": "old"}])) == ["stale"]
-    assert outcomes(writer.update([{"code": "a"}], new, [{"name": "Old"}])) == ["stale"]
-    assert outcomes(writer.update([{"code": "A"}], new, [{"name": "Old"}])) == ["applied"]
-    assert outcomes(writer.create([{"code": "B", "name": "NEW"}], (("name",),))) == ["applied"]
-    assert outcomes(writer.create([{"code": "C", "name": "NEW"}], (("name",),))) == ["stale"]
-
-
-def test_identifiers_that_are_not_unique_are_rejected(opened: Opened, path: Path) -> None:
-    session = opened("CREATE TABLE c (code TEXT, n INT); INSERT INTO c VALUES ('a', 1), ('a', 1), ('b', 1)")
-    writer = Writer(session, "c", ("code",), code="string", n="integer")
-    answers = writer.update([{"code": "a"}, {"code": "zz"}, {"code": "b"}], [{"n": 2}] * 3, [{"n": 1}] * 3)
-    assert outcomes(answers) == ["rejected", "stale", "applied"]
-    assert answers[0]["error"] == "2 rows have this identifier"
-    assert stored(path, "SELECT * FROM c") == [("a", 1), ("a", 1), ("b", 2)]
-
-
-def test_a_stored_value_is_compared_without_conversion(opened: Opened, path: Path) -> None:
-    session = opened("CREATE TABLE c (id INTEGER PRIMARY KEY, n NUMERIC, t TEXT);"
-                     "INSERT INTO c VALUES (1, 123456789012345678, '1'), (2, CAST('1.50' AS BLOB), '2')")  # fmt: skip
-    writer = Writer(session, "c", id="integer", n="decimal(38,2)", t="string")
-    answer = writer.update([{"id": 1}], [{"t": "x"}], [{"n": Decimal(123456789012345679)}])
-    assert outcomes(answer) == ["stale"], "equal as floats only"
-    assert outcomes(writer.update([{"id": 2}], [{"t": "x"}], [{"n": Decimal("1.5")}])) == ["applied"]
-    assert stored(path, "SELECT t FROM c ORDER BY id") == [("1",), ("x",)]
-
-
 def test_identifiers_given_by_the_database_are_returned(opened: Opened) -> None:
     session = opened("""
         CREATE TABLE auto (id INTEGER PRIMARY KEY AUTOINCREMENT, no TEXT);
@@ -515,14 +411,6 @@ def test_unless_marks_the_second_of_two_equal_rows(opened: Opened) -> None:
     ]
     answers = writer.create(rows, unless=(("a",), ("b",)))
     assert outcomes(answers) == ["stale", "stale", "applied", "stale", "stale"], answers
-
-
-def test_a_huge_batch_with_a_bad_row_stays_fast_and_whole(opened: Opened, path: Path) -> None:
-    session = opened("CREATE TABLE c (id INTEGER PRIMARY KEY, n INT CHECK (n <> 13))")
-    writer = Writer(session, "c", id="integer", n="integer")
-    answers = writer.create([{"id": n, "n": n} for n in range(20_000)])
-    assert [a["ordinal"] for a in answers if a["outcome"] != "applied"] == [13]
-    assert stored(path, "SELECT count(*), sum(id) FROM c") == [(19_999, sum(range(20_000)) - 13)]
 
 
 def test_no_value_is_told_in_an_error(opened: Opened) -> None:

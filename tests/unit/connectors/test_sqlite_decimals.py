@@ -15,8 +15,8 @@ import pytest
 from erpoa_cli.connectors.sqlite import SqliteConnector
 from erpoa_cli.core.parse import value
 from erpoa_cli.core.schema import INTEGER, Field, decimal
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes
 from erpoa_cli.sdk.connector import ReadRequest
-from tests.unit.connectors.asking import Writer, outcomes
 
 
 def decimals(precision: int, scale: int) -> list[Decimal]:

@@ -18,8 +18,8 @@ from openpyxl.worksheet.table import Table
 from erpoa_cli.connectors.files import FilesConnector
 from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes, read
 from erpoa_cli.sdk.errors import ContractBroken
-from tests.unit.connectors.asking import Writer, outcomes, read
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -11,9 +11,9 @@ from erpoa_cli.connectors.files import FilesConnector
 from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, parse_type
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes, told
 from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken
-from tests.unit.connectors.asking import Writer, outcomes, told
 
 ORDERS = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- 采购订单 -->

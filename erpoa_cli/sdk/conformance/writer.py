@@ -1,4 +1,4 @@
-"""Short ways to ask a session, for the connectors' tests."""
+"""Short ways to ask a session, for the tests of the suite and for tests of your own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(session: Writable, object_: str, **types: str) -> tuple[list[dict[str, 
 
 
 class Writer:
-    """Writes batches of one object, each with a number of its own."""
+    """Writes batches of one object, each with a number of its own. Rows and outcomes are in the same order."""
 
     def __init__(
         self, session: Writable, object_: str, key: tuple[str, ...] = ("id",), /, **types: str

@@ -1,17 +1,11 @@
-"""Every type that PostgreSQL has and others have not: read exactly, or refused; written exactly, or rejected."""
+"""What the conformance suite must know of PostgreSQL: its words, its types, and the values that others have not."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
-import pyarrow as pa
-import pytest
-
-from erpoa_cli.core.schema import Field, parse_type
-from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.sdk.meaning import Unparsed, meaning
-from tests.unit.connectors.asking import Writer, outcomes, read
+from erpoa_cli.sdk.conformance import Dialect
 
 # native type, value as PostgreSQL's literal, declared type, what arrives (text: what the engine parses), whether it parses
 READ = [
@@ -93,42 +87,6 @@ READ = [
     ("xml", "<a>1</a>", "string", "<a>1</a>", True),
 ]  # fmt: skip
 
-TYPES = (
-    "CREATE TYPE mood AS ENUM ('froh 😀', 'traurig')",
-    "CREATE DOMAIN positive AS int4 CHECK (VALUE > 0)",
-    "CREATE DOMAIN code5 AS varchar(5)",
-)
-
-
-@pytest.mark.parametrize(("native", "literal", "type_", "arrives", "parses"), READ)
-def test_a_value_is_read_exactly_or_as_words_that_no_type_parses(
-    server, config, session, native, literal, type_, arrives, parses
-):
-    value = literal if "::" in literal else f"'{literal}'"
-    server.execute(*TYPES, f"CREATE TABLE t (id int PRIMARY KEY, v {native})",
-                   f"INSERT INTO t VALUES (1, {value}), (2, NULL)", config=config)  # fmt: skip
-    rows, verdict = read(session, "t", id="integer", v=type_)
-    assert verdict.status == "complete", verdict
-    assert sorted(rows, key=lambda r: r["id"]) == [{"id": 1, "v": arrives}, {"id": 2, "v": None}]
-    if isinstance(arrives, str):
-        assert isinstance(meaning(arrives, parse_type(type_)), Unparsed) is not parses
-
-
-def test_one_odd_value_does_not_spoil_the_other_columns(server, config, session):
-    server.execute(
-        "CREATE TABLE t (id int PRIMARY KEY, a numeric(9,2), b numeric(9,2), c date)",
-        "INSERT INTO t VALUES (1, 'NaN', 1.5, '2024-01-01'), (2, 2.5, 2.5, '2024-01-02')",
-        config=config,
-    )
-    request = ReadRequest(
-        object="t", fields=tuple(Field(n, parse_type(t)) for n, t in
-                                 {"a": "decimal(9,2)", "b": "decimal(9,2)", "c": "date"}.items())
-    )  # fmt: skip
-    reading = session.read(request)
-    assert reading.schema.types == [pa.utf8(), pa.decimal128(9, 2), pa.date32()]
-    assert sum(batch.num_rows for batch in reading) == 2
-
-
 # native type, declared type, value, what is stored as text: None when it must be rejected
 WRITTEN = [
     ("int4", "integer", 2**31 - 1, "2147483647"),
@@ -193,121 +151,81 @@ WRITTEN = [
     ("interval", "string", "P1M", None),
 ]  # fmt: skip
 
+# native type, value held as PostgreSQL's literal, declared type, value planned with: another one
+MOVED = [
+    ("numeric(9,2)", "NaN", "decimal(9,2)", Decimal("1.00")),
+    ("numeric(9,2)", "NaN", "decimal(9,2)", None),
+    ("text", "abc", "decimal(9,2)", Decimal("1.00")),
+    ("text", "abc", "decimal(9,2)", None),
+    ("text", "2024-02-31", "date", date(2024, 3, 2)),
+    ("text", "2023-02-29 00:00", "timestamp", None),
+    ("text", "25:00", "time", None),
+    ("text", "maybe", "boolean", None),
+    ("float8", "NaN", "decimal(9,2)", None),
+    ("date", "infinity", "date", date(9999, 12, 31)),
+    ("text", "Old", "string", "old"),
+    ("char(5)", "old", "string", "old "),
+    ("text COLLATE ci", "Old", "string", "old"),
+    ("text", "", "string", None),
+    ("text", "e\u0301", "string", "é"),
+    ("json", '{"a": 1}', "json", '{"a": 2}'),
+    ("jsonb", '{"a": 1.10}', "json", '{"a": 1.1}'),
+    ("text[]", "{{a}}", "list<string>", ["a"]),
+]
+# the same value in another spelling
+SPELT = [
+    ("text", "7.0920", "decimal(9,3)", Decimal("7.092")),
+    ("text", "2024-02-29 08:00:00+08:00", "timestamptz", datetime(2024, 2, 29, tzinfo=UTC)),
+    ("text", "2024-02-29T00:00", "timestamp", datetime(2024, 2, 29)),
+    ("text", "T", "boolean", True),
+    ("varchar(10)", "2024-02-29", "date", date(2024, 2, 29)),
+]
 
-@pytest.mark.parametrize(("native", "type_", "value", "stored"), WRITTEN)
-def test_a_value_is_written_exactly_or_rejected_alone(server, config, session, native, type_, value, stored):
-    server.execute(*TYPES, f"CREATE TABLE t (id int PRIMARY KEY, v {native})", config=config)
-    writer = Writer(session, "t", id="integer", v=type_)
-    answers = writer.create([{"id": 1, "v": None}, {"id": 2, "v": value}, {"id": 3, "v": None}])
-    expected = "rejected" if stored is None else "applied"
-    assert outcomes(answers) == ["applied", expected, "applied"], answers
-    found = dict(server.execute("SELECT id, v::text FROM t", config=config))
-    assert found == {1: None, 3: None, **({2: stored} if stored is not None else {})}
-    if stored is None:
-        assert answers[1]["error"]
-        return
-    # what was written is recognised as unchanged, whatever its spelling
-    assert outcomes(writer.update([{"id": 2}], [{"v": None}], [{"id": 2, "v": None}])) == ["stale"]
-    assert outcomes(writer.update([{"id": 2}], [{"v": value}], [{"id": 2, "v": value}])) == ["applied"]
-    assert outcomes(writer.delete([{"id": 2}], [{"id": 2, "v": value}])) == ["applied"]
-
-
-@pytest.mark.parametrize(
-    ("native", "stored", "type_", "was"),
-    [
-        ("numeric(9,2)", "NaN", "decimal(9,2)", Decimal("1.00")),
-        ("numeric(9,2)", "NaN", "decimal(9,2)", None),
-        ("text", "abc", "decimal(9,2)", Decimal("1.00")),
-        ("text", "abc", "decimal(9,2)", None),
-        ("text", "2024-02-31", "date", date(2024, 3, 2)),
-        ("text", "2023-02-29 00:00", "timestamp", None),
-        ("text", "25:00", "time", None),
-        ("text", "maybe", "boolean", None),
-        ("float8", "NaN", "decimal(9,2)", None),
-        ("date", "infinity", "date", date(9999, 12, 31)),
-        ("text", "Old", "string", "old"),
-        ("citext", "Old", "string", "old"),
-        ("char(5)", "old", "string", "old "),
-        ("ci_text", "Old", "string", "old"),
-        ("text", "", "string", None),
-        ("text", "e\u0301", "string", "é"),
-        ("json", '{"a": 1}', "json", '{"a": 2}'),
-        ("jsonb", '{"a": 1.10}', "json", '{"a": 1.1}'),
-        ("text[]", "{{a}}", "list<string>", ["a"]),
-    ],
+TYPES = (
+    "CREATE TYPE mood AS ENUM ('froh 😀', 'traurig')",
+    "CREATE DOMAIN positive AS int4 CHECK (VALUE > 0)",
+    "CREATE DOMAIN code5 AS varchar(5)",
+    "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
 )
-def test_what_a_row_holds_now_is_never_taken_for_what_it_held(
-    server, config, session, native, stored, type_, was
-):
-    if native == "citext":
-        try:
-            server.execute("CREATE EXTENSION IF NOT EXISTS citext SCHEMA public")
-        except Exception:  # noqa: BLE001 - contrib modules are not everywhere
-            pytest.skip("citext is not installed")
-    column = native
-    if native == "ci_text":
-        server.execute(
-            "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-            config=config,
-        )
-        column = "text COLLATE ci"
-    server.execute(
-        f"CREATE TABLE t (id int PRIMARY KEY, v {column})",
-        f"INSERT INTO t VALUES (1, '{stored}')",
-        config=config,
-    )
-    writer = Writer(session, "t", id="integer", v=type_)
-    answers = writer.update([{"id": 1}], [{"v": None}], [{"v": was}])
-    assert outcomes(answers) == ["stale"], answers
-    assert outcomes(writer.delete([{"id": 1}], [{"v": was}])) == ["stale"]
 
 
-@pytest.mark.parametrize(
-    ("native", "stored", "type_", "was"),
-    [
-        ("text", "7.0920", "decimal(9,3)", Decimal("7.092")),
-        ("text", "2024-02-29 08:00:00+08:00", "timestamptz", datetime(2024, 2, 29, tzinfo=UTC)),
-        ("text", "2024-02-29T00:00", "timestamp", datetime(2024, 2, 29)),
-        ("text", "T", "boolean", True),
-        ("varchar(10)", "2024-02-29", "date", date(2024, 2, 29)),
-    ],
+def made(literal: str) -> str:
+    return literal if "::" in literal else f"'{literal}'"
+
+
+POSTGRES = Dialect(
+    number="int",
+    text="text",
+    long="text",
+    decimal="numeric(9,2)",
+    float="float8",
+    computed="int GENERATED ALWAYS AS (y * 2) STORED",
+    shown=lambda native: "v::text",
+    odd=("numeric(9,2)", "'NaN'", "1.5", "decimal(9,2)"),
+    words={
+        "duplicate": ("thing_code_key", "SQLSTATE 23505"),
+        "check": ("thing_qty_check", "SQLSTATE 23514"),
+        "null": ("SQLSTATE 23502",),
+        "lock": ("55P03",),
+    },
+    before=TYPES,
+    read=[(native, made(literal), *rest) for native, literal, *rest in READ],
+    written=WRITTEN,
+    moved=[(native, made(literal), *rest) for native, literal, *rest in MOVED],
+    spelt=[(native, made(literal), *rest) for native, literal, *rest in SPELT],
+    keys=("text COLLATE ci", "char(5)", "varchar(9)", "uuid", "text"),
+    given=(
+        ("id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "integer", ()),
+        ("id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY", "integer", ()),
+        ("id bigserial PRIMARY KEY", "integer", ()),
+        ("id uuid DEFAULT gen_random_uuid() PRIMARY KEY", "string", ()),
+        (
+            "id text PRIMARY KEY",
+            "string",
+            (
+                "CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := 'N' || md5(random()::text); RETURN NEW; END$$",
+                "CREATE TRIGGER number BEFORE INSERT ON made FOR EACH ROW EXECUTE FUNCTION number()",
+            ),
+        ),
+    ),
 )
-def test_another_spelling_of_the_same_value_is_as_planned(
-    server, config, session, native, stored, type_, was
-):
-    server.execute(
-        f"CREATE TABLE t (id int PRIMARY KEY, v {native})",
-        f"INSERT INTO t VALUES (1, '{stored}')",
-        config=config,
-    )
-    assert outcomes(Writer(session, "t", id="integer", v=type_).delete([{"id": 1}], [{"v": was}])) == [
-        "applied"
-    ]
-
-
-@pytest.mark.parametrize("native", ["text COLLATE ci", "citext", "char(5)", "varchar(9)", "uuid", "text"])
-def test_keys_are_compared_byte_by_byte(server, config, session, native):
-    if native == "citext":
-        try:
-            server.execute("CREATE EXTENSION IF NOT EXISTS citext SCHEMA public")
-        except Exception:  # noqa: BLE001 - contrib modules are not everywhere
-            pytest.skip("citext is not installed")
-    server.execute(
-        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-        f"CREATE TABLE t (code {native} PRIMARY KEY, v text)",
-        config=config,
-    )
-    key, other = ("ab", "AB")
-    if native == "uuid":
-        key = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
-        other = key.upper()
-    writer = Writer(session, "t", ("code",), code="string", v="string")
-    assert outcomes(writer.create([{"code": key, "v": "1"}], unless=(("code",),))) == ["applied"]
-    assert outcomes(writer.update([{"code": other}], [{"v": "2"}])) == ["stale"]
-    assert outcomes(writer.create([{"code": key, "v": "1"}], unless=(("code",),))) == ["stale"]
-    request = ReadRequest(object="t", fields=(Field("code", parse_type("string")),))
-    for asked, count in ((key, 1), (other, 0), (key + " ", 0), ("nul\0", 0)):
-        reading = session.find(request, ("code",), pa.table({"code": [asked]}))
-        assert sum(b.num_rows for b in reading) == count, asked
-        assert reading.verdict.status == "complete"
-    assert outcomes(writer.update([{"code": key}], [{"v": "2"}])) == ["applied"]
