@@ -100,6 +100,7 @@ class Forking:
         self.covered = coverage.Coverage(
             data_file=str(place / f"coverage.{os.getpid()}"), config_file=False, include=include
         )
+        self.covered.set_option("run:disable_warnings", ["no-data-collected"])  # a test of the tests
         self.covered.start()
         for name, following in zip(names, [*names[1:], None], strict=True):
             item = self.items[name]

@@ -115,10 +115,8 @@ def test_what_is_noticed_is_told_from_what_is_not(tmp_path: Path, monkeypatch: p
         "return amount + 1": ("uncovered", ""),
         "self.amount = amount + 1": ("killed", f"{of}of_something_shared_that_looks"),
     }
-    assert told[1:3] == [
-        "5 tests judge; left out: 1 (starts a process)",
-        "erpoa_tiny/__init__.py: 1 of 8 lines",
-    ]
+    assert "5 tests judge; left out: 1 (starts a process)" in told
+    assert "erpoa_tiny/__init__.py: 1 of 8 lines that run in functions are covered by none" in told
 
 
 @pytest.mark.process
