@@ -45,9 +45,10 @@ def each(
                 place = Path(tempfile.mkdtemp(prefix="fork-"))
                 sys.stdout.flush()
                 sys.stderr.flush()
+                parent = os.getpid()
                 child = os.fork()
                 if not child:
-                    _be(place, lambda write, work=work: do(work, write))  # type: ignore[misc]
+                    _be(place, parent, functools.partial(do, work))
                 running[child] = work, place
             child, status = os.wait()
             work, place = running.pop(child)
@@ -62,8 +63,15 @@ def each(
             os.waitpid(child, 0)
 
 
-def _be(place: Path, do: Callable[[Callable[[str], None]], None]) -> NoReturn:
+def _be(place: Path, parent: int, do: Callable[[Callable[[str], None]], None]) -> NoReturn:
     """Be the fork: silent, with temporary files that its parent removes, and without processes of its own."""
+
+    def write(line: str) -> None:
+        if os.getppid() != parent:  # it was killed: nobody waits for the rest
+            shutil.rmtree(place, ignore_errors=True)
+            os._exit(1)
+        print(line, file=file, flush=True)
+
     try:
         silence = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
@@ -73,7 +81,7 @@ def _be(place: Path, do: Callable[[Callable[[str], None]], None]) -> NoReturn:
         tempfile.tempdir = None
         sys.addaudithook(_refuse)
         with (place / "written").open("w", encoding="utf-8", buffering=1) as file:
-            do(functools.partial(print, file=file, flush=True))
+            do(write)
     except BaseException:  # noqa: BLE001 - its parent raises it
         (place / "failure").write_text(traceback.format_exc(), encoding="utf-8")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,14 +27,14 @@ def answers(place: Path, work: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         ]  # fmt: skip
         with told.open("w") as output, subprocess.Popen(
             command, cwd=place, env=_environment(place, temporary), pass_fds=[writing], stdout=output,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
         ) as running:  # fmt: skip
             os.close(writing)
             try:
                 with os.fdopen(reading, encoding="utf-8") as lines:
                     yield from (json.loads(line) for line in lines)
             except BaseException:
-                running.terminate()
+                os.killpg(running.pid, signal.SIGTERM)  # it and its forks
                 raise
         if running.returncode not in {0, 1}:  # 1: tests that could not be collected are left out
             raise RuntimeError(f"pytest ended with {running.returncode}:\n{told.read_text()[-4000:]}")
