@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.mutants import bodies, pytest_run, tree
 from tests.mutants.cover import Cover, cover
 from tests.mutants.mutations import Mutation, choose, sources
+from tests.runs import Run
 
 ROOT = Path(__file__).parents[2]
 # In seconds of the processor:
@@ -90,10 +91,14 @@ def main() -> int:
     parser.add_argument("--at-most", type=int, metavar="N", help="exit 1 when more survive")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
-    results = judged(
-        ROOT, asked.seed, asked.count, asked.jobs, asked.tests,
-        lambda words: print(words, file=sys.stderr, flush=True),
-    )  # fmt: skip
+    run = Run()
+    try:
+        results = judged(
+            ROOT, asked.seed, asked.count, asked.jobs, asked.tests,
+            lambda words: print(words, file=sys.stderr, flush=True),
+        )  # fmt: skip
+    finally:
+        run.end()
     for mutation, outcome, test in results:
         if outcome in SURVIVORS or not asked.survivors:
             by = f" by {test}" if test and outcome not in SURVIVORS else ""
