@@ -10,14 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.mutants import bodies, pytest_run, tree
-from tests.mutants.cover import Cover, cover
+from tests.mutants.cover import LIMIT, Cover, cover
 from tests.mutants.mutations import Mutation, choose, sources
 from tests.runs import Run
 
 ROOT = Path(__file__).parents[2]
-# In seconds of the processor:
-BUDGET = 20.0  # of all tests that judge one mutation, the quickest first, by what they took when they were recorded
-PATIENCE = 10.0  # that a test may take on top of ten times its own
+BUDGET = LIMIT  # for all tests that judge one mutation, the quickest first, by what they took when they were recorded
+PATIENCE = 10.0  # seconds of the processor that a test may take on top of ten times its own
 
 UNCOVERED = "uncovered"  # a survivor, too: no test comes by
 SURVIVORS = ("survived", UNCOVERED)

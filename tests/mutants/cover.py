@@ -16,7 +16,7 @@ from coverage import CoverageData
 
 from tests.mutants import pytest_run, tree
 
-LIMIT = 60.0  # seconds of the processor that a test may take while it is recorded
+LIMIT = 20.0  # seconds of the processor that a test may take while it is recorded
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ Place = tuple[int, int]  # line and column
 _provider = OperatorProvider()
 # Those that need arguments (which variable takes which one's place) are nobody's slip of the pen.
 OPERATORS = [_provider[name] for name in _provider if not _provider[name].arguments()]
+# Without one of these in a line no operator finds anything there, and it need not be asked.
+_CHANGEABLE = re.compile(
+    r"[-+*/%|&^~<>@\d]|==|!=|\b(?:and|or|not|is|True|False|if|while|for|assert|break|continue|except)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ def at(text: str, file: str, line: int, chance: random.Random) -> Mutation | Non
     First the place in the line, then what becomes of it: a comparison can be changed in seven ways, a `not` in one.
     """
     places: dict[tuple[Place, Place], list[tuple[int, type[Any], int]]] = {}
+    if not _CHANGEABLE.search(text.splitlines()[line - 1]):
+        return None
     typed = [*_annotations(ast.parse(text))]
     for number, node in enumerate(ast_nodes(get_ast(text))):
         if not node.start_pos[0] <= line <= node.end_pos[0]:
