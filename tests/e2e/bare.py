@@ -19,7 +19,7 @@ def serve() -> None:
             os.close(reading)
             _become(json.loads(line), writing)
         os.close(writing)
-        with open(reading, encoding="utf-8") as told:
+        with os.fdopen(reading, encoding="utf-8") as told:
             print(told.read(), flush=True)
         os.wait()
 
