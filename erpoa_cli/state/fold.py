@@ -13,13 +13,15 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.situation import Action, Outcome, Situation
 from erpoa_cli.state.columns import Members, conform, match_keys
 from erpoa_cli.state.image import with_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch
 from erpoa_cli.state.seal import Sealer, require
 from erpoa_cli.state.texts import Array, flat
+
+_OURS = ("situation", "links")  # columns that say whether a row is one of the base
 
 Source = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 """The rows of a plan in the order of their ordinals, with these columns and the ordinal; as often as it is called."""
@@ -46,7 +48,7 @@ def patches(
     patches, in order."""
     done = None if results is None else _applied(results)
     sizes, found = [], []
-    for piece in source([f"k_{name}" for name in layout.key]):
+    for piece in source([*(f"k_{name}" for name in layout.key), *_OURS]):
         rows, _ = _effective(piece, done)
         sizes.append(rows.num_rows)
         found.append(match_keys(rows, layout.key))
@@ -95,7 +97,12 @@ def _applied(results: pa.Table) -> pa.RecordBatch:
 def _effective(
     piece: pa.RecordBatch, done: pa.RecordBatch | None
 ) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
-    """The rows of *piece* that took effect, and beside them their results."""
+    """The rows of *piece* that took effect, and beside them their results. A row of a stranger is none of the base: that
+    it was removed says nothing of the row of ours which has its key."""
+    strange = pc.fill_null(pc.equal(flat(piece["situation"]), Situation.FOREIGN.value), False)
+    strange = pc.and_(strange, pc.invert(pc.fill_null(flat(piece["links"]), False)))
+    if pc.any(strange).as_py():
+        piece = piece.filter(pc.invert(strange))
     if done is None or not piece.num_rows:
         return piece, done if done is None else done.slice(0, 0)
     ordinals, told = piece["ordinal"], done["ordinal"]
@@ -104,6 +111,7 @@ def _effective(
     here = done.slice(start, stop - start)
     if here["ordinal"].equals(ordinals):  # mostly: nothing is copied
         return piece, here
+    here = here.filter(pc.is_in(here["ordinal"], value_set=ordinals))
     return piece.take(pc.index_in(here["ordinal"], value_set=ordinals)), here
 
 

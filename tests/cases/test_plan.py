@@ -38,7 +38,13 @@ def of(case: Case, facts: Facts) -> Facts:
     return {key: fact for key, fact in facts.items() if key.split("/")[0] in names}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def marked(case: Case) -> Any:
+    """Documents are planned and applied more often than plain rows."""
+    slow = case.title.startswith(("documents/", "lines/"))
+    return pytest.param(case, id=case.title, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("case", map(marked, CASES))
 def test_the_plan_is_as_the_case_says(case: Case, ran: Callable[[Case], Ran]):
     found = ran(case)
     assert of(case, found.plan) == plain(case.expect)

@@ -482,7 +482,7 @@ def applied(world: World, answers: list[Answer]) -> World:
         if answer.action == "delete":
             actual.remove(row)
         if not answer.links:
-            if answer.key in base:
+            if answer.key in base and answer.situation != "foreign":  # a stranger with our key is not ours
                 gone[answer.key] = base.pop(answer.key).generation
             continue
         old = base.get(answer.key) if answer.action != "create" else None  # a new row: nothing is known of it

@@ -203,3 +203,30 @@ def test_without_fields_a_row_is_only_a_link() -> None:
     (patch,) = patches(layout, lambda columns: iter(rows.select(columns).to_batches()), None, None)
     (batch,) = overlay(iter(()), layout, patch)
     assert batch.to_pylist() == [{"k_a": True, "generation": 1, "dead": False}]
+
+
+def test_a_stranger_that_is_removed_takes_nothing_of_the_row_that_has_its_key_along():
+    """Ours was recognised by its link, the other has the same key and is deleted (`owns: all`)."""
+    layout = Layout(target="t", system="s", object="o", key={"a": BOOLEAN}, id={"id": INTEGER}, fields={})
+    ours = {
+        "ordinal": 0,
+        "k_a": True,
+        "id_id": 1,
+        "situation": "confirmed",
+        "action": "update",
+        "links": True,
+    }
+    strange = {
+        "ordinal": 1,
+        "k_a": True,
+        "id_id": 2,
+        "situation": "foreign",
+        "action": "delete",
+        "links": False,
+    }
+    rows = pa.Table.from_pylist([ours, strange], layout.plan_schema())
+    done = pa.Table.from_pylist([{"ordinal": n, "outcome": "applied"} for n in range(2)])
+    for results in (None, done):
+        (patch,) = patches(layout, lambda columns: iter(rows.select(columns).to_batches()), results, None)
+        (batch,) = overlay(iter(()), layout, patch)
+        assert [(row["id_id"], row["dead"]) for row in batch.to_pylist()] == [(1, False)]
