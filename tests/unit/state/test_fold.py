@@ -227,6 +227,8 @@ def test_a_stranger_that_is_removed_takes_nothing_of_the_row_that_has_its_key_al
     rows = pa.Table.from_pylist([ours, strange], layout.plan_schema())
     done = pa.Table.from_pylist([{"ordinal": n, "outcome": "applied"} for n in range(2)])
     for results in (None, done):
-        (patch,) = patches(layout, lambda columns: iter(rows.select(columns).to_batches()), results, None)
+        (patch,) = patches(
+            layout, lambda columns: iter(rows.select(["ordinal", *columns]).to_batches()), results, None
+        )
         (batch,) = overlay(iter(()), layout, patch)
         assert [(row["id_id"], row["dead"]) for row in batch.to_pylist()] == [(1, False)]
