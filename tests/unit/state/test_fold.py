@@ -228,7 +228,10 @@ def test_a_stranger_that_is_removed_takes_nothing_of_the_row_that_has_its_key_al
     done = pa.Table.from_pylist([{"ordinal": n, "outcome": "applied"} for n in range(2)])
     for results in (None, done):
         (patch,) = patches(
-            layout, lambda columns: iter(rows.select(["ordinal", *columns]).to_batches()), results, None
+            layout,
+            lambda columns: iter(rows.select([*dict.fromkeys(["ordinal", *columns])]).to_batches()),
+            results,
+            None,
         )
         (batch,) = overlay(iter(()), layout, patch)
         assert [(row["id_id"], row["dead"]) for row in batch.to_pylist()] == [(1, False)]
