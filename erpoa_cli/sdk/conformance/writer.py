@@ -24,7 +24,7 @@ def fields(**types: str) -> tuple[Field, ...]:
 
 
 def told(reading: Reading) -> tuple[list[dict[str, Any]], Verdict]:
-    """The rows of *reading*, and its verdict."""
+    """All rows of *reading*, and how it ended."""
     table = pa.Table.from_batches(list(reading), reading.schema)
     return table.to_pylist(), reading.verdict
 

@@ -14,8 +14,10 @@ from erpoa_mysql import MysqlConnector
 from erpoa_mysql.session import MysqlSession
 
 from erpoa_cli.core.secret import Secret
-from tests.mariadb import parameters
-from tests.services import mariadb_url, service_url
+from tests.mariadb import Server as PrivateServer
+from tests.mariadb import binaries, parameters
+from tests.mariadb import server as private_server
+from tests.services import mariadb_url, missing, service_url
 
 __all__ = ["mariadb_url", "service_url"]
 
@@ -75,6 +77,24 @@ def served(url: str) -> tuple[Server, Callable[[], None]]:
 @pytest.fixture(scope="session")
 def server(mariadb_url: str) -> Iterator[Server]:
     found, remove = served(mariadb_url)
+    yield found
+    remove()
+
+
+@pytest.fixture(scope="session")
+def private() -> Iterator[PrivateServer]:
+    """A server that tests may kill, set up anew and take for durable. Started once."""
+    programs = binaries()
+    if programs is None:
+        missing("MARIADB", "there is no mariadbd for a server that may be killed")
+    with private_server(programs, {"innodb_flush_log_at_trx_commit": "1"}) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def own_server(private: PrivateServer) -> Iterator[Server]:
+    """The private server, for tests that set a server's own variables or ask whether it is durable."""
+    found, remove = served(private.url)
     yield found
     remove()
 

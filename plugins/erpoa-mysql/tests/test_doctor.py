@@ -14,6 +14,11 @@ from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.errors import ContractBroken
 
 
+@pytest.fixture
+def server(own_server):
+    return own_server
+
+
 def problems(config):
     with closing(MysqlConnector().open(config)) as session:
         return list(session.check())

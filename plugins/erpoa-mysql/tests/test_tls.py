@@ -23,9 +23,7 @@ from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.errors import Denied, Fatal, SystemFailure
-from tests.mariadb import Server, binaries, connect
-from tests.mariadb import server as private
-from tests.services import missing
+from tests.mariadb import Server, connect
 
 _NOW = dt.datetime.now(dt.UTC)
 PASSWORD = "p@ss w0rd'\\名"
@@ -70,18 +68,15 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    programs = binaries()
-    if programs is None:
-        missing("MARIADB", "there is no mariadbd for a server with certificates of our own")
+def served(private, tmp_path_factory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("tls")
     ours, theirs = Authority(folder, "ours"), Authority(folder, "theirs")
-    with private(programs) as server:
-        with closing(connect(server.url)) as db, db.cursor() as cursor:
-            cursor.execute("CREATE DATABASE work")
-            cursor.execute("CREATE USER worker@'%%' IDENTIFIED BY %s", (PASSWORD,))
-            cursor.execute("GRANT ALL ON work.* TO worker@'%'")
-        yield Served(server, ours, theirs)
+    with closing(connect(private.url)) as db, db.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS secured")
+        cursor.execute("CREATE USER IF NOT EXISTS guarded@'%%' IDENTIFIED BY %s", (PASSWORD,))
+        cursor.execute("GRANT ALL ON secured.* TO guarded@'%'")
+    yield Served(private, ours, theirs)
+    plain(private)
 
 
 def execute(server: Server, statement: str) -> None:
@@ -89,9 +84,12 @@ def execute(server: Server, statement: str) -> None:
         cursor.execute(statement)
 
 
+TLS = ("ssl_cert", "ssl_key", "ssl_ca")
+
+
 def serve(served: Served, certificate: Path, key: Path) -> None:
     server = served.server
-    for name, source in (("ssl_cert", certificate), ("ssl_key", key), ("ssl_ca", served.ours.file)):
+    for name, source in zip(TLS, (certificate, key, served.ours.file), strict=True):
         own = server.folder / name
         own.write_bytes(source.read_bytes())
         server.give(own)
@@ -100,16 +98,16 @@ def serve(served: Served, certificate: Path, key: Path) -> None:
     server.start()
 
 
-def plain(served: Served) -> None:
-    for name in ("ssl_cert", "ssl_key", "ssl_ca"):
-        served.server.settings.pop(name, None)
-    served.server.stop()
-    served.server.start()
+def plain(server: Server) -> None:
+    for name in TLS:
+        server.settings.pop(name, None)
+    server.stop()
+    server.start()
 
 
 def config(served: Served, **more):
     return {
-        "host": "127.0.0.1", "port": served.server.port, "database": "work", "user": "worker",
+        "host": "127.0.0.1", "port": served.server.port, "database": "secured", "user": "guarded",
         "password": Secret(PASSWORD), **more,
     }  # fmt: skip
 
@@ -150,16 +148,16 @@ def test_any_other_certificate_is_refused(served, case):
 
 def test_our_own_certificate_where_the_server_asks_for_one(served):
     serve(served, *served.ours.sign("good", "127.0.0.1"))
-    execute(served.server, "ALTER USER worker@'%' REQUIRE X509")
+    execute(served.server, "ALTER USER guarded@'%' REQUIRE X509")
     try:
-        certificate, key = served.ours.sign("worker")
+        certificate, key = served.ours.sign("guarded")
         own = {"cert_file": str(certificate), "key_file": str(key)}
         for more in (own, {**own, "ca_file": str(served.ours.file)}):
             MysqlConnector().open(config(served, **more)).close()
         with pytest.raises(Denied):
             MysqlConnector().open(config(served, ca_file=str(served.ours.file)))
     finally:
-        execute(served.server, "ALTER USER worker@'%' REQUIRE NONE")
+        execute(served.server, "ALTER USER guarded@'%' REQUIRE NONE")
 
 
 def test_tls_is_taken_where_it_is_offered_and_need_not_be_verified(served):
@@ -169,7 +167,7 @@ def test_tls_is_taken_where_it_is_offered_and_need_not_be_verified(served):
 
 
 def test_a_server_without_tls_is_refused_where_it_must_be_verified(served):
-    plain(served)
+    plain(served.server)
     with pytest.raises(SystemFailure, match="SSL"):
         MysqlConnector().open(config(served, ca_file=str(served.ours.file)))
     MysqlConnector().open(config(served)).close()

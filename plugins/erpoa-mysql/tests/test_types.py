@@ -10,7 +10,7 @@ import pytest
 from erpoa_mysql.encode import unfit_json
 
 from erpoa_cli.core.schema import Field, parse_type
-from erpoa_cli.sdk.conformance.writer import Writer, outcomes, read, told
+from erpoa_cli.sdk.conformance.writer import Writer, outcomes, told
 from erpoa_cli.sdk.connector import ReadRequest
 
 SLACK = "SET sql_mode = 'ALLOW_INVALID_DATES'"  # as servers of old have it
@@ -88,29 +88,6 @@ def test_a_filter_takes_no_text_for_a_number(server, config, session):
     assert (
         told(session.read(ReadRequest(object="t", fields=fields, filter={"s": True})))[1].status == "failed"
     )
-
-
-def test_rows_larger_than_a_packet_of_the_protocol(server, config, session):
-    """Longer than 16 MiB: the packets continue each other."""
-    server.execute("CREATE TABLE t (id int PRIMARY KEY, a longtext, b longblob)", config=config)
-    ((usual,),) = server.execute("SELECT @@global.max_allowed_packet")
-    server.execute("SET GLOBAL max_allowed_packet = 1 << 28")
-    try:
-        server.execute(
-            "INSERT INTO t VALUES (1, repeat('x', (1 << 24) - 1), 'b'), (2, repeat('y', 255), repeat('z', 70000)), "
-            "(3, repeat('名', 12000000), NULL), (4, '', '')",
-            config=config,
-        )
-        rows, verdict = read(session, "t", id="integer", a="string", b="bytes")
-    finally:
-        server.execute(f"SET GLOBAL max_allowed_packet = {usual}")
-    assert verdict.status == "complete", verdict
-    assert {row["id"]: (row["a"], row["b"]) for row in rows} == {
-        1: ("x" * ((1 << 24) - 1), b"b"),
-        2: ("y" * 255, b"z" * 70000),
-        3: ("名" * 12_000_000, None),
-        4: ("", b""),
-    }
 
 
 @pytest.mark.parametrize(

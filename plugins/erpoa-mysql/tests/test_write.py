@@ -163,24 +163,6 @@ def test_a_ledger_without_transactions_is_refused(server, config, session):
     assert server.execute("SELECT * FROM thing", config=config) == []
 
 
-def test_the_ledger_tells_runs_apart_and_lives_in_innodb(server, config, session):
-    server.execute("SET GLOBAL default_storage_engine = MyISAM")
-    try:
-        session = MysqlConnector().open(config)
-        server.execute(f"{THING} ENGINE=InnoDB", config=config)
-        Writer(session, "thing", **TYPES).create([row(1)])
-        session.execute(
-            "INSERT INTO erpoa_ledger (run_id, batch, effects_digest) VALUES ('Run', 1, ''), ('run', 1, '')"
-        )
-        assert session.committed("RUN", 1) is False
-        assert session.rows(
-            "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = database() AND TABLE_NAME = 'erpoa_ledger'"
-        ) == [("InnoDB",)]
-        session.close()
-    finally:
-        server.execute("SET GLOBAL default_storage_engine = InnoDB")
-
-
 def test_views_partitions_and_generated_columns(server, config, session):
     server.execute(
         "CREATE TABLE p (id int, y int, twice int AS (y * 2) STORED, hidden int INVISIBLE DEFAULT 3, PRIMARY KEY (id, y)) "
@@ -255,26 +237,6 @@ def test_a_session_that_reads_only_writes_nothing(server, config):
     assert server.execute("SELECT * FROM thing", config=config) == []
 
 
-def test_a_server_that_takes_no_stream(server, config):
-    server.execute(THING, config=config)
-    server.execute("SET GLOBAL local_infile = 0")
-    try:
-        with closing(MysqlConnector().open(config)) as session:
-            assert session._db.takes_streams is False
-            assert (
-                outcomes(Writer(session, "thing", **TYPES).create([row(i) for i in range(2500)]))
-                == ["applied"] * 2500
-            )
-            session._db.takes_streams = True  # it was on when we looked
-            assert outcomes(Writer(session, "thing", **TYPES).update([{"id": 1}], [{"name": "\t\\N\n"}])) == [
-                "applied"
-            ]
-            assert session._db.takes_streams is False
-    finally:
-        server.execute("SET GLOBAL local_infile = 1")
-    assert server.execute("SELECT count(*), min(name) FROM thing", config=config) == [(2500, "\t\\N\n")]
-
-
 def test_no_file_of_this_machine_is_given_to_a_server(server, config, session, monkeypatch):
     """A server that is not what it seems may answer any statement by asking for a file."""
     server.execute("CREATE TABLE x (y text)", config=config)
@@ -287,22 +249,6 @@ def test_no_file_of_this_machine_is_given_to_a_server(server, config, session, m
         other._db.send("INTO TABLE x (y)", memoryview(b"z"))
     assert not other._db.open
     assert server.execute("SELECT * FROM x", config=config) == []
-
-
-def test_modes_of_the_server_do_not_reach_us(server, config):
-    server.execute(
-        "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT', GLOBAL time_zone = '+08:00'"
-    )
-    try:
-        server.execute("CREATE TABLE t (id int PRIMARY KEY, s varchar(3), at timestamp NULL)",
-                       "INSERT INTO t VALUES (1, 'a\\\\b', '2024-02-29 00:00:00')", config=config)  # fmt: skip
-        with closing(MysqlConnector().open(config)) as session:
-            writer = Writer(session, "t", id="integer", s="string", at="timestamptz")
-            answers = writer.create([{"id": 2, "s": "\\'\""}, {"id": 3, "s": "long"}])
-            assert outcomes(answers) == ["applied", "rejected"]
-            assert session.rows("SELECT id, s, at FROM t ORDER BY id")[1][1] == "\\'\""
-    finally:
-        server.execute("SET GLOBAL sql_mode = DEFAULT, GLOBAL time_zone = 'SYSTEM'")
 
 
 # -- others who write at the same time --

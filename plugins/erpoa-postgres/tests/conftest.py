@@ -15,8 +15,9 @@ from erpoa_postgres.session import PostgresSession
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from erpoa_cli.core.secret import Secret
-from tests.postgres import database
-from tests.services import postgres_url, service_url
+from tests.postgres import Cluster, binaries, database
+from tests.postgres import server as private_server
+from tests.services import missing, postgres_url, service_url
 
 __all__ = ["postgres_url", "service_url"]
 
@@ -80,10 +81,21 @@ def server(postgres_url: str) -> Iterator[Server]:
     remove()
 
 
+@pytest.fixture(scope="session")
+def private() -> Iterator[Cluster]:
+    """A server that tests may kill and take for durable. Started once."""
+    programs = binaries()
+    if programs is None:
+        missing("POSTGRES", "there is no initdb for a server that may be killed")
+    durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+    with private_server(programs, {"max_prepared_transactions": "1", **durable}) as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
-def own_server(service_url: Callable[[str], str]) -> Iterator[Server]:
-    """A database where no other module leaves tables."""
-    with database(service_url("POSTGRES")) as url:
+def own_server(private: Cluster) -> Iterator[Server]:
+    """A database where no other module leaves tables, of a durable server: of one that is not `doctor` tells."""
+    with database(private.url) as url:
         found, remove = served(url)
         yield found
         remove()

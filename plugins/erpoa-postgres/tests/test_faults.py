@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pyarrow as pa
@@ -18,25 +17,19 @@ from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
-from tests.postgres import Cluster, binaries
-from tests.postgres import server as private
-from tests.services import missing
+from tests.postgres import Cluster
 
 pytestmark = pytest.mark.process
 
 TABLE = "CREATE TABLE IF NOT EXISTS thing (id int PRIMARY KEY, v text); TRUNCATE thing; INSERT INTO thing VALUES (1, 'old')"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    programs = binaries()
-    if programs is None:
-        missing("POSTGRES", "there is no initdb for a server that may be killed")
-    with private(programs, {"max_prepared_transactions": "1"}) as found:
-        with psycopg.connect(found.url, autocommit=True) as db:
-            db.execute("CREATE ROLE worker LOGIN PASSWORD 'w'")
-            db.execute("CREATE DATABASE work OWNER worker")
-        yield found
+@pytest.fixture(scope="session")
+def cluster(private) -> Cluster:
+    with psycopg.connect(private.url, autocommit=True) as db:
+        db.execute("CREATE ROLE worker LOGIN PASSWORD 'w'")
+        db.execute("CREATE DATABASE work OWNER worker")
+    return private
 
 
 def work(cluster):
@@ -246,7 +239,7 @@ def test_a_server_that_goes_down_in_a_batch_and_comes_back(cluster, session, mod
     write = Background(session, update(1))
     until(lambda: waiting(cluster))
     cluster.stop(mode)
-    back = threading.Timer(2, cluster.start)
+    back = threading.Timer(0.7, cluster.start)  # longer than our first try to come back
     back.start()
     try:
         assert isinstance(write.ended(), Transient)
@@ -275,7 +268,7 @@ def test_a_deadlock_is_transient_and_leaves_nothing(cluster, session):
 
 
 def test_a_read_that_loses_its_connection_has_failed(cluster, session):
-    session.execute("INSERT INTO thing SELECT i, repeat('x', 2000) FROM generate_series(2, 40000) i")
+    session.execute("INSERT INTO thing SELECT i, repeat('x', 2000) FROM generate_series(2, 12000) i")
     reading = session.read(ReadRequest(object="thing", fields=(Field("id", INTEGER), Field("v", STRING))))
     batches = iter(reading)
     next(batches)
