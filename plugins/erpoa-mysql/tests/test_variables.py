@@ -25,9 +25,9 @@ def test_the_ledger_tells_runs_apart_and_lives_in_innodb(server, config, session
         server.execute(f"{THING} ENGINE=InnoDB", config=config)
         Writer(session, "thing", **TYPES).create([row(1)])
         session.execute(
-            "INSERT INTO erpoa_ledger (run_id, batch, effects_digest) VALUES ('Run', 1, ''), ('run', 1, '')"
+            "INSERT INTO erpoa_ledger (run_id, batch, effects_digest) VALUES ('Run', 0, ''), ('run', 0, '')"
         )
-        assert session.committed("RUN", 1) is False
+        assert session.committed("RUN", 0) is False
         assert session.rows(
             "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = database() AND TABLE_NAME = 'erpoa_ledger'"
         ) == [("InnoDB",)]

@@ -40,16 +40,20 @@ def started(*arguments: str | Path, end: int = signal.SIGTERM) -> Iterator[dict[
             assert process.wait(30) == 0
 
 
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    """Of what a started twin tells."""
+    done = subprocess.run([ERPOA, "schema", "print", "twin"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_started_used_and_ended(tmp_path: Path, end: int):
+def test_started_used_and_ended(tmp_path: Path, schema: Any, end: int):
     data, faults = tmp_path / "孪生.db", tmp_path / "faults.json"
     faults.write_text('{"error_in_200": {"rate": 1, "times": 1, "on": "POST /api/*"}}', encoding="utf-8")
     for run, statuses in enumerate([[200, 201], [200, 409]]):
         with started("--data", data, "--faults", faults, "--seed", str(run), end=end) as told:
-            schema = subprocess.run(
-                [ERPOA, "schema", "print", "twin"], capture_output=True, text=True, check=True
-            ).stdout
-            jsonschema.validate(told, json.loads(schema))
+            jsonschema.validate(told, schema)
             assert told["twin"]["seed"] == run
             client = Client(Twin(told["twin"]["url"], Settings()))
             assert [client("POST", ORDERS, order()).status for _ in range(2)] == statuses
