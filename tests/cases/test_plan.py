@@ -44,7 +44,7 @@ def marked(case: Case) -> Any:
     return pytest.param(case, id=case.title, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("case", map(marked, CASES))
+@pytest.mark.parametrize("case", [*map(marked, CASES)])
 def test_the_plan_is_as_the_case_says(case: Case, ran: Callable[[Case], Ran]):
     found = ran(case)
     assert of(case, found.plan) == plain(case.expect)
