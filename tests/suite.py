@@ -22,7 +22,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # These start servers, or ask for one that runs.
-SERVICES = frozenset({"service_url", "served"})
+SERVICES = frozenset({"service_url", "served", "private", "servers"})
 # Everything in there is about the program as a process.
 PROCESSES = ("tests/e2e/", "tests/faults/")
 SLOW = ("service", "process", "slow", "deep")

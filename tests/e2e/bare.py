@@ -42,7 +42,7 @@ def _become(request: dict[str, Any], answer: int) -> NoReturn:
     sys.stderr.flush()
     os.lseek(err, 0, os.SEEK_SET)
     told = {"exit": code, "modules": modules, "err": os.read(err, 10_000).decode(errors="replace")}
-    with open(answer, "w", encoding="utf-8") as out:
+    with os.fdopen(answer, "w", encoding="utf-8") as out:
         json.dump(told, out)
     os._exit(0)
 

@@ -1,71 +1,123 @@
-"""What starting up loads, and how long it takes."""
+"""What every command imports is what `may_import` lists. How long starting takes is a matter of tests/bench."""
 
-import resource
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-ERPOA = Path(sys.executable).with_name("erpoa")
-HEAVY = {"duckdb", "jsonschema", "jinja2", "pyarrow", "sqlglot", "yaml", "cryptography", "sqlite3"}
+import erpoa_cli
+from erpoa_cli.cli.commands import ENTRIES
+from tests.e2e.may_import import ANY, HEAVY, MANY, MAY, May
+from tests.program import environment
 
-
-def loaded(*arguments: str) -> set[str]:
-    """The modules in memory when the program ends."""
-    code = (
-        "import sys\n"
-        "from erpoa_cli.cli.main import run\n"
-        f"sys.argv = ['erpoa', *{list(arguments)!r}]\n"
-        "try:\n    run()\nexcept SystemExit:\n    pass\n"
-        "print(*sys.modules, file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout
-    return set(done.stderr.split())
+ROOM = Path(erpoa_cli.__file__).parent
+Bare = Callable[..., dict[str, Any]]
 
 
-@pytest.mark.parametrize("flag", ["--version", "-V"])
-def test_version_loads_nothing(flag):
-    modules = loaded(flag)
-    assert not modules & (HEAVY | {"typer", "click", "rich", "importlib.metadata", "erpoa_cli.cli.program"})
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Bare]:
+    """Runs a command in a process that had imported nothing, and tells how it ended and what it imported."""
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("bare.py")],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as server:
+        assert server.stdin
+        assert server.stdout
+
+        def run(*arguments: str, directory: Path) -> dict[str, Any]:
+            assert server.stdin
+            assert server.stdout
+            server.stdin.write(json.dumps({"arguments": arguments, "directory": str(directory)}) + "\n")
+            server.stdin.flush()
+            told: dict[str, Any] = json.loads(server.stdout.readline())
+            return told
+
+        yield run
+        server.stdin.close()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["plan", "--help"],
-        ["state", "--help"],
-        ["schema", "print"],
-        ["nonsense"],
-        ["--show-completion"],
-    ],
-)
-def test_help_loads_nothing_heavy(arguments):
-    if arguments in (["nonsense"], ["--show-completion"]):
-        code_free = subprocess.run([ERPOA, *arguments], capture_output=True, text=True, check=False)
-        assert "Traceback" not in code_free.stderr
-        return
-    assert not loaded(*arguments) & HEAVY
+@pytest.fixture(scope="module")
+def saved(forked, settled, tmp_path_factory) -> tuple[Path, Path, str]:
+    """A settled company with something to write and a plan of it in a file, its files judged; a copy of it; its run.
+    What was judged is remembered for that place alone."""
+    place = shutil.copytree(settled, tmp_path_factory.mktemp("judged") / "p")
+    with closing(sqlite3.connect(place / "data" / "erp.db")) as erp, erp:
+        erp.execute("UPDATE supplier SET name = '新名称' WHERE code = 'S0001'")
+    for arguments in (("validate",), ("plan", "-o", "the.erpoaplan")):
+        assert forked(*arguments, cwd=place).exit == 0
+    run = forked("runs", "ls", "--format", "json", cwd=place).json()["runs"][0]["id"]
+    return place, shutil.copytree(place, tmp_path_factory.mktemp("saved") / "p"), run
 
 
-def cost(command: list[str], times: int = 9) -> float:
-    """Seconds of processor time of the cheapest of several runs: other work on the machine hardly counts."""
-    best = float("inf")
-    for _ in range(times):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return best
+def commands() -> set[str]:
+    """Every command of the program as it is typed."""
+    found = set()
+    for entry in ENTRIES.values():
+        inner = getattr(typer.main.get_command(import_module(entry.module).app), "commands", None)
+        found |= {f"{entry.name} {name}" for name in inner} if inner else {entry.name}
+    return found
 
 
-def test_version_costs_three_times_the_interpreter_at_most():
-    assert cost([str(ERPOA), "--version"]) <= 3 * cost([sys.executable, "-c", "pass"])
+def test_every_command_is_listed():
+    lines = [f"{may.line} " for may in MAY]
+    assert [
+        name for name in sorted(commands()) if not any(line.startswith(f"{name} ") for line in lines)
+    ] == []
 
 
-def test_help_costs_a_quarter_of_a_second_at_most():
-    """On a machine where the bare interpreter takes 15 ms; a slower one may take longer in proportion."""
-    allowance = max(1.0, cost([sys.executable, "-c", "pass"]) / 0.015)
-    assert cost([str(ERPOA), "--help"]) <= 0.25 * allowance
+@pytest.mark.parametrize("may", MAY, ids=lambda may: may.line)
+def test_a_command_imports_what_it_may(bare: Bare, saved, may: May):
+    place, copy, run = saved
+    shutil.rmtree(place)
+    shutil.copytree(copy, place)
+    words = may.line.format(run=run).split()
+    told = bare(*(word.replace("SELECT_1", "SELECT 1") for word in words), directory=place)
+    assert may.exit in {None, told["exit"]}, told["err"]
+    assert "Traceback" not in told["err"]
+    libraries, rooms = heavy(told["modules"]), rooms_of(told["modules"])
+    allowed, open_ = set(may.libraries.split()), {"cli", "core", *may.rooms.split()}
+    assert may.libraries == ANY or libraries <= allowed, libraries - allowed
+    assert rooms <= open_, rooms - open_
+    if may.exit is not None and may.libraries != ANY:  # the table says no more than what is so
+        assert allowed - libraries <= sys.stdlib_module_names  # what that imports is its own matter
+        assert open_ == rooms
+
+
+def heavy(modules: list[str]) -> set[str]:
+    """The heavy libraries among *modules*: those known to be, plugins, and whatever has many modules."""
+    count = Counter(name.partition(".")[0] for name in modules)
+    ours = {"erpoa_cli", *sys.stdlib_module_names}
+    return {
+        top
+        for top, number in count.items()
+        if top in HEAVY
+        or (top.startswith("erpoa_") and top not in ours)
+        or (number >= MANY and top not in ours)
+    }
+
+
+def rooms_of(modules: list[str]) -> set[str]:
+    """The packages of `erpoa_cli` that *modules* are in."""
+    found = set()
+    for name in modules:
+        parts = name.split(".")[1:] if name.startswith("erpoa_cli.") else []
+        found |= {
+            ".".join(parts[: n + 1]) for n in range(len(parts)) if ROOM.joinpath(*parts[: n + 1]).is_dir()
+        }
+    return found

@@ -9,7 +9,7 @@ import pytest
 from tests import depth
 from tests.soak.run import soak
 
-DOCUMENTS, ROUNDS = (300, 6) if depth.DEEP else (40, 2)
+DOCUMENTS, ROUNDS = (300, 6) if depth.DEEP else (30, 2)
 
 
 @pytest.mark.sampled("soak", seconds=300)

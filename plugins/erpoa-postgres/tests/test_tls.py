@@ -27,6 +27,8 @@ from tests.postgres import Cluster, binaries
 from tests.postgres import server as private
 from tests.services import missing
 
+pytestmark = pytest.mark.process
+
 _NOW = dt.datetime.now(dt.UTC)
 
 
