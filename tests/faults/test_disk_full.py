@@ -54,7 +54,7 @@ def assert_clear(ended: Ended) -> None:
 def test_no_file_may_grow(scene: Scene):
     """Every file stops at a size, wherever that strikes: plan archive, control store, databases, base images."""
     struck = 0
-    for size in depth.some(SIZES, 4):
+    for size in (SIZES[0], *depth.some(SIZES[1:], 2)):
         scene.restore("planned")
         done = subprocess.run(
             [sys.executable, "-c", LIMITED, str(size), ERPOA, *APPLY],
@@ -97,7 +97,7 @@ def test_the_disk_is_full(prepared: Scene, forked: Forks):
     prepared.root.mkdir()
     struck = 0
     with small_disk(prepared.root, used + 4096):
-        for room in depth.some(ROOMS, 3):
+        for room in (ROOMS[0], *depth.some(ROOMS[1:], 2)):
             _refill(prepared)
             ballast = prepared.root / "ballast"
             _fill(ballast, room)

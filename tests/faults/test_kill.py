@@ -17,7 +17,7 @@ APPLY = ("apply", "the.erpoaplan", "--no-input")
 RESUME = ("resume", "--no-input")
 PLAN = ("plan", "--detailed-exitcode", "--no-input", "-o", "second.erpoaplan")
 
-FEW = {"planned": 16, "fresh": 4}  # points that `make test` tries; on first contact ledgers are made
+FEW = {"planned": 12, "fresh": 4}  # points that `make test` tries; on first contact ledgers are made
 RANDOM = 1000  # moments that `make test-deep` has at its disposal
 
 

@@ -13,7 +13,7 @@ from tests.faults.served import Served
 from tests.faults.test_kill import APPLY, PLAN, next_step
 from tests.program import Ended, Forks
 
-FEW = {"planned": 10, "fresh": 3}  # points that `make test` tries
+FEW = {"planned": 6, "fresh": 2}  # points that `make test` tries
 RANDOM = 1000  # moments that `make test-deep` has at its disposal
 UNSETTLED = {1, 8}  # the run stopped: a system failed, or an outcome is not known; `resume` goes on
 
@@ -83,7 +83,7 @@ def test_killed_at_a_boundary(
 @pytest.mark.sampled("kill-served", seconds=200, least=40)
 def test_killed_at_a_random_moment(served: Served, forked: Forks, undisturbed: dict[str, Undisturbed]):
     wanted = undisturbed["planned"]
-    for part in depth.some(range(RANDOM), 4):
+    for part in depth.some(range(RANDOM), 2):
         served.restore("planned")
         after = wanted.seconds * part / RANDOM
         print(f"killed after {after:.4f} s")

@@ -13,7 +13,9 @@ DOCUMENTS, ROUNDS = (300, 6) if depth.DEEP else (30, 2)
 
 
 @pytest.mark.sampled("soak", seconds=300)
-@pytest.mark.parametrize("safety", ["key", "lookup"])
+@pytest.mark.parametrize(
+    "safety", ["lookup", pytest.param("key", marks=pytest.mark.deep("soak", seconds=300))]
+)
 def test_one_document_for_every_requisition(safety: str, tmp_path: Path):
     seed = depth.chance().getrandbits(32)
     print(f"seed {seed}")

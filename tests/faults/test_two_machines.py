@@ -17,6 +17,10 @@ from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine, can_be_elsewhere, can_be_wrong, ended
 from tests.program import Forks
 
+TABLES = [
+    "oa.dept",
+    pytest.param("erp.purchase_order_line", marks=pytest.mark.deep("machines", seconds=40)),
+]
 STOPS = 100  # moments at which a holder may be stopped, up to two seconds after it took the lock
 
 
@@ -92,7 +96,7 @@ def test_of_two_that_begin_together_one_runs(
     ours.assert_as_undisturbed(undisturbed)
 
 
-@pytest.mark.parametrize("table", ["oa.dept", "erp.purchase_order_line"])
+@pytest.mark.parametrize("table", TABLES)
 def test_what_a_killed_holder_began_another_machine_ends(
     undisturbed: dict[str, Any], ours: Company, here: Machine, elsewhere: Machine, table: str
 ):
@@ -144,7 +148,7 @@ def assert_that_the_sleeper_writes_nothing(company: Company, sleeper: subprocess
     assert (company.written(), company.remembered()) == before
 
 
-@pytest.mark.parametrize("table", ["oa.dept", "erp.purchase_order_line"])
+@pytest.mark.parametrize("table", TABLES)
 def test_a_holder_that_slept_past_its_lease_writes_nothing_more(
     undisturbed: dict[str, Any], ours: Company, here: Machine, elsewhere: Machine, table: str
 ):

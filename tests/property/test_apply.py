@@ -25,7 +25,7 @@ from tests.property.stores import Mariadb, Postgres, Sqlite, Store
 from tests.property.test_diff import SETTINGS, comparable
 from tests.property.worlds import worlds
 
-FEW = 8  # examples on each database in `make test`
+FEW = 6  # examples on each database in `make test`
 PER_EXAMPLE = 5  # little worlds in one pair of databases
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.program import Forks, start
 
-from .conftest import config_of
+from .conftest import DEEP, config_of
 from .project import Site
 from .proxy import Loss, Proxy, Rule, once
 from .server import OnPostgres, Server
@@ -127,9 +127,9 @@ def test_a_line_or_a_server_fails_before_the_commit(
 @pytest.mark.parametrize(
     ("method", "after"),
     [
-        ("model.party.party.create", True),
+        pytest.param("model.party.party.create", True, marks=DEEP),
         ("model.purchase.purchase.create", False),
-        ("model.purchase.purchase.create", True),
+        pytest.param("model.purchase.purchase.create", True, marks=DEEP),
         ("model.purchase.line.create", True),
     ],
 )
