@@ -16,7 +16,7 @@ from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.relations import actual, read
 from erpoa_cli.engine.relations.load import load as load_relation
-from erpoa_cli.state import Intent, PlanFile, RunStatus, open_writer
+from erpoa_cli.state import Intent, PlanFile, RunStatus, load_sealer, open_writer
 from tests import planning
 from tests.planning import Bound, PlanResult
 from tests.unit.engine.small import Small
@@ -97,6 +97,17 @@ def test_a_rule_warns_or_blocks(company: Company, severity: str, exit: Exit) -> 
     assert result.exit is exit
     (said,) = [g for g in PlanFile.open(result.path).guards if g.guard == "rule:no_deletes"]
     assert (said.measured, said.message) == (1, "t/code=001")
+
+
+def test_a_rule_sees_no_sensitive_value(company: Company) -> None:
+    load_sealer(company.root, create=True)
+    text = (company.root / "sources/s.yml").read_text()
+    company.file("sources/s.yml", text.replace("name: string", "name: {type: string, class: sensitive}"))
+    company.sql("UPDATE supplier SET name = 'canary' WHERE code = '001'")
+    seen = "select address, before, after, agreed, seen, sensitive from plan.fields"
+    company.file(POLICIES, f'rules: {{seen: {{severity: warn, sql: "{seen}"}}}}')
+    (said,) = [g for g in PlanFile.open(company.plan().path).guards if g.guard == "rule:seen"]
+    assert said.message == "t/code=001, None, None, None, None, True"
 
 
 def test_a_freeze_lets_no_change_pass(company: Company) -> None:
