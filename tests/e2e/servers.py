@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests import mariadb, postgres
 from tests.depth import DEEP
 from tests.e2e.conftest import Run
 from tests.e2e.walkthrough import ask, commands, copied, run, settings, with_tryton
 from tests.program import Ended
+from tests.services import missing
 from tests.tryton.databases import of_database_example, offer
 from tests.tryton.environment import EXAMPLES
 
@@ -127,14 +129,21 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def servers(service_url: Callable[[str], str]) -> dict[str, str]:
-    """Where the servers are, as the example's scripts want to be told; one has the golden database of a real Tryton."""
-    places = {name: urlsplit(service_url(name)) for name in ("POSTGRES", "MARIADB")}
-    if any(place.hostname not in ("127.0.0.1", "localhost") for place in places.values()):
-        pytest.skip("the example wants its servers on this machine")
+def servers() -> Iterator[dict[str, str]]:
+    """Where the servers are, as the example's scripts want to be told; one has the golden database of a real Tryton.
+    They are durable: of others `doctor` tells, and the README's says that all is well."""
+    programs, others = postgres.binaries(), mariadb.binaries()
+    if programs is None or others is None:
+        missing("POSTGRES" if programs is None else "MARIADB", "its programs are not installed")
+    with postgres.server(programs) as erp, mariadb.server(others) as oa:
+        yield _told({"POSTGRES": erp.url, "MARIADB": oa.url})
+
+
+def _told(urls: Mapping[str, str]) -> dict[str, str]:
+    places = {name: urlsplit(url) for name, url in urls.items()}
     passwords = {name: unquote(place.password or "") for name, place in places.items()}
     with_tryton(of_database_example())
-    offer(service_url("POSTGRES"))
+    offer(urls["POSTGRES"])
     return {
         "POSTGRES_PORT": str(places["POSTGRES"].port or 5432),
         "POSTGRES_ADMIN": places["POSTGRES"].username or "postgres",

@@ -25,6 +25,8 @@ from erpoa_cli.sdk.connector import ReadRequest
 from erpoa_cli.sdk.errors import Denied, Fatal, SystemFailure
 from tests.mariadb import Server, connect
 
+pytestmark = pytest.mark.process
+
 _NOW = dt.datetime.now(dt.UTC)
 PASSWORD = "p@ss w0rd'\\名"
 

@@ -12,6 +12,8 @@ from tests.mariadb import connect
 
 from .test_write import THING, TYPES, row
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def server(own_server):

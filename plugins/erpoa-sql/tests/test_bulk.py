@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from operator import attrgetter
@@ -19,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Select, create_engine
 
+from .dialects import POSTGRESQL
 from .test_conformance import TestThroughPostgresql as ThroughPostgresql
 
 VALUES = {
@@ -92,7 +94,13 @@ def psycopg_rows(connection: Connection, statement: Select[Any]) -> Generator[pa
 
 
 class TestThroughArrow(ThroughPostgresql):
-    """The whole suite, read in bulk."""
+    """The whole suite, read in bulk. Arrow has no decimal that is no number, and these drivers give none."""
+
+    dialect = replace(
+        POSTGRESQL,
+        odd=("text", "'abc'", "'1.50'", "decimal(9,2)"),
+        read=[case for case in POSTGRESQL.read if case[1] != "'NaN'"],
+    )
 
     @pytest.fixture(autouse=True)
     def _bulk(self, monkeypatch: pytest.MonkeyPatch) -> None:
