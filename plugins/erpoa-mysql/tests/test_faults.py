@@ -140,7 +140,7 @@ def until(condition):
     for _ in range(400):
         if condition():
             return
-        time.sleep(0.05)
+        time.sleep(0.15)  # INNODB_TRX is made anew only when nobody has read it for a tenth of a second
     raise AssertionError("it did not come to pass")
 
 
