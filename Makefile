@@ -76,11 +76,11 @@ clean:
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is newer than what it was made from: a second run installs nothing.
+# The stamp is newer than what it was made from: a second run installs nothing. setuptools and wheel build what comes as source only.
 $(ready): pyproject.toml constraints.txt $(plugins)
 	@test -n "$(PYTHON)" || { echo "erpoa needs Python 3.11 or newer, with venv" >&2; exit 1; }
 	test -x $(bin)/python || $(PYTHON) -m venv .venv
-	$(bin)/pip install -q -c constraints.txt hatchling editables
+	$(bin)/pip install -q -c constraints.txt hatchling editables setuptools wheel
 	$(bin)/pip install -q -c constraints.txt --no-build-isolation -e '.[dev]' \
 		$(foreach plugin,$(plugins:/pyproject.toml=),-e ./$(plugin))
 	touch $@
