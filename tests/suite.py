@@ -60,6 +60,11 @@ def pytest_report_header() -> str:
     return f"depth: {depth.DEPTH}, seed: {depth.SEED} (ERPOA_TEST_SEED={depth.SEED} draws the same)"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the time of a test that starts a program, or asks a server, is waiting."""
+    return (os.cpu_count() or 1) * (1 if depth.DEPTH == "fast" else 2)
+
+
 # -- which tests ------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,9 @@ _KNOWN_SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^(AKIA|ghp_|gho_|glpat-|xox[bp]-|sk-)\w{10,}|^eyJ[\w-]+\.eyJ"
 )
 _ONE_WORD = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
+_PLACE = re.compile(
+    r"(?i)(database|dbname|schema|table|host|path|user)$"
+)  # names of these may be made by machines
 
 
 def build_system(entry: Entry, scope: Scope) -> System:
@@ -88,7 +91,8 @@ def _looks_secret(key: str, value: Any) -> str:
     if _KNOWN_SHAPES.search(text):
         return f"`{key}` has the shape of a key or token"
     if (
-        _ONE_WORD.fullmatch(text)
+        not _PLACE.search(key)
+        and _ONE_WORD.fullmatch(text)
         and _entropy(text) > 4.2
         and re.search(r"\d", text)
         and re.search(r"[A-Za-z]", text)

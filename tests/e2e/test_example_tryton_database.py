@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import Run
 from tests.e2e.servers import EXAMPLE, Site, placed, servers
-from tests.e2e.walkthrough import Command, commands
+from tests.e2e.walkthrough import Command, commands, in_turn
 
 __all__ = ["servers"]
 
@@ -266,7 +266,7 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 }
 
 
-@pytest.mark.sampled("walkthroughs", seconds=150)
+@in_turn("database")
 def test_the_walkthrough(site: Site):
     script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)

@@ -12,11 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests import depth
 from tests.e2e.conftest import Run
 from tests.program import ERPOA, Ended
 from tests.services import missing
 from tests.tryton.databases import home_of_examples
 from tests.tryton.environment import installed
+
+
+EXAMPLES_OF_TRYTON = ("api", "database", "sqlite")
+
+
+def in_turn(example: str) -> pytest.MarkDecorator:
+    """The mark of a walkthrough: `make test` takes one of them, whose turn the seed says, a deep run all."""
+    turn = EXAMPLES_OF_TRYTON[depth.SEED % len(EXAMPLES_OF_TRYTON)] == example
+    return (pytest.mark.sampled if turn else pytest.mark.deep)("walkthroughs", seconds=150)
 
 
 @dataclass(frozen=True, slots=True)

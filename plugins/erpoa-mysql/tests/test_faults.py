@@ -201,12 +201,8 @@ def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anythin
         session._db._sock.shutdown(socket.SHUT_RDWR)
         assert isinstance(write.ended(), Transient)
         assert not session.committed("r", 1)
-        assert (
-            admin(
-                running, f"SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {process}"
-            )
-            == []
-        )
+        its = f"SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {process}"
+        until(lambda: admin(running, its) == [])
     assert admin(running, VALUE) == [("old",)]
 
 

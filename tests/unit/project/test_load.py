@@ -456,3 +456,12 @@ def test_what_belongs_to_no_folder_is_not_read(loaded: Loaded):
         {"notes.yml": "a: [", "docs/x.yml": "a: [", ".erpoa/x.yml": "a: [", "targets/.draft.yml": "a: ["}
     )
     assert len(project.files) == 4
+
+
+def test_the_name_of_a_place_may_look_random(loaded: Loaded):
+    systems = """
+        systems:
+          erp: {plugin: sqlite, role: erp, config: {path: erp.db, database: q7Zp0KxW3vTn8LrYb2MfJ6hDs1Gc}}
+          oa: {plugin: sqlite, role: oa, config: {path: oa.db}}
+    """
+    assert loaded({"systems/s.yml": systems}).systems["erp"].config["database"].startswith("q7Zp")
