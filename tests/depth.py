@@ -2,11 +2,12 @@
 
 `make test-fast`, `make test` and `make test-deep` set `ERPOA_TEST_DEPTH`. The seed is that of the commit, so that a commit
 is always tried alike and not the same is tried for ever; `ERPOA_TEST_SEED` gives another.
-Two marks say what a deep run is for, with the part it belongs to, the seconds it may take and the seconds that are
+Marks say what a deep run is for, with the part it belongs to, the seconds it may take and the seconds that are
 enough to try something:
 
     @pytest.mark.sampled("kill", seconds=600, least=30)    # a sample in `make test`, more in `make test-deep`
     @pytest.mark.deep("tryton", seconds=120)               # in `make test-deep` only
+    @pytest.mark.in_turn("tryton", of=2, seconds=20)       # half of those marked so in `make test`, the others deep
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ def over() -> bool:
 def chance() -> random.Random:
     """The chance of this test: the same in every run with the same seed."""
     return random.Random(f"{SEED} {_name}")
+
+
+def draw(name: str) -> float:
+    """Where *name* stands when the seed shuffles: in [0, 1)."""
+    return random.Random(f"{SEED} {name}").random()
 
 
 def some(items: Sequence[T], few: int) -> Iterator[T]:

@@ -61,7 +61,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of the time of a test that starts a program, or asks a server, is waiting."""
+    """How many processes: half of the time of a test that starts a program, or asks a server, is waiting."""
     return (os.cpu_count() or 1) * (1 if depth.DEPTH == "fast" else 2)
 
 
@@ -83,12 +83,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("service")
         if where.startswith(PROCESSES):
             item.add_marker("process")
+    waits = _not_in_turn(items)
+    for item in waits:
+        mark = item.get_closest_marker("in_turn")
+        assert mark is not None
+        item.add_marker(pytest.mark.deep(*mark.args, seconds=mark.kwargs["seconds"]))
     chosen = [item for item in items if _of_this_depth(item)]
     if depth.DEEP:
         chosen = _of_this_part(chosen)
     kept = {id(item) for item in chosen}
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
     items[:] = chosen
+
+
+def _not_in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of the tests that are marked alike, all but one of so many: the seed says whose turn it is."""
+    groups: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        if (mark := item.get_closest_marker("in_turn")) and not _deep(item):
+            groups.setdefault((mark.args[0], mark.kwargs["of"]), []).append(item)
+    wait: list[pytest.Item] = []
+    for (_, of), group in groups.items():
+        drawn = sorted(group, key=lambda item: depth.draw(item.nodeid))
+        wait += drawn[-(-len(group) // of) :]
+    return wait
 
 
 def _of_this_depth(item: pytest.Item) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.walkthrough import Command, commands, copied, in_turn, run, settings, with_tryton
+from tests.e2e.walkthrough import IN_TURN, Command, commands, copied, run, settings, with_tryton
 from tests.program import Ended
 from tests.tryton.databases import of_api_example
 from tests.tryton.environment import EXAMPLES
@@ -110,7 +110,7 @@ def test_what_is_kept_where_the_readme_keeps_it_outlives_a_build(site: Site):
     assert (kept / "erp.sqlite").read_text() == next(kept.glob("golden*.sqlite")).name
 
 
-@in_turn("api")
+@IN_TURN
 def test_the_readme_is_true(site: Site):
     with_tryton(of_api_example())
     script = commands(EXAMPLE / "README.md")

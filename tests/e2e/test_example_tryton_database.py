@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import Run
 from tests.e2e.servers import EXAMPLE, Site, placed, servers
-from tests.e2e.walkthrough import Command, commands, in_turn
+from tests.e2e.walkthrough import IN_TURN, Command, commands
 
 __all__ = ["servers"]
 
@@ -266,7 +266,7 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 }
 
 
-@in_turn("database")
+@IN_TURN
 def test_the_walkthrough(site: Site):
     script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Run
-from tests.e2e.walkthrough import Command, ask, commands, copied, in_turn, run, settings, with_tryton
+from tests.e2e.walkthrough import IN_TURN, Command, ask, commands, copied, run, settings, with_tryton
 from tests.program import Ended
 from tests.tryton.databases import of_sqlite_example
 from tests.tryton.environment import EXAMPLES
@@ -349,7 +349,7 @@ BETWEEN: dict[Command, Callable[[Site], None]] = {
 }
 
 
-@in_turn("sqlite")
+@IN_TURN
 def test_the_walkthrough(site: Site):
     script = commands(EXAMPLE / "README.md")
     assert set(BETWEEN) <= set(script)

@@ -14,21 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import depth
 from tests.e2e.conftest import Run
 from tests.program import ERPOA, Ended
 from tests.services import missing
 from tests.tryton.databases import home_of_examples
 from tests.tryton.environment import installed
 
-
-EXAMPLES_OF_TRYTON = ("api", "database", "sqlite")
-
-
-def in_turn(example: str) -> pytest.MarkDecorator:
-    """The mark of a walkthrough: `make test` takes one of them, whose turn the seed says, a deep run all."""
-    turn = EXAMPLES_OF_TRYTON[depth.SEED % len(EXAMPLES_OF_TRYTON)] == example
-    return (pytest.mark.sampled if turn else pytest.mark.deep)("walkthroughs", seconds=150)
+IN_TURN = pytest.mark.in_turn("walkthroughs", of=3, seconds=150)  # the examples of Tryton
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,7 @@ def test_a_password_in_the_open_is_refused(ours: Company):
 # -- its clients have other clocks ------------------------------------------------------------------------------------
 
 
+@pytest.mark.in_turn("machines", of=2, seconds=20)
 @pytest.mark.parametrize("clock", ["+3h", "-3h"])
 def test_the_clock_of_a_client_does_not_decide_who_holds_the_lock(
     undisturbed: dict[str, Any], ours: Company, clock: str

@@ -28,6 +28,8 @@ from tests.unit.engine.test_zone import (
     there,
 )
 
+pytestmark = pytest.mark.in_turn("zones", of=2, seconds=3)
+
 __all__ = [
     "test_a_local_time_that_never_was_or_was_twice_holds_its_row",
     "test_a_moment_whose_local_time_comes_twice_is_held",

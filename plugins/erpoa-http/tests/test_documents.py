@@ -96,6 +96,7 @@ def finish(place: Path, env: dict[str, str], *first: str) -> subprocess.Complete
     return done
 
 
+@pytest.mark.in_turn("http", of=2, seconds=20)
 @pytest.mark.parametrize("safety", ["key", "lookup"])
 def test_every_call_is_made_once(safety: str, tmp_path: Path) -> None:
     with erpoa_twin.running(create_safety=safety, seed=7) as twin:

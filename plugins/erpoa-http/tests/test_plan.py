@@ -65,6 +65,7 @@ def test_an_enforced_key_is_not_looked_for(tmp_path: Path):
         assert Counter(c["method"] for c in calls) == {"POST": 150, "GET": 150}
 
 
+@pytest.mark.in_turn("http", of=2, seconds=20)
 @pytest.mark.parametrize("safety", ["key", "lookup"])
 def test_every_effect_happens_once(safety: str, tmp_path: Path):
     with erpoa_twin.running(create_safety=safety, seed=5) as twin:

@@ -17,6 +17,8 @@ from .project import Site
 from .proxy import Loss, Proxy, Rule, once
 from .server import OnPostgres, Server
 
+pytestmark = pytest.mark.in_turn("tryton", of=2, seconds=20)
+
 COUNTS = """
     SELECT (SELECT count(*) FROM party_party WHERE code LIKE 'S_'), (SELECT count(*) FROM party_address),
         (SELECT count(*) FROM party_identifier), (SELECT count(*) FROM product_template),
