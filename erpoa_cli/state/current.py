@@ -212,7 +212,7 @@ def _presented(
 def _known(batch: pa.RecordBatch, names: list[str]) -> Array:
     """The list of known fields per row, each distinct list built once."""
     if not names:
-        return pa.repeat(pa.scalar([], pa.list_(pa.utf8())), batch.num_rows)
+        return pa.array([[]] * batch.num_rows, pa.list_(pa.utf8()))  # Arrow repeats no list zero times
     bits = [pc.if_else(batch[f"known_{name}"], "1", "0") for name in names]
     codes = pc.binary_join_element_wise(*bits, "").dictionary_encode()
     lists = [
