@@ -139,7 +139,9 @@ class Oracle:
         lost = set()
         for key, base in self.w.base.items():
             a = self.unique(base.id)
-            if a is None or all(base.seen.get(f.name) == a[f.name] for f in watched(self.t)):
+            if a is None or self.incomplete(base):
+                continue
+            if all(base.seen.get(f.name) == a[f.name] for f in watched(self.t)):
                 continue
             own = [d for d in self.w.desired if d["key"] == key]
             if any(self.matches(d, a, names) for d in own for names in self.t.match):
@@ -147,6 +149,13 @@ class Oracle:
             if any(self.matches(d, a, names) for d in free for names in self.t.match):
                 lost.add(key)
         self.taken = lost
+
+    def incomplete(self, base: Base) -> bool:
+        """Whether the base cannot tell that the row moved: it does not know all fields, or we set one ourselves."""
+        ours = [x for x in self.w.extras if x in self.t.deactivate]
+        return any(f.name not in base.agreed for f in watched(self.t)) or any(
+            base.agreed.get(x) == self.t.deactivate[x] for x in ours
+        )
 
     def recognise(self) -> None:
         self.give_up()

@@ -120,7 +120,8 @@ def _link(shape: Shape) -> str:
 
 def _taken(shape: Shape) -> Iterator[str]:
     """The statement that gives up links to rows that another of ours, which has none, recognises by `match`, while the
-    one that is linked does not: its identifier was given again, or a person made another row of it."""
+    one that is linked does not: its identifier was given again, or a person made another row of it. A row of which the
+    base does not know all (adopted just now, a new field) is not seen to have moved: its link stays."""
     sets = match_sets(shape)
     if not sets:
         return
@@ -146,7 +147,8 @@ def _taken(shape: Shape) -> Iterator[str]:
     )
     yield f"""
     UPDATE {link} AS l SET a_row = NULL, a_same = NULL FROM (
-        WITH moved AS (FROM {link} WHERE b_row IS NOT NULL AND a_row IS NOT NULL AND NOT again AND NOT coalesce(a_same, false)),
+        WITH moved AS (FROM {link}
+            WHERE b_row IS NOT NULL AND a_row IS NOT NULL AND NOT again AND NOT special AND NOT coalesce(a_same, false)),
         theirs AS (SELECT rowid AS a_row, * FROM {table("actual", shape.name)} WHERE rowid IN (SELECT a_row FROM moved)),
         free AS (SELECT d.* FROM {desired} d ANTI JOIN (SELECT {keys} FROM {link} WHERE a_row IS NOT NULL OR again) k
             ON {same_key(shape, "k", "d")}),
