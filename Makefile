@@ -22,7 +22,7 @@ bin := .venv/bin
 demo: $(ready)
 	ERPOA=$(CURDIR)/$(bin)/erpoa sh project_template/demo.sh
 
-pytest = $(bin)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+pytest = $(bin)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Everything, with every service that can be had.
 test: $(ready)

@@ -25,6 +25,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 SERVICES = frozenset({"service_url", "served", "private", "servers"})
 # Everything in there is about the program as a process.
 PROCESSES = ("tests/e2e/", "tests/faults/")
+HEAVY = ("erpoa-tryton/tests/test_lost", "tests/faults/", "test_example_", "erpoa-tryton/tests/", "unit/engine/test_documents",
+         "tests/integration/", "erpoa-http/tests/", "tests/property/", "tests/e2e/", "unit/engine/test_plan", "tests/cases/")  # fmt: skip
 SLOW = ("service", "process", "slow", "deep")
 PROCESSORS = 2
 LIMIT = 90 * 60 * PROCESSORS  # processor seconds of all parts of a deep run
@@ -83,7 +85,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("service")
         if where.startswith(PROCESSES):
             item.add_marker("process")
-    waits = _not_in_turn(items)
+    waits = (
+        [] if any("::" in argument for argument in config.args) else _not_in_turn(items)
+    )  # who is named runs
     for item in waits:
         mark = item.get_closest_marker("in_turn")
         assert mark is not None
@@ -91,9 +95,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if _of_this_depth(item)]
     if depth.DEEP:
         chosen = _of_this_part(chosen)
+    chosen.sort(key=_heaviness, reverse=True)
     kept = {id(item) for item in chosen}
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
     items[:] = chosen
+
+
+def _heaviness(item: pytest.Item) -> int:
+    """Files of tests that start programs go first, then those that ask servers: one process takes one file after the
+    other, and what takes long shall not be what is left. Tests of a file stay together."""
+    where = item.path.as_posix()
+    return next((len(HEAVY) - n for n, part in enumerate(HEAVY) if part in where), 0)
 
 
 def _not_in_turn(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -152,7 +152,8 @@ class Oracle:
 
     def incomplete(self, base: Base) -> bool:
         """Whether the base cannot tell that the row moved: it does not know all fields, or we set one ourselves."""
-        ours = [x for x in self.w.extras if x in self.t.deactivate]
+        deactivates = self.t.on_source_gone == "deactivate"
+        ours = [x for x in self.w.extras if x in self.t.deactivate] if deactivates else []
         return any(f.name not in base.agreed for f in watched(self.t)) or any(
             base.agreed.get(x) == self.t.deactivate[x] for x in ours
         )
