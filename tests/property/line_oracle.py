@@ -262,7 +262,9 @@ class Orders:
             theirs=order,
         )
         met = known is None
-        moved = known is not None and known.row is not order
+        moved = known is not None and (
+            known.row is not order or (known.line is not None and self._id(known.line) != self._id(theirs))
+        )
         step.links = not (met and reported)
         if written:
             step.action = "update"
