@@ -178,6 +178,13 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     depth.begin(item.nodeid, _least(item) if sliced else _seconds(item))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """The last test of a process ends the servers that others have started."""
+    global _may_start  # noqa: PLW0603 - see above
+    _may_start = True
+
+
 @pytest.fixture(autouse=True)
 def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches what is tested."""

@@ -138,6 +138,7 @@ def test_the_net_catches_them(tmp_path: Path):
         assert any(name in leak for leak in caught), (name, caught)
 
 
+@pytest.mark.in_turn("canary", of=2, seconds=40)
 def test_every_command_keeps_them(leaking: Scene, spoken: Forks):
     secrets = canaries(leaking)
     found: list[str] = []

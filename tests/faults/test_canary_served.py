@@ -174,6 +174,7 @@ def run(scene: Leaky, spoken: Forks, command: tuple[str, ...], *more: str) -> En
     return spoken.run("-vv", *arguments, *more, directory=scene.root)
 
 
+@pytest.mark.in_turn("canary", of=2, seconds=40)
 def test_every_command_keeps_them(leaky: Leaky, spoken: Forks):
     secrets = leaky.canaries
     found: list[str] = []

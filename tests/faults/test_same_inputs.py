@@ -11,6 +11,8 @@ import pytest
 from tests.faults.scene import Scene
 from tests.program import ERPOA, Ended, environment
 
+pytestmark = pytest.mark.in_turn("inputs", of=2, seconds=30)
+
 AS_OF = "2026-11-30T18:00:00+08:00"
 SETTINGS = {
     "far east": {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"},

@@ -16,7 +16,7 @@ from tests.faults.machines import Machine
 from tests.faults.scene import Scene
 from tests.program import Ended, Forks
 
-pytestmark = [pytest.mark.slow, pytest.mark.in_turn("stale", of=2, seconds=4)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn("stale", of=3, seconds=4)]
 
 
 class Place(Protocol):

@@ -213,7 +213,7 @@ def assert_held_back(drop: Drop, gone: list[str], why: str) -> None:
     assert drop.people() == rows
 
 
-@pytest.mark.in_turn("truncated", of=2, seconds=3)
+@pytest.mark.in_turn("truncated", of=3, seconds=3)
 @pytest.mark.parametrize(
     ("file", "cut", "gone", "why"),
     [
@@ -260,7 +260,7 @@ def test_what_was_cut_off_is_not_removed(
 WHOLE = ["people.csv", "national.csv", "people.jsonl"]
 
 
-@pytest.mark.in_turn("truncated", of=2, seconds=3)
+@pytest.mark.in_turn("truncated", of=3, seconds=3)
 @pytest.mark.parametrize("file", WHOLE)
 @pytest.mark.parametrize(
     ("complete", "why"),
@@ -281,7 +281,7 @@ def test_a_cut_between_two_rows_is_seen_by_the_guards(
     assert_held_back(drop, LATTER, why)  # what was read of a short file does not become the measure
 
 
-@pytest.mark.in_turn("truncated", of=2, seconds=3)
+@pytest.mark.in_turn("truncated", of=3, seconds=3)
 @pytest.mark.parametrize("file", WHOLE)
 def test_without_guards_nobody_can_tell(tmp_path: Path, forked: Forks, file: str):
     """The tests above can fail: such a file is a whole one, of half the company."""

@@ -17,6 +17,8 @@ from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine, can_be_elsewhere, can_be_wrong, ended
 from tests.program import Forks
 
+pytestmark = pytest.mark.in_turn("machines", of=2, seconds=20)
+
 TABLES = [
     "oa.dept",
     pytest.param("erp.purchase_order_line", marks=pytest.mark.deep("machines", seconds=40)),
