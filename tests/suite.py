@@ -85,9 +85,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("service")
         if where.startswith(PROCESSES):
             item.add_marker("process")
-    waits = (
-        [] if any("::" in argument for argument in config.args) else _not_in_turn(items)
-    )  # who is named runs
+    everything = [Path(argument).name for argument in config.args] == config.getini("testpaths")
+    waits = _not_in_turn(items) if everything or depth.DEEP else []  # a file that is named runs whole
     for item in waits:
         mark = item.get_closest_marker("in_turn")
         assert mark is not None
