@@ -19,6 +19,8 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
+    from erpoa_cli.core.plan import Header
+    from erpoa_cli.core.project import Project
     from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.plan import PlanOptions
 
@@ -70,6 +72,7 @@ def plan_and_apply(
     options: Options, bound: Bound, asked: PlanOptions, *, yes: bool, verify: bool, full: bool, limit: int
 ) -> Ending:
     """Make a plan, show it, ask, and apply that same plan file."""
+    _refuse_beside_unfinished(options, bound.project)
     result = planning.make(options, bound, asked)
     ending = planning.ending(bound, result, detailed=False, full=full, limit=limit)
     if result.exit is Exit.BLOCKED or not result.header.applyable:
@@ -89,7 +92,19 @@ def plan_and_apply(
         if not _agreed():
             note = Answer(data={"applied": False}, lines=("Nothing was applied.",))
             return Ending(note, Exit.SUCCESS)
-    return execute(options, bound, result.path, verify=verify, full=full, limit=limit)
+    return execute(options, bound, result.path, shown=result.header, verify=verify, full=full, limit=limit)
+
+
+def _refuse_beside_unfinished(options: Options, project: Project) -> None:
+    """Before anybody plans: a run that did not finish is ended first (E0538), one that is under way is waited for
+    (E0520)."""
+    from erpoa_cli.engine.apply import refuse_unfinished
+
+    with opened.records(project) as state:
+        open_runs = state.unfinished()
+    if open_runs:
+        with opened.writing(options, project) as store:  # whoever holds the lock is alive, or gives it up
+            refuse_unfinished(store)
 
 
 def _show(options: Options, ending: Ending) -> None:
@@ -107,15 +122,27 @@ def _agreed() -> bool:
     return sys.stdin.readline().strip() == "yes"
 
 
-def execute(options: Options, bound: Bound, file: Path, *, verify: bool, full: bool, limit: int) -> Ending:
-    """Apply the plan file and report what became of every change."""
+def execute(
+    options: Options,
+    bound: Bound,
+    file: Path,
+    *,
+    shown: Header | None = None,
+    verify: bool,
+    full: bool,
+    limit: int,
+) -> Ending:
+    """Apply the plan file and report what became of every change. *shown*: the header of the plan that was agreed to;
+    Failure E0506 when *file* has another."""
     from erpoa_cli.engine.apply import apply as execute_plan
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.writing.walk import ApplyOptions
-    from erpoa_cli.state import PlanFile
+    from erpoa_cli.state import PlanFile, exchanged
 
     project = bound.project
     plan = PlanFile.open(file)
+    if shown is not None and plan.header != shown:
+        raise exchanged(file)
     with (
         Connections(project) as connections,
         opened.writing(options, project) as store,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -185,6 +186,18 @@ def sealer(loaded: Project) -> Sealer | None:
     from erpoa_cli.state import load_sealer
 
     return load_sealer(Path(loaded.root), loaded.key)
+
+
+def agreed(options: Options, told: str) -> bool:
+    """Whether who is asked agrees with what is *told*; Failure E0602 when nobody can be asked."""
+    if not options.interactive:
+        raise Failure(
+            Diagnostic("E0602", told, detail="Nobody can be asked.", remedy="Give --yes if that is right."),
+            exit=Exit.INVALID,
+        )
+    sys.stderr.write(f"{told}\nOnly `yes` changes it: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == "yes"
 
 
 def address(text: str) -> Address:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 app = application("Care for what erpoa remembers.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="ADDRESS")]
 
 
@@ -147,7 +148,7 @@ def _known(state: StateReader, target: str) -> Layout:
 
 
 @command(app)
-def forget(options: Options, address: Row, dry_run: DryRun = False) -> Ending:
+def forget(options: Options, address: Row, yes: Yes = False, dry_run: DryRun = False) -> Ending:
     """Forget a row, or every row when a TARGET is named: they stay in their system, and the next plan meets
     them as for the first time."""
     row = opened.address(address) if "/" in address else Address(address, ())
@@ -156,6 +157,7 @@ def forget(options: Options, address: Row, dry_run: DryRun = False) -> Ending:
         options,
         row,
         dry_run=dry_run,
+        asks=not yes,
         words="forgotten",
         edit=lambda state, project: state.forget(row.target, key, opened.sealer(project)),
     )
@@ -196,6 +198,7 @@ def rekey(
     options: Options,
     address: Row,
     new: Annotated[str, typer.Argument(help="Its new address.", metavar="NEW")],
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Ending:
     """Give a managed row another key, so that a renamed code is not a delete and a create."""
@@ -211,6 +214,7 @@ def rekey(
         options,
         row,
         dry_run=dry_run,
+        asks=not yes,
         words=f"now {renamed}",
         edit=lambda state, project: state.rekey(row.target, _key(row), _key(renamed), opened.sealer(project)),
     )
@@ -221,21 +225,25 @@ def adopt(
     options: Options,
     address: Row,
     id: Annotated[list[str], typer.Option("--id", metavar="FIELD=VALUE", help="Their row's own id.")],
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Ending:
     """Say which of their rows is ours, where recognition by `match` cannot tell."""
     row = opened.address(address)
     values = dict(assignment(text) for text in id)
 
+    with opened.reading(opened.project(options)) as found:
+        ids = _known(found, row.target).id
+    if set(values) != set(ids):
+        words = f"a row of {row.target} is told by {', '.join(ids) or 'no id'}, not by {', '.join(values)}"
+        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+
     def edit(state: StateWriter, project: Project) -> bool:
         layout = _known(state, row.target)
-        if set(values) != set(layout.id):
-            words = f"a row of {row.target} is told by {', '.join(layout.id) or 'no id'}, not by {', '.join(values)}"
-            raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
         state.adopt(layout, _key(row), values, opened.sealer(project))
         return True
 
-    return _edit(options, row, dry_run=dry_run, words="adopted", edit=edit)
+    return _edit(options, row, dry_run=dry_run, asks=not yes, unknown=True, words="adopted", edit=edit)
 
 
 def assignment(text: str) -> tuple[str, str]:
@@ -266,28 +274,116 @@ def _edit(
     dry_run: bool,
     words: str,
     edit: Callable[[StateWriter, Project], Any],
+    asks: bool = False,
+    unknown: bool = False,
 ) -> Ending:
-    """Change the state under the lock, or with *dry_run* say that it would be."""
+    """Change the state under the lock, or with *dry_run* say that it would be. What *asks* says first how many rows it
+    concerns. *unknown*: the row need not be managed."""
     project = opened.project(options)
     name = str(row).rstrip("/")  # a whole target has no key
+    with opened.reading(project) as state:
+        _known_key(_known(state, row.target), row)
+        rows = state.managed(row.target, _key(row) if row.key else None, opened.sealer(project))
+    if not rows and not unknown and asks | dry_run:
+        raise _not_there(name, row.target)
+    managed = f"{rows:,} managed row{'' if rows == 1 else 's'}"
+    data: dict[str, Any] = {"address": name, "rows": rows}
     if dry_run:
-        with opened.reading(project) as state:
-            _known_key(_known(state, row.target), row)
-        told = Answer(data={"address": name, "changed": False}, lines=(f"{name} would be {words}.",))
-        return Ending(told)
+        return Ending(
+            Answer(data={**data, "changed": False}, lines=(f"{name} would be {words}: {managed}.",))
+        )
+    if asks and not opened.agreed(options, f"{name} will be {words}: {managed}."):
+        return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
     with opened.writing(options, project) as store:
-        _known_key(_known(store, row.target), row)
         changed = bool(edit(store, project))
     if not changed:
+        raise _not_there(name, row.target)
+    return Ending(Answer(data={**data, "changed": True}, lines=(f"{name} is {words}: {managed}.",)))
+
+
+def _not_there(name: str, target: str) -> Failure:
+    words, remedy = f"the state has no row {name}", f"`erpoa state links {target}` lists them."
+    return Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+
+
+@command(app)
+def system(
+    options: Options,
+    name: Annotated[str, typer.Argument(help="A system.", metavar="SYSTEM")],
+    moved: Annotated[bool, typer.Option("--moved", help="It is the same data, at another place.")] = False,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="It is a copy: plan with it, apply nothing.")
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="It is another system: forget what is remembered of the old one.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> Ending:
+    """Show which system a name stands for, and which one is remembered; say what it is when they differ."""
+    from erpoa_cli.engine.connect import Connections
+
+    if moved + trial + anew > 1:
+        words = "--moved, --trial and --anew exclude each other"
+        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+    project = opened.project(options)
+    if name not in project.systems:
+        words = f"there is no system {name!r}"
         raise Failure(
-            Diagnostic(
-                "E0605",
-                f"the state has no row {name}",
-                remedy=f"`erpoa state links {row.target}` lists them.",
-            ),
-            exit=Exit.INVALID,
+            Diagnostic("E0605", words, remedy=did_you_mean(name, project.systems)), exit=Exit.INVALID
         )
-    return Ending(Answer(data={"address": name, "changed": True}, lines=(f"{name} is {words}.",)))
+    with Connections(project) as connections:
+        now = connections.identity(name)
+    with opened.reading(project) as state:
+        known = state.systems().get(name)
+        of_it = [target for target, layout in state.targets().items() if layout.system == name]
+        rows = sum(state.managed(target, sealer=opened.sealer(project)) for target in of_it)
+    data = {
+        "system": name,
+        "identity": now,
+        "remembered": known.identity if known else None,
+        "trial": (known.trial or None) if known else None,
+        "rows": rows,
+    }
+    told = [
+        f"{name} is {now}.",
+        f"{rows:,} managed rows are remembered of {known.identity if known else 'none'}.",
+    ]
+    if known and known.trial:
+        told.append(f"Plans may also be made with its copy {known.trial}.")
+    says = "moved" if moved else "a copy for trial" if trial else "a new start" if anew else ""
+    if not says or dry_run:
+        return Ending(Answer(data={**data, "changed": False}, lines=tuple(told)))
+    effect = f": {rows:,} managed rows will be forgotten" if anew else ""
+    if not yes and not opened.agreed(options, f"{' '.join(told)} It is {says}{effect}."):
+        return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
+    with opened.writing(options, project) as store:
+        if anew:
+            store.begin_anew(name, opened.sealer(project))
+        store.declare_system(name, now, trial=trial)
+    return Ending(Answer(data={**data, "changed": True}, lines=(f"{name} is {says}, at {now}.",)))
+
+
+@command(app)
+def rebuild(
+    options: Options,
+    target: Annotated[str, typer.Argument(help="A target.", metavar="TARGET")],
+    *,
+    dry_run: DryRun = False,
+) -> Ending:
+    """Make what is remembered of a target anew, of the archived plans and the journal."""
+    project = opened.project(options)
+    data: dict[str, Any] = {"target": target, "changed": not dry_run}
+    if dry_run:
+        return Ending(Answer(data=data, lines=(f"What is remembered of {target} would be made anew.",)))
+    with opened.writing(options, project) as store:
+        rows = store.rebuild(target, opened.sealer(project))
+    if rows is None:
+        words = f"no run ever wrote to {target!r}: there is nothing to make anew"
+        remedy = did_you_mean(target, project.targets) or "See `erpoa runs ls`."
+        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+    told = f"What is remembered of {target} was made anew: {rows:,} managed rows."
+    return Ending(Answer(data={**data, "rows": rows}, lines=(told,)))
 
 
 @command(app)

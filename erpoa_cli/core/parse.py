@@ -122,7 +122,10 @@ def _cast_if(text: str, pattern: str, type_: Type, also: str = "true") -> str:
 
 def _formatted(text: str, field: Field) -> str:
     """A date or time by its declared pattern; what the type has no room for (a time of day in a date) is refused."""
-    moment = f"try_strptime({text}, {literal(field.format)})"
+    # DuckDB takes `infinity` and `epoch` for any pattern, as the year 1900: what has no digit is no date.
+    moment = (
+        f"CASE WHEN regexp_matches({text}, '[0-9]') THEN try_strptime({text}, {literal(field.format)}) END"
+    )
     match field.type.kind:
         case Kind.DATE:
             return f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST({moment} AS DATE) END"

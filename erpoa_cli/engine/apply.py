@@ -11,7 +11,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.writing.desk import desks
-from erpoa_cli.engine.writing.gate import gate
+from erpoa_cli.engine.writing.gate import can_open, gate
 from erpoa_cli.engine.writing.recheck import recheck
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult, Walk
 from erpoa_cli.state import Journal, PlanFile, Sealer, StateReader, StateWriter, load_sealer
@@ -30,10 +30,12 @@ def apply(
 
     Raises `Failure` before anything is written when the plan may not be applied; afterwards a run always
     ends in a `RunResult`."""
-    unfinished(store)
+    refuse_unfinished(store)
     project = bound.project
-    gate(plan, project, connections, datetime.now(UTC))
+    plan = store.take(plan)  # what is checked from here on is what is written
+    gate(plan, project, connections, store.systems(), datetime.now(UTC))
     sealer = load_sealer(Path(project.root), project.key)
+    can_open(plan, store.targets(), sealer)
     recheck(plan, bound, connections, sealer, datetime.now(UTC))
     return walk(plan, bound, connections, store, store.open_run(plan, sealer), sealer, options, listener)
 
@@ -57,7 +59,7 @@ def walk(
         return Walk(plan, sealer, opened, journal, options, listener).run()
 
 
-def unfinished(store: StateReader) -> None:
+def refuse_unfinished(store: StateReader) -> None:
     """Refuse to start while an earlier run has to be resumed."""
     for run in store.runs():
         if run.status in RESUMABLE:

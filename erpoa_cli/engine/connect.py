@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -129,6 +130,13 @@ class Connections:
         """Name of the connector of *system*, and the version of the distribution it comes from."""
         name = self._project.systems[system].plugin
         return name, discovered().versions.get(name, ("", ""))[1]
+
+    def identity(self, system: str) -> str:
+        """Which system it is: what its connector says, a place inside the project's directory relative to it."""
+        with self.lease(system) as session:
+            kind, colon, place = session.identity().partition(":")
+        root = f"{Path(self._project.root).resolve()}{os.sep}"
+        return f"{kind}{colon}{place.removeprefix(root)}"
 
     def session(self, system: str) -> Session:
         """The session to *system* that stays open until `close`; for one thread."""

@@ -32,6 +32,7 @@ from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.identity import another, may_be_planned
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.actual import begin_actuals
 from erpoa_cli.engine.relations.read import begin_sources
@@ -105,9 +106,24 @@ def describe(p: Planning) -> None:
             )
         p.shapes[name] = shape(p.bound, target, p.infos[name])
         p.layouts[name] = layout(p.shapes[name])
-    for name in p.names:
-        with p.connections.lease(p.bound.targets[name].system) as session:
-            p.identities[name] = session.identity()
+    same_systems(p)
+
+
+def same_systems(p: Planning) -> None:
+    """Which systems the targets are in. Failure E0544 for those that are not the ones whose rows are remembered."""
+    known = p.state.systems()
+    now = {
+        system: p.connections.identity(system)
+        for system in sorted({p.bound.targets[n].system for n in p.names})
+    }
+    others = [
+        another(p.bound.project.systems[system], identity, known[system])
+        for system, identity in now.items()
+        if not may_be_planned(identity, known.get(system))
+    ]
+    if others:
+        raise Failure(*others, exit=Exit.STALE)
+    p.identities = {name: now[p.bound.targets[name].system] for name in p.names}
 
 
 def read(p: Planning) -> None:

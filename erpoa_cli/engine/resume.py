@@ -9,7 +9,7 @@ from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.engine.apply import walk
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.writing.gate import same_systems
+from erpoa_cli.engine.writing.gate import can_open, same_systems
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.state import StateReader, StateWriter, load_sealer
 from erpoa_cli.state.records import RESUMABLE
@@ -33,8 +33,9 @@ def resume(
             Diagnostic("E0605", f"no run {name!r}", remedy="See `erpoa runs ls`."), exit=Exit.INVALID
         )
     plan = store.plan(name)
-    same_systems(plan, bound.project, connections)
+    same_systems(plan, bound.project, connections, store.systems())
     sealer = load_sealer(Path(bound.project.root), bound.project.key)
+    can_open(plan, store.targets(), sealer)
     return walk(plan, bound, connections, store, store.resume(name, sealer), sealer, options, listener)
 
 

@@ -73,40 +73,36 @@ class Inputs:
         return found
 
 
-class _Whole:
-    """Collects the secret of a scalar, so that the scalar as a whole becomes one."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self.inputs = inputs
-        self.names: list[str] = []
-
-    def __call__(self, name: str) -> str:
-        found = self.inputs.secret(name)
-        self.names.append(name)
-        return found.reveal()
-
-
 class FromTemplate(str):
-    """Text that a template gave: it does not stand in the file."""
+    """Text that a template gave: it does not stand in the file, and no message repeats it."""
+
+    __slots__ = ()
+
+
+class NumberFromTemplate(int):
+    """A whole number that a template gave."""
 
     __slots__ = ()
 
 
 def scalar(text: str, inputs: Inputs) -> Any:
     """The value of a YAML scalar with templates; a `Secret` when it used `secret()`. Raises `TemplateProblem`."""
-    whole = _Whole(inputs)
     templates = Templates(
         {
             "env": inputs.env,
             "var": inputs.var,
-            "secret": whole,
+            "secret": inputs.secret,
             **{name: _only_in_sql(name) for name in ("source", "ref", "actual", "as_of")},
         }
     )
     value = templates.value(text)
-    if whole.names:
-        return Secret(str(value), whole.names[0])
-    return FromTemplate(value) if isinstance(value, str) else value
+    match value:
+        case str():
+            return FromTemplate(value)
+        case int() if not isinstance(value, bool):
+            return NumberFromTemplate(value)
+        case _:
+            return value
 
 
 def model_templates(inputs: Inputs) -> Templates:

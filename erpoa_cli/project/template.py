@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.template_problem import MAX_OUTPUT, TemplateProblem
 
 OPENING = re.compile(r"\{[{%#]")
@@ -98,11 +99,23 @@ class Templates:
             raise
 
     def value(self, text: str) -> Any:
-        """A scalar's value: of a single expression its own value, otherwise the text with expressions put in."""
+        """A scalar's value: of a single expression its own value, otherwise the text with expressions put in; a secret as
+        a whole where a secret was put in, whose text nothing else is given."""
         pieces = list(_cut(text))
         if len(pieces) == 1 and pieces[0][1] is not None:
             return self.evaluate(pieces[0][1], pieces[0][0])
-        return self.render(text).text
+        secrets: list[Secret] = []
+        parts: list[str] = []
+        for offset, expression, literal in pieces:
+            value = literal if expression is None else self.evaluate(expression, offset)
+            if isinstance(value, Secret):
+                secrets.append(value)
+                value = value.reveal()
+            parts += [str(value), "\n" * (expression or "").count("\n")]
+        whole = "".join(parts)
+        if len(whole) > MAX_OUTPUT:
+            raise TemplateProblem("E0206", "the rendered text is too large", "Shorten the template.", 0)
+        return Secret(whole, secrets[0].name) if secrets else whole
 
     def render(self, text: str) -> Rendered:
         """*text* with its expressions put in; line breaks stay where they are. Raises `TemplateProblem`."""

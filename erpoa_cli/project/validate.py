@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from erpoa_cli.core.diagnostic import Location, Misfit
 from erpoa_cli.core.near import did_you_mean, near
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.project.functions import FromTemplate, NumberFromTemplate
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import SECRET_KEY, Notes
 from erpoa_cli.project.parse import plain
@@ -186,6 +187,8 @@ def spelled(value: Any) -> str:
             return "a list"
         case _Hidden():
             return "a secret"
+        case FromTemplate() | NumberFromTemplate():
+            return "what its template gives"
         case str():
             return repr(value if len(value) <= 60 else value[:57] + "…")
         case _:
@@ -201,10 +204,11 @@ def _wrong_type(error: Any, path: Sequence[Any]) -> tuple[str, str, str]:
     value = error.instance
     if "string" in wanted and value is not None and not isinstance(value, dict | list):
         text = str(value).lower() if isinstance(value, bool) else value
+        quoted = "" if isinstance(value, NumberFromTemplate) else f': "{text}"'
         return (
             "E0114",
             summary,
-            f'Put it into quotes: "{text}". Without quotes it is not text, and zeros are lost.',
+            f"Put it into quotes{quoted}. Without quotes it is not text, and zeros are lost.",
         )
     if not isinstance(value, str):
         return "E0111", summary, f"Write {words}."
@@ -214,7 +218,8 @@ def _wrong_type(error: Any, path: Sequence[Any]) -> tuple[str, str, str]:
             summary,
             "Write it without quotes; of a template: {{ var('x') | int }} or {{ … | bool }}.",
         )
-    if "array" in wanted and not SECRET_KEY.search(str(path[-1])):
+    shown = not isinstance(value, FromTemplate | _Hidden)
+    if "array" in wanted and shown and not SECRET_KEY.search(str(path[-1])):
         return "E0111", summary, f"Write a list: [{value}]."
     return "E0111", summary, f"Write {words}."
 

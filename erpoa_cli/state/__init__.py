@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from erpoa_cli.state.journal import Journal
     from erpoa_cli.state.layout import FieldLayout, Layout
     from erpoa_cli.state.place import URL
-    from erpoa_cli.state.planfile import PlanFile, write_plan
+    from erpoa_cli.state.planfile import PlanFile, exchanged, write_plan
     from erpoa_cli.state.reader import StateReader, open_reader
     from erpoa_cli.state.recorded import StateRecords, open_records
-    from erpoa_cli.state.records import Batch, Doubt, Holder, Intent, Rejection, Run, RunStatus
+    from erpoa_cli.state.records import Batch, Doubt, Holder, Intent, Known, Rejection, Run, RunStatus
     from erpoa_cli.state.schema import FORMAT
-    from erpoa_cli.state.seal import Sealer, load_sealer, require
+    from erpoa_cli.state.seal import Sealer, load_sealer, require, require_again
     from erpoa_cli.state.snapshot import SnapshotInfo, Snapshots
     from erpoa_cli.state.writer import StateWriter, open_writer
 
@@ -35,12 +35,12 @@ _NAMES = {
     "journal": ("Journal",),
     "layout": ("FieldLayout", "Layout"),
     "place": ("URL",),
-    "planfile": ("PlanFile", "write_plan"),
+    "planfile": ("PlanFile", "exchanged", "write_plan"),
     "reader": ("StateReader", "open_reader"),
     "recorded": ("StateRecords", "open_records"),
-    "records": ("Batch", "Doubt", "Holder", "Intent", "Rejection", "Run", "RunStatus"),
+    "records": ("Batch", "Doubt", "Holder", "Intent", "Known", "Rejection", "Run", "RunStatus"),
     "schema": ("FORMAT",),
-    "seal": ("Sealer", "load_sealer", "require"),
+    "seal": ("Sealer", "load_sealer", "require", "require_again"),
     "snapshot": ("SnapshotInfo", "Snapshots"),
     "writer": ("StateWriter", "open_writer"),
 }
@@ -63,6 +63,7 @@ __all__ = [
     "Holder",
     "Intent",
     "Journal",
+    "Known",
     "Layout",
     "PlanFile",
     "Rejection",
@@ -76,6 +77,7 @@ __all__ = [
     "StateWriter",
     "condition",
     "desired_digests",
+    "exchanged",
     "load_sealer",
     "migrate",
     "open_reader",
@@ -83,6 +85,7 @@ __all__ = [
     "open_writer",
     "release_lock",
     "require",
+    "require_again",
     "restore",
     "write_plan",
 ]

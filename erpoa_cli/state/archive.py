@@ -9,18 +9,19 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.blobs import Blobs
-from erpoa_cli.state.durable import file_digest, replacing
+from erpoa_cli.state.durable import file_digest, holds, replacing
 
 
 class Archive:
     """`.erpoa/archive/ab/cdef…`, mode 0600."""
 
-    __slots__ = ("_blobs", "_root")
+    __slots__ = ("_blobs", "_root", "_sound")
 
     def __init__(self, root: Path, blobs: Blobs | None = None) -> None:
         """*blobs*: the archive of a shared store."""
         self._root = root
         self._blobs = blobs
+        self._sound: set[Path] = set()  # looked at since this was made
 
     def path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest[2:]
@@ -42,7 +43,7 @@ class Archive:
         return digest
 
     def get(self, digest: str) -> Path:
-        """The file with this digest; Failure E0524 when it is not there."""
+        """The file with this digest; Failure E0524 when it is not there, or damaged."""
         place = self.path(digest)
         if not (self._blobs.fetch(digest, place) if self._blobs else place.exists()):
             raise Failure(
@@ -55,4 +56,15 @@ class Archive:
                     else "restore .erpoa/archive from a backup",
                 )
             )
+        if not self._blobs and place not in self._sound:
+            if not holds(place, digest):
+                raise Failure(
+                    Diagnostic(
+                        "E0524",
+                        f"the archived plan {digest[:12]}… is damaged",
+                        detail=f"{place} does not have the digest that it is kept under.",
+                        remedy="restore .erpoa/archive from a backup",
+                    )
+                )
+            self._sound.add(place)
         return place

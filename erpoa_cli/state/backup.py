@@ -93,7 +93,9 @@ def _restore(root: Path, environment: str, kept: Control, unpacked: Path, contro
     try:
         _refuse_to_overwrite(control, environment)
         archive, images = _stores(root, control, environment, writing)
-        for path in _files(unpacked, kept, environment):
+        for path in list(
+            _files(unpacked, kept, environment)
+        ):  # all of them are sound, or nothing is restored
             if path.suffix:
                 shutil.copyfile(path, _made(root / path.relative_to(unpacked)))
             else:

@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeAlias
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.control import Control
-from erpoa_cli.state.durable import file_digest, replacing
+from erpoa_cli.state.durable import holds, replacing
 
 Writing: TypeAlias = Callable[[], AbstractContextManager[None]]
 
@@ -77,7 +77,7 @@ class Blobs:
 
     def fetch(self, digest: str, place: Path) -> bool:
         """Make the file *place* the content with *digest*, if it is not; whether there is such content."""
-        if (place in self._sound and place.exists()) or _holds(place, digest):
+        if (place in self._sound and place.exists()) or holds(place, digest):
             self._sound.add(place)
             return True
         size = self._size(digest)
@@ -130,11 +130,3 @@ class Blobs:
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     while piece := file.read(PIECE):
         yield piece
-
-
-def _holds(place: Path, digest: str) -> bool:
-    try:
-        with place.open("rb") as file:
-            return file_digest(file) == digest
-    except FileNotFoundError:
-        return False

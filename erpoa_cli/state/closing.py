@@ -1,4 +1,4 @@
-"""What the end of a run leaves behind: rejections, doubts, tasks for people, reads and bookmarks."""
+"""What the end of a run leaves behind: which systems it was, rejections, doubts, tasks for people, reads and bookmarks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,22 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array, flat
+
+
+def remember_systems(control: Control, environment: str, plan: PlanFile) -> None:
+    """Which systems the rows are of that are remembered from now on. What is known already stays: only a person says
+    that a name stands for another system."""
+    identities = {target["system"]: target["identity"] for target in plan.targets.values()}
+    identities |= {
+        read.system: read.verdict.evidence["identity"]
+        for read in plan.reads
+        if read.verdict.evidence.get("identity")
+    }
+    control.run_many(
+        """INSERT INTO systems (environment, system, identity, trial, since) VALUES (?, ?, ?, '', ?)
+           ON CONFLICT (environment, system) DO NOTHING""",
+        [(environment, system, identity, now()) for system, identity in identities.items()],
+    )
 
 
 def remember_rejections(

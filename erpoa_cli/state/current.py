@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.state import audit, edits
 from erpoa_cli.state.archive import Archive
 from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.columns import conform, open_columns
@@ -38,6 +40,7 @@ class _News:
     """What a run did to one target that its image does not know. `opened`: state-only rows too; `results`:
     journal sequence and payload."""
 
+    run: str
     plan: PlanFile
     opened: bool
     results: list[tuple[int, bytes]]
@@ -97,12 +100,34 @@ class Base:
         if pointer:
             layout, batches = self._images.read(target, pointer["digest"])
         for news in self._unfolded(target, pointer["folded"] if pointer else 0):
-            planned = news.plan.layout(target)
-            batches = refit(batches, layout, planned, sealer) if layout else batches
-            layout = planned
-            for patch in _patches(news, target, sealer):
-                batches = overlay(batches, layout, patch, self._spill)
+            layout, batches = self._followed(layout, batches, news, target, sealer)
         return layout, batches
+
+    def replayed(self, target: str, sealer: Sealer | None) -> tuple[Layout | None, Rows]:
+        """As `at_rest`, of the archived plans, the journal and the audit trail alone: no image is opened. What was edited
+        by hand is edited again, in its place among the runs."""
+        layout: Layout | None = None
+        batches: Rows = iter(())
+        runs = {news.run: news for news in self._unfolded(target, 0)}
+        for record in audit.records(self._control, self._environment):
+            if record.event == "run opened" and record.run in runs:
+                layout, batches = self._followed(layout, batches, runs.pop(record.run), target, sealer)
+            elif record.event in edits.EVENTS and layout is not None:
+                detail = json.loads(record.detail)
+                if detail.get("target") == target:
+                    edit = edits.again(record.event, batches, layout, detail)
+                    layout, batches = edit.layout, edit.rows
+        return layout, batches
+
+    def _followed(
+        self, layout: Layout | None, batches: Rows, news: _News, target: str, sealer: Sealer | None
+    ) -> tuple[Layout, Rows]:
+        """Rows at rest after what one run did."""
+        planned = news.plan.layout(target)
+        batches = refit(batches, layout, planned, sealer) if layout else batches
+        for patch in _patches(news, target, sealer):
+            batches = overlay(batches, planned, patch, self._spill)
+        return planned, batches
 
     def fold(self, target: str, sealer: Sealer | None) -> Folded | None:
         """Write the present base of *target* as a new image; None when it never had a row."""
@@ -138,7 +163,7 @@ class Base:
     def _unfolded(self, target: str, folded: int) -> list[_News]:
         """What runs did to *target* after journal sequence *folded*, in order."""
         found = {
-            row["run"]: _News(self._plan(row["run"]), opened=True, results=[])
+            row["run"]: _News(row["run"], self._plan(row["run"]), opened=True, results=[])
             for row in self._control.rows(
                 "SELECT run FROM runs WHERE environment = ? AND sequence > ? ORDER BY sequence",
                 self._environment,
@@ -153,7 +178,7 @@ class Base:
             folded,
         ):
             if row["run"] not in found:
-                found[row["run"]] = _News(self._plan(row["run"]), opened=False, results=[])
+                found[row["run"]] = _News(row["run"], self._plan(row["run"]), opened=False, results=[])
             found[row["run"]].results.append((row["sequence"], row["payload"]))
         return [news for news in found.values() if news.concerns(target)]
 

@@ -62,6 +62,15 @@ def file_digest(file: BinaryIO) -> str:
     return sha256.hexdigest()
 
 
+def holds(path: Path, digest: str) -> bool:
+    """Whether there is a file *path* and its content has *digest*."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file) == digest
+    except FileNotFoundError:
+        return False
+
+
 def file_name(name: str) -> str:
     """*name* (of an environment, target or source) as one path segment that cannot leave its directory."""
     return (

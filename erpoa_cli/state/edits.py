@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,31 @@ class Edit:
     layout: Layout
     rows: Rows
     applied: Callable[[], int]
+
+
+EVENTS = frozenset({"forget", "adopt", "rekey"})
+"""What the audit trail calls the edits."""
+
+EVERY = "*"
+"""In the place of a key: every row of the target."""
+
+
+def again(event: str, rows: Rows, layout: Layout, detail: Mapping[str, Any]) -> Edit:
+    """The edit that the audit trail tells: *detail* has `key`, of `adopt` the `id`, of `rekey` the `new` key (the record
+    of the new key has the `old` one). What an older erpoa recorded without them is forgotten: the next plan recognises it.
+    """
+    key = detail["key"]
+    match event, detail:
+        case "forget", _ if key == EVERY:
+            return forget_all(rows, layout)
+        case "adopt", {"id": id}:
+            return adopt(rows, layout, key, id)
+        case "rekey", {"new": new}:
+            return rekey(rows, layout, key, new)
+        case "rekey", {"old": _}:
+            return Edit(layout, rows, lambda: 0)
+        case _:
+            return forget(rows, layout, key)
 
 
 def forget(rows: Rows, layout: Layout, key: str) -> Edit:

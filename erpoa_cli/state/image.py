@@ -18,7 +18,7 @@ from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.columns import PARQUET, conform
-from erpoa_cli.state.durable import file_digest, file_name, replacing
+from erpoa_cli.state.durable import file_digest, file_name, holds, replacing
 from erpoa_cli.state.layout import METADATA_KEY, FieldLayout, Layout
 from erpoa_cli.state.seal import MAC_BYTES, Sealer, require
 from erpoa_cli.state.texts import Array, texts, values
@@ -42,29 +42,41 @@ def rest_schema(layout: Layout) -> pa.Schema:
 class Images:
     """`.erpoa/base/ENVIRONMENT/TARGET/DIGEST.parquet`, mode 0600."""
 
-    __slots__ = ("_blobs", "_root")
+    __slots__ = ("_blobs", "_root", "_sound")
 
     def __init__(self, root: Path, blobs: Blobs | None = None) -> None:
         """*blobs*: the archive of a shared store, of which the files are copies."""
         self._root = root
         self._blobs = blobs
+        self._sound: set[Path] = set()  # looked at since this was made
 
     def get(self, target: str, digest: str) -> Path:
-        """The file of an image; Failure E0526 when it is not there."""
+        """The file of an image; Failure E0526 when it is not there, or damaged."""
         path = self.path(target, digest)
-        if not (self._blobs.fetch(digest, path) if self._blobs else path.exists()):
+        if self._blobs:
+            try:
+                there = self._blobs.fetch(digest, path)
+            except Failure:  # its pieces are damaged
+                raise _damaged(target, "what the shared state keeps of it") from None
+        else:
+            there = path.exists()
+        if not there:
             raise Failure(
                 Diagnostic(
                     "E0526",
                     f"the base image of {target} is not there any more",
                     detail=f"Expected at {path}. Another run may have renewed it several times since this command started.",
-                    remedy="run the command again; if it stays missing, restore .erpoa/base from a backup",
+                    remedy=f"run the command again; if it stays missing, `erpoa state rebuild {target}` makes it anew",
                 )
             )
+        if not self._blobs and path not in self._sound:
+            if not holds(path, digest):
+                raise _damaged(target, str(path))
+            self._sound.add(path)
         return path
 
     def read(self, target: str, digest: str) -> tuple[Layout, Iterator[pa.RecordBatch]]:
-        """Layout and rows of an image at rest; Failure E0526 when it is not there."""
+        """Layout and rows of an image at rest; Failure E0526 when it is not there, or damaged."""
         file = pq.ParquetFile(self.get(target, digest))
         layout = Layout.from_json(file.schema_arrow.metadata[METADATA_KEY])
         # All columns decoded at once would take the memory of the plan.
@@ -100,6 +112,17 @@ class Images:
     def path(self, target: str, digest: str) -> Path:
         """Where the file of an image is, or would be."""
         return self._root / file_name(target) / f"{digest}.parquet"
+
+
+def _damaged(target: str, what: str) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0526",
+            f"the base image of {target} is damaged",
+            detail=f"{what[:1].upper()}{what[1:]} does not have the digest that it is kept under.",
+            remedy=f"run `erpoa state rebuild {target}`: it makes the image anew of the archive and the journal",
+        )
+    )
 
 
 def with_macs(sealed: Array, type_: Type, context: str, sealer: Sealer) -> Array:

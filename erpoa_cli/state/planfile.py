@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
@@ -288,6 +289,19 @@ class PlanFile:
         layout = _layout(parquet.schema_arrow)
         if f"/{layout.target}.parquet" not in name or parquet.schema_arrow != layout.plan_schema(sealed=True):
             raise altered(self.path, f"{name} does not have the columns of a plan")
+
+
+def exchanged(path: Path) -> Failure:
+    """E0506: *path* is not the plan any more that was shown, or checked."""
+    return Failure(
+        Diagnostic(
+            "E0506",
+            f"{path} is another plan now than the one that was looked at",
+            detail="Its bytes were exchanged meanwhile. Nothing was written.",
+            remedy="show it, and apply it if it is right",
+        ),
+        exit=Exit.STALE,
+    )
 
 
 def _layout(schema: pa.Schema) -> Layout:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import place, sharing
@@ -58,6 +59,16 @@ class StateReader(StateRecords):
         """Keys that were deleted or forgotten (`k_…`, `generation`): created anew they get `generation` + 1.
         A key that is neither here nor in the base gets generation 1."""
         return self._base.generations(layout, sealer)
+
+    def managed(self, target: str, key: str | None = None, sealer: Sealer | None = None) -> int:
+        """How many rows of *target* are managed; of the one with this key (key JSON) 1 or 0."""
+        layout, batches = self._base.at_rest(target, sealer)
+        if layout is None:
+            return 0
+        live = (batch.filter(pc.invert(batch["dead"])) for batch in batches)
+        return sum(
+            batch.num_rows if key is None else key_texts(batch, layout.key).count(key) for batch in live
+        )
 
     def targets(self) -> Mapping[str, Layout]:
         """Targets that have a base, with the layout of their last image."""

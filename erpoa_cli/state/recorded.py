@@ -19,6 +19,7 @@ from erpoa_cli.state.records import (
     AuditRecord,
     Doubt,
     Holder,
+    Known,
     Protection,
     Rejection,
     Run,
@@ -132,6 +133,11 @@ class StateRecords:
         """Relation → its read in the last applied plan that used it (row counts for `max_drop`)."""
         rows = self._rows("SELECT relation, content FROM reads WHERE environment = ?")
         return {row["relation"]: planjson.read_from_json(json.loads(row["content"])) for row in rows}
+
+    def systems(self) -> Mapping[str, Known]:
+        """System → which one it was whose rows are remembered; those of whom nothing is remembered are not there."""
+        rows = self._rows("SELECT system, identity, trial FROM systems WHERE environment = ?")
+        return {row["system"]: Known(row["identity"], row["trial"]) for row in rows}
 
     def edits_since(self, serial: int) -> list[tuple[str, str]]:
         """Target and key JSON (`*`: all rows) of rows edited by hand after *serial*."""

@@ -126,6 +126,14 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """The system whose rows are remembered, by its `identity`; `trial` is that of a copy with which plans may be made."""
+
+    identity: str
+    trial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What only a person can do to a document; `run`: the one that told it first."""
 

@@ -5,7 +5,7 @@ Texts are UTF-8, instants ISO 8601 in UTC, keys key JSON, binary values BLOB her
 
 from __future__ import annotations
 
-FORMAT = 2
+FORMAT = 3
 
 _FIRST = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -77,10 +77,17 @@ _SECOND = (
         since TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
 )
 
+_THIRD = (
+    # Of which system (its identity) the rows are that are remembered under its name; `trial`: a copy of it, for plans only.
+    """CREATE TABLE systems (
+        environment TEXT NOT NULL, system TEXT NOT NULL, identity TEXT NOT NULL, trial TEXT NOT NULL, since TEXT NOT NULL,
+        PRIMARY KEY (environment, system))""",
+)
+
 REMEMBERED = (
-    "environments", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "tasks", "protected", "reads", "audit",
+    "environments", "systems", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "tasks", "protected", "reads", "audit",
 )  # fmt: skip
 """Tables of what cannot be had again; the others hold a lock, copies and caches."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 """Statements that lead from format n to n + 1. Forward only: never edit one that was released."""

@@ -129,6 +129,21 @@ def require(sealer: Sealer | None) -> Sealer:
     return sealer
 
 
+def require_again(sealer: Sealer | None) -> Sealer:
+    """*sealer*, or Failure E0513 because the key with which values were sealed is not here."""
+    if sealer is None:
+        raise Failure(
+            Diagnostic(
+                "E0513",
+                "the key that values of this plan were sealed with is not here",
+                detail="Nothing was written.",
+                remedy="bring .erpoa/key back, or name the secret that holds it with `key:` in erpoa.yml; a new key opens nothing",
+            ),
+            exit=Exit.INVALID,
+        )
+    return sealer
+
+
 def _decode(text: str, where: str) -> bytes:
     stripped = text.strip()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,11 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.columns import PARQUET, conform
-from erpoa_cli.state.durable import file_digest, file_name, replacing, write_private
+from erpoa_cli.state.durable import file_digest, file_name, holds, replacing, write_private
 from erpoa_cli.state.planjson import dumps
 from erpoa_cli.state.seal import Sealer, require
 
@@ -62,17 +64,29 @@ class Snapshots:
         self._after = after
 
     def latest(self, source: str) -> SnapshotInfo | None:
-        """The last snapshot of *source*; None when there is none, or it cannot be read (it is a cache)."""
+        """The last snapshot of *source*; None when there is none, or what describes it is damaged: it is a cache."""
         directory = self._directory(source)
         try:
             content = json.loads((directory / _LATEST).read_bytes())
+            if content.pop("digest") != _digest(content):
+                return None
             info = _info(source, content)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return info if (directory / info.file).exists() else None
 
     def read(self, info: SnapshotInfo) -> pa.RecordBatchReader:
-        """The rows, sealed columns opened, columns named and typed as when it was written."""
+        """The rows, sealed columns opened, columns named and typed as when it was written. Failure E0505 when the file
+        is not the one that was written."""
+        if not holds(self.path(info), info.file.removesuffix(".parquet")):
+            raise Failure(
+                Diagnostic(
+                    "E0505",
+                    f"the snapshot of {info.source} is damaged",
+                    detail=f"{self.path(info)} does not have the digest that it is kept under.",
+                    remedy="plan with --full-read: the source is read whole, and its snapshot is made anew",
+                )
+            )
         schema = pa.schema([(name, arrow_type(parse_type(text))) for name, text in info.fields.items()])
         file = pq.ParquetFile(self.path(info))
         return pa.RecordBatchReader.from_batches(
@@ -176,21 +190,29 @@ class Snapshots:
 
 
 def _content(info: SnapshotInfo) -> bytes:
-    return dumps(
-        {
-            "taken": info.taken,
-            "full_at": info.full_at,
-            "status": info.verdict.status.value,
-            "reason": info.verdict.reason,
-            "evidence": dict(info.verdict.evidence),
-            "watermark": info.watermark,
-            "rows": info.rows,
-            "fields": list(info.fields.items()),
-            "sealed": info.sealed,
-            "file": info.file,
-            "after": info.after,
-        }
+    known = json.loads(
+        dumps(
+            {
+                "taken": info.taken,
+                "full_at": info.full_at,
+                "status": info.verdict.status.value,
+                "reason": info.verdict.reason,
+                "evidence": dict(info.verdict.evidence),
+                "watermark": info.watermark,
+                "rows": info.rows,
+                "fields": list(info.fields.items()),
+                "sealed": info.sealed,
+                "file": info.file,
+                "after": info.after,
+            }
+        )
     )
+    return dumps({**known, "digest": _digest(known)})
+
+
+def _digest(known: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what is known of a snapshot."""
+    return hashlib.sha256(dumps(dict(known))).hexdigest()
 
 
 def _info(source: str, values: Mapping[str, Any]) -> SnapshotInfo:

@@ -21,7 +21,7 @@ from erpoa_cli.state.journal import Journal
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.lock import Lock, whoami
 from erpoa_cli.state.moved import check_consumed, check_state
-from erpoa_cli.state.planfile import PlanFile
+from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
 from erpoa_cli.state.records import Doubt, RunStatus
 from erpoa_cli.state.seal import Sealer
@@ -75,6 +75,14 @@ class StateWriter(StateReader):
             self._lineage = self.lineage
             self._next_serial = self.serial
 
+    def take(self, plan: PlanFile) -> PlanFile:
+        """The archived copy of *plan*, which nobody can exchange any more. Failure E0506 when the file is not the one
+        that *plan* was opened from."""
+        kept = PlanFile.open(self._archive.get(self._archive.add(plan.path)))
+        if kept.header != plan.header:
+            raise exchanged(plan.path)
+        return kept
+
     def open_run(self, plan: PlanFile, sealer: Sealer | None = None) -> Journal:
         """Archive the plan, mark it consumed and open its run, in one transaction.
 
@@ -82,6 +90,8 @@ class StateWriter(StateReader):
         moved on since and touched rows of the plan (E0536)."""
         blob = self._archive.add(plan.path)
         kept = PlanFile.open(self._archive.get(blob))
+        if kept.header != plan.header:
+            raise exchanged(plan.path)
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         with self._writing():
             check_consumed(self, plan.header.id)
@@ -141,6 +151,7 @@ class StateWriter(StateReader):
             sequence = self._sequence()
             for image in folded:
                 self._base.point(image, sequence)
+            closing.remember_systems(self._control, self.environment, plan)
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
             if done:
                 closing.remember_doubts(self._control, self.environment, run, plan)
@@ -245,32 +256,90 @@ class StateWriter(StateReader):
         if layout is None:
             return 0
         if key is None:
-            return self._edit("forget", target, ["*"], edits.forget_all(batches, layout))
-        return self._edit("forget", target, [key], edits.forget(batches, layout, key))
+            return self._edit("forget", target, {edits.EVERY: {}}, edits.forget_all(batches, layout))
+        return self._edit("forget", target, {key: {}}, edits.forget(batches, layout, key))
 
     def adopt(self, layout: Layout, key: str, id: Mapping[str, str], sealer: Sealer | None = None) -> None:
         """Link a key (JSON) to their row's own id (field → canonical text); no field has a base yet."""
         stored, batches = self._base.at_rest(layout.target, sealer)
         rows = refit(batches, stored, layout, sealer) if stored else batches
-        self._edit("adopt", layout.target, [key], edits.adopt(rows, layout, key, id))
+        self._edit("adopt", layout.target, {key: {"id": dict(id)}}, edits.adopt(rows, layout, key, id))
 
     def rekey(self, target: str, old: str, new: str, sealer: Sealer | None = None) -> bool:
         """Give a managed row another key (JSON texts); whether the old one was there and the new one was not."""
         layout, batches = self._base.at_rest(target, sealer)
         if layout is None:
             return False
-        return self._edit("rekey", target, [old, new], edits.rekey(batches, layout, old, new)) > 0
+        told = {old: {"new": new}, new: {"old": old}}
+        return self._edit("rekey", target, told, edits.rekey(batches, layout, old, new)) > 0
 
-    def _edit(self, event: str, target: str, keys: list[str], edit: edits.Edit) -> int:
-        """Write the edited image and point to it; how many rows were edited (none: nothing changed)."""
+    def rebuild(self, target: str, sealer: Sealer | None = None) -> int | None:
+        """Make the image of a target anew, of the archived plans, the journal and the audit trail: how many rows are
+        managed; None when no run ever had one. Failure E0524 when an archived plan is not there, or damaged."""
+        layout, batches = self._base.replayed(target, sealer)
+        if layout is None:
+            return None
+        folded = self._base.write(layout, batches)
+        with self._writing():
+            self._base.point(folded, self._sequence())
+            self._note("rebuild", detail={"target": target, "rows": folded.live})
+        self._prune(target)
+        return folded.live
+
+    def declare_system(self, system: str, identity: str, *, trial: bool = False) -> None:
+        """Say which system the rows are of that are remembered under the name *system*; with *trial*, that the one with
+        this identity is a copy of it."""
+        column = "trial" if trial else "identity"
+        with self._writing():
+            if trial:
+                self._control.run(
+                    "UPDATE systems SET trial = ? WHERE environment = ? AND system = ?",
+                    identity,
+                    self.environment,
+                    system,
+                )
+            else:
+                self._control.run(
+                    """INSERT INTO systems (environment, system, identity, trial, since) VALUES (?, ?, ?, '', ?)
+                       ON CONFLICT (environment, system) DO UPDATE
+                       SET identity = excluded.identity, trial = '', since = excluded.since""",
+                    self.environment,
+                    system,
+                    identity,
+                    now(),
+                )
+            self._note("system declared", detail={"system": system, column: identity})
+
+    def begin_anew(self, system: str, sealer: Sealer | None = None) -> int:
+        """Forget every row of the targets of *system*, and how far its sources were read; how many rows."""
+        targets = [name for name, layout in self.targets().items() if layout.system == system]
+        rows = sum(self.forget(name, sealer=sealer) for name in targets)
+        sources = [name for name, read in self.reads().items() if read.system == system]
+        with self._writing():
+            for table, column, names in (
+                ("reads", "relation", sources),
+                ("snapshots", "source", sources),
+                *((table, "target", targets) for table in ("rejected", "doubts", "tasks", "protected")),
+            ):
+                self._control.run_many(
+                    f"DELETE FROM {table} WHERE environment = ? AND {column} = ?",
+                    [(self.environment, name) for name in names],
+                )
+        return rows
+
+    def _edit(
+        self, event: str, target: str, keys: Mapping[str, Mapping[str, object]], edit: edits.Edit
+    ) -> int:
+        """Write the edited image and point to it; how many rows were edited (none: nothing changed). *keys*: with what
+        the audit trail tells of each."""
         folded = self._base.write(edit.layout, edit.rows)
         edited = edit.applied()
         if not edited:
             return 0
         with self._writing():
             self._base.point(folded, self._sequence())
-            for key in keys:
-                self._edited(event, target, key)
+            for key, detail in keys.items():
+                self._edited(event, target, key, detail=detail)
         self._prune(target)
         return edited
 

@@ -89,6 +89,8 @@ MAY = (
     May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, BASE),
     May("state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9 --dry-run", ROWS, BASE),
     May("state adopt oa_suppliers/code=S0001 --id code=S0001 --dry-run", ROWS, BASE),
+    May("state rebuild oa_suppliers --dry-run", RECORDS, STATE),
+    May("state system oa", ROWS, BASE),
     May("state backup b.tar", f"{ROWS} {FILE}", BASE),
     May("state restore missing.tar", f"{ROWS} {FILE}", BASE, exit=3),
     May("state migrate", RECORDS, STATE),

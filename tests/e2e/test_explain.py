@@ -89,7 +89,7 @@ def test_a_plan_tells_never_agreed_from_agreed_null(company, erpoa):
     """The root of the departments has no parent, as agreed; a row that was forgotten has agreed on nothing."""
     with sqlite3.connect(company / "data" / "oa.db") as oa:
         oa.execute("UPDATE department SET parent_id = id WHERE code IN ('D00', 'D40')")
-    assert erpoa("-C", company, "state", "forget", "oa_departments/code=D40").exit == 0
+    assert erpoa("-C", company, "state", "forget", "oa_departments/code=D40", "--yes").exit == 0
     done = erpoa("-C", company, "plan", "--format", "json")
     told = {
         row["address"]: row["fields"]["parent_id"]

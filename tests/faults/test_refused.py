@@ -57,9 +57,9 @@ def test_expired(scene: Scene):
     project = load(scene.root, None, {}, getenv=lambda name: None)
     plan = PlanFile.open(scene.plan)
     with Connections(project) as connections:
-        gate(plan, project, connections, plan.header.expires - timedelta(microseconds=1))
+        gate(plan, project, connections, {}, plan.header.expires - timedelta(microseconds=1))
         with pytest.raises(Failure) as refused:
-            gate(plan, project, connections, plan.header.expires)
+            gate(plan, project, connections, {}, plan.header.expires)
     assert refused.value.exit is Exit.STALE
     assert [d.code for d in refused.value.diagnostics] == ["E0533"]
 

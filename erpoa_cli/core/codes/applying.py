@@ -91,4 +91,13 @@ CODES: tuple[Code, ...] = (
         "The row was changed, deleted or created again since the run, so its recorded before-values are no longer what to return to.",
         "Look at the row; mend it by hand or in the source.",
     ),
+    Code(
+        "E0544",
+        "a system is not the one whose rows are remembered",
+        "What was applied is remembered with the system it was applied to. The name of the system stands for another one now "
+        "(another database, file, address or tenant): rows of that one would be taken for rows of this one, and what people "
+        "typed there for what erpoa wrote.",
+        "Check the configuration and the environment. If it is right, `erpoa state system NAME` says what it is: the same data "
+        "moved, a copy for trial, or a new start.",
+    ),
 )

@@ -31,11 +31,26 @@ CODES: tuple[Code, ...] = (
         "Plan a smaller selection with --select.",
     ),
     Code(
+        "E0505",
+        "a snapshot is damaged",
+        "What was last read of a source is kept in .erpoa/snapshots, and used only if the file has the digest that it is kept "
+        "under: incremental reads go on from it.",
+        "Plan with --full-read: the source is read whole, and its snapshot is made anew. Offline, run `erpoa extract` first.",
+    ),
+    Code(
+        "E0506",
+        "the plan file was exchanged",
+        "Between the moment a plan was shown or checked and the moment it is carried out, another file took its name. What is "
+        "written is what was looked at, or nothing.",
+        "Show the file, find out who exchanged it, and apply it if it is right.",
+    ),
+    Code(
         "E0513",
         "no usable key for sensitive values",
         "Sensitive values are kept sealed, with the key in .erpoa/key or the secret that `key:` in erpoa.yml names. "
         "There is none, it is not 32 bytes, or others can read its file.",
-        "`erpoa init` makes .erpoa/key; `chmod 600 .erpoa/key` makes it private.",
+        "`erpoa init` makes .erpoa/key; `chmod 600 .erpoa/key` makes it private. What was sealed opens with its own key alone: "
+        "bring that one back.",
     ),
     Code(
         "E0514",
@@ -101,8 +116,9 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E0524",
-        "the archive lacks a file",
-        "Applied plans are kept in .erpoa/archive, or in the shared state; what runs did cannot be told without them.",
+        "an archived plan is missing or damaged",
+        "Applied plans are kept in .erpoa/archive, or in the shared state; what runs did cannot be told without them. A file "
+        "is opened only if it has the digest that it is kept under.",
         "Restore the state from a backup.",
     ),
     Code(
@@ -113,9 +129,10 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E0526",
-        "a base image is missing",
-        "The image of last applied values is not there: it was removed, or other runs renewed it several times meanwhile.",
-        "Run the command again; if the image stays missing, restore .erpoa/base from a backup.",
+        "a base image is missing or damaged",
+        "The image of last applied values is not there (it was removed, or other runs renewed it several times meanwhile), "
+        "or does not have the digest that it is kept under.",
+        "`erpoa state rebuild TARGET` makes it anew, of the archived plans and the journal.",
     ),
     Code(
         "E0527",

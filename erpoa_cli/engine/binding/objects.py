@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.schema import STRING, Kind, Type
+from erpoa_cli.core.schema import RESERVED, STRING, Kind, Type
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import documented
@@ -63,7 +63,20 @@ def look(bound: Bound, connections: Connections, names: Iterable[str] | None = N
     for name, info in infos.items():
         unheld = list(judge_list(targets[name], documents[name])) if name in documents else []
         found.extend(unheld or _judge(targets[name], info))
+        found.extend(_met(targets[name], info))
     return Looked(replace(bound, targets=targets), infos, tuple(found))
+
+
+def _met(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
+    """Fields of their identifier that are called as columns of ours beside them."""
+    for name in target.id or info.id:
+        if name.casefold() in RESERVED:
+            yield Diagnostic(
+                "E0117",
+                f"{target.name}: `{name}`, of the identifier of {target.object}, is a column of erpoa's own",
+                remedy="Name other fields that tell its rows apart (`id:` of the target), or a view with another name for it.",
+                at=target.at,
+            )
 
 
 def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:

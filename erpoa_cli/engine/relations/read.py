@@ -7,25 +7,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.identity import another, may_be_planned
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.load import Place, hold_keys, load
 from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.snapshot import Memory
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.state import Sealer, Snapshots
+from erpoa_cli.state import Known, Sealer, Snapshots
 
 
 class LastReads(Protocol):
     """What reading asks of the state: the reads of the last applied plan, and the snapshots they left."""
 
     def reads(self) -> Mapping[str, Read]: ...
+
+    def systems(self) -> Mapping[str, Known]: ...
 
     def fetch_snapshots(self) -> Mapping[str, str]: ...
 
@@ -37,6 +41,7 @@ class _Task:
     source: Source
     fields: tuple[Field, ...]
     last: Read | None
+    known: Known | None  # which system it was whose rows are remembered
     memory: Memory
     full: bool
     waived: int | None
@@ -79,12 +84,13 @@ def begin_sources(
     marks = state.fetch_snapshots()
     snapshots = Snapshots(Path(project.root), project.environment, sealer, marks)
     wanted = None if names is None else frozenset(names)
-    last = state.reads()
+    last, known = state.reads(), state.systems()
     tasks = [
         _Task(
             source=source,
             fields=bound.relations[source.name],
             last=last.get(source.name),
+            known=known.get(source.system),
             memory=Memory(source, bound.relations[source.name], snapshots),
             full=full,
             waived=(waived or {}).get(source.name),
@@ -93,8 +99,8 @@ def begin_sources(
         if wanted is None or source.name in wanted
     ]
     if offline:
-        known = {task.source.name: _recall(task, staging) for task in tasks}
-        return lambda: known
+        recalled = {task.source.name: _recall(task, staging) for task in tasks}
+        return lambda: recalled
     coming = {
         task.source.name: readers.begin(
             task.source.system, _read_source, task, connections, staging, listener
@@ -105,7 +111,9 @@ def begin_sources(
 
 
 def _read_source(task: _Task, connections: Connections, staging: Staging, listener: Listener) -> Read:
-    source, memory = task.source, task.memory
+    source = task.source
+    identity = _same_system(task, connections)
+    memory = replace(task.memory, identity=identity)
     since = "" if task.full else memory.since(staging)
     request = ReadRequest(
         object=source.object,
@@ -127,6 +135,19 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
     if since or verdict.status is ReadStatus.COMPLETE:
         verdict = memory.keep(staging, verdict, since)
     return Read(source.name, source.system, verdict, int(evidence["held"]))
+
+
+def _same_system(task: _Task, connections: Connections) -> str:
+    """Which system the source is in; empty when it cannot be opened, which the read tells. Failure E0544 when it is
+    another one than that of which something is remembered."""
+    system = connections.system(task.source.system)
+    try:
+        now = connections.identity(system.name)
+    except Failure:
+        return ""
+    if task.known is not None and not may_be_planned(now, task.known):
+        raise Failure(another(system, now, task.known), exit=Exit.STALE)
+    return now
 
 
 def judged(

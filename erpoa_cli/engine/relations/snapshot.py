@@ -27,6 +27,7 @@ class Memory:
     source: Source
     fields: tuple[Field, ...]
     snapshots: Snapshots
+    identity: str = ""  # of the system, where it was asked
 
     @property
     def definition(self) -> str:
@@ -44,9 +45,11 @@ class Memory:
         )
 
     def latest(self) -> SnapshotInfo | None:
-        """The snapshot, unless the source was declared otherwise when it was taken."""
+        """The snapshot, unless the source was declared otherwise when it was taken, or is another system's now."""
         info = self.snapshots.latest(self.source.name)
-        return info if info and info.verdict.evidence.get("definition") == self.definition else None
+        if info is None or info.verdict.evidence.get("definition") != self.definition:
+            return None
+        return info if self.identity in ("", info.verdict.evidence.get("identity")) else None
 
     def since(self, staging: Staging) -> str:
         """From where an incremental read goes on, as canonical text; empty: the source is to be read whole."""
@@ -97,6 +100,7 @@ class Memory:
         found: dict[str, Any] = {
             "held": aside,
             "definition": self.definition,
+            "identity": self.identity,
             "schema": _sha256([[f.name, str(f.type)] for f in self.fields]),
         }
         if since:

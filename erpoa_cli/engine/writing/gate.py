@@ -8,19 +8,23 @@ from datetime import datetime
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.state import PlanFile
+from erpoa_cli.engine.identity import another
+from erpoa_cli.state import Known, Layout, PlanFile, Sealer, require_again
 
 _POLICIES = "policies/"  # may change after the plan: the current rules count, see the guards
 
 
-def gate(plan: PlanFile, project: Project, connections: Connections, now: datetime) -> None:
-    """Raise `Failure` with everything that forbids applying *plan*. That it was not used before and that the
+def gate(
+    plan: PlanFile, project: Project, connections: Connections, known: Mapping[str, Known], now: datetime
+) -> None:
+    """Raise `Failure` with everything that forbids applying *plan*; *known*: the systems whose rows are
+    remembered. That it was not used before and that the
     state did not move on is the store's to say."""
     stale = [
         *_wrong_place(plan, project),
         *_expired(plan, now),
         *_changed_files(plan, project),
-        *_other_systems(plan, project, connections),
+        *_other_systems(plan, project, connections, known),
     ]
     if stale:
         raise Failure(*stale, exit=Exit.STALE)
@@ -46,10 +50,24 @@ def gate(plan: PlanFile, project: Project, connections: Connections, now: dateti
         )
 
 
-def same_systems(plan: PlanFile, project: Project, connections: Connections) -> None:
-    """Raise `Failure` when a target system of *plan* is not the one it was made for."""
-    if others := list(_other_systems(plan, project, connections)):
+def same_systems(
+    plan: PlanFile, project: Project, connections: Connections, known: Mapping[str, Known]
+) -> None:
+    """Raise `Failure` when a target system of *plan* is not the one it was made for, or not the one that is *known*."""
+    if others := list(_other_systems(plan, project, connections, known)):
         raise Failure(*others, exit=Exit.STALE)
+
+
+def can_open(plan: PlanFile, known: Mapping[str, Layout], sealer: Sealer | None) -> None:
+    """Raise `Failure` when *plan*, or what is *known* of its targets, holds sealed values that *sealer* does not open:
+    without the key (E0513), or with another one (E0514), what is written would be what is sealed."""
+    for member in ("changes", "state"):
+        for target in plan.members(member):
+            if target in known and known[target].sealed_fields:
+                require_again(sealer)
+            if fields := plan.layout(target).sealed_fields:
+                sealed = [f"{image}_{name}" for name in fields for image in ("d", "a")]
+                next(plan.batches(member, target, require_again(sealer), columns=sealed), None)
 
 
 def _wrong_place(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
@@ -86,11 +104,12 @@ def _changed_files(plan: PlanFile, project: Project) -> Iterator[Diagnostic]:
             )
 
 
-def _other_systems(plan: PlanFile, project: Project, connections: Connections) -> Iterator[Diagnostic]:
+def _other_systems(
+    plan: PlanFile, project: Project, connections: Connections, known: Mapping[str, Known]
+) -> Iterator[Diagnostic]:
     planned = {target["system"]: target["identity"] for target in plan.targets.values()}
     for system in sorted(planned.keys() & project.systems.keys()):
-        with connections.lease(system) as session:
-            now = session.identity()
+        now = connections.identity(system)
         if now != planned[system]:
             yield Diagnostic(
                 "E0532",
@@ -98,3 +117,5 @@ def _other_systems(plan: PlanFile, project: Project, connections: Connections) -
                 remedy="Check the system's configuration and the environment, then plan again.",
                 at=project.systems[system].at,
             )
+        elif system in known and known[system].identity != now:
+            yield another(project.systems[system], now, known[system])

@@ -63,7 +63,24 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
         f"s_{name}" for name in fields if name not in deviating
     ]  # the plan has these values: not kept twice
     table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
+    if batch.action is Action.CREATE and known:
+        table = with_outcome(table, _of_another(desk, batch, table), Outcome.IN_DOUBT, _ANOTHER)
     return _arrived(desk, batch, table) if batch.action is Action.MOVE else table
+
+
+_ANOTHER = "what was read back under the identifier that the answer gave has another key: nobody knows which row was made"
+
+
+def _of_another(desk: Desk, batch: Batch, table: pa.Table) -> pa.Array:
+    """The applied rows of which a field that recognises them was read back with another value: the identifier is that of
+    another row, or their system changed the key. What their system made of a value is nothing that a key may show."""
+    telling = {name for names in desk.target.match for name in names} & set(batch.fields)
+    applied = pc.equal(table["outcome"], Outcome.APPLIED.value).to_pylist()
+    deviated = table["deviated"].to_pylist()
+    return pa.array(
+        [a and bool(telling & set(names or ())) for a, names in zip(applied, deviated, strict=True)],
+        pa.bool_(),
+    )
 
 
 def removes(desk: Desk, batch: Batch) -> bool:

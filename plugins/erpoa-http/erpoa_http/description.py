@@ -26,13 +26,14 @@ class Listing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A call for `size` records, each sent as `item`. `results`: where the answer has one result per record; `index`: where a result says
-    which, empty when they come in order; `id`: where it says the identifier."""
+    which, else its key or identifier does; `ordered`: they come in the order in which records are sent; `id`: where it says the identifier."""
 
     request: Request
     size: int
     item: Any
     results: Path
     index: Path
+    ordered: bool
     rule: Rule
     id: Path
 

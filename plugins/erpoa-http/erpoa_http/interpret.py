@@ -145,6 +145,14 @@ class _Builder:
             self._problems.add(
                 f"{', '.join(changing)}: a record is read before it is changed; add `get:` or `list:`"
             )
+        for word, operation in (("create", made.create), ("update", made.update), ("delete", made.delete)):
+            batch = operation.batch if operation else None
+            told = batch and (batch.index or batch.ordered or (made.key if word == "create" else made.id))
+            if batch and not told and made.list is None and made.get is None:
+                self._problems.at(word, "batch").add(
+                    "nothing says which result belongs to which record, and records cannot be looked up: add `index:`, the "
+                    "object's `key:`, a `list:`, or `ordered: true` where the API's documentation promises it"
+                )
         batch = made.create.batch if made.create else None
         if batch and made.safety is CreateSafety.KEY and KEY not in names(batch.item):
             self._problems.at("create_safety").add(
@@ -248,6 +256,7 @@ class _Builder:
             item=item,
             results=_path(said.get("results", "")),
             index=_path(said.get("index", "")),
+            ordered=said.get("ordered", False),
             rule=_rule(said, at, _rule(self._config, Problems())),
             id=_path(said.get("id", "")),
         )

@@ -154,8 +154,14 @@ _BATCH = _object(
         "item": {"description": "what {records} has for each; default {record}, to delete {id}"},
         "results": {"type": "string", "description": "path of the list with a result per record"},
         "index": _about(
-            _TEXT, "path in a result of the record's place, from 0; default: results are in order"
+            _TEXT,
+            "path in a result of the record's place, from 0; default: its key or identifier says which it is",
         ),
+        "ordered": {
+            "type": "boolean",
+            "default": False,
+            "description": "the documentation promises results in the order of the records: they need not say which they are",
+        },
         "success": _SUCCESS,
         "error": _object(_ERROR, about="as above, in a result"),
         "id": _about(_TEXT, "path in a result of the identifier"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.sdk.arrow import arrow_type
@@ -173,12 +174,15 @@ class Writing:
     def _sorted(self, part: Sequence[tuple[int, Ready]], results: Any) -> dict[int, Any]:
         batch = self._operation.batch
         assert batch is not None
-        lost = InDoubt("the answer says nothing of this record")
+        lost = InDoubt("the answer does not say what became of this record")
         made: dict[int, Any] = {at: lost for at, _ in part}
-        if not isinstance(results, list) or (not batch.index and len(results) != len(part)):
+        if not isinstance(results, list):
             return made
+        places = self._places(part)
         for n, result in enumerate(results):
-            place = found(result, batch.index) if batch.index else n
+            place = found(result, batch.index) if batch.index else self._named(result, places)
+            if place is None and batch.ordered and len(results) == len(part):
+                place = n
             if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(part):
                 continue
             at = part[place][0]
@@ -187,6 +191,39 @@ class Writing:
                 continue
             made[at] = batch.rule.item(result) or self._picked(result, batch.id)
         return made
+
+    def _telling(self) -> tuple[str, list[tuple[Member, Type]]]:
+        """The members that tell records of a batch apart, and what their columns begin with: the key of new ones, else
+        the identifier."""
+        prefix, names_ = ("set", self._object.key) if self._create else ("id", self._object.id)
+        members = [self._reader.member(name) for name in names_]
+        return prefix, [(m, self._batch.types.get(m.name, m.shape.type)) for m in members]
+
+    def _places(self, part: Sequence[tuple[int, Ready]]) -> dict[tuple[str, ...], int | None]:
+        """Key or identifier → place in *part*; None for one that several records have."""
+        prefix, members = self._telling()
+        places: dict[tuple[str, ...], int | None] = {}
+        for place, (_, one) in enumerate(part):
+            values = [one.row.get(f"{prefix}.{member.name}") for member, _ in members]
+            if members and None not in values:
+                texts = tuple(
+                    str(canonical(value, type_)) for value, (_, type_) in zip(values, members, strict=True)
+                )
+                places[texts] = None if texts in places else place
+        return places
+
+    def _named(self, result: Any, places: Mapping[tuple[str, ...], int | None]) -> int | None:
+        """The place that *result* names by the key or identifier it has; None when it has none, or another's."""
+        texts = []
+        for member, type_ in self._telling()[1]:
+            try:
+                value = typed(member.of(result), member.shape, type_) if isinstance(result, Mapping) else None
+            except Unfit:
+                value = None
+            if value is None:
+                return None
+            texts.append(str(canonical(value, type_)))
+        return places.get(tuple(texts)) if texts else None
 
     # -- what was made --
 

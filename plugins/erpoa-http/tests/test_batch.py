@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import erpoa_twin
+import pytest
 from erpoa_twin import Twin
 
 from .shelf import Shelf, shelf, things, told
@@ -89,7 +90,7 @@ def test_an_answer_that_is_not_one_per_record_is_a_doubt():
     it = Shelf()
     answers = iter(
         [
-            {"made": [{"code": "A"}]},
+            {"made": [{"number": 1}]},
             {"made": "yes"},
             {},
             {"made": [{"n": 1, "code": "B"}, {"n": 1, "code": "A"}]},
@@ -102,9 +103,64 @@ def test_an_answer_that_is_not_one_per_record_is_a_doubt():
     it.hook = hook
     rows = [{"code": "A", "name": "x"}, {"code": "B", "name": "x"}]
     with shelf(it):
-        for more in ({}, {}, {}, {"index": "n"}):
+        for more in ({"ordered": True}, {"ordered": True}, {}, {"index": "n"}):
             with opened(saved(it.url, **more)) as session:
                 assert {m["outcome"] for m in Table(session, "things").create(rows)} == {"in_doubt"}
+
+
+def numbered(rows: list[dict[str, Any]], it: Shelf) -> list[dict[str, Any]]:
+    """What a server makes of *rows*, which gives each a number of its own."""
+    made = [{"id": len(it.records) + n, **row} for n, row in enumerate(rows, 1)]
+    it.records |= {str(row["id"]): row for row in made}
+    return made
+
+
+def keyed(it: Shelf, **batch: Any) -> dict[str, Any]:
+    """A shelf whose things have a code of ours and a number of theirs."""
+    fields = {"id": "integer", "code": "string", "name": "string"}
+    many = {"call": "POST /save", "size": 10, "results": "made", **batch}
+    said = things(it.url, fields, create={"batch": many})
+    said["objects"]["things"] |= {"id": "id", "key": ["code"]}
+    return said
+
+
+@pytest.mark.parametrize("order", ["as sent", "turned round", "by name"])
+def test_results_belong_to_the_records_whose_key_they_have(order: str):
+    it = Shelf()
+
+    async def hook(request: Any) -> Any:
+        if request.path != "/save":
+            return None
+        made = numbered(it.bodies[-1], it)
+        match order:
+            case "turned round":
+                made.reverse()
+            case "by name":
+                made.sort(key=lambda row: str(row["name"]))
+        return told({"made": made})
+
+    it.hook = hook
+    with shelf(it), opened(keyed(it)) as session:
+        rows = [{"code": f"{n:03}", "name": f"{(n * 7) % 25:03}"} for n in range(25)]
+        answers = Table(session, "things").create(rows)
+        assert {a["outcome"] for a in answers} == {"applied"}
+        for row, answer in zip(rows, answers, strict=True):
+            assert it.records[str(answer["id.id"])]["code"] == row["code"]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_results_without_a_key_count_by_place_only_where_that_is_promised(ordered: bool):
+    it = Shelf()
+
+    async def hook(request: Any) -> Any:
+        if request.path != "/save":
+            return None
+        return told({"made": [{"id": row["id"]} for row in numbered(it.bodies[-1], it)]})
+
+    it.hook = hook
+    with shelf(it), opened(keyed(it, ordered=ordered)) as session:
+        answers = Table(session, "things").create([{"code": f"{n:03}", "name": "x"} for n in range(12)])
+        assert {a["outcome"] for a in answers} == {"applied" if ordered else "in_doubt"}
 
 
 def test_updates_and_deletes_go_in_batches_too():
@@ -115,10 +171,10 @@ def test_updates_and_deletes_go_in_batches_too():
             case "/edit", {"rows": rows}:
                 for row in rows:
                     it.records[row["code"]] |= row["set"]
-                return told({"done": [{"ok": True} for _ in rows]})
+                return told({"done": [{"ok": True, "code": row["code"]} for row in reversed(rows)]})
             case "/drop", {"codes": codes}:
-                done = [{"ok": it.records.pop(code, None) is not None} for code in codes]
-                return told({"done": done})
+                done = [{"ok": it.records.pop(code, None) is not None, "code": code} for code in codes]
+                return told({"done": done[::-1]})
             case _:
                 return None
 

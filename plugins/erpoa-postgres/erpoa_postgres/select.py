@@ -28,6 +28,11 @@ from erpoa_postgres.values import equals, sides, staged
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
+_REFUSED = "42501"  # insufficient_privilege
+_NARROWED = (
+    "row-level security narrows what this role sees: rows that are not there may be hidden; give it BYPASSRLS, or read as the "
+    "table's owner"
+)
 _BLOCK = 4 << 20  # bytes per record batch, so that memory stays bounded whatever the rows are
 
 
@@ -88,12 +93,29 @@ class Selection:
     def reading(self) -> BatchReading:
         connection, snapshot = self._begun()
         try:
+            faults = [] if self._sought is not None or not self._narrowed(connection) else [_NARROWED]
             deliveries = self._deliveries(connection)
         except BaseException:
             connection.close()
             raise
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self._request.fields, deliveries, strict=True)])
-        return BatchReading(schema, self._batches(connection, deliveries, schema), {"snapshot": snapshot})
+        batches = self._batches(connection, deliveries, schema)
+        return BatchReading(schema, batches, {"snapshot": snapshot}, faults)
+
+    def _narrowed(self, connection: Any) -> bool:
+        """Whether row-level security keeps rows from this role: with it switched off the server refuses such a query
+        instead of answering with fewer rows."""
+        _do(connection, "SAVEPOINT narrowed")
+        try:
+            _do(connection, "SET LOCAL row_security = off")
+            _do(connection, f"SELECT FROM {self._from} t LIMIT 0")
+        except adbc_driver_manager.Error as error:
+            if getattr(error, "sqlstate", None) != _REFUSED:
+                raise failure(error) from error
+            return True
+        finally:
+            _do(connection, "ROLLBACK TO narrowed")
+        return False
 
     def _begun(self) -> tuple[Any, str]:
         """A connection with a snapshot and the settings that hold our values."""

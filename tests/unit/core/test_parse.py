@@ -103,6 +103,14 @@ def test_what_is_no_date_is_held(text: str):
 def test_a_declared_pattern_reads_dates_and_refuses_what_has_no_room():
     assert reads("date", "2024年02月29日", format="%Y年%m月%d日") == date(2024, 2, 29)
     assert reads("date", "2023年02月29日", format="%Y年%m月%d日") is BAD
+    for word in ("infinity", "-infinity", "Infinity ", " EPOCH", "epoch", "now", "today"):
+        for type_, pattern in (
+            ("date", "%d.%m.%Y"),
+            ("timestamp", "%b %d, %Y"),
+            ("time", "%H:%M"),
+            ("timestamptz", "%Y %z"),
+        ):
+            assert reads(type_, word, format=pattern) is BAD, (type_, word)
     assert reads("date", "2024-01-05 00:00", format="%Y-%m-%d %H:%M") == date(2024, 1, 5)
     assert reads("date", "2024-01-05 10:00", format="%Y-%m-%d %H:%M") is BAD
     assert reads("timestamptz", "2024-01-05 10:00 +0800", format="%Y-%m-%d %H:%M %z") == datetime(

@@ -18,7 +18,7 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.read import read_sources
 from erpoa_cli.engine.relations.transform import Built, build_models
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.state import Sealer
+from erpoa_cli.state import Known, Sealer
 from tests import planning
 from tests.planning import Bound, PlanResult, RunResult
 
@@ -47,6 +47,9 @@ class Small:
 
     def reads(self) -> Mapping[str, Read]:
         return self.last
+
+    def systems(self) -> Mapping[str, Known]:
+        return {}  # of which nothing is remembered
 
     def fetch_snapshots(self) -> Mapping[str, str]:
         return {}  # there is nobody to share with

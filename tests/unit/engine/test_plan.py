@@ -320,6 +320,9 @@ def test_a_plan_for_one_place_is_refused_at_another(
         "on_first_contact: write}}",
     )
     company.environment["PLACE"] = "here"
+    with open_writer(company.root, "default") as store:
+        store.begin_anew("oa")
+        store.declare_system("oa", f"{system}:here{file}")
     plan = company.plan()
     if not changed:
         company.apply(plan)

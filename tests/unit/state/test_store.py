@@ -540,7 +540,7 @@ def test_an_altered_audit_trail_is_found(writer):
 
 
 def test_formats_are_refused(place, writer):
-    writer._control.run("UPDATE meta SET value = '3' WHERE name = 'format'")
+    writer._control.run("UPDATE meta SET value = '99' WHERE name = 'format'")
     for opened in (place.reader, place.writer):
         assert failure(opened) == ("E0522", Exit.INVALID)
 

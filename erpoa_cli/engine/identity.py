@@ -1,0 +1,34 @@
+"""Whether a system is the one whose rows are remembered under its name."""
+
+from __future__ import annotations
+
+from erpoa_cli.core.diagnostic import Diagnostic
+from erpoa_cli.core.project import System
+from erpoa_cli.state import Known
+
+
+def may_be_planned(now: str, known: Known | None) -> bool:
+    """Whether plans may be made with the system *now*: nothing is remembered of another one, or it is a copy for trial."""
+    return known is None or now in (known.identity, known.trial)
+
+
+def another(system: System, now: str, known: Known) -> Diagnostic:
+    """The finding that the name of *system* stands for another one than what is remembered: rows of that one would be
+    taken for rows of this one."""
+    if now == known.trial:
+        return Diagnostic(
+            "E0544",
+            f"{now} is a copy of system {system.name} for trial: it is planned with, and nothing is applied to it",
+            detail=f"What is remembered is of {known.identity}.",
+            remedy="To apply to the copy, give it an environment of its own in erpoa.yml, and plan there.",
+            at=system.at,
+        )
+    return Diagnostic(
+        "E0544",
+        f"system {system.name} is now {now}; what is remembered is of {known.identity}",
+        detail="Systems are told apart by their addresses.",
+        remedy="Check the configuration and the environment. If it is right, say what it is: "
+        f"`erpoa state system {system.name} --moved` (the same data at another place), `--trial` (a copy, to plan with), or "
+        "`--anew` (another system: everything remembered of the old one is forgotten).",
+        at=system.at,
+    )
