@@ -135,6 +135,12 @@ class Sandbox:
                 raise SecurityError("the expression is too long")
             if not isinstance(node, ALLOWED):
                 raise SecurityError(f"{_SYNTAX.get(type(node), 'such an expression')} cannot be used here")
+            if (
+                isinstance(node, nodes.Const)
+                and isinstance(node.value, float)
+                and not math.isfinite(node.value)
+            ):
+                raise TemplateProblem("E0201", "this is no number that can be kept", _REMEDY)
             if isinstance(node, nodes.Filter) and node.name not in self._environment.filters:
                 known = ", ".join(sorted(self._environment.filters))
                 raise TemplateProblem(

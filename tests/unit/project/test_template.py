@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.template import Templates
 from erpoa_cli.project.template_problem import TemplateProblem
 
-TEMPLATES = Templates({"one": lambda: 1, "same": lambda text: text, "names": lambda *texts: "+".join(texts)})
+TEMPLATES = Templates(
+    {
+        "secret": lambda _: Secret("Zq0815"),
+        "one": lambda: 1,
+        "same": lambda text: text,
+        "names": lambda *texts: "+".join(texts),
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,16 @@ def test_values(text: str, value: object):
         "{{ same() }}",
         "{{ one }} {{ nope }}",
         "{{ 1 / 0 }}",
+        "{{ 1e400 }}",
+        "{{ 'a'['zfill'](2000000000) }}",
+        "{{ 'a'['upper']() }}",
+        "{{ {'a': 1}['a'] }}",
+        "{{ 'a' is defined }}",
+        "{{ secret('port') | int }}",
+        "{{ secret('port') ~ 'x' }}",
+        "{{ same(secret('port')) }}",
+        "{{ 'a' if secret('port') == 'x' else 'b' }}",
+        "{{ same(*names('a')) }}",
         "{{ same('x') | int }}",
         "{{ same('x') | bool }}",
         "{{ (((( }}",
@@ -77,6 +95,21 @@ def test_refusals(text: str):
         TEMPLATES.value(text)
     assert caught.value.code in {"E0201", "E0202"}
     assert caught.value.summary
+    assert "Zq0815" not in caught.value.summary + caught.value.remedy
+
+
+def test_a_secret_makes_its_whole_scalar_one():
+    value = TEMPLATES.value("Bearer {{ secret('token') }}")
+    assert isinstance(value, Secret)
+    assert value.reveal() == "Bearer Zq0815"
+    assert isinstance(TEMPLATES.value("{{ secret('token') }}"), Secret)
+
+
+def test_no_problem_repeats_a_value():
+    for text in ("{{ same('hunter2') | int }}", "{{ same('hunter2') | bool }}", "{{ same('hunter2') + 1 }}"):
+        with pytest.raises(TemplateProblem) as caught:
+            TEMPLATES.value(text)
+        assert "hunter2" not in caught.value.summary + caught.value.remedy
 
 
 def test_replacing_cannot_blow_up():
