@@ -28,6 +28,7 @@ from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
 from erpoa_cli.engine.changes.diff import Differ, Task
 from erpoa_cli.engine.changes.freeze import MEMBERS, freeze
+from erpoa_cli.engine.changes.hanging import hanging
 from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
@@ -201,6 +202,7 @@ def compare(p: Planning) -> None:
     _keep_back(p, inside)
     p.differ.compose()  # what a document wants are its lines, too
     _keep_back(p, [name for name in p.names if name not in inside])
+    _look_what_hangs(p)
     p.differ.arrange()
 
 
@@ -220,6 +222,24 @@ def _keep_back(p: Planning, names: Sequence[str]) -> None:
         if p.options.drift_only:
             withhold.only_drift(one, p.staging)
         earlier.append(one)
+
+
+def _look_what_hangs(p: Planning) -> None:
+    """Withhold deletes that take rows of others along. What is withheld may be what hangs on another one: once more, then."""
+    again = True
+    while again:
+        again = False
+        for name in p.selected:
+            one, info = p.shapes[name], p.infos[name]
+            if not info.hanging:
+                continue
+            beside = {
+                n: s for n, s in p.shapes.items() if n in p.selected and s.target.system == one.target.system
+            }
+            with p.connections.lease(one.target.system) as session:
+                found = hanging(one, info, p.staging, session, beside)
+            withhold.taking_along(one, p.staging, found)
+            again = again or bool(found)
 
 
 def _count_foreign(p: Planning) -> None:

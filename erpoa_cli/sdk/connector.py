@@ -56,6 +56,17 @@ class ForeignKey:
     references: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """Rows of another object that a delete here takes along (`CASCADE`) or changes (`SET NULL`, `SET DEFAULT`): those whose
+    `fields` are the `references` of the deleted row. `object` can be asked by `find`."""
+
+    object: str
+    fields: tuple[str, ...]
+    references: tuple[str, ...]
+    effect: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
     """An object of a system: table, file, model or endpoint."""
@@ -66,6 +77,7 @@ class ObjectInfo:
     keys: tuple[tuple[str, ...], ...] = ()  # other unique sets of fields
     enforced: tuple[tuple[str, ...], ...] = ()  # sets of fields of which the system refuses a second row
     foreign_keys: tuple[ForeignKey, ...] = ()
+    hanging: tuple[Hanging, ...] = ()
     readable: bool = True
     writable: bool = True
     create_safety: CreateSafety = CreateSafety.TRANSACTION

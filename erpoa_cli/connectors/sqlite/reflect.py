@@ -21,7 +21,7 @@ from erpoa_cli.core.schema import (
     decimal,
     identifier,
 )
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.sql import LEDGER
 
 _TIMES = {
@@ -114,6 +114,7 @@ def reflect(db: sqlite3.Connection, name: str) -> Table | None:
         id=key,
         keys=tuple(u for u in uniques if u != key),
         foreign_keys=_foreign_keys(db, name),
+        hanging=_hanging(db, name, key),
         writable=not is_view,
     )
     return Table(info, stores, rowid, frozenset({*leading, *key[:1]}))
@@ -231,6 +232,22 @@ def _indexes(db: sqlite3.Connection, table: str) -> tuple[list[tuple[str, ...]],
         if unique and whole not in uniques:
             uniques.append(whole)
     return uniques, leading
+
+
+_HANGING = """
+    SELECT t.name, f.id, f."from", f."to", f.on_delete FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
+    WHERE t.schema = 'main' AND lower(f."table") = lower(?) AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    ORDER BY t.name, f.id, f.seq"""
+
+
+def _hanging(db: sqlite3.Connection, table: str, key: tuple[str, ...]) -> tuple[Hanging, ...]:
+    found: dict[tuple[str, int], tuple[str, list[str], list[str]]] = {}
+    for other, number, column, references, effect in db.execute(_HANGING, (table,)):
+        _, columns, targets = found.setdefault((_str(other), number), (_str(effect), [], []))
+        columns.append(_str(column))
+        if references is not None:  # else it is the primary key
+            targets.append(_str(references))
+    return tuple(Hanging(other, tuple(c), tuple(t) or key, e) for (other, _), (e, c, t) in found.items())
 
 
 def _foreign_keys(db: sqlite3.Connection, table: str) -> tuple[ForeignKey, ...]:

@@ -194,6 +194,13 @@ CODES: tuple[Code, ...] = (
         "See the withheld rows and their reasons.",
     ),
     Code(
+        "E0438",
+        "a delete would take rows of others along",
+        "Foreign keys of their system say that rows which hang on this one go with it (ON DELETE CASCADE), or lose their reference (SET NULL). "
+        "The plan does not show those rows, so the delete is withheld.",
+        "Remove or move those rows first, let a target of this project manage them, or keep the row: `on_source_gone: keep` or `deactivate`.",
+    ),
+    Code(
         "E0450",
         "only a person can undo it",
         "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "

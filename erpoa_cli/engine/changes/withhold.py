@@ -78,6 +78,11 @@ def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str
     )
 
 
+def taking_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
+    """Withhold deletes of *rows* (key → what hangs on them): their system would take rows of others along."""
+    _withhold(shape, staging, rows, "E0438", "action = 'delete'")
+
+
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
     """Withhold deletes of rows that targets *outside* the selection may refer to."""
     if outside:

@@ -12,7 +12,7 @@ from pymysql.constants import FIELD_TYPE, FLAG  # type: ignore[import-untyped]
 from pymysql.err import Error  # type: ignore[import-untyped]
 
 from erpoa_cli.core.schema import Type, decimal
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER
 from erpoa_mysql.columns import BINARIES, Column, column, declared, refusal, text_of
@@ -47,6 +47,15 @@ _FOREIGN_KEYS = """
         REFERENCED_TABLE_SCHEMA = database()
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s
         AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"""
+
+_HANGING = """
+    SELECT k.CONSTRAINT_NAME, k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, k.TABLE_SCHEMA = database(),
+        k.TABLE_SCHEMA
+    FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+        ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+    WHERE k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_SCHEMA = k.TABLE_SCHEMA AND k.REFERENCED_TABLE_NAME = %s
+        AND r.DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"""
 
 _FIXED = {
     FIELD_TYPE.TINY: "tinyint",
@@ -180,6 +189,9 @@ def reflect(db: Wire, relation: Relation, *, samples: bool = False) -> Table:
         foreign_keys=tuple(
             _foreign_key(list(rows)) for _, rows in groupby(db.rows(_FOREIGN_KEYS, place), lambda row: row[0])
         ),
+        hanging=tuple(
+            _hangs(list(rows)) for _, rows in groupby(db.rows(_HANGING, place), lambda row: (row[1], row[0]))
+        ),
         readable="SELECT" in relation.may,
         writable=relation.writable,
     )
@@ -202,6 +214,12 @@ def _foreign_key(rows: Sequence[tuple[Any, ...]]) -> ForeignKey:
     _, _, schema, table, _, here = rows[0]
     own, theirs = (tuple(row[at] for row in rows) for at in (1, 4))
     return ForeignKey(own, table if here else f"{schema}.{table}", theirs)
+
+
+def _hangs(rows: Sequence[tuple[Any, ...]]) -> Hanging:
+    _, table, _, _, effect, here, schema = rows[0]
+    own, theirs = (tuple(row[at] for row in rows) for at in (2, 3))
+    return Hanging(table if here else f"{schema}.{table}", own, theirs, effect)
 
 
 def _field(db: Wire, relation: Relation, facts: tuple[Any, ...], sample: str) -> FieldInfo:

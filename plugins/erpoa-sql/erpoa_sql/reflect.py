@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from erpoa_cli.core.schema import (
     Type,
     decimal,
 )
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.sql import LEDGER
 
 _UNSIGNED_DIGITS = 20  # of a 64-bit number without sign
@@ -77,9 +77,21 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
             )
             for f in inspector.get_foreign_keys(name, where_or_default)
         ),
+        hanging=() if is_view or read_only else tuple(_hanging(inspector, name, where_or_default)),
         writable=not (is_view or read_only),
     )
     return Table(info, table)
+
+
+def _hanging(inspector: sqlalchemy.Inspector, name: str, schema: str | None) -> Iterator[Hanging]:
+    """What a delete in the table takes along or changes, in tables of the same schema."""
+    for (_, other), keys in inspector.get_multi_foreign_keys(schema).items():
+        for key in keys:
+            effect = str(key.get("options", {}).get("ondelete") or "").upper()
+            if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
+                yield Hanging(
+                    str(other), tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
+                )
 
 
 def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:
