@@ -10,7 +10,7 @@ import pyarrow as pa
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table
-from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.core.schema import STRING, Field, Type
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import Hanging, ObjectInfo, ReadRequest, Session, Writable
 
@@ -82,7 +82,8 @@ def _counted(
     other = next(
         (s for s in beside.values() if s.target.object == one.object and not s.target.embedded), None
     )
-    own = [Field(n, t) for n, t in other.id.items() if n not in one.fields] if other else []
+    ids = dict(other.id) if other else _id(session, one)
+    own = [Field(n, t) for n, t in ids.items() if n not in one.fields]  # else equal rows may come as one
     columns = {
         f.name: pa.array([json.loads(json.dumps(v[at])) for v in wanted], pa.utf8())
         for at, f in enumerate(fields)
@@ -106,6 +107,13 @@ def _counted(
         values = tuple(_text(row[f.name], f.type) for f in fields)
         counts[values] = counts.get(values, 0) + 1
     return counts
+
+
+def _id(session: Writable, one: Hanging) -> dict[str, Type]:
+    """The identifier of the rows that hang on others."""
+    for info in session.objects([one.object]):
+        return {n: (f.type if (f := info.field(n)) and f.type else STRING) for n in info.id}
+    return {}
 
 
 def _leaving(other: Shape, staging: Staging) -> Iterator[Values]:

@@ -24,6 +24,7 @@ class Batches(Database):
     """Tables are made by hand, in the words of the dialect."""
 
     large: ClassVar[int] = 20_000  # rows: work that grows with their square is seen
+    cascades: ClassVar[bool] = True  # a foreign key may say ON DELETE CASCADE
 
     def bounded(self, config: Config) -> AbstractContextManager[Writable]:
         """A session whose statements end after seconds, where the database can do that."""
@@ -59,6 +60,22 @@ class Batches(Database):
             answers = things.delete([{"id": 2}, {"id": 6}])
             assert [a["error_class"] for a in answers] == ["rejected", None], answers
             assert self.run(config, "SELECT id FROM thing ORDER BY id") == [(1,), (2,)]
+
+    def test_what_hangs_on_a_row_is_told(self, tmp_path: Path) -> None:
+        """A delete takes it along, or changes it: whoever plans the delete must know."""
+        number = self.dialect.number
+        effects = ("CASCADE", "SET NULL") if self.cascades else ()
+        tables = [
+            f"CREATE TABLE line{at} (id {number} PRIMARY KEY, thing {number}, FOREIGN KEY (thing) REFERENCES thing (id) {rule})"
+            for at, rule in enumerate(("", *(f"ON DELETE {effect}" for effect in effects)))
+        ]
+        rows = [f"INSERT INTO line{at} VALUES (1, 1), (2, 1)" for at in range(1, len(tables))]
+        first = "INSERT INTO thing VALUES (1, 'A', 1, 'x')"
+        with self.ready(tmp_path, self.thing(), *tables, first, *rows) as (_, session):
+            (info,) = session.objects(["thing"])
+            told = sorted((h.object, h.fields, h.references, h.effect) for h in info.hanging)
+            wanted = [(f"line{at}", ("thing",), ("id",), effect) for at, effect in enumerate(effects, 1)]
+            assert told == wanted, f"{told} hang on a thing, not {wanted}"
 
     def test_many_bad_rows_among_many_good_ones(self, tmp_path: Path) -> None:
         bad = set(range(0, 280, 7))

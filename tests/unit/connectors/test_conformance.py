@@ -98,6 +98,7 @@ class TestDuckdb(Conformance, Sql):
     dialect = DUCKDB
     several_batches = 120_000
     waits = False
+    cascades = False
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         with duckdb.connect(str(folder / "here.duckdb")) as db:

@@ -201,6 +201,11 @@ class ReadsInTwoStates(SqliteSession):
         return reading
 
 
+class ForgetsWhatHangs(SqliteSession):
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        return [replace(info, hanging=()) for info in super().objects(names)]
+
+
 SABOTAGES: Mapping[Sabotage, str] = {
     ReadsWhatItCannotParseAsNull: "test_a_value_is_read_exactly_or_as_words_that_no_type_parses",
     LeavesOutWhatIsOdd: "test_one_odd_value_does_not_spoil_the_others",
@@ -222,6 +227,7 @@ SABOTAGES: Mapping[Sabotage, str] = {
     LooksForKeysBeforeItWaits: "test_two_that_create_the_same_key",
     CallsALockARefusal: "test_a_lock_that_is_not_given_is_transient",
     ReadsInTwoStates: "test_a_read_sees_one_state",
+    ForgetsWhatHangs: "test_what_hangs_on_a_row_is_told",
 }
 
 
