@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.connectors.files.layout import COLUMNS, Layout, Sheet
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field, Type
 from erpoa_cli.sdk.connector import FieldInfo
@@ -122,7 +123,11 @@ class Delimited(Layout):
 
     def _header(self, text: str) -> list[str]:
         names: list[str] = next(self._reader(text), [])
-        twice = sorted({name for name in names if names.count(name) > 1})
+        if len(names) > COLUMNS:
+            raise ContractBroken(
+                f"line 1 has {len(names):,} columns, and at most {COLUMNS:,} are read: split the table"
+            )
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice or "" in names:
             raise ContractBroken(
                 f"line 1: {'a column has no name' if '' in names else f'column {twice[0]!r} occurs twice'}"

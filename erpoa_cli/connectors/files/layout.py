@@ -12,6 +12,9 @@ import pyarrow as pa
 from erpoa_cli.core.schema import Field, Type
 from erpoa_cli.sdk.connector import FieldInfo
 
+COLUMNS = 16_384
+"""Columns of a table in a file, at most: as many as a spreadsheet has."""
+
 
 @dataclass(slots=True)
 class Sheet:

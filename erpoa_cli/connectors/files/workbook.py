@@ -34,6 +34,11 @@ _LOOK_AT = 1000  # rows looked at to describe the fields
 _DIGITS = 15  # of a number in Excel ("Excel specifications and limits")
 _LONGEST = 32_767  # characters of a cell (the same page)
 _UNPACKED = 2 << 30  # bytes: a workbook that unpacks to more is taken for a bomb
+MOST_ROWS = 1_048_576  # of a sheet (the same page); its columns are A to XFD
+_TEXTS = 2_000_000  # shared texts: all of them stand in memory while a sheet is read
+_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
+_SHARED = re.compile(rb"<(?:\w+:)?si[\s/>]")
+_FAR = re.compile(rb'\sr="(?=[A-Z]{4}|[A-Z]*\d{7})([A-Z]*)(\d*)')
 _FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
 _BROKEN = (
     InvalidFileException,
@@ -293,9 +298,47 @@ def _members(content: bytes) -> list[str]:
                             raise ContractBroken(
                                 f"{name} has a document type definition, which no workbook needs"
                             )
+            for name in archive.namelist():
+                if name.startswith("xl/worksheets/"):
+                    _within_bounds(archive, name)
+            if "xl/sharedStrings.xml" in archive.namelist():
+                found = sum(len(_SHARED.findall(part)) for part in _parts(archive, "xl/sharedStrings.xml"))
+                if found > _TEXTS:
+                    raise ContractBroken(
+                        f"the workbook has {found:,} shared texts, and at most {_TEXTS:,} are read: keep such a table as CSV or Parquet"
+                    )
             return archive.namelist()
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
+
+
+def _within_bounds(archive: zipfile.ZipFile, sheet: str) -> None:
+    """Refuse a sheet with rows or columns that no spreadsheet has: a few bytes claim what takes hours to walk through."""
+    rows = 0
+    for part in _parts(archive, sheet):
+        rows += len(_ROW.findall(part))
+        beyond = next(
+            (m[0] for m in _FAR.finditer(part) if len(m[1]) > 3 or int(m[2] or 0) > MOST_ROWS), None
+        )
+        if beyond is not None or rows > MOST_ROWS:
+            where = (
+                f"a place beyond all ({beyond.decode('ascii', 'replace').strip()[:40]})"
+                if beyond
+                else f"more than {MOST_ROWS:,} rows"
+            )
+            raise ContractBroken(
+                f"{sheet} has {where}: a sheet has at most {MOST_ROWS:,} rows and the columns A to XFD"
+            )
+
+
+def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """The content of a member, in parts that end where a tag ends."""
+    with archive.open(name) as stream:
+        rest = b""
+        while chunk := stream.read(1 << 20):
+            whole, end, rest = (rest + chunk).rpartition(b">")
+            yield whole + end
+        yield rest
 
 
 def _whole(rows: Iterator[Any]) -> Iterator[Any]:

@@ -84,6 +84,12 @@ def test_csv_in_gb18030_with_its_own_delimiter_and_null(tmp_path: Path) -> None:
         (b"\n\n", "failed", "the file is empty", []),
         (b"code,code\nA1,x\n", "failed", "column 'code' occurs twice", []),
         (b"code,\nA1,x\n", "failed", "a column has no name", []),
+        (
+            b",".join(b"c%d" % n for n in range(20_000)) + b"\n",
+            "failed",
+            "20,000 columns, and at most 16,384",
+            [],
+        ),
         (b"code,title\nA1,x\n", "failed", "there is no column 'name'; the header has code, title", []),
     ],
 )

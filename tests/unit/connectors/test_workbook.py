@@ -120,6 +120,25 @@ def test_empty_rows_are_no_rows_and_empty_text_is_no_null(tmp_path: Path) -> Non
     assert values(tmp_path, rows, "string") == (["", None], "")
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ('<row r="999999999999"><c r="A999999999999"><v>1</v></c></row>', "a place beyond all"),
+        ('<row r="1048577"><c r="A1048577"><v>1</v></c></row>', "a place beyond all"),
+        ('<row r="2"><c r="AAAA2"><v>1</v></c></row>', "a place beyond all"),
+        ("<row/>" * 1_048_577, "more than 1,048,576 rows"),
+    ],
+    ids=["row", "next row", "column", "rows"],
+)
+def test_what_no_sheet_has_is_refused_at_once(tmp_path: Path, rows: str, reason: str) -> None:
+    assert reason in values(tmp_path, rows, "string")[1]
+
+
+def test_the_last_row_of_a_sheet_may_be_there(tmp_path: Path) -> None:
+    rows = f'<row r="2">{text("A2", "A")}{text("XFD2", "x")}{text("B2", "b")}</row>'
+    assert values(tmp_path, rows, "string")[1] == ""
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     rows = "".join(
         f'<row r="{n}">{text(f"A{n}", f"C{n}")}{text(f"B{n}", "名称" * n)}</row>' for n in range(2, 200)
