@@ -33,7 +33,7 @@ def remember_systems(control: Control, environment: str, plan: PlanFile) -> None
     control.run_many(
         """INSERT INTO systems (environment, system, identity, trial, since) VALUES (?, ?, ?, '', ?)
            ON CONFLICT (environment, system) DO NOTHING""",
-        [(environment, system, identity, now()) for system, identity in identities.items()],
+        [(environment, system, identity, now()) for system, identity in identities.items() if identity],
     )
 
 

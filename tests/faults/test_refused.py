@@ -42,17 +42,6 @@ def test_applied_twice_under_another_name(scene: Scene, forked: Forks):
     assert (again.exit, codes(again)) == (Exit.STALE, {"E0534"}), again
 
 
-def test_aimed_at_another_database(scene: Scene, forked: Forks):
-    """The same project with the same bytes at another place: other databases."""
-    elsewhere = Scene(scene.root.with_name("elsewhere"), scene.store)
-    shutil.rmtree(elsewhere.root, ignore_errors=True)
-    shutil.copytree(scene.root, elsewhere.root)
-    before = elsewhere.contents()
-    refused = apply(elsewhere, forked)
-    assert (refused.exit, codes(refused)) == (Exit.STALE, {"E0532"}), refused
-    assert elsewhere.contents() == before == scene.contents()
-
-
 def test_expired(scene: Scene):
     project = load(scene.root, None, {}, getenv=lambda name: None)
     plan = PlanFile.open(scene.plan)

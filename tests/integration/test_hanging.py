@@ -12,6 +12,8 @@ from erpoa_cli.state import open_writer
 from tests import planning
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Small:

@@ -6,10 +6,14 @@ import re
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 import erpoa_cli
 from erpoa_cli.core.diagnostic import Exit
-from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.schema import RESERVED, identifier
 from tests.unit.engine.small import Small
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(erpoa_cli.__file__).parent
 _ALIAS = re.compile(r"\b(?:AS|as)\s+\"?([a-z_]+)\"?")
@@ -86,13 +90,16 @@ def agrees(world: Small, names: list[str], key: str) -> bool:
     return everything(world, "erp.db") == everything(world, "oa.db") and world.plan().exit is Exit.SUCCESS
 
 
-def refused(name: str, root: Path, key: str = "") -> bool:
-    return any(d.code == "E0117" for d in world(root, ["zz", name], key or "zz").findings())
-
-
 def test_fields_may_be_called_as_columns_within(tmp_path: Path) -> None:
-    names = [n for n in within() if not refused(n, tmp_path / n)]
+    names = [n for n in within() if n not in RESERVED]
     assert len(names) > 300
     for part in range(0, len(names), 150):
         some = ["zz", *names[part : part + 150]]
         assert agrees(world(tmp_path / f"part{part}", some, "zz"), some, "zz")
+
+
+@pytest.mark.parametrize("name", sorted({*RESERVED, *map(str.upper, RESERVED)}))
+def test_the_few_that_may_not_are_told(tmp_path: Path, name: str) -> None:
+    found = [d for d in world(tmp_path, ["zz", name], "zz").findings() if d.code == "E0117"]
+    assert {str(d.at).partition(":")[0] for d in found} == {"sources/s.yml", "targets/t.yml"}
+    assert all(f"`{name}`" in d.summary for d in found)

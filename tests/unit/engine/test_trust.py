@@ -17,6 +17,8 @@ from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.state import PlanFile, Sealer, open_reader, open_writer
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.slow
+
 KEY = "ab" * 32
 SEALER = Sealer(bytes.fromhex(KEY))
 
