@@ -83,8 +83,10 @@ def test_after_apply_and_fold_nothing_is_left_to_do(
 ) -> None:
     expected = Oracle(world).answers()
     forgotten = {a.key for a in expected if a.action == "forget"}  # still wanted, they are created anew
+    waited = {a.key for a in expected if a.kind}  # a link was given up for a row that is linked elsewhere now
     second = answers(connection, applied(world, expected))
-    assert [a for a in second if a.action and not a.kind and a.key not in forgotten] == []
+    left = [a for a in second if a.action and not a.kind and a.key not in forgotten | waited]
+    assert left == []
 
 
 def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> None:
