@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.interrupt import interrupt_behind
+from erpoa_cli.core.interrupt import interrupt_behind, strike
 
 if TYPE_CHECKING:
     from erpoa_cli.core.diagnostic import Exit
@@ -50,7 +50,7 @@ def heed() -> None:
             os._exit(128 + number)
         before.append(number)
         _say("Stopping; once more stops at once.")
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        strike(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
 
     for number in _SIGNALS:
         signal.signal(number, handle)
@@ -71,7 +71,7 @@ def stopping() -> Iterator[Stop]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            strike(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
         stop.number = number
         stop.set()
         _say("Stopping after the current batch; once more stops at once.")

@@ -254,22 +254,21 @@ class Staging:
     @contextmanager
     def _told(self, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
         """Turn errors of DuckDB, on *connection* (None: that of all), into `SqlProblem`, what `limited` stopped into
-        `TimedOut`, and into the interrupt itself what DuckDB made of one: a RuntimeError, while the statement may run
-        on and be waited for when the connection is closed."""
+        `TimedOut`, and into the interrupt itself what DuckDB made of one, while the statement may run on and be waited
+        for when the connection is closed."""
         try:
             yield
         except UnicodeDecodeError:  # what it quotes of a row is cut within a character
             raise SqlProblem("") from None
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            if interrupt := interrupt_behind(error):
+                (connection or self._db).interrupt()
+                raise interrupt from None
             if self._late.is_set():
                 raise TimedOut("Timeout Error: it takes too long and was stopped") from None
-            raise SqlProblem(str(error)) from None
-        except RuntimeError as error:
-            interrupt = interrupt_behind(error)
-            if interrupt is None:
-                raise
-            (connection or self._db).interrupt()
-            raise interrupt from None
+            if isinstance(error, duckdb.Error):
+                raise SqlProblem(str(error)) from None
+            raise
 
     def close(self, *, waits: bool = True) -> None:
         """Without *waits* what other threads load is left to end with the process."""

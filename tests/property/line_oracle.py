@@ -90,6 +90,7 @@ class Orders:
     wishes: dict[str, Wish] = field(default_factory=dict)
     there: list[Order] = field(default_factory=list)
     known: dict[Name, Known] = field(default_factory=dict)
+    given_up: list[Known] = field(default_factory=list)  # links that this plan does not follow
 
     # -- which rows of theirs are ours -----------------------------------------------------------------------------
 
@@ -106,16 +107,37 @@ class Orders:
 
     def linked(self, known: Known | None) -> list[Values]:
         """The lines of theirs that are the one remembered."""
-        if known is None or known.line is None or not self._is_there(known.row):
+        if known is None or known.line is None or not self._is_there(known.row) or self._lost(known):
             return []
         return [line for line in known.row.lines or [] if self._id(line) == self._id(known.line)]
+
+    def _lost(self, known: Known) -> bool:
+        return any(known is other for other in self.given_up)
+
+    def give_up(self, no: str) -> None:
+        """Links to lines of the document that another line of its requisition, which has none there, has the key of,
+        while the linked one has not, or is no longer wanted."""
+        wish, found = self.wishes.get(no), self.candidates(no)
+        if wish is None or len(found) != 1:
+            return
+        wanted = [line["src_line"] for line in wish.lines or []]
+        free = {key for key in wanted if not self.linked(self.known.get((no, key)))}
+        for name, known in self.known.items():
+            there = self.linked(known) if known.row is found[0] else []
+            if len(there) != 1 or any(n not in known.agreed for n in LINE):
+                continue  # which one it is, or whether it moved, nobody knows
+            key = there[0]["src_line"]
+            moved = any(known.seen[n] != there[0][n] for n in LINE)
+            if moved and key in free and not (name == (no, key) and key in wanted):
+                self.given_up.append(known)
 
     def _id(self, line: Values) -> Any:
         return line["line_id" if self.rules.numbered else "src_line"]
 
     def nobodys(self, order: Order, key: Any) -> list[Values]:
         """The lines of *order* with this key that no line of ours is known to be."""
-        taken = [self._id(k.line) for k in self.known.values() if k.line and k.row is order]
+        known = [k for k in self.known.values() if k.line and k.row is order and not self._lost(k)]
+        taken = [self._id(k.line) for k in known if k.line]
         return [x for x in order.lines or [] if x["src_line"] == key and self._id(x) not in taken]
 
     # -- planning ----------------------------------------------------------------------------------------------------
@@ -126,6 +148,9 @@ class Orders:
         self.unproven = any(
             w.twice or any(line["src_line"] is None for line in w.lines or []) for w in self.wishes.values()
         )
+        self.given_up = []
+        for no in self.wishes:
+            self.give_up(no)
         plan: dict[Name, Step] = {}
         for no in {*self.wishes, *(name[0] for name in self.known)}:
             plan |= self._document(no)

@@ -89,13 +89,14 @@ class Background:
 
 class Proxy:
     """Stands between a session and the server. When the session says `COMMIT` it lets it through and cuts the line
-    before the answer, or cuts it at once, as `lets_through` says."""
+    instead of the answer, or cuts it at once, as `lets_through` says."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.lets_through: bool | None = None  # None: nothing is cut
+        self._answer_is_lost = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -114,18 +115,21 @@ class Proxy:
 
     def _to_server(self, ours: socket.socket, theirs: socket.socket) -> None:
         while data := self._received(ours):
-            if data.endswith(b"\x03COMMIT") and self.lets_through is not None:
+            cuts = data.endswith(b"\x03COMMIT") and self.lets_through is not None
+            if cuts and not self.lets_through:
                 ours.shutdown(socket.SHUT_RDWR)
-                if self.lets_through:
-                    theirs.sendall(data)
-                    time.sleep(0.5)  # the answer goes nowhere
                 break
+            self._answer_is_lost = cuts
             theirs.sendall(data)
         theirs.close()
 
     def _to_session(self, ours: socket.socket, theirs: socket.socket) -> None:
         with ours, suppress(OSError):
             while data := self._received(theirs):
+                if self._answer_is_lost:
+                    self._answer_is_lost = False
+                    ours.shutdown(socket.SHUT_RDWR)
+                    break
                 ours.sendall(data)
 
     @staticmethod

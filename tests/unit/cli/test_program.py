@@ -182,7 +182,8 @@ def test_quiet_leaves_only_errors(capsys):
     assert "W0101" not in told
 
 
-def test_the_first_signal_asks_and_the_second_stops(capsys):
+def test_the_first_signal_asks_and_the_second_stops(capsys, monkeypatch):
+    monkeypatch.setattr("erpoa_cli.core.interrupt._struck", [])
     before = signal.getsignal(signal.SIGINT)
     with interrupt.stopping() as stop:
         assert isinstance(stop, threading.Event)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from erpoa_cli.core import interrupt
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.engine import staging as module
 from erpoa_cli.engine.problem import SqlProblem, TimedOut
@@ -228,6 +229,15 @@ def test_an_interrupt_is_raised_and_ends_what_runs(ask: Callable[[Staging], obje
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
             with pytest.raises(KeyboardInterrupt):
                 ask(staging)
+
+
+def test_an_interrupt_of_which_duckdb_kept_nothing_is_raised(locked: Staging, monkeypatch: pytest.MonkeyPatch):
+    """It hits Python code that DuckDB calls: what comes out is an error of the statement."""
+    monkeypatch.setattr(interrupt, "_struck", [])
+    with pytest.raises(KeyboardInterrupt):
+        interrupt.strike(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        locked.execute("SELECT error('what a callback raised')")
 
 
 def test_what_is_read_is_compressed_later(locked: Staging, monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from erpoa_cli.core import interrupt
 from erpoa_cli.engine.relations.readers import Readers
 
 
@@ -39,6 +40,25 @@ def test_an_interrupt_in_whatever_clothes_waits_for_nobody(project: Any, unanswe
     with pytest.raises(OSError, match="callback"):
         interrupted()
     assert not reading[0].done()
+
+
+def test_an_interrupt_of_which_a_library_kept_nothing_waits_for_nobody(
+    project: Any, unanswered: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupt, "_struck", [])
+    reading: list[Future[Any]] = []
+
+    def interrupted() -> None:
+        with Readers(project) as readers:
+            reading.append(begin(readers, unanswered.wait))
+            with pytest.raises(KeyboardInterrupt):
+                interrupt.strike(KeyboardInterrupt())
+            raise OSError("a callback failed") from None
+
+    with pytest.raises(OSError, match="callback"):
+        interrupted()
+    assert not reading[0].done()
+    assert interrupt.interrupt_behind(None) is None
 
 
 def test_any_other_error_waits_for_what_is_read(project: Any, unanswered: threading.Event) -> None:
