@@ -278,7 +278,7 @@ def _edit(
     unknown: bool = False,
 ) -> Ending:
     """Change the state under the lock, or with *dry_run* say that it would be. What *asks* says first how many rows it
-    concerns. *unknown*: the row need not be managed."""
+    concerns; of one row that is named a pipeline is not asked. *unknown*: the row need not be managed."""
     project = opened.project(options)
     name = str(row).rstrip("/")  # a whole target has no key
     with opened.reading(project) as state:
@@ -292,6 +292,7 @@ def _edit(
         return Ending(
             Answer(data={**data, "changed": False}, lines=(f"{name} would be {words}: {managed}.",))
         )
+    asks &= options.interactive or not row.key or rows > 1
     if asks and not opened.agreed(options, f"{name} will be {words}: {managed}."):
         return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
     with opened.writing(options, project) as store:

@@ -416,7 +416,7 @@ def _unproven(p: Planning) -> list[Diagnostic]:
             continue
         rows = p.staging.sql(
             f"SELECT count(*) AS n, min(reason) AS why FROM {relation('diff', name)} "
-            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0420') HAVING count(*) > 0"
+            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420') HAVING count(*) > 0"
         ).to_pylist()
         found += [
             Diagnostic("E0437", f"{name}: {row['n']} removals are withheld", detail=row["why"])

@@ -92,8 +92,6 @@ FAILURES = {
     "state forget oa_suppliers/code=S9999": (3, "E0605", "state links"),
     "state forget oa_suppliers": (3, "E0602", "--yes"),
     "state forget oa_suppliers/code=S9999 --dry-run": (3, "E0605", "state links"),
-    "state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9": (3, "E0602", "--yes"),
-    "state adopt oa_suppliers/code=S0001 --id id=1": (3, "E0602", "--yes"),
     "state rebuild oa_supplers": (3, "E0605", "oa_suppliers"),
     "state system ao": (3, "E0605", "oa"),
     "state system oa --moved --anew": (3, "E0601", "exclude"),

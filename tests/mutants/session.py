@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class Forking:
         )
         self.covered.set_option("run:disable_warnings", ["no-data-collected"])  # a test of the tests
         self.covered.start()
-        for name, following in zip(names, [*names[1:], None], strict=True):
+        for name, following in zip_longest(names, names[1:]):
             item = self.items[name]
             write(json.dumps({"test": name, "outcome": "begun"}))
             self.contexts = [name]

@@ -335,7 +335,7 @@ class Orders:
         wish = self.wishes.get(no)
         if head.action == "delete" and not head.held:
             self.there = [o for o in self.there if o is not head.theirs]
-        if head.held or wish is None:
+        if wish is None:
             return
         if head.action == "create":
             head.theirs = Order(None, no, wish.buyer, None)
@@ -343,12 +343,13 @@ class Orders:
         order = head.theirs
         if order is None:
             return
-        wanted = {"no": no, "buyer": wish.buyer}
-        for field_ in head.fields & {*HEAD}:
-            setattr(order, field_, wanted[field_])
-        if "lines" in head.fields:
-            order.lines = self._composed(no, order, plan)
-        self._remember((no,), head, order, None, wanted, {"no": order.no, "buyer": order.buyer})
+        if not head.held:
+            wanted = {"no": no, "buyer": wish.buyer}
+            for field_ in head.fields & {*HEAD}:
+                setattr(order, field_, wanted[field_])
+            if "lines" in head.fields:
+                order.lines = self._composed(no, order, plan)
+            self._remember((no,), head, order, None, wanted, {"no": order.no, "buyer": order.buyer})
         for line in wish.lines or []:
             name = (no, line["src_line"])
             if name in plan and not plan[name].held and (here := plan[name].line):

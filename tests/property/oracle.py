@@ -196,6 +196,7 @@ class Oracle:
         for n, row in enumerate(self.w.desired):
             groups.setdefault(row["key"], []).append(n)
         self.unnamed = any(None in key for key in groups)
+        self.elsewhere = self.contradicted(groups)
         for key, positions in groups.items():
             result.append(self.desired_row(key, positions))
         for key, base in self.w.base.items():
@@ -204,6 +205,46 @@ class Oracle:
         if self.t.owns == "all" and not self.w.first:
             result.extend(self.foreign_row(row) for row in self.foreign())
         return [a for a in result if a is not None]
+
+    def contradicted(self, groups: dict[Key, list[int]]) -> set[Key]:
+        """Keys of ours whose links `match` contradicts: of rows that are recognised in none of theirs that is their own,
+        and would be in one that is linked to another key, which is not recognised there either."""
+        if self.w.first:
+            return set()
+        first = {key: self.w.desired[positions[0]] for key, positions in groups.items()}
+
+        def strange(key: Key, a: Row | None) -> bool:
+            d = first.get(key)
+            return d is None or a is None or not any(self.matches(d, a, names) for names in self.t.match)
+
+        owned = {}
+        for key, base in self.w.base.items():
+            a = self.unique(base.id) if key not in self.taken else None
+            if a is not None and strange(key, a) and not self.untouched(first.get(key), a, base):
+                owned[key] = a
+        found: set[Key] = set()
+        for key, d in first.items():
+            id_ = self.linked_id(key)
+            if id_ is not None and len(self.by_id.get(id_, [])) > 1:
+                continue  # which one it is, nobody knows
+            a = self.unique(id_) if id_ is not None else None
+            matched = None not in key and any(self.hits.get(n) for n in groups[key])
+            if matched or not strange(key, a):
+                continue
+            base = self.w.base.get(key)
+            if a is not None and base is not None and self.untouched(d, a, base):
+                continue
+            for other, theirs in owned.items():
+                if other != key and any(self.matches(d, theirs, names) for names in self.t.match):
+                    found |= {key, other}
+        return found
+
+    def untouched(self, d: Row | None, a: Row, base: Base) -> bool:
+        """Nothing of it changed, here or there: nobody looks at it."""
+        if d is None or d["problem"] or self.incomplete(base):
+            return False
+        names = [f.name for f in watched(self.t)]
+        return all(d[n] == base.agreed[n] and a[n] == base.seen[n] for n in names)
 
     def desired_row(self, key: Key, positions: list[int]) -> Answer | None:
         n = positions[0]
@@ -267,6 +308,8 @@ class Oracle:
             return "E0405"
         if situation == "ambiguous":
             return "E0408" if twice else "E0403" if hits > 1 else "E0404"
+        if key in self.elsewhere:
+            return "E0416"
         creates = situation == "absent" or (situation == "vanished" and self.t.on_vanished == "recreate")
         return "E0407" if self.t.mode == "update_only" and creates else None
 
@@ -418,6 +461,8 @@ class Oracle:
         owned = base is not None
         if proven and base is not None and self.estranged(a, base):
             unproven = {"kind": "withheld", "code": "E0415"}
+        elif proven and owned and answer.key in self.elsewhere:
+            unproven = {"kind": "withheld", "code": "E0416"}
         if self.t.on_source_gone == "delete":
             return replace(answer, action="delete", **unproven)
         v: dict[str, str] = {}

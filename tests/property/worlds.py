@@ -168,4 +168,18 @@ def _case(draw: st.DrawFn, w: int, target: Target, extras: tuple[str, ...]) -> W
             world.gone[key] = draw(st.integers(1, 3))
         if draw(st.integers(0, 9)) == 0:
             world.siblings[key] = id_
+    if world.base and draw(st.integers(0, 2)) == 0:
+        _rename(draw, world, w)
     return world
+
+
+def _rename(draw: st.DrawFn, world: World, w: int) -> None:
+    """What the source says of a key it says under another one: under a new one, or two keys are exchanged."""
+    old, new = draw(st.sampled_from([*world.base])), (w, draw(st.sampled_from([*KEYS, "new"])))
+    there = next((a for a in world.actual if a["id"] == world.base[old].id), None)
+    for row in world.desired:
+        if row["key"] in (old, new):
+            row["key"] = new if row["key"] == old else old
+            row["code"] = row["key"][1]
+        if row["key"] == new and there and draw(st.booleans()):  # as it was
+            row |= {n: v for n, v in there.items() if n not in ("id", "w", "code", "active")}

@@ -97,6 +97,14 @@ CODES: tuple[Code, ...] = (
         "Look at their row. Is it another one, run `erpoa state forget`; is it the same, run `erpoa state adopt` with its id.",
     ),
     Code(
+        "E0416",
+        "a row is recognised under another key",
+        "By `match` a row is one of theirs that is linked to another key, and what that key says now is not recognised in it: "
+        "the key was changed in the source, or two rows exchanged theirs. Nothing is created beside it, nothing of it removed.",
+        "Is it the same thing under a new key, run `erpoa state rekey` with the old address and the new one; "
+        "is it another one, run `erpoa state forget` with the old address, or correct the values that recognise it.",
+    ),
+    Code(
         "E0420",
         "a removal is not proven",
         "The row is missing from what is wanted, but the reads do not prove that it is gone; it is not removed.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from erpoa_cli.core.reconcile.compare import normal
 from erpoa_cli.core.reconcile.shape import (
@@ -18,7 +18,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import Kind, identifier
-from erpoa_cli.core.target import Column, TargetField
+from erpoa_cli.core.target import Column, OnSourceGone, TargetField
 
 
 def match_sets(shape: Shape) -> tuple[tuple[TargetField, ...], ...]:
@@ -128,19 +128,10 @@ def _taken(shape: Shape) -> Iterator[str]:
     link, desired = work(shape.name, "link"), table("desired", shape.name)
     keys = listed(column("k_", k) for k in shape.key)
 
-    def recognised(fields: tuple[TargetField, ...], ours: str) -> str:
-        return listed(
-            (
-                f"{normal(f, column('d_', f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}"
-                for f in fields
-            ),
-            " AND ",
-        )
-
-    own = listed((f"({recognised(fields, 'w')})" for fields in sets), " OR ")
+    own = listed((f"({_recognised(fields, 'w')})" for fields in sets), " OR ")
     claims = listed(
         (
-            f"SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row JOIN free u ON {recognised(fields, 'u')}"
+            f"SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row JOIN free u ON {_recognised(fields, 'u')}"
             for fields in sets
         ),
         " UNION ",
@@ -156,6 +147,58 @@ def _taken(shape: Shape) -> Iterator[str]:
             JOIN {desired} w ON {same_key(shape, "l", "w")} WHERE {own})
         SELECT a_row FROM ({claims}) WHERE a_row NOT IN (SELECT a_row FROM known)) taken
     WHERE l.a_row = taken.a_row AND l.b_row IS NOT NULL"""
+
+
+def elsewhere(shape: Shape) -> str:
+    """The statement that fills `T/elsewhere`: candidates (`ordinal`) whose links contradict `match`, each with what
+    is told of it (`elsewhere`). A row of ours that is recognised in none of theirs that is its own would be in
+    one that is linked to another key, whose row is not recognised there either: the key was changed, or two rows
+    exchanged theirs."""
+    link, desired = work(shape.name, "link"), table("desired", shape.name)
+    near, actual = work(shape.name, "near"), table("actual", shape.name)
+    sets = match_sets(shape)
+    if not sets:
+        return f"CREATE OR REPLACE TABLE {work(shape.name, 'elsewhere')} AS SELECT 0 AS ordinal, '' AS elsewhere LIMIT 0"
+    names = list(dict.fromkeys(f.name for fields in sets for f in fields))
+    own = listed((f"({_recognised(fields, 'd')})" for fields in sets), " OR ")
+    strange = f"NOT coalesce({own}, false)"
+    owned = f"""
+        SELECT n.ordinal, n.a_row, {key_text_sql(shape, "n.")} AS key_text
+        FROM {near} n JOIN {actual} o ON o.rowid = n.a_row LEFT JOIN {desired} d ON d.rowid = n.d_row
+        WHERE n.b_row IS NOT NULL AND NOT n.matched AND {strange}"""
+    if shape.target.on_source_gone is OnSourceGone.KEEP:  # nothing is judged of what is kept
+        owned += f"""
+        UNION ALL SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}
+        FROM {link} l ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}
+        WHERE l.b_row IS NOT NULL AND l.a_row IS NOT NULL AND NOT l.again"""
+    met = listed(
+        (
+            "SELECT d.ordinal AS ours, d.key_text AS our_key, l.ordinal AS theirs, l.key_text AS their_key "
+            f"FROM owned l JOIN {actual} o ON o.rowid = l.a_row JOIN loose d ON {_recognised(fields, 'd')}"
+            for fields in sets
+        ),
+        " UNION ",
+    )
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "elsewhere")} AS
+    WITH loose AS MATERIALIZED (
+        SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}
+        FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
+        WHERE NOT n.again AND {strange}),
+    owned AS MATERIALIZED ({owned}),
+    met AS (FROM ({met}) WHERE ours IS DISTINCT FROM theirs)
+    SELECT ordinal, min(words) AS elsewhere FROM (
+        SELECT ours AS ordinal, concat('it is recognised in the row of ', their_key) AS words FROM met
+        UNION ALL SELECT theirs, concat(our_key, ' is recognised in its row') FROM met)
+    WHERE ordinal IS NOT NULL GROUP BY ordinal"""
+
+
+def _recognised(fields: Sequence[TargetField], ours: str) -> str:
+    """Whether the row *ours* of desired is recognised in their row `o` by these fields."""
+    pairs = (
+        f"{normal(f, column('d_', f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}" for f in fields
+    )
+    return listed(pairs, " AND ")
 
 
 def single(shape: Shape, alias: str) -> str:

@@ -8,7 +8,7 @@ from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile import documents, judge
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
-from erpoa_cli.core.reconcile.recognise import estranged
+from erpoa_cli.core.reconcile.recognise import elsewhere, estranged
 from erpoa_cli.core.reconcile.shape import (
     Shape,
     column,
@@ -29,6 +29,8 @@ def candidates(shape: Shape, evidence: Evidence) -> Iterator[str]:
     yield twin(shape)
     yield proof(shape, evidence)
     yield near(shape, evidence)
+    if not evidence.first:
+        yield elsewhere(shape)
 
 
 def touched_candidates(shape: Shape, evidence: Evidence, first: int) -> str:
@@ -76,7 +78,7 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
             CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
         FROM (SELECT *, {_action(shape)} AS action FROM summed)),
     aside AS (SELECT * REPLACE ({_withheld(shape, evidence)}) FROM acting),
-    whole AS (SELECT * EXCLUDE (waiting){documents.steps(shape)},
+    whole AS (SELECT * EXCLUDE (waiting, elsewhere){documents.steps(shape)},
             CASE WHEN action = 'create' THEN {_created(shape)}
                 WHEN action IN ('update', 'deactivate') THEN {_among(shape, Verdict.WRITTEN, shape.content)}
                 {_moved(shape)}ELSE [] END AS fields,
@@ -112,6 +114,7 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
         n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved,
         coalesce(b.generation, CASE WHEN n.d_row IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
+        {"CAST(NULL AS VARCHAR)" if evidence.first else "e.elsewhere"} AS elsewhere,
         {listed(_values(shape))},
         {_situation(shape, evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
     FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
@@ -120,7 +123,8 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
         LEFT JOIN {_rows(shape, table("base", f"{shape.name}/rows"), "b_row", "b_row", wanted)} b
             ON b.row_number = n.b_row
         LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}{documents.course_join(shape)}
-        {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}"""
+        {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}
+        {"" if evidence.first else f"LEFT JOIN {work(shape.name, 'elsewhere')} e ON e.ordinal = n.ordinal"}"""
 
 
 def _rows(shape: Shape, relation: str, number: str, pointer: str, wanted: str) -> str:
@@ -270,6 +274,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "E0404",
             "concat(claims, ' of our rows match the same row of theirs')",
         ),
+        ("elsewhere IS NOT NULL AND d_row IS NOT NULL", "held", "E0416", "elsewhere"),
         ("unread IS NOT NULL", "held", "E0410", "unread"),
         (
             f"{update_only} AND NOT {documents.undone(shape)} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
@@ -379,6 +384,7 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
     if shape.target.embedded:  # whatever a document holds goes with it
         stranger += f" AND parent_here{' AND NOT parent_leaves' if shape.wish else ''}"
     found.append((stranger, "withheld", "E0415", "'nothing by which their row was recognised is left in it'"))
+    found.append((f"kind IS NULL AND {removes} AND elsewhere IS NOT NULL", "withheld", "E0416", "elsewhere"))
     if shape.wish:
         waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"
         found.append((waits, "withheld", "E0455", "'its document waits for a person'"))

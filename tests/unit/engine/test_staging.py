@@ -231,7 +231,9 @@ def test_an_interrupt_is_raised_and_ends_what_runs(ask: Callable[[Staging], obje
                 ask(staging)
 
 
-def test_an_interrupt_of_which_duckdb_kept_nothing_is_raised(locked: Staging, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupt_of_which_duckdb_kept_nothing_is_raised(
+    locked: Staging, monkeypatch: pytest.MonkeyPatch
+):
     """It hits Python code that DuckDB calls: what comes out is an error of the statement."""
     monkeypatch.setattr(interrupt, "_struck", [])
     with pytest.raises(KeyboardInterrupt):
