@@ -54,17 +54,16 @@ def discover(
         return _drafted(options, system, openapi, write=write)
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.discover import offers
+    from erpoa_cli.project import conforms
 
     project = opened.project(options)
     if system not in project.systems:
         raise _unknown("system", system, project.systems)
     with Connections(project) as connections:
-        found = offers(connections, project, system, object_)
+        found = offers(connections, project, system, object_, conforms)
         missing = [name for name in object_ or () if name not in {o.info.address for o in found}]
         if missing:
-            raise _unknown(
-                "object", missing[0], [o.info.address for o in offers(connections, project, system, None)]
-            )
+            raise _unknown("object", missing[0], [info.address for info in connections.objects(system)])
     written = _write(Path(project.root), system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))

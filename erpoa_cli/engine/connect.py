@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.engine.installed import GROUP
-from erpoa_cli.sdk.connector import Connector, Session
+from erpoa_cli.sdk.connector import Connector, ObjectInfo, Session
 from erpoa_cli.sdk.errors import Denied, SystemFailure
 
 
@@ -162,6 +162,23 @@ class Connections:
                 raise
             with self._guard:
                 pool.idle.append(session)
+
+    def objects(
+        self, system: str, names: Sequence[str] | None = None, at: Location | None = None
+    ) -> Sequence[ObjectInfo]:
+        """The objects of *system*, or those of *names* that exist. `Failure` E0311, at *at*, when it does not tell."""
+        with self.lease(system) as session:
+            try:
+                return session.objects(names)
+            except SystemFailure as error:
+                raise Failure(
+                    Diagnostic(
+                        "E0311",
+                        f"system {system} cannot describe {', '.join(names or ('its objects',))}: {error}",
+                        remedy="`erpoa doctor` looks at the connection.",
+                        at=at or self.system(system).at,
+                    )
+                ) from None
 
     def _open(self, system: str) -> Session:
         declared = self._project.systems[system]

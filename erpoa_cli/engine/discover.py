@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.private import likely_class
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Kind, Sensitivity
+from erpoa_cli.engine.binding.abilities import Conforms, judge_system
 from erpoa_cli.engine.connect import Connections, installed
-from erpoa_cli.sdk.connector import ObjectInfo, Session
+from erpoa_cli.sdk.connector import ObjectInfo
 
 _PLAIN = re.compile(r"^[^\W\d]\w*$")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML takes them for something else
@@ -51,15 +52,19 @@ def drafted(kind: str, document: Any, system: str, origin: str) -> str:
 
 
 def offers(
-    connections: Connections, project: Project, system: str, objects: Sequence[str] | None
+    connections: Connections,
+    project: Project,
+    system: str,
+    objects: Sequence[str] | None,
+    conforms: Conforms,
 ) -> list[Offer]:
-    """What *system* offers, or those *objects* of it that exist."""
-    with connections.lease(system) as session:
-        return [_offer(system, info, project) for info in _infos(session, objects)]
-
-
-def _infos(session: Session, objects: Sequence[str] | None) -> Sequence[ObjectInfo]:
-    return session.objects(objects)
+    """What *system* offers, or those *objects* of it that exist. `Failure` when its config is wrong, or it does not
+    answer."""
+    connector = type(connections.connector(system))
+    findings = judge_system(project, project.systems[system], connector, conforms)
+    if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
+        raise Failure(*errors, exit=Exit.INVALID)
+    return [_offer(system, info, project) for info in connections.objects(system, objects)]
 
 
 def _offer(system: str, info: ObjectInfo, project: Project) -> Offer:

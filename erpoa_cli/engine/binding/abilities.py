@@ -29,16 +29,23 @@ def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
             yield _missing(system, there)
             continue
         known[system.name] = connector
-        yield from _config(system, connector, conforms)
-        yield from _unpaced(system, connector)
-        yield from _open_secrets(system, connector)
-        yield from _stray_paths(system, connector, Path(project.root))
+        yield from judge_system(project, system, connector, conforms)
     for source in project.sources.values():
         if found := known.get(source.system):
             yield from _source(source, found, conforms)
     for target in project.targets.values():
         if found := known.get(target.system):
             yield from _target(target, found, conforms)
+
+
+def judge_system(
+    project: Project, system: System, connector: type[Connector], conforms: Conforms
+) -> Iterator[Diagnostic]:
+    """Findings about the config and the limits of *system*, which *connector* connects to."""
+    yield from _config(system, connector, conforms)
+    yield from _unpaced(system, connector)
+    yield from _open_secrets(system, connector)
+    yield from _stray_paths(system, connector, Path(project.root))
 
 
 def _missing(system: System, there: Installed) -> Diagnostic:

@@ -15,7 +15,6 @@ from erpoa_cli.engine.binding.feed import feed_columns
 from erpoa_cli.engine.binding.lines import judge_list, lines_info, within
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.sdk.connector import ObjectInfo
-from erpoa_cli.sdk.errors import SystemFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +94,7 @@ def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
 
 
 def _describe(target: Target, connections: Connections) -> ObjectInfo | None:
-    with connections.lease(target.system) as session:
-        try:
-            infos = session.objects([target.object])
-        except SystemFailure as error:
-            raise Failure(
-                Diagnostic(
-                    "E0311",
-                    f"system {target.system} cannot describe {target.object}: {error}",
-                    remedy="`erpoa doctor` looks at the connection.",
-                    at=target.at,
-                )
-            ) from None
-    return infos[0] if infos else None
+    return next(iter(connections.objects(target.system, [target.object], target.at)), None)
 
 
 def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str, ObjectInfo]) -> TargetField:

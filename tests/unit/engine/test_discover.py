@@ -9,6 +9,7 @@ import pytest
 from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.discover import Offer, offers
+from erpoa_cli.project import conforms, load
 from tests.unit.engine.small import Small, small
 
 
@@ -24,10 +25,30 @@ def place(tmp_path: Path) -> Small:
     )
 
 
+@pytest.mark.parametrize(
+    ("config", "code", "words"),
+    [
+        ("{plugin: files, config: {path: nowhere}}", "E0311", "there is no directory"),
+        ("{plugin: postgres, config: {host: 127.0.0.1}}", "E0315", "`database` is missing"),
+        ("{plugin: files, config: {path: 7}}", "E0315", "path"),
+    ],
+)
+def test_a_system_that_cannot_be_looked_at_is_told_and_where(
+    tmp_path: Path, config: str, code: str, words: str
+):
+    place = small(tmp_path).file("systems/more.yml", f"systems:\n  more: {config}\n")
+    project = load(place.root)
+    with Connections(project) as connections, pytest.raises(Failure) as caught:
+        offers(connections, project, "more", None, conforms)
+    found = caught.value.diagnostics[0]
+    assert (found.code, found.at and found.at.file) == (code, "systems/more.yml")
+    assert words in found.summary
+
+
 def offered(place: Small, name: str) -> Offer:
     project = place.bound().project
     with Connections(project) as connections:
-        (found,) = offers(connections, project, "erp", [name])
+        (found,) = offers(connections, project, "erp", [name], conforms)
     return found
 
 

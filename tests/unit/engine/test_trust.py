@@ -15,6 +15,7 @@ import pytest
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.state import PlanFile, Sealer, open_reader, open_writer
+from tests import planning
 from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
@@ -96,6 +97,17 @@ def test_without_the_key_that_sealed_the_plan_nothing_begins(world: Small, key: 
     path.chmod(0o600)
     world.apply(plan)
     assert [row[2] for row in theirs(world)] == ["110", "220"]
+
+
+@pytest.mark.parametrize("key", [None, "cd" * 32])
+def test_without_the_key_that_sealed_the_base_nothing_is_planned(world: Small, key: str | None) -> None:
+    run = world.apply().run
+    path = world.root / ".erpoa/key"
+    path.unlink() if key is None else path.write_text(key)
+    expected = {"E0513"} if key is None else {"E0514"}
+    for work in (world.plan, lambda: planning.roll_back(world.bound(), run)):
+        failure = refused(work)
+        assert (codes(failure), failure.exit) == (expected, Exit.INVALID)
 
 
 # -- which system it is -------------------------------------------------------------------------------------------
