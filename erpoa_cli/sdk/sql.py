@@ -23,6 +23,10 @@ from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Writable, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, Rejected, SystemFailure
 
 LEDGER = "erpoa_ledger"
+NARROWED = (
+    "row-level security narrows what this role sees: rows that are not there may be hidden; give it BYPASSRLS, or read "
+    "as the table's owner"
+)
 
 _SCALAR = {"type": ["string", "integer", "boolean", "null"]}
 FILTER_SCHEMA: Mapping[str, Any] = {

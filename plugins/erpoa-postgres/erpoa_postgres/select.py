@@ -20,6 +20,7 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type, identifier
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
+from erpoa_cli.sdk.sql import NARROWED
 from erpoa_postgres.columns import Column, Delivery, as_text, delivery
 from erpoa_postgres.config import Place
 from erpoa_postgres.errors import failure_of
@@ -29,10 +30,6 @@ from erpoa_postgres.values import equals, sides, staged
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
 _REFUSED = "42501"  # insufficient_privilege
-_NARROWED = (
-    "row-level security narrows what this role sees: rows that are not there may be hidden; give it BYPASSRLS, or read as the "
-    "table's owner"
-)
 _BLOCK = 4 << 20  # bytes per record batch, so that memory stays bounded whatever the rows are
 
 
@@ -93,7 +90,7 @@ class Selection:
     def reading(self) -> BatchReading:
         connection, snapshot = self._begun()
         try:
-            faults = [] if self._sought is not None or not self._narrowed(connection) else [_NARROWED]
+            faults = [] if self._sought is not None or not self._narrowed(connection) else [NARROWED]
             deliveries = self._deliveries(connection)
         except BaseException:
             connection.close()

@@ -9,6 +9,7 @@ import pyarrow as pa
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select
 from sqlalchemy import types as sa
+from sqlalchemy.exc import DBAPIError
 
 from erpoa_cli.core.schema import Field
 from erpoa_cli.sdk.connector import ReadRequest
@@ -20,6 +21,7 @@ from erpoa_sql.reflect import Table
 from erpoa_sql.values import is_comparable, key, parameter, text_of
 
 _ROWS = 10_000  # per record batch
+_REFUSED = "42501"  # insufficient_privilege
 _PARAMETERS = 900  # in one statement; every database takes so many
 
 
@@ -50,6 +52,18 @@ class Selection:
             columns = [pa.array(map(text_of, column), pa.utf8()) for column in zip(*values, strict=True)]
             if columns:
                 yield self._since(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+    def is_narrowed(self) -> bool:
+        """Whether PostgreSQL's row-level security keeps rows from this user: with it switched off the server refuses such
+        a query instead of answering with fewer rows. The transaction is of no use afterwards."""
+        try:
+            self._connection.execute(sqlalchemy.text("SET LOCAL row_security = off"))
+            self._connection.execute(self._statement().limit(0))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _REFUSED:
+                raise
+            return True
+        return False
 
     def _all(self) -> Iterator[Sequence[RowMapping]]:
         yield from self._connection.execute(self._statement()).mappings().partitions(_ROWS)

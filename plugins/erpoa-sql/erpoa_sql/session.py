@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Denied, InDoubt, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql import LEDGER, NARROWED
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table, names, reflect
 from erpoa_sql.select import Selection
@@ -80,14 +80,24 @@ class AlchemySession(Writable):
         return self._reading(request, (tuple(by), values))
 
     def _reading(self, request: ReadRequest, sought: tuple[Sequence[str], pa.Table] | None = None) -> Reading:
-        return BatchReading(Selection.schema(request), self._batches(request, sought))
+        faults: list[str] = []
+        return BatchReading(Selection.schema(request), self._batches(request, sought, faults), faults=faults)
 
     def _batches(
-        self, request: ReadRequest, sought: tuple[Sequence[str], pa.Table] | None
+        self, request: ReadRequest, sought: tuple[Sequence[str], pa.Table] | None, faults: list[str]
     ) -> Iterator[pa.RecordBatch]:
         with self._connected(stream_results=True) as connection:
             table = None if request.query else self._existing(connection, request.object)
+            if sought is None and self._is_narrowed(table, request):
+                faults.append(NARROWED)
             yield from Selection(connection, table, request).batches(sought)
+
+    def _is_narrowed(self, table: Table | None, request: ReadRequest) -> bool:
+        """Of policies of other databases nothing is known."""
+        if self._engine.dialect.name != "postgresql":
+            return False
+        with self._connected() as connection:
+            return Selection(connection, table, request).is_narrowed()
 
     # -- writing --
 

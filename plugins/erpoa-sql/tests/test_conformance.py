@@ -16,9 +16,11 @@ import pytest
 import sqlalchemy
 from erpoa_sql import SqlConnector
 
-from erpoa_cli.core.schema import Field, Kind, Type, identifier
+from erpoa_cli.core.plan import ReadStatus
+from erpoa_cli.core.schema import STRING, Field, Kind, Type, identifier
 from erpoa_cli.sdk.conformance import Conformance, Sql
-from erpoa_cli.sdk.connector import Writable
+from erpoa_cli.sdk.connector import ReadRequest, Writable
+from erpoa_cli.sdk.sql import NARROWED
 
 from .dialects import POSTGRESQL, SQLITE
 
@@ -177,3 +179,33 @@ class TestThroughPostgresql(Conformance, Sql):
 
     def hurried(self, config: Mapping[str, Any]) -> AbstractContextManager[Writable]:
         return self.session({**config, "query": {"options": "-c lock_timeout=1s"}})
+
+    @pytest.mark.parametrize("query", ["", "SELECT code FROM {schema}.thing"])
+    def test_a_read_that_a_policy_narrows_is_partial(self, query: str) -> None:
+        config = self.config()
+        role, schema = f"narrowed_{secrets.token_hex(6)}", config["schema"]
+        self.run(
+            config,
+            "CREATE TABLE thing (code text PRIMARY KEY)",
+            "INSERT INTO thing VALUES ('A'), ('B'), ('C')",
+            f"CREATE ROLE {role} LOGIN PASSWORD 'secret'",
+            f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+            f"GRANT SELECT ON thing TO {role}",
+            "ALTER TABLE thing ENABLE ROW LEVEL SECURITY",
+            f"CREATE POLICY narrow ON thing FOR SELECT TO {role} USING (code <> 'C')",
+        )
+        found = {}
+        try:
+            for user in ({}, {"user": role, "password": "secret"}):
+                with self.session({**config, **user}) as session:
+                    request = ReadRequest(
+                        object="" if query else "thing",
+                        query=query.format(schema=schema),
+                        fields=[Field("code", STRING)],
+                    )
+                    reading = session.read(request)
+                    codes = sorted(code for batch in reading for code in batch["code"].to_pylist())
+                    found[bool(user)] = "".join(codes), reading.verdict.status, reading.verdict.reason
+        finally:
+            self.run(config, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+        assert found == {True: ("AB", ReadStatus.PARTIAL, NARROWED), False: ("ABC", ReadStatus.COMPLETE, "")}
