@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from erpoa_cli.connectors.sqlite.session import SqliteSession
 from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.situation import Outcome
 from erpoa_cli.engine.writing.gate import gate
+from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, Sealer, open_reader, open_writer
 from tests import planning
 from tests.unit.engine.small import Small
@@ -315,3 +319,29 @@ def test_a_plan_that_was_exchanged_before_it_is_archived_is_refused(world: Small
         assert codes(refused(lambda: store.open_run(opened))) == {"E0506"}
     assert theirs(world) == []
     assert datetime.now(UTC) < opened.header.expires
+
+
+# -- which row was made ---------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_read_back_with_another_key_is_in_doubt(
+    world: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer gives each new row the identifier of the other: the values of one are not what their system made of
+    the other's."""
+    world.sql(
+        "DROP TABLE person; CREATE TABLE person (id INTEGER PRIMARY KEY, code TEXT, name TEXT, card TEXT)",
+        "oa.db",
+    )
+    write_rows = SqliteSession.write_rows
+
+    def mistaken(self: SqliteSession, batch: WriteBatch) -> pa.RecordBatch:
+        answer = write_rows(self, batch)
+        at = answer.schema.get_field_index("id.id")
+        return answer.set_column(at, "id.id", answer["id.id"].take(pa.array([1, 0])))
+
+    monkeypatch.setattr(SqliteSession, "write_rows", mistaken)
+    result = world.apply()
+    assert (result.outcomes["people"], result.exit) == ({Outcome.IN_DOUBT: 2}, Exit.IN_DOUBT)
+    with open_reader(world.root, "default") as state:
+        assert state.managed("people", sealer=SEALER) == 0
