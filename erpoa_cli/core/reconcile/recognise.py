@@ -18,7 +18,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import Kind, identifier
-from erpoa_cli.core.target import Column, OnSourceGone, TargetField
+from erpoa_cli.core.target import Column, TargetField
 
 
 def match_sets(shape: Shape) -> tuple[tuple[TargetField, ...], ...]:
@@ -162,19 +162,9 @@ def elsewhere(shape: Shape) -> str:
     names = list(dict.fromkeys(f.name for fields in sets for f in fields))
     own = listed((f"({_recognised(fields, 'd')})" for fields in sets), " OR ")
     strange = f"NOT coalesce({own}, false)"
-    owned = f"""
-        SELECT n.ordinal, n.a_row, {key_text_sql(shape, "n.")} AS key_text
-        FROM {near} n JOIN {actual} o ON o.rowid = n.a_row LEFT JOIN {desired} d ON d.rowid = n.d_row
-        WHERE n.b_row IS NOT NULL AND NOT n.matched AND {strange}"""
-    if shape.target.on_source_gone is OnSourceGone.KEEP:  # nothing is judged of what is kept
-        owned += f"""
-        UNION ALL SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}
-        FROM {link} l ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}
-        WHERE l.b_row IS NOT NULL AND l.a_row IS NOT NULL AND NOT l.again"""
-    met = listed(
+    hits = listed(
         (
-            "SELECT d.ordinal AS ours, d.key_text AS our_key, l.ordinal AS theirs, l.key_text AS their_key "
-            f"FROM owned l JOIN {actual} o ON o.rowid = l.a_row JOIN loose d ON {_recognised(fields, 'd')}"
+            f"SELECT d.ordinal, d.key_text, o.rowid AS a_row FROM loose d JOIN {actual} o ON {_recognised(fields, 'd')}"
             for fields in sets
         ),
         " UNION ",
@@ -185,8 +175,20 @@ def elsewhere(shape: Shape) -> str:
         SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}
         FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
         WHERE NOT n.again AND {strange}),
-    owned AS MATERIALIZED ({owned}),
-    met AS (FROM ({met}) WHERE ours IS DISTINCT FROM theirs)
+    hit AS MATERIALIZED ({hits}),
+    held AS (
+        SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row WHERE l.b_row IS NOT NULL AND NOT l.again),
+    owned AS (
+        SELECT n.ordinal, l.a_row, {key_text_sql(shape, "l.")} AS key_text
+        FROM held l JOIN {near} n ON n.b_row = l.b_row JOIN {actual} o ON o.rowid = l.a_row
+            LEFT JOIN {desired} d ON d.rowid = n.d_row
+        WHERE {strange}
+        UNION ALL -- what is kept is no candidate
+        SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}
+        FROM held l ANTI JOIN {near} n ON n.b_row = l.b_row ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}),
+    met AS (
+        SELECT h.ordinal AS ours, h.key_text AS our_key, l.ordinal AS theirs, l.key_text AS their_key
+        FROM hit h JOIN owned l ON l.a_row = h.a_row WHERE h.ordinal IS DISTINCT FROM l.ordinal)
     SELECT ordinal, min(words) AS elsewhere FROM (
         SELECT ours AS ordinal, concat('it is recognised in the row of ', their_key) AS words FROM met
         UNION ALL SELECT theirs, concat(our_key, ' is recognised in its row') FROM met)
