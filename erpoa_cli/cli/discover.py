@@ -54,12 +54,12 @@ def discover(
         return _drafted(options, system, openapi, write=write)
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.discover import offers
-    from erpoa_cli.project import conforms
+    from erpoa_cli.project import remembering
 
     project = opened.project(options)
     if system not in project.systems:
         raise _unknown("system", system, project.systems)
-    with Connections(project) as connections:
+    with remembering(Path(project.root)) as conforms, Connections(project) as connections:
         found = offers(connections, project, system, object_, conforms)
         missing = [name for name in object_ or () if name not in {o.info.address for o in found}]
         if missing:

@@ -74,7 +74,7 @@ MAY = (
     May("runs ls", RECORDS, STATE),
     May("runs show {run}", STAGED, REPORT),
     # Systems and connectors
-    May("discover erp", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} {PROJECT}"),
+    May("discover erp", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} engine.binding {PROJECT}"),
     May("doctor", STAGED, READ),
     May("plugin list", ANY, f"{SYSTEMS} connectors.duckdb connectors.files sdk.http render"),
     May("plugin describe sqlite", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} render"),
