@@ -135,7 +135,7 @@ class Header:
     effects_digest: str = ""
     manifest_digest: str = ""
     members: Mapping[str, str] = field(default_factory=dict)  # member → SHA-256
-    format: int = 1
+    format: int = 0  # of the file; said by what writes it
 
 
 @dataclass(frozen=True, slots=True)

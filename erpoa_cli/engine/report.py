@@ -316,13 +316,14 @@ class _Teller:
         field = layout.fields[name]
         pending = row.get(f"p_{name}")
         target, key, what = json.loads(pending) if pending else ("", "", "")
+        agreed = row.get(f"agreed_{name}")
         return FieldChange(
             before=row.get(f"a_{name}"),
             after=row.get(f"d_{name}"),
-            agreed=row.get(f"agreed_{name}"),
+            agreed=agreed,
             seen=row.get(f"seen_{name}"),
             pending=(target, key, what) if pending else None,
-            never=name not in (row["known"] or ()),
+            never=agreed is None if row["known"] is None else name not in row["known"],
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
             reveal=field.reveal,
         )

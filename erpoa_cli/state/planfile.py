@@ -9,6 +9,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ from erpoa_cli.state.planzip import (
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array
 
-FORMAT = 1
+FORMAT = 2
+_LATER = frozenset({"known", "call"})  # columns that not every plan of format 1 has
 _ROW_GROUP = 1 << 17
 
 MAX_ROWS = 200_000_000
@@ -85,7 +87,9 @@ def write_plan(
                 if rows is not None:
                     name = f"{member}/{target}.parquet"
                     digests[name] = _store_rows(archive, name, layouts[target], rows, sealer)
-            header = replace(header, effects_digest=effects()) if effects else header
+            header = replace(
+                header, format=FORMAT, effects_digest=effects() if effects else header.effects_digest
+            )
             finished = planjson.completed(header, digests)
             store(archive, HEADER, planjson.header_to_json(finished))
         sign_off(file)
@@ -163,16 +167,14 @@ class PlanFile:
         try:
             with path.open("rb") as file:
                 verify_seal(file, path)
-                where = directory(file, path)
+                where = directory(file, path, partial(_verify_format, path=path))
                 header_bytes = piece(file, where.pop(HEADER))
         except OSError as error:
             raise refusal(
                 "E0501", f"{path} cannot be read: {error.strerror}", "give the path of a plan file"
             ) from error
         try:
-            content = planjson.loads(header_bytes)
-            _verify_format(content, path)
-            header = planjson.header_from_json(content)
+            header = planjson.header_from_json(planjson.loads(header_bytes))
             if planjson.completed(header, header.members) != header or set(header.members) != set(where):
                 raise altered(path, "its list of members is not the one it was made with")
             plan = PlanFile(path, header, where)
@@ -287,8 +289,13 @@ class PlanFile:
         if data.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED:
             raise too_large(self.path, f"{name} has {data.num_rows:,} rows, {unpacked:,} bytes")
         layout = _layout(parquet.schema_arrow)
-        if f"/{layout.target}.parquet" not in name or parquet.schema_arrow != layout.plan_schema(sealed=True):
+        if f"/{layout.target}.parquet" not in name or not self._has_columns(parquet.schema_arrow, layout):
             raise altered(self.path, f"{name} does not have the columns of a plan")
+
+    def _has_columns(self, found: pa.Schema, layout: Layout) -> bool:
+        """Whether a member has the columns of a plan. Those that its format may lack are read as NULL."""
+        lacking = _LATER.difference(found.names) if self.header.format == 1 else ()
+        return bool(found == pa.schema([f for f in layout.plan_schema(sealed=True) if f.name not in lacking]))
 
 
 def exchanged(path: Path) -> Failure:
@@ -308,7 +315,9 @@ def _layout(schema: pa.Schema) -> Layout:
     return Layout.from_json((schema.metadata or {})[METADATA_KEY])
 
 
-def _verify_format(content: Mapping[str, Any], path: Path) -> None:
+def _verify_format(header: bytes, path: Path) -> None:
+    """E0503 when a newer erpoa wrote *header*; nothing else of it is believed yet."""
+    content = planjson.loads(header)
     if int(content["format"]) > FORMAT:
         raise refusal(
             "E0503",

@@ -8,6 +8,7 @@ import hashlib
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -95,33 +96,37 @@ def verify_seal(file: BinaryIO, path: Path) -> None:
     raise refusal("E0501", f"{path} is not a plan file", "`erpoa plan -o FILE` writes one")
 
 
-def directory(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and size of every member; only what `write_plan` writes is accepted."""
+def directory(file: BinaryIO, path: Path, accept: Callable[[bytes], None]) -> dict[str, tuple[int, int]]:
+    """Offset and size of every member; only what `write_plan` writes is accepted. *accept* is shown the header before
+    anything is refused: a newer format may have members that are not known here."""
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
             if len(infos) > MAX_MEMBERS:
                 raise too_large(path, f"it has {len(infos):,} members")
+            header = next((info for info in infos if info.filename == HEADER), None)
+            if header and _is_plain(header) and header.file_size <= MAX_JSON:
+                accept(archive.read(header))
             where: dict[str, tuple[int, int]] = {}
             for info in infos:
                 name = info.filename
                 known = name in (HEADER, *JSON_MEMBERS) or _NAME.fullmatch(name)
-                if (
-                    not known
-                    or name in where
-                    or info.compress_type != zipfile.ZIP_STORED
-                    or info.flag_bits & 1
-                ):
+                if not known or name in where or not _is_plain(info):
                     raise altered(path, f"{name!r} is not a member of a plan")
                 if name.endswith(".json") and info.file_size > MAX_JSON:
                     raise too_large(path, f"{name} has {info.file_size:,} bytes")
                 with archive.open(info):  # checks the local header
                     where[name] = (_content_offset(file, info), info.file_size)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise altered(path, "it is not a well-formed archive") from error
     if missing := {HEADER, *JSON_MEMBERS} - set(where):
         raise altered(path, f"it lacks {', '.join(sorted(missing))}")
     return where
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    """Whether it is neither compressed nor encrypted."""
+    return info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1
 
 
 def _content_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:

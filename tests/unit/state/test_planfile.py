@@ -198,9 +198,8 @@ def test_compressed_members_are_refused(path):
 
 
 def test_a_newer_format_is_refused(path, monkeypatch):
-    monkeypatch.setattr(planfile, "FORMAT", 2)
-    make_plan(path, ROWS, format=2)
-    monkeypatch.setattr(planfile, "FORMAT", 1)
+    make_plan(path, ROWS)
+    monkeypatch.setattr(planfile, "FORMAT", planfile.FORMAT - 1)
     assert refusal(path) == ("E0503", Exit.INVALID)
 
 
