@@ -67,7 +67,7 @@ def restore(root: Path, source: Path, environment: str, url: URL = "", project: 
     with tempfile.TemporaryDirectory(dir=root / STATE) as scratch:
         unpacked = Path(scratch)
         _unpack(source, unpacked)
-        with closing(Control.reading(SqliteDatabase.reading(unpacked / place.STORE))) as kept:
+        with closing(_store(unpacked, str(source))) as kept:
             found = kept.row("SELECT serial FROM environments WHERE environment = ?", environment)
             if found is None:
                 names = ", ".join(
@@ -153,6 +153,12 @@ def _unpack(source: Path, directory: Path) -> None:
             f"{source} is not a copy of a state: {_said(error)}",
             remedy="Name the tar file that `erpoa state backup` wrote.",
         ) from error
+
+
+def _store(unpacked: Path, called: str) -> Control:
+    """The control store of an unpacked copy, brought to the present format; the tar file stays as it is."""
+    database = SqliteDatabase.writing(unpacked / place.STORE)
+    return Control.writing(database, migrate=True, called=called)
 
 
 def _said(error: Exception) -> str:

@@ -14,6 +14,8 @@ from erpoa_cli.state.schema import FORMAT, MIGRATIONS
 from erpoa_cli.state.sqlite import SqliteDatabase
 
 _MIGRATE = "run `erpoa state migrate`"
+_NEWER = "use the newer erpoa that wrote it"
+_ANEW = "begin with an empty state (put .erpoa/control.db aside) and plan: rows are recognised by `match`"
 
 
 def now() -> str:
@@ -24,10 +26,11 @@ def now() -> str:
 class Control:
     """A connection to the control store; usable from several threads, one at a time."""
 
-    __slots__ = ("_database", "_mutex")
+    __slots__ = ("_called", "_database", "_mutex")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, called: str = "the state") -> None:
         self._database = database
+        self._called = called
         self._mutex = threading.RLock()
 
     @classmethod
@@ -35,7 +38,7 @@ class Control:
         """The store in *database*, opened for reading; an empty one when it has no tables yet."""
         control = cls(database)
         with control._closed_after_failure():
-            if database.ready():
+            if control._ready:
                 control._refuse_other_formats()
                 control._refuse_other_projects(project)
                 return control
@@ -45,12 +48,16 @@ class Control:
         return control
 
     @classmethod
-    def writing(cls, database: Database, project: str = "", *, migrate: bool = False) -> Self:
+    def writing(
+        cls, database: Database, project: str = "", *, migrate: bool = False, called: str = "the state"
+    ) -> Self:
         """The store in *database*, for writing; made when missing. *migrate* brings an older format up to date,
-        which nobody may be writing meanwhile. A shared store belongs to one *project*, the first that writes."""
-        control = cls(database)
+        which nobody may be writing meanwhile. A shared store belongs to one *project*, the first that writes.
+        *called*: what the words of a refusal call it."""
+        control = cls(database, called)
         with control._closed_after_failure():
-            if migrate or not database.ready():
+            if migrate or not control._ready:
+                control._known_format()
                 control._make()
             control._refuse_other_formats()
             control._refuse_other_projects(project)
@@ -70,9 +77,12 @@ class Control:
     @property
     def format(self) -> int:
         """The store's format; 0 for a store without tables."""
-        if not self._database.ready():
-            return 0
-        return int(self._meta("format"))
+        return int(self._meta("format")) if self._ready else 0
+
+    @property
+    def _ready(self) -> bool:
+        """Whether it has the tables of a store."""
+        return self._database.has("meta")
 
     def _meta(self, name: str) -> str:
         row = self.row("SELECT value FROM meta WHERE name = ?", name)
@@ -87,7 +97,7 @@ class Control:
 
     def _upgrade(self) -> None:
         """Bring the store to the newest format, step by step, in one transaction that no writer runs beside."""
-        found = self._claim_format() if self._database.ready() else 0
+        found = self._claim_format() if self._ready else 0
         for statements in MIGRATIONS[found:]:
             for statement in statements:
                 self._database.define(statement)
@@ -119,17 +129,24 @@ class Control:
         return found
 
     def _refuse_other_formats(self) -> None:
+        found = self._known_format()
+        if found < FORMAT:
+            raise self._other_format(f"has format {found}, this erpoa needs {FORMAT}", _MIGRATE)
+
+    def _known_format(self) -> int:
+        """The format, which is not newer than this program. Stores of the first hours of format 1 are refused too: one
+        audit chain for all environments, no machine in the lock; no migration leads from there."""
         found = self.format
-        if found != FORMAT:
-            newer = found > FORMAT
-            raise Failure(
-                Diagnostic(
-                    "E0522",
-                    f"the state has format {found}, this erpoa {'knows up to' if newer else 'needs'} {FORMAT}",
-                    remedy="use the newer erpoa that wrote it" if newer else _MIGRATE,
-                ),
-                exit=Exit.INVALID,
+        if found > FORMAT:
+            raise self._other_format(f"has format {found}, this erpoa knows up to {FORMAT}", _NEWER)
+        if found == 1 and not self._database.has("blobs"):
+            raise self._other_format(
+                "has format 1 as it was before 23 November 2026, which is no longer read", _ANEW
             )
+        return found
+
+    def _other_format(self, what: str, remedy: str) -> Failure:
+        return Failure(Diagnostic("E0522", f"{self._called} {what}", remedy=remedy), exit=Exit.INVALID)
 
     def _refuse_other_projects(self, project: str) -> None:
         owner = self._meta("project") if self.shared and project else ""

@@ -35,8 +35,8 @@ class Database(Protocol):
         """Whether other machines use it too."""
         ...
 
-    def ready(self) -> bool:
-        """Whether it has the tables of a store."""
+    def has(self, table: str) -> bool:
+        """Whether it has a table of this name."""
         ...
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:

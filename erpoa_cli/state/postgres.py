@@ -98,9 +98,9 @@ class PostgresDatabase:
                 "SET LOCAL idle_in_transaction_session_timeout TO 0"  # a plan reads its systems meanwhile
             )
 
-    def ready(self) -> bool:
-        found = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = 'meta'"
-        return bool(self.query(found, (self._schema,)))
+    def has(self, table: str) -> bool:
+        found = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = ?"
+        return bool(self.query(found, (self._schema, table)))
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         return self._within(lambda: self._run(sql, values).rowcount)

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 FORMAT = 3
 
+# What nobody could tell when its run ended; a person resolves it.
+_DOUBTS = """CREATE TABLE doubts (
+    environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, run TEXT NOT NULL, ordinal BIGINT NOT NULL,
+    action TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL, PRIMARY KEY (environment, target, key))"""
+
 _FIRST = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     # One row per environment: identity, number of closed runs and edits, and the clock of the journal.
@@ -42,10 +47,7 @@ _FIRST = (
         environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
         error_class TEXT NOT NULL, reason TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL,
         attempts BIGINT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
-    # What nobody could tell when its run ended; a person resolves it.
-    """CREATE TABLE doubts (
-        environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, run TEXT NOT NULL, ordinal BIGINT NOT NULL,
-        action TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
+    _DOUBTS,
     """CREATE TABLE protected (
         environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, who TEXT NOT NULL, since TEXT NOT NULL,
         reason TEXT NOT NULL, PRIMARY KEY (environment, target, key))""",
@@ -71,6 +73,8 @@ _FIRST = (
 )
 
 _SECOND = (
+    # Stores of format 1 that are older than this table have none.
+    _DOUBTS.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"),
     # What only a person can do to a document, as the last applied plan told it.
     """CREATE TABLE tasks (
         environment TEXT NOT NULL, target TEXT NOT NULL, key TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,

@@ -72,8 +72,8 @@ class SqliteDatabase:
             raise _damaged(error) from error
         return cls(connection)
 
-    def ready(self) -> bool:
-        return bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'meta'"))
+    def has(self, table: str) -> bool:
+        return bool(self.query("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         return self._connection.execute(sql, values).rowcount

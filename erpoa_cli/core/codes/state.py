@@ -21,7 +21,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0503",
         "the plan file has a newer format",
-        "The plan was made by a newer erpoa, whose plans say things this version does not understand.",
+        "The plan was made by a newer erpoa, whose plans say things this version does not understand. Plans of older formats are read.",
         "Use the version that made it, or plan again with this one.",
     ),
     Code(
@@ -105,7 +105,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0522",
         "the state has another format",
-        "Formats only move forward: an older erpoa refuses a newer state, a newer one migrates an older state when told to.",
+        "Formats only move forward: an older erpoa refuses a newer state, a newer one migrates an older state when told to. Copies "
+        "of an older state are brought up to date while they are restored.",
         "Run `erpoa state migrate`, or use the newer erpoa.",
     ),
     Code(
