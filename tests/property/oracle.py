@@ -231,8 +231,8 @@ class Oracle:
             matched = None not in key and any(self.hits.get(n) for n in groups[key])
             if matched or not strange(key, a):
                 continue
-            base = self.w.base.get(key)
-            if a is not None and base is not None and self.untouched(d, a, base):
+            own = self.w.base.get(key)
+            if a is not None and own is not None and self.untouched(d, a, own):
                 continue
             for other, theirs in owned.items():
                 if other != key and any(self.matches(d, theirs, names) for names in self.t.match):
