@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,17 +13,18 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending, tell, text_lines, width_of
-from erpoa_cli.cli.interrupt import stopping
+from erpoa_cli.cli.interrupt import Stop, stopping
 from erpoa_cli.cli.options import Options, application, command, no_color
 from erpoa_cli.cli.progress import listener
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
+    from erpoa_cli.core.event import Listener
     from erpoa_cli.core.plan import Header
-    from erpoa_cli.core.project import Project
-    from erpoa_cli.engine.binding.bound import Bound
-    from erpoa_cli.engine.plan import PlanOptions
+    from erpoa_cli.engine.plan import PlanResult
+    from erpoa_cli.engine.writing.walk import RunResult
+    from erpoa_cli.usecase import Workspace
 
 app = application()
 
@@ -52,29 +54,46 @@ def apply(
 
     With FILE: verify its bytes, the project, the systems, its age and its guards, then write. Without FILE: plan,
     show the plan, ask, and apply that same plan. Ctrl-C once stops after the current batch."""
-    bound = opened.bound(options)
+    from erpoa_cli import usecase
+
+    work = opened.workspace(options)
     if file is not None:
-        return execute(options, bound, file, verify=verify, full=full, limit=limit)
-    asked = planning.asked(
-        options,
-        bound,
-        select=select,
-        exclude=exclude,
-        as_of=as_of,
-        offline=offline,
-        full_read=full_read,
-        waivers=planning.waivers(waive, reason),
-    )
-    return plan_and_apply(options, bound, asked, yes=yes, verify=verify, full=full, limit=limit)
+        return execute(options, work, file, verify=verify, full=full, limit=limit)
+    instant, waivers = planning.instant(as_of), planning.waivers(waive, reason)
+
+    def plan(listen: Listener) -> PlanResult:
+        return usecase.plan(
+            work,
+            select=select or (),
+            exclude=exclude or (),
+            as_of=instant,
+            offline=offline,
+            full_read=full_read,
+            waivers=waivers,
+            out=options.output,
+            listener=listen,
+        )
+
+    return plan_and_apply(options, work, plan, yes=yes, verify=verify, full=full, limit=limit)
 
 
 def plan_and_apply(
-    options: Options, bound: Bound, asked: PlanOptions, *, yes: bool, verify: bool, full: bool, limit: int
+    options: Options,
+    work: Workspace,
+    plan: Callable[[Listener], PlanResult],
+    *,
+    yes: bool,
+    verify: bool,
+    full: bool,
+    limit: int,
 ) -> Ending:
     """Make a plan, show it, ask, and apply that same plan file."""
-    _refuse_beside_unfinished(options, bound.project)
-    result = planning.make(options, bound, asked)
-    ending = planning.ending(bound, result, detailed=False, full=full, limit=limit)
+    from erpoa_cli import usecase
+
+    usecase.refuse_beside_unfinished(work)
+    with listener(options) as listen:
+        result = plan(listen)
+    ending = planning.ending(work, result, detailed=False, full=full, limit=limit)
     if result.exit is Exit.BLOCKED or not result.header.applyable:
         return ending
     if not yes:
@@ -92,19 +111,7 @@ def plan_and_apply(
         if not _agreed():
             note = Answer(data={"applied": False}, lines=("Nothing was applied.",))
             return Ending(note, Exit.SUCCESS)
-    return execute(options, bound, result.path, shown=result.header, verify=verify, full=full, limit=limit)
-
-
-def _refuse_beside_unfinished(options: Options, project: Project) -> None:
-    """Before anybody plans: a run that did not finish is ended first (E0538), one that is under way is waited for
-    (E0520)."""
-    from erpoa_cli.engine.apply import refuse_unfinished
-
-    with opened.records(project) as state:
-        open_runs = state.unfinished()
-    if open_runs:
-        with opened.writing(options, project) as store:  # whoever holds the lock is alive, or gives it up
-            refuse_unfinished(store)
+    return execute(options, work, result.path, shown=result.header, verify=verify, full=full, limit=limit)
 
 
 def _show(options: Options, ending: Ending) -> None:
@@ -124,7 +131,7 @@ def _agreed() -> bool:
 
 def execute(
     options: Options,
-    bound: Bound,
+    work: Workspace,
     file: Path,
     *,
     shown: Header | None = None,
@@ -132,24 +139,19 @@ def execute(
     full: bool,
     limit: int,
 ) -> Ending:
-    """Apply the plan file and report what became of every change. *shown*: the header of the plan that was agreed to;
-    Failure E0506 when *file* has another."""
-    from erpoa_cli.engine.apply import apply as execute_plan
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.writing.walk import ApplyOptions
-    from erpoa_cli.state import PlanFile, exchanged
+    """Apply the plan file and report what became of every change. *shown*: the header of the plan that was agreed to."""
+    from erpoa_cli import usecase
 
-    project = bound.project
-    plan = PlanFile.open(file)
-    if shown is not None and plan.header != shown:
-        raise exchanged(file)
-    with (
-        Connections(project) as connections,
-        opened.writing(options, project) as store,
-        listener(options) as listen,
-        stopping() as stop,
-    ):
-        wanted = ApplyOptions(verify=verify, stop=stop)
-        result = execute_plan(plan, bound, connections, store, wanted, listen)
-    report = opened.run_report(project, result.run, full=full, limit=limit, diagnostics=result.diagnostics)
-    return Ending(replace(report, file=str(file)), stop.exit(result), full=full)
+    with listener(options) as listen, stopping() as stop:
+        result = usecase.apply(work, file, shown=shown, verify=verify, stop=stop, listener=listen)
+    return ended(work, result, stop, full=full, limit=limit, file=str(file))
+
+
+def ended(
+    work: Workspace, result: RunResult, stop: Stop, *, full: bool, limit: int, file: str = ""
+) -> Ending:
+    """A run as the answer: what became of every change of the plan, which came from *file*."""
+    from erpoa_cli.usecase import run_report
+
+    report = run_report(work, result.run, limit=None if full else limit, diagnostics=result.diagnostics)
+    return Ending(replace(report, file=file or report.file), stop.exit(result), full=full)

@@ -20,8 +20,8 @@ def verify(options: Options) -> Ending:
     """Check every link of the audit chain.
 
     A chain shows edits and gaps; a cut tail shows only against a head that was kept elsewhere, so keep it."""
-    project = opened.project(options)
-    with opened.records(project) as state:
+    work = opened.workspace(options)
+    with work.records() as state:
         head = state.verify_audit()
     if head is None:
         return Ending(Answer(data={"records": 0, "head": None}, lines=("The audit trail is empty.",)))
@@ -40,8 +40,8 @@ def export(
     """Write the audit trail to a file of JSON lines, after checking all of it.
 
     Each record carries the digest of the one before; docs/security.md says how to check a copy without erpoa."""
-    project = opened.project(options)
-    with opened.records(project) as state:
+    work = opened.workspace(options)
+    with work.records() as state:
         records, head = state.export_audit(file, after)
     data = {"file": str(file), "records": records, "head": head.digest if head else None}
     lines = (

@@ -56,7 +56,8 @@ def discover(
     from erpoa_cli.engine.discover import offers
     from erpoa_cli.project import remembering
 
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     if system not in project.systems:
         raise _unknown("system", system, project.systems)
     with remembering(Path(project.root)) as conforms, Connections(project) as connections:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erpoa_cli.cli import opened
@@ -13,8 +12,8 @@ from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
-    from erpoa_cli.core.project import Project
     from erpoa_cli.engine.doctor import Check
+    from erpoa_cli.usecase import Workspace
 
 app = application()
 
@@ -24,9 +23,8 @@ def doctor(options: Options) -> Ending:
     """Check connectors, connections and privileges, the state with its lock and unfinished runs, and private files."""
     from erpoa_cli.engine.doctor import diagnostics, examine
 
-    bound = opened.bound(options)
-    checks = list(examine(bound))
-    checks += _state(bound.project)
+    work = opened.workspace(options)
+    checks = [*examine(work.bound), *_state(work)]
     found = diagnostics(checks)
     data = [{"area": c.area, "name": c.name, "told": c.told, "problem": c.problem} for c in checks]
     rows = tuple((c.area, c.name, "✗" if c.problem else "✓", c.problem or c.told) for c in checks)
@@ -38,18 +36,18 @@ def doctor(options: Options) -> Ending:
     return Ending(answer, Exit.FAILURE if found else Exit.SUCCESS)
 
 
-def _state(project: Project) -> Iterator[Check]:
+def _state(work: Workspace) -> Iterator[Check]:
     """Whether the store can be reached, what its role may, and whether a run waits to be finished."""
     from erpoa_cli.engine.doctor import Check
     from erpoa_cli.state import condition
 
-    name = project.environment
+    name = work.project.environment
     try:
-        found = condition(Path(project.root), project.state)
+        found = condition(work.root, work.project.state)
         yield Check("state", "store", found.told)
         for problem in found.problems:
             yield Check("state", "store", found.told, problem, "See docs/state.md.")
-        with opened.reading(project) as state:
+        with work.reading() as state:
             yield Check("state", name, f"serial {state.serial}, {state.lock_holder() or 'not locked'}")
             for run in state.unfinished():
                 yield Check(

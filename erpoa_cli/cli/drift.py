@@ -10,6 +10,7 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.progress import listener
 from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.report import PlanReport
 
@@ -26,12 +27,13 @@ def drift(
     limit: planning.Limit = planning.LIMIT,
 ) -> Ending:
     """Compare the targets with what was last applied; exit 2 with --detailed-exitcode when something drifted."""
-    bound = opened.bound(options)
-    asked = planning.asked(options, bound, select=select, exclude=exclude, drift_only=True)
-    with TemporaryDirectory() as place:  # nobody applies it, and the latest plan is another
-        file = Path(place) / "drift.erpoaplan"
-        result = planning.make(options, bound, replace(asked, out=file))
-        ending = planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    from erpoa_cli import usecase
+
+    work = opened.workspace(options)
+    with TemporaryDirectory() as place, listener(options) as listen:  # nobody applies it
+        out = Path(place) / "drift.erpoaplan"
+        result = usecase.drift(work, select=select or (), exclude=exclude or (), out=out, listener=listen)
+        ending = planning.ending(work, result, detailed=detailed_exitcode, full=full, limit=limit)
     report = ending.report
     if not isinstance(report, PlanReport):
         return ending

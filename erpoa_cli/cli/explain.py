@@ -45,8 +45,9 @@ def explain(
     from erpoa_cli.state import PlanFile
 
     address = opened.address(what)
-    bound = opened.bound(options)
-    project = bound.project
+    work = opened.workspace(options)
+    project = work.project
+    bound = work.bound
     if address.target not in bound.targets:
         raise Failure(
             Diagnostic(
@@ -59,8 +60,8 @@ def explain(
         words = f"{address} does not name a row: the key of {address.target} is {', '.join(key)}"
         raise Failure(Diagnostic("E0606", words), exit=Exit.INVALID)
     file = PlanFile.open(plan or _latest(Path(project.root)))
-    with Connections(project) as connections, opened.reading(project) as state:
-        found = explained(address, file, bound, connections, state, opened.sealer(project))
+    with Connections(project) as connections, work.reading() as state:
+        found = explained(address, file, bound, connections, state, work.sealer)
     return Ending(_answer(found))
 
 

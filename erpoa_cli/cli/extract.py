@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,23 +26,11 @@ def extract(
     full: Annotated[bool, typer.Option("--full", help="Read incremental sources completely.")] = False,
 ) -> Ending:
     """Read sources now and keep their snapshots, which `plan --offline` and `explain` use."""
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.relations.read import read_sources
-    from erpoa_cli.engine.staging import Staging
+    from erpoa_cli import usecase
 
-    bound = opened.bound(options)
-    project = bound.project
-    names = opened.sources(project, select, exclude)
-    with (
-        Connections(project) as connections,
-        Staging(Path(project.root), as_of=datetime.now(UTC), sensitive=bound.sensitive) as staging,
-        opened.reading(project) as state,
-        listener(options) as listen,
-    ):
-        key = opened.sealer(project)
-        reads = read_sources(
-            bound, connections, staging, state, names=names, full=full, sealer=key, listener=listen
-        )
+    work = opened.workspace(options)
+    with listener(options) as listen:
+        reads = usecase.extract(work, select=select or (), exclude=exclude or (), full=full, listener=listen)
     return _ending(list(reads.values()))
 
 

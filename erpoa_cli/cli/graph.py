@@ -32,9 +32,10 @@ def graph(
     form: Annotated[Form, typer.Option("--form", help="How it is drawn.")] = Form.TREE,
 ) -> Ending:
     """Show what every target is made of and waits for; --format json gives nodes and edges."""
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     lineage = Graph(project)
-    chosen = opened.nodes(project, lineage, select, exclude)
+    chosen = work.nodes(lineage, select or (), exclude or ())
     nodes = [i for i in lineage.order() if i in chosen]
     edges = [(parent, i) for i in nodes for parent in lineage.parents[i] if parent in chosen]
     drawn = {Form.TREE: _tree, Form.MERMAID: _mermaid, Form.DOT: _dot}[form]

@@ -19,8 +19,9 @@ app = application("Show or release the lock.")
 @command(app)
 def show(options: Options) -> Ending:
     """Show who holds the lock, where and since when."""
-    project = opened.project(options)
-    with opened.records(project) as state:
+    work = opened.workspace(options)
+    project = work.project
+    with work.records() as state:
         holder = state.lock_holder()
     words = (
         f"{project.environment} is locked by {holder}." if holder else f"{project.environment} is not locked."
@@ -37,8 +38,9 @@ def release(
     """Take the lock away from its holder, whose next write is then refused."""
     from erpoa_cli.state import release_lock
 
-    project = opened.project(options)
-    with opened.records(project) as state:
+    work = opened.workspace(options)
+    project = work.project
+    with work.records() as state:
         holder = state.lock_holder()
     if holder is None:
         return Ending(

@@ -16,10 +16,11 @@ COLUMNS = ("kind", "name", "system", "tags", "file")
 @command(app)
 def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Ending:
     """List sources, seeds, transforms, targets and tests, or those that a selection names."""
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     graph = Graph(project)
-    chosen = opened.nodes(project, graph, select, exclude)
-    gone = sorted(opened.remembered(project)["state:orphaned"]) if "state:orphaned" in (select or ()) else []
+    chosen = work.nodes(graph, select or (), exclude or ())
+    gone = sorted(work.remembered()["state:orphaned"]) if "state:orphaned" in (select or ()) else []
     nodes = [graph.nodes[i] for i in graph.order() if i in chosen]
     rows = tuple((n.kind, n.name, ", ".join(n.systems), ", ".join(n.tags), n.file) for n in nodes)
     rows += tuple(

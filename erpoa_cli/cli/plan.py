@@ -15,8 +15,8 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.guard import Waiver
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.binding.bound import Bound
-    from erpoa_cli.engine.plan import PlanOptions, PlanResult
+    from erpoa_cli.engine.plan import PlanResult
+    from erpoa_cli.usecase import Workspace
 
 app = application()
 
@@ -65,100 +65,39 @@ def plan(
 
     Writes a plan file (-o FILE, else below .erpoa/plans) and nothing else: no lock, no state, no system. The
     plan is applied by `erpoa apply FILE`, exactly as it was shown."""
-    bound = opened.bound(options)
-    result = make(
-        options,
-        bound,
-        asked(
-            options,
-            bound,
-            select=select,
-            exclude=exclude,
-            as_of=as_of,
+    from erpoa_cli import usecase
+
+    work = opened.workspace(options)
+    instant_, waived = instant(as_of), waivers(waive, reason)
+    with listener(options) as listen:
+        result = usecase.plan(
+            work,
+            select=select or (),
+            exclude=exclude or (),
+            as_of=instant_,
             offline=offline,
             full_read=full_read,
             adopt=adopt,
-            waivers=waivers(waive, reason),
-        ),
-    )
-    return ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
-
-
-def asked(
-    options: Options,
-    bound: Bound,
-    *,
-    select: list[str] | None = None,
-    exclude: list[str] | None = None,
-    as_of: str | None = None,
-    offline: bool = False,
-    full_read: bool = False,
-    adopt: bool = False,
-    drift_only: bool = False,
-    retry: bool = False,
-    waivers: tuple[Waiver, ...] = (),
-) -> PlanOptions:
-    """What the command line asks of a plan."""
-    from erpoa_cli.engine.plan import PlanOptions
-
-    commit, dirty = opened.commit(opened.root(options))
-    if bound.project.clean_git and not drift_only and (dirty or not commit):
-        raise _uncommitted(
-            bound.project.environment, "has changes that are not committed" if commit else "is not in git"
+            waivers=waived,
+            out=options.output,
+            listener=listen,
         )
-    chosen = tuple(f"-s {e}" for e in select or ()) + tuple(f"-x {e}" for e in exclude or ())
-    return PlanOptions(
-        as_of=instant(as_of),
-        author=opened.author(),
-        targets=opened.targets(bound.project, select, exclude),
-        selection=chosen,
-        out=options.output,
-        offline=offline,
-        full=full_read,
-        adopt=adopt,
-        drift_only=drift_only,
-        retry=retry,
-        waivers=waivers,
-        commit=commit,
-        dirty=dirty,
-        variables=dict(options.variables),
-    )
+    return ending(work, result, detailed=detailed_exitcode, full=full, limit=limit)
 
 
-def _uncommitted(environment: str, what: str) -> Failure:
-    return Failure(
-        Diagnostic(
-            "E0611",
-            f"the project {what}, and {environment} plans only from a clean commit",
-            remedy="Commit what `git status` shows, or plan in another environment.",
-        ),
-        exit=Exit.BLOCKED,
-    )
-
-
-def make(options: Options, bound: Bound, wanted: PlanOptions) -> PlanResult:
-    """Make the plan that *wanted* describes; progress goes to stderr."""
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.plan import make_plan
-
-    project = bound.project
-    with Connections(project) as connections, opened.reading(project) as state, listener(options) as listen:
-        return make_plan(bound, connections, state, wanted, listen)
-
-
-def ending(bound: Bound, result: PlanResult, *, detailed: bool, full: bool, limit: int) -> Ending:
+def ending(work: Workspace, result: PlanResult, *, detailed: bool, full: bool, limit: int) -> Ending:
     """The plan as the answer; changes end in 0 unless *detailed*."""
-    report = opened.plan_report(
-        bound.project, result.path, full=full, limit=limit, diagnostics=result.diagnostics
-    )
+    from erpoa_cli.usecase import plan_report
+
+    report = plan_report(work, result.path, limit=None if full else limit, diagnostics=result.diagnostics)
     code = Exit.SUCCESS if result.exit is Exit.CHANGES and not detailed else result.exit
     return Ending(report, code, full=full)
 
 
-def instant(text: str | None) -> datetime:
-    """The moment that *text* names (RFC 3339; without a zone UTC); now when it is None."""
+def instant(text: str | None) -> datetime | None:
+    """The moment that *text* names (RFC 3339; without a zone UTC); None when it is None."""
     if text is None:
-        return datetime.now(UTC)
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

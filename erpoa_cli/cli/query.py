@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,23 +33,12 @@ def query(
     """Ask sources, seeds, transforms and what targets hold; sensitive values stay masked.
 
     Sources come from the snapshots that the last plan or extract kept, or with --fresh from their systems."""
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.query import ask
-    from erpoa_cli.engine.staging import Staging
+    from erpoa_cli import usecase
 
-    bound = opened.bound(options)
-    project = bound.project
-    with (
-        Connections(project) as connections,
-        Staging(Path(project.root), as_of=datetime.now(UTC)) as staging,
-        opened.reading(project) as state,
-        listener(options) as listen,
-    ):
-        most = None if options.format is Format.PARQUET else limit
-        key = opened.sealer(project)
-        rows = ask(
-            bound, connections, staging, state, sql, fresh=fresh, limit=most, sealer=key, listener=listen
-        )
+    work = opened.workspace(options)
+    most = None if options.format is Format.PARQUET else limit
+    with listener(options) as listen:
+        rows = usecase.query(work, sql, fresh=fresh, limit=most, listener=listen)
     return Ending(_answer(rows, limit))
 
 

@@ -41,9 +41,9 @@ def resolve(
     """Say what became of an operation whose answer was lost, where the system itself cannot be asked.
 
     Look at the system first. What was applied is remembered like any other row; what was not is planned again."""
-    project = opened.project(options)
+    work = opened.workspace(options)
     if not address:
-        with opened.reading(project) as state:
+        with work.reading() as state:
             return _listed(state)
     row = opened.address(address)
     if applied is None or not reason:
@@ -55,7 +55,7 @@ def resolve(
             ),
             exit=Exit.INVALID,
         )
-    with opened.writing(options, project) as store:
+    with work.writing() as store:
         doubt = _doubt(store, row)
         layout = store.plan(doubt.run).layout(doubt.target)
         given = dict(assignment(text) for text in id or ())
@@ -73,7 +73,7 @@ def resolve(
                 exit=Exit.INVALID,
             )
         try:
-            store.resolve(doubt, applied=applied, id=given, reason=reason, sealer=opened.sealer(project))
+            store.resolve(doubt, applied=applied, id=given, reason=reason, sealer=work.sealer)
         except ValueError as error:
             raise Failure(Diagnostic("E0612", f"--id does not fit: {error}"), exit=Exit.INVALID) from None
     words = "was applied" if applied else "was not applied; the next plan has it again"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from erpoa_cli.cli import opened
-from erpoa_cli.cli.apply import Verify
+from erpoa_cli.cli.apply import Verify, ended
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.interrupt import stopping
 from erpoa_cli.cli.options import Options, application, command
@@ -30,19 +30,9 @@ def resume(
     """Continue an interrupted run to the same end that an undisturbed one has.
 
     Operations whose outcome is unknown are looked up in the system, never repeated blindly."""
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.resume import resume as continue_run
-    from erpoa_cli.engine.writing.walk import ApplyOptions
+    from erpoa_cli import usecase
 
-    bound = opened.bound(options)
-    project = bound.project
-    with (
-        Connections(project) as connections,
-        opened.writing(options, project) as store,
-        listener(options) as listen,
-        stopping() as stop,
-    ):
-        wanted = ApplyOptions(verify=verify, stop=stop)
-        result = continue_run(run, bound, connections, store, wanted, listen)
-    report = opened.run_report(project, result.run, full=full, limit=limit, diagnostics=result.diagnostics)
-    return Ending(report, stop.exit(result), full=full)
+    work = opened.workspace(options)
+    with listener(options) as listen, stopping() as stop:
+        result = usecase.resume(work, run, verify=verify, stop=stop, listener=listen)
+    return ended(work, result, stop, full=full, limit=limit)

@@ -6,6 +6,7 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.progress import listener
 
 app = application()
 
@@ -22,7 +23,16 @@ def retry(
     """Plan as usual, rows included that a system refused and that have not changed since.
 
     Writes a plan file and nothing else; apply it with `erpoa apply FILE`."""
-    bound = opened.bound(options)
-    asked = planning.asked(options, bound, select=select, exclude=exclude, retry=True)
-    result = planning.make(options, bound, asked)
-    return planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    from erpoa_cli import usecase
+
+    work = opened.workspace(options)
+    with listener(options) as listen:
+        result = usecase.plan(
+            work,
+            select=select or (),
+            exclude=exclude or (),
+            retry=True,
+            out=options.output,
+            listener=listen,
+        )
+    return planning.ending(work, result, detailed=detailed_exitcode, full=full, limit=limit)

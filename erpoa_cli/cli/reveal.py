@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import file_of
 from erpoa_cli.cli.options import Options
 from erpoa_cli.core.address import Address
@@ -17,8 +16,8 @@ from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import Sensitivity
 
 if TYPE_CHECKING:
-    from erpoa_cli.core.project import Project
     from erpoa_cli.state import PlanFile
+    from erpoa_cli.usecase import Workspace
 
 MEMBERS = ("changes", "held", "withheld", "tasks", "drift", "conflicts")
 
@@ -31,26 +30,26 @@ class Reveal:
     fields: frozenset[tuple[str, str]]
     reason: str
 
-    def record(self, options: Options, project: Project, run: str, addresses: Sequence[Address]) -> None:
+    def record(self, work: Workspace, run: str, addresses: Sequence[Address]) -> None:
         """Tell the audit trail who saw what; before anything is shown, and nothing is when it cannot be told."""
         if not self.fields:
             return
+        from erpoa_cli.usecase import author
+
         detail = {
             "fields": sorted(f"{target}.{name}" for target, name in self.fields),
             "rows": [str(address) for address in addresses] or "all that the plan lists",
-            "author": opened.author(),
+            "author": author(),
             "reason": self.reason,
         }
-        with opened.writing(options, project) as state:
+        with work.writing() as state:
             state.record_audit("reveal", plan=self.plan, run=run, detail=detail)
 
 
 NOTHING = Reveal("", frozenset(), "")
 
 
-def revealing(
-    options: Options, project: Project, plan: PlanFile, names: Sequence[str], reason: str
-) -> Reveal:
+def revealing(options: Options, work: Workspace, plan: PlanFile, names: Sequence[str], reason: str) -> Reveal:
     """The fields of *plan* that *names* spell (`FIELD` or `TARGET.FIELD`), after checking that they may be shown.
 
     Failure (exit INVALID) for a name that is no sensitive field, a class that is never shown, a missing reason and
@@ -60,7 +59,7 @@ def revealing(
     if not reason.strip():
         raise _refused("showing sensitive values needs a reason", 'Add --reason "why"; it is recorded.')
     _private(options)
-    require(opened.sealer(project))
+    require(work.sealer)
     known = {
         (target, name): field.sensitivity
         for target in sorted({t for member in MEMBERS for t in plan.members(member)})

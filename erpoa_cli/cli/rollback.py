@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -31,16 +30,18 @@ def rollback(
     """Make a plan from the before-values that a run recorded; review it and apply it like any other.
 
     Rows that somebody changed since are left alone and shown."""
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.rollback import changed_targets
-    from erpoa_cli.engine.rollback import rollback as take_back
+    from erpoa_cli import usecase
 
-    bound = opened.bound(options)
-    project = bound.project
+    work = opened.workspace(options)
     waivers = planning.waivers(waive, reason)
-    asked = planning.asked(options, bound, select=select, exclude=exclude, waivers=waivers)
-    with Connections(project) as connections, opened.reading(project) as state, listener(options) as listen:
-        changed = changed_targets(run, bound, state)
-        wanted = changed if asked.targets is None else changed & asked.targets
-        result = take_back(run, bound, connections, state, replace(asked, targets=wanted), listen)
-    return planning.ending(bound, result, detailed=detailed_exitcode, full=full, limit=limit)
+    with listener(options) as listen:
+        result = usecase.rollback(
+            work,
+            run,
+            select=select or (),
+            exclude=exclude or (),
+            waivers=waivers,
+            out=options.output,
+            listener=listen,
+        )
+    return planning.ending(work, result, detailed=detailed_exitcode, full=full, limit=limit)

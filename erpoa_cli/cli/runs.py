@@ -22,8 +22,8 @@ def ls(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The latest N.")] = 50,
 ) -> Ending:
     """List runs, the latest first."""
-    project = opened.project(options)
-    with opened.records(project) as state:
+    work = opened.workspace(options)
+    with work.records() as state:
         runs = state.runs(limit)
     rows: list[dict[str, Any]] = [
         {
@@ -62,8 +62,10 @@ def show(
     limit: Limit = LIMIT,
 ) -> Ending:
     """Show what became of every change of a run."""
-    project = opened.project(options)
-    if not opened.is_run(project, run):
+    from erpoa_cli.usecase import is_run, run_report
+
+    work = opened.workspace(options)
+    if not is_run(work, run):
         remedy = "`erpoa runs ls` lists them."
         raise Failure(Diagnostic("E0605", f"no run {run!r}", remedy=remedy), exit=Exit.INVALID)
-    return Ending(opened.run_report(project, run, full=full, limit=limit), full=full)
+    return Ending(run_report(work, run, limit=None if full else limit), full=full)

@@ -18,8 +18,8 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.report import PlanReport
 
 if TYPE_CHECKING:
-    from erpoa_cli.core.project import Project
     from erpoa_cli.state import PlanFile
+    from erpoa_cli.usecase import Workspace
 
 app = application()
 
@@ -46,22 +46,20 @@ def show(
     """Show a plan file, row by row, or what became of the changes of a run.
 
     Needs no connection. With --format parquet -o FILE all rows of the plan as a table."""
-    project = opened.project(options)
+    from erpoa_cli.usecase import is_run, plan_report, run_report
+
+    work = opened.workspace(options)
     addresses = [opened.address(text) for text in address or ()]
-    run = str(file) if not file.exists() and opened.is_run(project, str(file)) else ""
-    revealed = revealing(options, project, _plan(project, file, run), reveal, reason) if reveal else NOTHING
+    run = str(file) if not file.exists() and is_run(work, str(file)) else ""
+    revealed = revealing(options, work, _plan(work, file, run), reveal, reason) if reveal else NOTHING
     everything = full or bool(addresses) or options.format is Format.PARQUET
-    report = (
-        opened.run_report(
-            project, run, full=everything, limit=limit, addresses=addresses, revealed=revealed.fields
-        )
-        if run
-        else opened.plan_report(
-            project, file, full=everything, limit=limit, addresses=addresses, revealed=revealed.fields
-        )
-    )
+    most = None if everything else limit
+    if run:
+        report = run_report(work, run, limit=most, addresses=addresses, revealed=revealed.fields)
+    else:
+        report = plan_report(work, file, limit=most, addresses=addresses, revealed=revealed.fields)
     _found(report, addresses)
-    revealed.record(options, project, run, addresses)
+    revealed.record(work, run, addresses)
     return Ending(report, full=full or bool(addresses))
 
 
@@ -84,10 +82,10 @@ def _found(report: PlanReport, addresses: Sequence[Address]) -> None:
         )
 
 
-def _plan(project: Project, file: Path, run: str) -> PlanFile:
+def _plan(work: Workspace, file: Path, run: str) -> PlanFile:
     from erpoa_cli.state import PlanFile
 
     if not run:
         return PlanFile.open(file)
-    with opened.reading(project) as state:
+    with work.reading() as state:
         return state.plan(run)

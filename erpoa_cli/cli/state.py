@@ -16,11 +16,11 @@ from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
     from erpoa_cli.state import Layout, Sealer, StateReader, StateWriter
+    from erpoa_cli.usecase import Workspace
 
 app = application("Care for what erpoa remembers.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
@@ -31,9 +31,10 @@ Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="ADDRESS
 @command(app)
 def show(options: Options) -> Ending:
     """Show lineage, serial, and how many rows are managed, rejected, in doubt, left to people and protected."""
-    project = opened.project(options)
-    key = opened.sealer(project)
-    with opened.reading(project) as state:
+    work = opened.workspace(options)
+    project = work.project
+    key = work.sealer
+    with work.reading() as state:
         rows = [
             (name, layout.system, layout.object, _managed(state, name, key))
             for name, layout in state.targets().items()
@@ -73,10 +74,10 @@ def links(
 
     The generation tells how often a row of that key was made: a key whose row was undone, deleted or forgotten is made
     anew with the next one."""
-    project = opened.project(options)
-    with opened.reading(project) as state:
+    work = opened.workspace(options)
+    with work.reading() as state:
         layout = _known(state, target)
-        key = opened.sealer(project)
+        key = work.sealer
         live = [row for batch in state.base(layout, key) for row in batch.to_pylist()]
         rows = [
             (_texts(row, "k_", layout.key), _texts(row, "id_", layout.id), row["generation"]) for row in live
@@ -114,8 +115,8 @@ def tasks(
     target: Annotated[str, typer.Argument(help="A target; without it, all.", metavar="[TARGET]")] = "",
 ) -> Ending:
     """List the documents that only a person can bring where they should be."""
-    project = opened.project(options)
-    with opened.reading(project) as state:
+    work = opened.workspace(options)
+    with work.reading() as state:
         if target:
             _known(state, target)
         found = state.tasks(target or None)
@@ -159,7 +160,7 @@ def forget(options: Options, address: Row, yes: Yes = False, dry_run: DryRun = F
         dry_run=dry_run,
         asks=not yes,
         words="forgotten",
-        edit=lambda state, project: state.forget(row.target, key, opened.sealer(project)),
+        edit=lambda state, work: state.forget(row.target, key, work.sealer),
     )
 
 
@@ -173,7 +174,7 @@ def protect(
     """Protect a row from being deleted."""
     row = opened.address(address)
 
-    def edit(state: StateWriter, _project: Project) -> bool:
+    def edit(state: StateWriter, _work: Workspace) -> bool:
         state.protect(row.target, _key(row), reason)
         return True
 
@@ -189,7 +190,7 @@ def unprotect(options: Options, address: Row, dry_run: DryRun = False) -> Ending
         row,
         dry_run=dry_run,
         words="no longer protected",
-        edit=lambda state, _project: state.unprotect(row.target, _key(row)),
+        edit=lambda state, _work: state.unprotect(row.target, _key(row)),
     )
 
 
@@ -216,7 +217,7 @@ def rekey(
         dry_run=dry_run,
         asks=not yes,
         words=f"now {renamed}",
-        edit=lambda state, project: state.rekey(row.target, _key(row), _key(renamed), opened.sealer(project)),
+        edit=lambda state, work: state.rekey(row.target, _key(row), _key(renamed), work.sealer),
     )
 
 
@@ -232,15 +233,15 @@ def adopt(
     row = opened.address(address)
     values = dict(assignment(text) for text in id)
 
-    with opened.reading(opened.project(options)) as found:
+    with opened.workspace(options).reading() as found:
         ids = _known(found, row.target).id
     if set(values) != set(ids):
         words = f"a row of {row.target} is told by {', '.join(ids) or 'no id'}, not by {', '.join(values)}"
         raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
 
-    def edit(state: StateWriter, project: Project) -> bool:
+    def edit(state: StateWriter, work: Workspace) -> bool:
         layout = _known(state, row.target)
-        state.adopt(layout, _key(row), values, opened.sealer(project))
+        state.adopt(layout, _key(row), values, work.sealer)
         return True
 
     return _edit(options, row, dry_run=dry_run, asks=not yes, unknown=True, words="adopted", edit=edit)
@@ -273,17 +274,17 @@ def _edit(
     *,
     dry_run: bool,
     words: str,
-    edit: Callable[[StateWriter, Project], Any],
+    edit: Callable[[StateWriter, Workspace], Any],
     asks: bool = False,
     unknown: bool = False,
 ) -> Ending:
     """Change the state under the lock, or with *dry_run* say that it would be. What *asks* says first how many rows it
     concerns; of one row that is named a pipeline is not asked. *unknown*: the row need not be managed."""
-    project = opened.project(options)
+    work = opened.workspace(options)
     name = str(row).rstrip("/")  # a whole target has no key
-    with opened.reading(project) as state:
+    with work.reading() as state:
         _known_key(_known(state, row.target), row)
-        rows = state.managed(row.target, _key(row) if row.key else None, opened.sealer(project))
+        rows = state.managed(row.target, _key(row) if row.key else None, work.sealer)
     if not rows and not unknown and asks | dry_run:
         raise _not_there(name, row.target)
     managed = f"{rows:,} managed row{'' if rows == 1 else 's'}"
@@ -295,8 +296,8 @@ def _edit(
     asks &= options.interactive or not row.key or rows > 1
     if asks and not opened.agreed(options, f"{name} will be {words}: {managed}."):
         return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
-    with opened.writing(options, project) as store:
-        changed = bool(edit(store, project))
+    with work.writing() as store:
+        changed = bool(edit(store, work))
     if not changed:
         raise _not_there(name, row.target)
     return Ending(Answer(data={**data, "changed": True}, lines=(f"{name} is {words}: {managed}.",)))
@@ -327,7 +328,8 @@ def system(
     if moved + trial + anew > 1:
         words = "--moved, --trial and --anew exclude each other"
         raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     if name not in project.systems:
         words = f"there is no system {name!r}"
         raise Failure(
@@ -335,10 +337,10 @@ def system(
         )
     with Connections(project) as connections:
         now = connections.identity(name)
-    with opened.reading(project) as state:
+    with work.reading() as state:
         known = state.systems().get(name)
         of_it = [target for target, layout in state.targets().items() if layout.system == name]
-        rows = sum(state.managed(target, sealer=opened.sealer(project)) for target in of_it)
+        rows = sum(state.managed(target, sealer=work.sealer) for target in of_it)
     data = {
         "system": name,
         "identity": now,
@@ -358,9 +360,9 @@ def system(
     effect = f": {rows:,} managed rows will be forgotten" if anew else ""
     if not yes and not opened.agreed(options, f"{' '.join(told)} It is {says}{effect}."):
         return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
-    with opened.writing(options, project) as store:
+    with work.writing() as store:
         if anew:
-            store.begin_anew(name, opened.sealer(project))
+            store.begin_anew(name, work.sealer)
         store.declare_system(name, now, trial=trial)
     return Ending(Answer(data={**data, "changed": True}, lines=(f"{name} is {says}, at {now}.",)))
 
@@ -373,12 +375,13 @@ def rebuild(
     dry_run: DryRun = False,
 ) -> Ending:
     """Make what is remembered of a target anew, of the archived plans and the journal."""
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     data: dict[str, Any] = {"target": target, "changed": not dry_run}
     if dry_run:
         return Ending(Answer(data=data, lines=(f"What is remembered of {target} would be made anew.",)))
-    with opened.writing(options, project) as store:
-        rows = store.rebuild(target, opened.sealer(project))
+    with work.writing() as store:
+        rows = store.rebuild(target, work.sealer)
     if rows is None:
         words = f"no run ever wrote to {target!r}: there is nothing to make anew"
         remedy = did_you_mean(target, project.targets) or "See `erpoa runs ls`."
@@ -403,7 +406,8 @@ def migrate(
     from erpoa_cli.state import FORMAT
     from erpoa_cli.state import migrate as bring_up
 
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     if dry_run:
         told = f"The state would have format {FORMAT}."
         return Ending(Answer(data={"format_of_state": FORMAT, "changed": False}, lines=(told,)))
@@ -421,7 +425,8 @@ def backup(
     """Copy the whole state, local or shared, without its key, to a tar file."""
     from erpoa_cli.state.backup import backup as copy
 
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     if dry_run:
         return Ending(Answer(data={"file": str(file), "files": 0}, lines=(f"{file} would be written.",)))
     files = copy(Path(project.root), file.resolve(), project.state, project.name)
@@ -438,7 +443,8 @@ def restore(
     """Make an environment's state what a copy holds; from local to shared or back, too. Nothing is overwritten."""
     from erpoa_cli.state.backup import restore as bring_back
 
-    project = opened.project(options)
+    work = opened.workspace(options)
+    project = work.project
     name = project.environment
     if dry_run:
         told = f"The state of {name} would be that of {file}."

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,8 +16,6 @@ from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.render.words import rows
 
 if TYPE_CHECKING:
-    from erpoa_cli.core.event import Listener
-    from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.engine.relations.quality import Tested, Unmapped
 
 app = application()
@@ -38,8 +34,10 @@ def run_tests(
 
     --format junit or sarif for pipelines. Failed tests end in exit 3."""
     from erpoa_cli.engine.unit_test import run_unit_tests
+    from erpoa_cli.usecase import data_tests
 
-    bound = opened.bound(options)
+    work = opened.workspace(options)
+    bound = work.bound
     cases: list[Case] = []
     found: list[Diagnostic] = []
     for result in run_unit_tests(bound):
@@ -48,7 +46,7 @@ def run_tests(
     unmapped: list[Unmapped] = []
     if not unit:
         with listener(options) as listen:
-            tested, problems = _data(bound, offline, listen)
+            tested, problems = data_tests(work, offline=offline, listener=listen)
         cases += map(_tested, tested)
         found += problems
         unmapped = [value for test in tested for value in test.unmapped]
@@ -78,33 +76,6 @@ def _queue(unmapped: list[Unmapped]) -> tuple[Table, ...]:
     """What somebody has to decide: values that no map has yet."""
     listed = tuple((f"{u.relation}.{u.column}", u.value, u.rows, u.to) for u in unmapped)
     return (Table(("not mapped", "value", "rows", "add it to"), listed),) if listed else ()
-
-
-def _data(bound: Bound, offline: bool, listen: Listener) -> tuple[list[Tested], list[Diagnostic]]:
-    """The tests on what the sources hold now, or held when their snapshots were taken."""
-    from erpoa_cli.engine.binding.objects import look
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.relations.actual import read_actuals
-    from erpoa_cli.engine.relations.read import read_sources
-    from erpoa_cli.engine.relations.transform import build_models, run_data_tests
-    from erpoa_cli.engine.staging import Staging
-
-    project = bound.project
-    names = [*project.seeds, *project.transforms]
-    with (
-        Connections(project) as connections,
-        Staging(Path(project.root), as_of=datetime.now(UTC)) as staging,
-        opened.reading(project) as state,
-    ):
-        key = opened.sealer(project)
-        reads = read_sources(bound, connections, staging, state, offline=offline, sealer=key, listener=listen)
-        looked = look(bound, connections, bound.actuals(names))
-        held = sorted(bound.actuals(names))
-        reads |= read_actuals(looked.bound, looked.infos, held, connections, staging, listen)
-        built = build_models(looked.bound, staging, names, reads, listener=listen)
-        tested = [*built.tested, *run_data_tests(built, staging)]
-    found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in built.diagnostics]
-    return tested, [*looked.diagnostics, *built.diagnostics, *found]
 
 
 def _tested(test: Tested) -> Case:

@@ -1,0 +1,68 @@
+"""Plans and runs as reports: values that every door renders in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erpoa_cli.core.address import Address
+from erpoa_cli.core.diagnostic import Diagnostic
+from erpoa_cli.core.report import PlanReport
+from erpoa_cli.usecase.workspace import Workspace
+
+if TYPE_CHECKING:
+    from erpoa_cli.engine.report import Revealed
+
+LIMIT = 20
+"""Rows of a target that a report lists singly; of the others it has the number."""
+
+
+def plan_report(
+    work: Workspace,
+    file: Path,
+    *,
+    limit: int | None = LIMIT,
+    addresses: Sequence[Address] = (),
+    diagnostics: Sequence[Diagnostic] = (),
+    revealed: Revealed = frozenset(),
+) -> PlanReport:
+    """What the plan *file* says of every row, or of those of *addresses*. *limit*: rows of a target listed singly; None:
+    all. Sensitive values stay masked, but for the fields that are *revealed*."""
+    from erpoa_cli.engine.report import report
+    from erpoa_cli.state import PlanFile
+
+    told = report(
+        PlanFile.open(file),
+        work.root,
+        limit=limit,
+        addresses=addresses,
+        sealer=work.sealer,
+        revealed=revealed,
+    )
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
+
+
+def run_report(
+    work: Workspace,
+    run: str,
+    *,
+    limit: int | None = LIMIT,
+    addresses: Sequence[Address] = (),
+    diagnostics: Sequence[Diagnostic] = (),
+    revealed: Revealed = frozenset(),
+) -> PlanReport:
+    """What became of every change of the plan that *run* applied, or of the rows of *addresses*; as `plan_report`."""
+    from erpoa_cli.engine.report import run_report as report
+
+    with work.reading() as state:
+        told = report(state, run, limit=limit, addresses=addresses, sealer=work.sealer, revealed=revealed)
+    return replace(told, diagnostics=tuple(diagnostics))
+
+
+def is_run(work: Workspace, name: str) -> bool:
+    """Whether the state knows a run called *name*."""
+    with work.records() as state:
+        return state.run(name) is not None
