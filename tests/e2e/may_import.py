@@ -35,12 +35,13 @@ ROWS = f"{RECORDS} pyarrow numpy cryptography"  # the base, or a plan file
 STAGED = f"{ROWS} duckdb email"  # duckdb asks importlib.metadata for its version, and that needs email
 
 PROJECT = "render project"
-STATE = f"{PROJECT} state"
+OPENED = f"{PROJECT} usecase"
+STATE = f"{OPENED} state"
 BASE = f"{STATE} sdk"
 REPORT = f"{BASE} engine"
 SYSTEMS = "sdk engine connectors connectors.sqlite"
 BOUND = f"{SYSTEMS} engine.binding engine.relations {PROJECT}"
-READ = f"{BOUND} state"
+READ = f"{BOUND} state usecase"
 PLANNED = f"{READ} core.reconcile engine.changes"
 
 MAY = (
@@ -64,8 +65,8 @@ MAY = (
     May("retry", STAGED, PLANNED),
     May("rollback {run}", STAGED, PLANNED, exit=4),
     # Looking
-    May("ls", TOLD, PROJECT),
-    May("graph", TOLD, PROJECT),
+    May("ls", TOLD, OPENED),
+    May("graph", TOLD, OPENED),
     May("extract", STAGED, READ),
     May("query SELECT_1", STAGED, f"{READ} core.reconcile"),
     May("drift", STAGED, PLANNED),
@@ -74,7 +75,7 @@ MAY = (
     May("runs ls", RECORDS, STATE),
     May("runs show {run}", STAGED, REPORT),
     # Systems and connectors
-    May("discover erp", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} engine.binding {PROJECT}"),
+    May("discover erp", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} engine.binding {OPENED}"),
     May("doctor", STAGED, READ),
     May("plugin list", ANY, f"{SYSTEMS} connectors.duckdb connectors.files sdk.http render"),
     May("plugin describe sqlite", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} render"),
@@ -89,7 +90,7 @@ MAY = (
     May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, BASE),
     May("state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9 --dry-run", ROWS, BASE),
     May("state adopt oa_suppliers/code=S0001 --id id=1 --dry-run", ROWS, BASE),
-    May("state rebuild oa_suppliers --dry-run", TOLD, PROJECT),
+    May("state rebuild oa_suppliers --dry-run", TOLD, OPENED),
     May("state system oa", f"{ROWS} email", f"{BASE} {SYSTEMS}"),
     May("state backup b.tar", f"{ROWS} {FILE}", BASE),
     May("state restore missing.tar", f"{ROWS} {FILE}", BASE, exit=3),
