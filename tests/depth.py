@@ -70,10 +70,11 @@ def some(items: Sequence[T], few: int) -> Iterator[T]:
         yield item
 
 
-def examples(few: int) -> int:
-    """How many examples Hypothesis draws: *few*, in a fast run fewer, in a deep one as many as `while_there_is_time` lets
-    through."""
-    return {"fast": max(1, few // 4), "test": few, "deep": few * 50}[DEPTH]
+def examples(few: int, *, deep: int = 50) -> int:
+    """How many examples Hypothesis draws: *few*, in a fast run fewer, in a deep one *deep* times as many, of which
+    `while_there_is_time` lets some through. What is drawn in vain takes time as well: where drawing costs much, *deep* is
+    what the time of the test is enough for."""
+    return {"fast": max(1, few // 4), "test": few, "deep": few * deep}[DEPTH]
 
 
 def while_there_is_time(test: Callable[..., None]) -> Callable[..., None]:

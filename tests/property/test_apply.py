@@ -58,7 +58,7 @@ def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
 
 
 @pytest.mark.sampled("property", seconds=150, least=30)
-@settings(max_examples=depth.examples(FEW), **SETTINGS)
+@settings(max_examples=depth.examples(FEW, deep=10), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE), keyed=st.booleans())
 @depth.while_there_is_time
 def test_the_database_is_what_the_oracle_says(

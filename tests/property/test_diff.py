@@ -66,7 +66,7 @@ def comparable(found: list[Answer]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.sampled("property", seconds=120, least=30)
-@settings(max_examples=depth.examples(FEW), **SETTINGS)
+@settings(max_examples=depth.examples(FEW, deep=10), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
 @depth.while_there_is_time
 def test_the_diff_is_what_the_oracle_says(connection: duckdb.DuckDBPyConnection, world: World) -> None:
@@ -75,7 +75,7 @@ def test_the_diff_is_what_the_oracle_says(connection: duckdb.DuckDBPyConnection,
 
 
 @pytest.mark.sampled("property", seconds=60, least=15)
-@settings(max_examples=depth.examples(FEW // 2), **SETTINGS)
+@settings(max_examples=depth.examples(FEW // 2, deep=10), **SETTINGS)
 @given(world=worlds(PER_EXAMPLE))
 @depth.while_there_is_time
 def test_after_apply_and_fold_nothing_is_left_to_do(
