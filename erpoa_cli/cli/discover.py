@@ -13,7 +13,6 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
-from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
@@ -52,20 +51,11 @@ def discover(
     description of a new system, with a note where something is guessed. --write makes systems/SYSTEM.yml."""
     if openapi is not None:
         return _drafted(options, system, openapi, write=write)
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.discover import offers
-    from erpoa_cli.project import remembering
+    from erpoa_cli import usecase
 
     work = opened.workspace(options)
-    project = work.project
-    if system not in project.systems:
-        raise _unknown("system", system, project.systems)
-    with remembering(Path(project.root)) as conforms, Connections(project) as connections:
-        found = offers(connections, project, system, object_, conforms)
-        missing = [name for name in object_ or () if name not in {o.info.address for o in found}]
-        if missing:
-            raise _unknown("object", missing[0], [info.address for info in connections.objects(system)])
-    written = _write(Path(project.root), system, found) if write else ()
+    found = usecase.discover(work, system, object_ or ())
+    written = _write(work.root, system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))
 
@@ -88,13 +78,6 @@ def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Endin
     written = _keep(opened.root(options), {f"systems/{system}.yml": text})
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data={"system": system, "draft": text, "written": list(written)}, lines=lines))
-
-
-def _unknown(what: str, name: str, known: object) -> Failure:
-    names = list(known) if isinstance(known, list | dict) else [*known]  # type: ignore[misc]
-    return Failure(
-        Diagnostic("E0605", f"no {what} {name!r}", remedy=did_you_mean(name, names)), exit=Exit.INVALID
-    )
 
 
 def _tables(found: list[Offer]) -> list[Table]:

@@ -40,29 +40,10 @@ def explain(
     Or what a diagnostic code means and what to do."""
     if _CODE.match(what) or "/" not in what:
         return _code(what)
-    from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.explain import explain as explained
-    from erpoa_cli.state import PlanFile
+    from erpoa_cli import usecase
 
     address = opened.address(what)
-    work = opened.workspace(options)
-    project = work.project
-    bound = work.bound
-    if address.target not in bound.targets:
-        raise Failure(
-            Diagnostic(
-                "E0605", f"no target {address.target!r}", remedy=did_you_mean(address.target, bound.targets)
-            ),
-            exit=Exit.INVALID,
-        )
-    key = bound.targets[address.target].key
-    if {name for name, _ in address.key} != set(key):
-        words = f"{address} does not name a row: the key of {address.target} is {', '.join(key)}"
-        raise Failure(Diagnostic("E0606", words), exit=Exit.INVALID)
-    file = PlanFile.open(plan or _latest(Path(project.root)))
-    with Connections(project) as connections, work.reading() as state:
-        found = explained(address, file, bound, connections, state, work.sealer)
-    return Ending(_answer(found))
+    return Ending(_answer(usecase.explain(opened.workspace(options), address, plan)))
 
 
 def _code(code: str) -> Ending:
@@ -76,23 +57,6 @@ def _code(code: str) -> Ending:
     data = {"code": entry.id, "title": entry.title, "meaning": entry.meaning, "remedy": entry.remedy}
     lines = (f"{entry.id}: {entry.title}", "", entry.meaning, "", f"What to do: {entry.remedy}")
     return Ending(Answer(data=data, lines=lines))
-
-
-def _latest(root: Path) -> Path:
-    from erpoa_cli.state import PlanFile
-
-    files = (root / ".erpoa" / "plans").glob("*.erpoaplan")
-    plans = sorted(files, key=lambda path: PlanFile.open(path).header.created)
-    if not plans:
-        raise Failure(
-            Diagnostic(
-                "E0605",
-                "there is no plan to explain from",
-                remedy="Run `erpoa plan`, or name one with --plan.",
-            ),
-            exit=Exit.INVALID,
-        )
-    return plans[-1]
 
 
 def _answer(found: Explanation) -> Answer:

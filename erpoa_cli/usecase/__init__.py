@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from erpoa_cli.usecase.applying import apply, refuse_beside_unfinished, resume
     from erpoa_cli.usecase.author import author
+    from erpoa_cli.usecase.looking import discover, examine, explain
     from erpoa_cli.usecase.planning import drift, plan, rollback
     from erpoa_cli.usecase.relations import data_tests, extract, query
     from erpoa_cli.usecase.reporting import LIMIT, is_run, plan_report, run_report
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "applying": ("apply", "refuse_beside_unfinished", "resume"),
     "author": ("author",),
+    "looking": ("discover", "examine", "explain"),
     "planning": ("drift", "plan", "rollback"),
     "relations": ("data_tests", "extract", "query"),
     "reporting": ("LIMIT", "is_run", "plan_report", "run_report"),
@@ -44,7 +46,10 @@ __all__ = [
     "apply",
     "author",
     "data_tests",
+    "discover",
     "drift",
+    "examine",
+    "explain",
     "extract",
     "is_run",
     "open_workspace",
