@@ -207,36 +207,38 @@ class Oracle:
         return [a for a in result if a is not None]
 
     def contradicted(self, groups: dict[Key, list[int]]) -> set[Key]:
-        """Keys of ours whose links `match` contradicts: of rows that are recognised in none of theirs that is their own,
-        and would be in one that is linked to another key, which is not recognised there either."""
+        """Keys of ours whose links `match` contradicts: by one of its sets a row is not recognised in its own row but in
+        one that is linked to another key, which is not recognised there either. Of links that a person declared, of
+        which nothing else is known yet, none is."""
         if self.w.first:
             return set()
         first = {key: self.w.desired[positions[0]] for key, positions in groups.items()}
-
-        def strange(key: Key, a: Row | None) -> bool:
-            d = first.get(key)
-            return d is None or a is None or not any(self.matches(d, a, names) for names in self.t.match)
-
+        believed = {key for key, base in self.w.base.items() if not base.known}
         owned = {}
         for key, base in self.w.base.items():
-            a = self.unique(base.id) if key not in self.taken else None
-            if a is not None and strange(key, a) and not self.untouched(first.get(key), a, base):
+            a = self.unique(base.id) if key not in self.taken | believed else None
+            if a is not None and not self.untouched(first.get(key), a, base):
                 owned[key] = a
         found: set[Key] = set()
         for key, d in first.items():
             id_ = self.linked_id(key)
-            if id_ is not None and len(self.by_id.get(id_, [])) > 1:
-                continue  # which one it is, nobody knows
+            if key in believed or (id_ is not None and len(self.by_id.get(id_, [])) > 1):
+                continue  # or which one it is, nobody knows
             a = self.unique(id_) if id_ is not None else None
-            matched = None not in key and any(self.hits.get(n) for n in groups[key])
-            if matched or not strange(key, a):
-                continue
             own = self.w.base.get(key)
             if a is not None and own is not None and self.untouched(d, a, own):
                 continue
-            for other, theirs in owned.items():
-                if other != key and any(self.matches(d, theirs, names) for names in self.t.match):
-                    found |= {key, other}
+            if a is None and None not in key:
+                hits = {i for n in groups[key] for i in self.hits.get(n, [])}
+                a = next((row for row in self.w.actual if row["id"] in hits), None)
+            for names in self.t.match:
+                if a is not None and self.matches(d, a, names):
+                    continue
+                for other, theirs in owned.items():
+                    wanted = first.get(other)
+                    agrees = wanted is not None and self.matches(wanted, theirs, names)
+                    if other != key and not agrees and self.matches(d, theirs, names):
+                        found |= {key, other}
         return found
 
     def untouched(self, d: Row | None, a: Row, base: Base) -> bool:

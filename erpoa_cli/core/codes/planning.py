@@ -99,10 +99,11 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0416",
         "a row is recognised under another key",
-        "By `match` a row is one of theirs that is linked to another key, and what that key says now is not recognised in it: "
-        "the key was changed in the source, or two rows exchanged theirs. Nothing is created beside it, nothing of it removed.",
-        "Is it the same thing under a new key, run `erpoa state rekey` with the old address and the new one; "
-        "is it another one, run `erpoa state forget` with the old address, or correct the values that recognise it.",
+        "By a set of `match` a row of ours is one of theirs that is linked to another key, and what that key says now is not "
+        "recognised there either: the key was changed in the source, given to somebody else, or two rows exchanged theirs. Nothing "
+        "is created beside it, nothing of it changed or removed.",
+        "The same thing under a new key: `erpoa state rekey OLD NEW`, with the addresses of both. The link is right all the same: "
+        "`erpoa state adopt ADDRESS --id …`, with the id that `erpoa state links TARGET` shows for it.",
     ),
     Code(
         "E0420",

@@ -80,7 +80,7 @@ def remembered(shape: Shape) -> str:
     a row as long as nothing about it changed."""
     keys = [column("k_", k) for k in shape.key]
     ids = [column("id_", i) for i in shape.id]
-    return f"""SELECT b_row, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special,
+    return f"""SELECT b_row, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special, len(known) = 0 AS adopted,
         {row_hash(shape, "agreed_")} AS agreed_hash, {row_hash(shape, "seen_")} AS seen_hash FROM incoming"""
 
 
@@ -96,7 +96,7 @@ def _link(shape: Shape) -> str:
     keys = listed(column("k_", k) for k in shape.key)
     ids = listed(column("id_", i) for i in shape.id)
     own = f"""
-        SELECT b_row, {keys}, {ids + "," if ids else ""} generation, special, agreed_hash, seen_hash
+        SELECT b_row, {keys}, {ids + "," if ids else ""} generation, special, adopted, agreed_hash, seen_hash
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
     same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
@@ -151,44 +151,47 @@ def _taken(shape: Shape) -> Iterator[str]:
 
 def elsewhere(shape: Shape) -> str:
     """The statement that fills `T/elsewhere`: candidates (`ordinal`) whose links contradict `match`, each with what
-    is told of it (`elsewhere`). A row of ours that is recognised in none of theirs that is its own would be in
-    one that is linked to another key, whose row is not recognised there either: the key was changed, or two rows
-    exchanged theirs."""
+    is told of it (`elsewhere`). By a set of `match` a row of ours is not recognised in its own row but in one that is
+    linked to another key, and what that key says is not recognised there either: the key was changed, given to somebody
+    else, or two rows exchanged theirs. Links that a person declared just now (`adopted`) are believed."""
     link, desired = work(shape.name, "link"), table("desired", shape.name)
     near, actual = work(shape.name, "near"), table("actual", shape.name)
     sets = match_sets(shape)
     if not sets:
         return f"CREATE OR REPLACE TABLE {work(shape.name, 'elsewhere')} AS SELECT 0 AS ordinal, '' AS elsewhere LIMIT 0"
     names = list(dict.fromkeys(f.name for fields in sets for f in fields))
-    own = listed((f"({_recognised(fields, 'd')})" for fields in sets), " OR ")
-    strange = f"NOT coalesce({own}, false)"
+    numbered = list(enumerate(sets))
+    agree = listed(f"coalesce({_recognised(fields, 'd')}, false) AS agree{n}" for n, fields in numbered)
     hits = listed(
         (
-            f"SELECT d.ordinal, d.key_text, o.rowid AS a_row FROM loose d JOIN {actual} o ON {_recognised(fields, 'd')}"
-            for fields in sets
+            f"SELECT {n} AS by_set, d.ordinal, d.key_text, o.rowid AS a_row "
+            f"FROM loose d JOIN {actual} o ON {_recognised(fields, 'd')} WHERE NOT d.agree{n}"
+            for n, fields in numbered
         ),
-        " UNION ",
+        " UNION ALL ",
     )
+    disagrees = listed((f"(h.by_set = {n} AND NOT l.agree{n})" for n, _ in numbered), " OR ")
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "elsewhere")} AS
     WITH loose AS MATERIALIZED (
-        SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}
+        SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}, {agree}
         FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
-        WHERE NOT n.again AND {strange}),
+            LEFT JOIN {link} l ON l.b_row = n.b_row
+        WHERE NOT n.again AND NOT coalesce(l.adopted, false)),
     hit AS MATERIALIZED ({hits}),
     held AS (
-        SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row WHERE l.b_row IS NOT NULL AND NOT l.again),
+        SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row
+        WHERE l.b_row IS NOT NULL AND NOT l.again AND NOT l.adopted),
     owned AS (
-        SELECT n.ordinal, l.a_row, {key_text_sql(shape, "l.")} AS key_text
+        SELECT n.ordinal, l.a_row, {key_text_sql(shape, "l.")} AS key_text, {agree}
         FROM held l JOIN {near} n ON n.b_row = l.b_row JOIN {actual} o ON o.rowid = l.a_row
             LEFT JOIN {desired} d ON d.rowid = n.d_row
-        WHERE {strange}
         UNION ALL -- what is kept is no candidate
-        SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}
+        SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}, {listed("false" for _ in sets)}
         FROM held l ANTI JOIN {near} n ON n.b_row = l.b_row ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}),
     met AS (
         SELECT h.ordinal AS ours, h.key_text AS our_key, l.ordinal AS theirs, l.key_text AS their_key
-        FROM hit h JOIN owned l ON l.a_row = h.a_row WHERE h.ordinal IS DISTINCT FROM l.ordinal)
+        FROM hit h JOIN owned l ON l.a_row = h.a_row WHERE h.ordinal IS DISTINCT FROM l.ordinal AND ({disagrees}))
     SELECT ordinal, min(words) AS elsewhere FROM (
         SELECT ours AS ordinal, concat('it is recognised in the row of ', their_key) AS words FROM met
         UNION ALL SELECT theirs, concat(our_key, ' is recognised in its row') FROM met)
@@ -234,7 +237,7 @@ def _sibling(shape: Shape, name: str) -> str:
     keys = listed(column("k_", k, "s") for k in shape.key)
     ids = listed(column("id_", i, "s") for i in shape.id)
     return f"""
-        SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special,
+        SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special, false AS adopted,
             CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
         FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
         WHERE {listed((column("id_", i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}

@@ -345,3 +345,19 @@ def test_a_row_that_is_read_back_with_another_key_is_in_doubt(
     assert (result.outcomes["people"], result.exit) == ({Outcome.IN_DOUBT: 2}, Exit.IN_DOUBT)
     with open_reader(world.root, "default") as state:
         assert state.managed("people", sealer=SEALER) == 0
+
+
+def test_who_declares_the_links_of_an_exchange_is_believed(world: Small) -> None:
+    """Two people exchanged what they are recognised by, and that is right: their links are declared, and it is written."""
+    target = (world.root / "targets/t.yml").read_text()
+    world.file("targets/t.yml", target.replace("key: [code]", "key: [code], match: [[card]]"))
+    world.apply()
+    world.sql(
+        "UPDATE person SET card = CASE card WHEN '110' THEN '220' ELSE '110' END, changed = '2026-02-01 00:00:00'"
+    )
+    held = planning.rows(world.plan(), "held", "people")
+    assert [(row["k_code"], row["code"]) for row in held] == [("001", "E0416"), ("002", "E0416")]
+    with open_writer(world.root, "default") as store:
+        store.adopt(store.targets()["people"], '{"code":"001"}', {"code": "001"}, SEALER)
+    world.apply()
+    assert [row[2] for row in theirs(world)] == ["220", "110"]
