@@ -354,6 +354,10 @@ def system(
     ]
     if known and known.trial:
         told.append(f"Plans may also be made with its copy {known.trial}.")
+    if trial and known is None:
+        words = f"nothing is remembered of system {name}: there is nothing that it could be a copy of"
+        remedy = "Where plans shall be made and nothing applied, give it `read_only`, or an environment of its own."
+        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
     says = "moved" if moved else "a copy for trial" if trial else "a new start" if anew else ""
     if not says or dry_run:
         return Ending(Answer(data={**data, "changed": False}, lines=tuple(told)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.project import System
-from erpoa_cli.state import Known
+from erpoa_cli.core.target import Target
+from erpoa_cli.state import Known, Layout
 
 
 def may_be_planned(now: str, known: Known | None) -> bool:
@@ -31,4 +34,26 @@ def another(system: System, now: str, known: Known) -> Diagnostic:
         f"`erpoa state system {system.name} --moved` (the same data at another place), `--trial` (a copy, to plan with), or "
         "`--anew` (another system: everything remembered of the old one is forgotten).",
         at=system.at,
+    )
+
+
+def is_moved(target: Target, layout: Layout, now: str, known: Mapping[str, Known]) -> bool:
+    """Whether *target* names another place than the one whose rows are remembered of it: another object, or a system,
+    which is *now*, that was called otherwise and is another one."""
+    before = known.get(layout.system)
+    renamed = layout.system != target.system and (before is None or before.identity != now)
+    return renamed or layout.object != target.object
+
+
+def moved(target: Target, layout: Layout, now: str, known: Mapping[str, Known]) -> Diagnostic:
+    """The finding that rows of one place would be taken for rows of another."""
+    before = known.get(layout.system)
+    was = f"{layout.system} ({before.identity})" if before else layout.system
+    return Diagnostic(
+        "E0545",
+        f"{target.name}: what is remembered is of {layout.object} in system {was}; it is {target.object} in "
+        f"{target.system} ({now}) now",
+        remedy=f"Name the old place again; or, if it is right, run `erpoa state forget {target.name}`: the next plan meets "
+        "the rows there as for the first time.",
+        at=target.at,
     )

@@ -33,7 +33,7 @@ from erpoa_cli.engine.changes.planning import Planning, PlanOptions, PlanResult
 from erpoa_cli.engine.changes.remembered import recall, remember
 from erpoa_cli.engine.changes.rules import judge_rules
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.identity import another, may_be_planned
+from erpoa_cli.engine.identity import another, is_moved, may_be_planned, moved
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.actual import begin_actuals
 from erpoa_cli.engine.relations.read import begin_sources
@@ -111,7 +111,8 @@ def describe(p: Planning) -> None:
 
 
 def same_systems(p: Planning) -> None:
-    """Which systems the targets are in. Failure E0544 for those that are not the ones whose rows are remembered."""
+    """Which systems the targets are in. Failure E0544 for those that are not the ones whose rows are remembered, E0545 for
+    targets that are elsewhere now."""
     known = p.state.systems()
     now = {
         system: p.connections.identity(system)
@@ -122,6 +123,12 @@ def same_systems(p: Planning) -> None:
         for system, identity in now.items()
         if not may_be_planned(identity, known.get(system))
     ]
+    layouts = p.state.targets()
+    for name in p.names:
+        target, layout = p.bound.targets[name], layouts.get(name)
+        here = now[target.system]
+        if layout and is_moved(target, layout, here, known) and p.state.managed(name, sealer=p.sealer):
+            others.append(moved(target, layout, here, known))
     if others:
         raise Failure(*others, exit=Exit.STALE)
     p.identities = {name: now[p.bound.targets[name].system] for name in p.names}

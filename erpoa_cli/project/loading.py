@@ -27,7 +27,7 @@ def load(
     environment: str | None = None,
     variables: Mapping[str, str] | None = None,
     *,
-    getenv: Getenv = os.environ.get,
+    getenv: Getenv = os.getenv,
 ) -> Project:
     """The project under *root* for *environment* (None: the first declared).
 
@@ -44,7 +44,7 @@ def load_findings(
     environment: str | None = None,
     variables: Mapping[str, str] | None = None,
     *,
-    getenv: Getenv = os.environ.get,
+    getenv: Getenv = os.getenv,
     found: Found | None = None,
 ) -> tuple[Project | None, list[Diagnostic]]:
     """The project and everything found on the way, in the order of files and lines. *found*: its files, where

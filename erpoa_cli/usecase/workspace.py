@@ -139,10 +139,10 @@ def open_workspace(
     variables: Mapping[str, str] | None = None,
     *,
     command: str = "python",
-    getenv: Callable[[str], str | None] = os.environ.get,
+    getenv: Callable[[str], str | None] = os.getenv,
 ) -> Workspace:
     """The project in *directory*, or the nearest above where this process stands, every file judged. *environment*: of
-    the project; None: its first. `Failure` with all findings when one is an error."""
+    the project; None: its first. *getenv*: instead of this process's environment. `Failure` with all findings when one is an error."""
     from erpoa_cli.project import find_root, load
 
     given = dict(variables or {})

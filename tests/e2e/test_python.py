@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import sqlite3
 import subprocess
@@ -52,3 +53,11 @@ def test_what_it_refuses_it_tells_as_the_command_line_does(company: Path) -> Non
     assert done.returncode == 3
     assert "name" in done.stdout
     assert done.stderr == ""
+
+
+def test_its_help_shows_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ERPOA_SECRET_DB", "CANARY")
+    from erpoa_cli import project, usecase
+
+    for function in (project.load, *(getattr(usecase, name) for name in usecase.__all__)):
+        assert "CANARY" not in pydoc.render_doc(function)

@@ -100,4 +100,11 @@ CODES: tuple[Code, ...] = (
         "Check the configuration and the environment. If it is right, `erpoa state system NAME` says what it is: the same data "
         "moved, a copy for trial, or a new start.",
     ),
+    Code(
+        "E0545",
+        "a target is not where its rows are remembered",
+        "What was applied is remembered with the object and the system it was applied to. The target names another object now, or "
+        "a system of another name that is another one: rows there would be taken for those that erpoa wrote.",
+        "Name the old place again; or, if it is right, `erpoa state forget TARGET` begins anew there.",
+    ),
 )

@@ -34,7 +34,7 @@ _SETTINGS = {
 class Place:
     """A database and how to reach it. `conninfo` holds the password: it goes to the drivers and nowhere else."""
 
-    identity: str
+    database: str  # its address, without the schema
     conninfo: Secret
     settings: Mapping[str, str]
     read_only: bool
@@ -72,9 +72,8 @@ class Place:
         if schema:
             settings["search_path"] = f"{identifier(schema)}, public"
         at = host.lower() if ":" not in host else f"[{host.lower()}]"
-        tenant = f"{config['database']}/{schema}" if schema else config["database"]
         return cls(
-            f"postgres:{at}:{port}/{tenant}",
+            f"postgres:{at}:{port}/{config['database']}",
             Secret(make_conninfo("", **parameters)),
             settings,
             read_only,

@@ -72,7 +72,11 @@ class PostgresSession(SqlSession):
             return [str(error)]
 
     def identity(self) -> str:
-        return self._place.identity
+        """The database and the schema in which names are looked for first, whoever set it."""
+        with self.guarded():
+            self._alive()
+            ((schema,),) = self.rows("SELECT current_schema()")
+        return f"{self._place.database}/{schema or ''}"
 
     def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
         with self.guarded():

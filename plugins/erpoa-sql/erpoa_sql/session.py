@@ -51,16 +51,16 @@ class AlchemySession(Writable):
         return []
 
     def identity(self) -> str:
-        """Dialect, host, port, database and schema; of a file database the real path."""
+        """Dialect, host, port, database and the schema in use; of a file database the real path."""
         url = self._engine.url
         database = url.database or ""
         if not url.host and database and os.path.exists(database):  # noqa: PTH110 - whether it is a path is what is asked
             database = os.path.realpath(database)
         where = f"{url.host}:{url.port}" if url.host else ""
         service = url.query.get("service_name", "")
-        return (
-            f"sql:{url.get_backend_name()}:{where}/{database}{service}/{self._schema or url.username or ''}"
-        )
+        with self._connected() as connection:
+            schema = self._schema or sqlalchemy.inspect(connection).default_schema_name or ""
+        return f"sql:{url.get_backend_name()}:{where}/{database}{service}/{schema}"
 
     def objects(self, names_: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
         with self._connected() as connection:

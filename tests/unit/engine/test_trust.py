@@ -144,6 +144,41 @@ def test_another_database_under_the_name_is_refused(world: Small) -> None:
     assert theirs(world, "other.db") == [("001", "typed here", "9")]
 
 
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ("system: oa2, object: person", "person in oa2"),
+        ("system: oa, object: person2", "person2 in oa"),
+    ],
+)
+def test_a_target_that_is_elsewhere_is_refused_until_it_is_forgotten(
+    world: Small, change: str, place: str
+) -> None:
+    """Another system under another name, or another table: rows that people typed there are not ours."""
+    other = "CREATE TABLE {} (code TEXT PRIMARY KEY, name TEXT, card TEXT); INSERT INTO {} VALUES ('001', '人', '1')"
+    world.apply()
+    world.sql(other.format("person2", "person2"), "oa.db").sql(other.format("person", "person"), "oa2.db")
+    world.file("systems/more.yml", "systems: {oa2: {plugin: sqlite, config: {path: oa2.db}}}")
+    target = (world.root / "targets/t.yml").read_text()
+    world.file("targets/t.yml", target.replace("system: oa, object: person", change))
+    failure = refused(world.plan)
+    assert (codes(failure), failure.exit) == ({"E0545"}, Exit.STALE)
+    assert place in failure.diagnostics[0].summary
+    assert "state forget people" in failure.diagnostics[0].remedy
+    with open_writer(world.root, "default") as store:
+        store.forget("people", None, SEALER)
+    assert {row["situation"] for row in planning.rows(world.plan(), "changes", "people")} == {"absent"}
+
+
+def test_a_system_that_is_called_otherwise_is_the_same(world: Small) -> None:
+    world.apply()
+    world.file("systems/s.yml", (world.root / "systems/s.yml").read_text().replace("oa: {", "oa9: {"))
+    world.file(
+        "targets/t.yml", (world.root / "targets/t.yml").read_text().replace("system: oa,", "system: oa9,")
+    )
+    assert world.plan().exit is Exit.SUCCESS
+
+
 def test_the_same_data_that_moved_goes_on(world: Small) -> None:
     world.apply()
     shutil.copy(world.root / "oa.db", world.root / "other.db")
