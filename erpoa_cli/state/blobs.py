@@ -76,13 +76,24 @@ class Blobs:
         return size
 
     def fetch(self, digest: str, place: Path) -> bool:
-        """Make the file *place* the content with *digest*, if it is not; whether there is such content."""
+        """Make the file *place* the content with *digest*, if it is not; whether there is such content, to the end.
+        Failure E0524 when it is damaged."""
         if (place in self._sound and place.exists()) or holds(place, digest):
             self._sound.add(place)
             return True
         size = self._size(digest)
         if size is None:
             return False
+        try:
+            self._copy(digest, size, place)
+        except Failure:
+            if self._size(digest) is None:  # another run removed it meanwhile
+                return False
+            raise
+        self._sound.add(place)
+        return True
+
+    def _copy(self, digest: str, size: int, place: Path) -> None:
         sha256 = hashlib.sha256()
         with replacing(place) as file:
             for number in range(-(-size // PIECE)):
@@ -104,8 +115,6 @@ class Blobs:
                         remedy="restore the state from a backup",
                     )
                 )
-        self._sound.add(place)
-        return True
 
     def prune(self) -> None:
         """Remove what no run, image and snapshot needs. Who opened the state before still reads it."""
