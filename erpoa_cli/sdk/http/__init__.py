@@ -1,5 +1,6 @@
 """HTTP for connectors: authentication, retry, rate, caps and failures by class. Needs the extra `http`."""
 
+from erpoa_cli.sdk.caps import Caps
 from erpoa_cli.sdk.http.auth import (
     ApiKey,
     Auth,
@@ -13,7 +14,6 @@ from erpoa_cli.sdk.http.auth import (
     Together,
     bearer,
 )
-from erpoa_cli.sdk.http.body import Caps
 from erpoa_cli.sdk.http.client import HttpClient, Judge, Send
 from erpoa_cli.sdk.http.message import Answer, Call
 from erpoa_cli.sdk.http.pace import Breaker, Retry, retry_after

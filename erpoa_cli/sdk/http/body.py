@@ -7,38 +7,26 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
+from erpoa_cli.sdk.caps import DIGITS, Caps, measured
 from erpoa_cli.sdk.http.message import Call
 
-_LARGEST_EXPONENT = 400  # a longer number is no amount; written out it would fill the memory
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)")
 _LARGER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "iso-8859-1": "cp1252",
 }  # what servers send under these names
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-
-
+ANSWER = "the answer"
+_ABSURD = f"the answer has a number of more than {DIGITS:,} digits"
 _PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class BadBody(ValueError):
     """A body that cannot be read, in words that quote nothing of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """What is read of an answer: at most `size` bytes after decompression and `depth` nested lists and objects.
-    `encoding`: of a text whose server does not say it."""
-
-    size: int = 64 * 1024 * 1024
-    depth: int = 64
-    encoding: str = "utf-8"
 
 
 def encoded(call: Call, encoding: str = "utf-8") -> tuple[bytes | None, str | None]:
@@ -80,13 +68,14 @@ def _exact(value: Any) -> str:
             return _PLAIN.encode(value)
 
 
-def decoded(raw: bytes, headers: Mapping[str, str], caps: Caps) -> Any:
-    """The content of *raw* as `Answer.data` has it. `BadBody` for what is damaged or beyond *caps*."""
+def decoded(raw: bytes, headers: Mapping[str, str], caps: Caps, charset: str = "utf-8") -> Any:
+    """The content of *raw* as `Answer.data` has it; *charset*: of a text whose server does not say it. `BadBody` for what
+    is damaged, `Beyond` for what is beyond *caps*."""
     match headers.get("content-encoding", "identity").strip().lower():
         case "" | "identity":
             content = raw
         case "gzip" | "x-gzip":
-            content = _unzipped(raw, caps.size)
+            content = _unzipped(raw, caps)
         case _:
             raise BadBody("the answer is compressed in a way that was not asked for")
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
@@ -100,7 +89,7 @@ def decoded(raw: bytes, headers: Mapping[str, str], caps: Caps) -> Any:
     }
     if kind == "application/json" or kind.endswith("+json") or looks:
         named = _CHARSET.search(parameters)
-        return _json(_utf8(content, named[1] if named else caps.encoding), caps.depth)
+        return _json(_utf8(content, named[1] if named else charset), caps)
     return content
 
 
@@ -116,54 +105,38 @@ def _utf8(content: bytes, encoding: str) -> bytes:
         raise BadBody(f"the answer is not {name}") from None
 
 
-def _unzipped(raw: bytes, size: int) -> bytes:
-    """All members of a gzip body, inflated no further than one byte beyond *size*."""
+def _unzipped(raw: bytes, caps: Caps) -> bytes:
+    """All members of a gzip body, inflated no further than one byte beyond *caps*."""
     whole = bytearray()
     while raw:
         member = zlib.decompressobj(31)
         try:
-            whole += member.decompress(raw, size + 1 - len(whole))
+            whole += member.decompress(raw, caps.bytes + 1 - len(whole))
         except zlib.error:
             raise BadBody("the compressed answer is damaged") from None
-        if len(whole) > size:
-            raise BadBody(f"the answer is larger than {size} bytes")
+        caps.hold("bytes", len(whole), ANSWER)
         if not member.eof:
             raise BadBody("the compressed answer is cut short")
         raw = member.unused_data
     return bytes(whole)
 
 
-def _json(content: bytes, depth: int) -> Any:
-    _measure(content, depth)
+def _json(content: bytes, caps: Caps) -> Any:
+    measured(content, caps, ANSWER)
     try:
         return _DECODER.decode(content.decode())
     except BadBody:
         raise
-    except (ValueError, RecursionError):  # the words of the parser may quote the data
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):  # their words may quote the data
         raise BadBody("the answer is not valid JSON") from None
-
-
-def _measure(content: bytes, depth: int) -> None:
-    # Most answers have fewer brackets than may be nested: counting them is fast.
-    if content.count(b"[") + content.count(b"{") <= depth:
-        return
-    level = 0
-    for token in _TOKENS.finditer(content):
-        match token.group()[0]:
-            case 0x5B | 0x7B:
-                level += 1
-                if level > depth:
-                    raise BadBody(f"the answer is nested deeper than {depth}")
-            case 0x5D | 0x7D:
-                level -= 1
-            case _:  # a text: brackets in it count for nothing
-                pass
+    except ValueError:  # Python reads no such integer
+        raise BadBody(_ABSURD) from None
 
 
 def _decimal(text: str) -> Decimal:
     number = Decimal(text)
-    if abs(number.adjusted()) > _LARGEST_EXPONENT:
-        raise BadBody("the answer has a number with an absurd exponent")
+    if len(text) > DIGITS or abs(number.adjusted()) > DIGITS:
+        raise BadBody(_ABSURD)
     return number
 
 

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from yarl import URL
 
+from erpoa_cli.sdk.caps import Caps
 from erpoa_cli.sdk.errors import (
     ContractBroken,
     Denied,
@@ -24,7 +25,7 @@ from erpoa_cli.sdk.errors import (
     Transient,
 )
 from erpoa_cli.sdk.http.auth import Auth, Outgoing
-from erpoa_cli.sdk.http.body import Caps, encoded
+from erpoa_cli.sdk.http.body import encoded
 from erpoa_cli.sdk.http.hall import Hall
 from erpoa_cli.sdk.http.message import Answer, Call
 from erpoa_cli.sdk.http.pace import Breaker, Circuit, Rate, Retry, retry_after
@@ -80,7 +81,7 @@ class HttpClient:
         self._proven = -1  # the newest credential that was accepted
         self._rate = Rate(rate) if rate else None
         self._circuit = Circuit(breaker)
-        self._wire = Wire(tls, timeouts, replace(caps, encoding=encoding), concurrency)
+        self._wire = Wire(tls, timeouts, caps, encoding, concurrency)
         self._places = asyncio.Semaphore(concurrency)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http calls", daemon=True)

@@ -12,8 +12,9 @@ import aiohttp
 from yarl import URL
 
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.caps import Beyond, Caps
 from erpoa_cli.sdk.errors import ContractBroken, Fatal, InDoubt, SystemFailure, Transient
-from erpoa_cli.sdk.http.body import BadBody, Caps, decoded
+from erpoa_cli.sdk.http.body import ANSWER, BadBody, decoded
 from erpoa_cli.sdk.http.message import Answer
 
 
@@ -72,8 +73,9 @@ def _loopback(host: str) -> bool:
 class Wire:
     """The connections of one client. Used on one event loop; *connections* at most are open."""
 
-    def __init__(self, tls: Tls, timeouts: Timeouts, caps: Caps, connections: int) -> None:
-        self._context, self._timeouts, self._caps, self._limit = tls.context(), timeouts, caps, connections
+    def __init__(self, tls: Tls, timeouts: Timeouts, caps: Caps, encoding: str, connections: int) -> None:
+        self._context, self._timeouts, self._limit = tls.context(), timeouts, connections
+        self._caps, self._encoding = caps, encoding
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -117,7 +119,9 @@ class Wire:
                 for title, value in response.headers.items():
                     name = title.lower()
                     names[name] = f"{names[name]}, {value}" if name in names else value
-                return Answer(status, names, decoded(await self._whole(response), names, self._caps))
+                return Answer(
+                    status, names, decoded(await self._whole(response), names, self._caps, self._encoding)
+                )
         except aiohttp.ClientConnectorCertificateError:
             raise Fatal("the server's certificate is not trusted") from None
         except aiohttp.ClientConnectorError as error:
@@ -125,7 +129,7 @@ class Wire:
             raise Transient(f"cannot connect to {error.host}:{error.port}: {why}") from None
         except aiohttp.ConnectionTimeoutError:
             raise Transient("cannot connect: the server does not answer in time") from None
-        except BadBody as error:
+        except (BadBody, Beyond) as error:
             raise _unread(status, str(error), repeatable) from None
         except aiohttp.InvalidURL:
             raise ContractBroken("the request has a URL that cannot be sent") from None
@@ -133,13 +137,12 @@ class Wire:
             raise lost(f"no whole answer: {type(error).__name__}", repeatable=repeatable) from None
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
-        if 0 <= (response.content_length or -1) <= self._caps.size:
+        if 0 <= (response.content_length or -1) <= self._caps.bytes:
             return await response.read()
         whole = bytearray()
         async for piece in response.content.iter_any():
             whole += piece
-            if len(whole) > self._caps.size:
-                raise BadBody(f"the answer is larger than {self._caps.size} bytes")
+            self._caps.hold("bytes", len(whole), ANSWER)
         return bytes(whole)
 
     async def close(self) -> None:

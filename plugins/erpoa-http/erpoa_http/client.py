@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from erpoa_cli.core.project import Limits
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.caps import Caps
 from erpoa_cli.sdk.errors import Fatal
 from erpoa_cli.sdk.http import (
     ApiKey,
     Auth,
     Basic,
     Breaker,
-    Caps,
     ClientCredentials,
     HttpClient,
     Judge,
@@ -82,7 +82,7 @@ def client(config: Mapping[str, Any], limits: Limits, judge: Judge) -> HttpClien
             judge=judge,
             encoding=config.get("encoding", "utf-8"),
             timeouts=replace(Timeouts(), **config.get("timeouts", {})),
-            caps=_caps(config.get("caps", {})),
+            caps=Caps.of(config),
             retry=replace(Retry(), **config.get("retry", {})),
             breaker=replace(Breaker(), **config.get("breaker", {})),
             insecure_http=_excepted(config),
@@ -101,11 +101,6 @@ def request(text: str) -> Request:
     """A call that is written as a method and a path."""
     method, _, path = text.partition(" ")
     return Request(method=method, path=path)
-
-
-def _caps(said: Mapping[str, int]) -> Caps:
-    caps = Caps()
-    return replace(caps, size=said.get("bytes", caps.size), depth=said.get("depth", caps.depth))
 
 
 def _excepted(config: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from erpoa_cli.sdk.caps import CAPS, settings
 from erpoa_http.judge import CLASSES
 
 Schema = Mapping[str, Any]
@@ -324,8 +325,20 @@ CONFIG: dict[str, Any] = {
                 about="seconds; default 10 until connected, 60 between pieces, 120 for a call",
             ),
             "caps": _object(
-                {name: {"type": "integer", "minimum": 1} for name in ("bytes", "depth", "rows", "seconds")},
-                about="the largest answer (64 MiB, 64 levels) and the longest list (50 million rows, 6 hours)",
+                {
+                    **settings("bytes", "depth", "values"),
+                    "rows": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "description": "rows of a list; default 50000000",
+                    },
+                    "seconds": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "description": "seconds that a list takes; default 21600",
+                    },
+                },
+                about=CAPS,
             ),
             "retry": _object(
                 {

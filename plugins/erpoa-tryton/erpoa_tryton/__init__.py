@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from erpoa_cli.core.project import Limits
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.sdk.caps import Caps, schema
 from erpoa_cli.sdk.connector import Connector, Movable, Session
 from erpoa_cli.sdk.sql import FILTER_SCHEMA
 from erpoa_tryton.rpc import Client
@@ -52,6 +53,7 @@ class TrytonConnector(Connector):
                 "default": 30,
                 "description": "seconds after which a call whose answer was lost has surely ended in the server",
             },
+            "caps": schema("bytes", "depth", "values"),
             "read_only": {"type": "boolean", "default": False, "description": "never write to this database"},
         },
     }
@@ -88,6 +90,7 @@ class TrytonConnector(Connector):
                     language=config.get("language", "en"),
                     timeout=config.get("timeout", 120),
                     rate=self.limits.requests_per_second,
+                    caps=Caps.of(config),
                 )
             self._users += 1
             return self._client

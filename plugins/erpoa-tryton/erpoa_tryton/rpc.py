@@ -18,7 +18,6 @@ from erpoa_tryton.errors import failure
 from erpoa_tryton.login import Login
 from erpoa_tryton.values import dumps, untagged
 
-_LARGEST = 256 * 2**20  # bytes of an answer
 _JUDGED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 
 
@@ -36,6 +35,7 @@ class Client:
         language: str = "en",
         timeout: float = 120,
         rate: float | None = None,
+        caps: Caps,
     ) -> None:
         self.url, self.database, self.user = url, database, user
         self._company, self._language = company, language
@@ -44,7 +44,7 @@ class Client:
             url,
             Login(f"{url.rstrip('/')}/{self._path}", user, password, language),
             timeouts=Timeouts(read=timeout, total=timeout),
-            caps=Caps(size=_LARGEST),
+            caps=caps,
             rate=rate,
         )
         self._context: dict[str, Any] | None = None

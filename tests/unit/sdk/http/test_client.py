@@ -161,22 +161,38 @@ def test_a_service_that_is_unavailable_may_have_obeyed(server):
     ("body", "headers"),
     [
         (b"[" * 100_000, {}),
+        (b"[" * 100 + b'"' + b'\\"' * 400_000, {}),
         (b'{"a": ', {}),
         (b"[NaN]", {}),
         (b"[1e999999999]", {}),
         (b"[" + b"1" * 10_000 + b"]", {}),
+        (b"[1." + b"1" * 10_000 + b"]", {}),
+        (gzip.compress(b"[" + b"{}," * 300_000 + b"{}]"), {"Content-Encoding": "gzip"}),
         (b'["' + b"x" * 2_000_000 + b'"]', {}),
         (gzip.compress(b" " * 50_000_000), {"Content-Encoding": "gzip"}),
         (gzip.compress(b"[1]")[:-4], {"Content-Encoding": "gzip"}),
         (b"[1]", {"Content-Encoding": "br"}),
     ],
-    ids=["deep", "cut", "nan", "exponent", "digits", "large", "bomb", "cut-gzip", "unasked"],
+    ids=[
+        "deep",
+        "escapes",
+        "cut",
+        "nan",
+        "exponent",
+        "digits",
+        "fraction",
+        "values",
+        "large",
+        "bomb",
+        "cut-gzip",
+        "unasked",
+    ],
 )
 def test_an_answer_that_cannot_be_read_is_refused(server, body, headers):
     """It says nothing about whether the call was obeyed: only a repeatable one has no doubt."""
     made = {"Content-Type": "application/json", **headers}
     server.answers(web.Response(body=body, headers=made), web.Response(body=body, headers=made))
-    with HttpClient(server.url, caps=Caps(size=1_000_000), retry=QUICK) as client:
+    with HttpClient(server.url, caps=Caps(bytes=1_000_000, values=500_000), retry=QUICK) as client:
         with pytest.raises(InDoubt):
             client.send(POST)
         with pytest.raises(ContractBroken):
