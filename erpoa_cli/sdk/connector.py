@@ -79,6 +79,7 @@ class ObjectInfo:
     foreign_keys: tuple[ForeignKey, ...] = ()
     hanging: tuple[Hanging, ...] = ()
     readable: bool = True
+    refused: str = ""  # why it cannot be described; it has no fields then
     writable: bool = True
     create_safety: CreateSafety = CreateSafety.TRANSACTION
     batch_size: int | None = None  # rows per write; None: no limit of its own

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from erpoa_cli.connectors.files.session import FilesSession
+from erpoa_cli.sdk import caps
 from erpoa_cli.sdk.connector import Connector, Session, Writable
 
 _FORMAT: Mapping[str, Any] = {
@@ -48,6 +49,7 @@ class FilesConnector(Connector):
                 "description": "the directory",
             },
             **_FORMAT,
+            "caps": caps.schema("bytes", "record", "columns", "depth", "values", "files", "seconds"),
             "files": {
                 "type": "object",
                 "description": "what differs for one file (or pattern)",

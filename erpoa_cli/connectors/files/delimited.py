@@ -8,7 +8,7 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from erpoa_cli.connectors.files.layout import COLUMNS, Layout, Sheet
+from erpoa_cli.connectors.files.layout import Layout, Sheet
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field, Type
 from erpoa_cli.sdk.connector import FieldInfo
@@ -38,10 +38,10 @@ class Delimited(Layout):
     delimiter: str = ","
     null: str = ""
 
-    def fields(self, content: bytes) -> list[FieldInfo]:
-        text = self._text(content)
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
+        text = self._decoded(self.head(stream))
         names = self._header(text)
-        first = list(itertools.islice(self._reader(text), 1, 6))
+        first = [row for _, row in itertools.islice(self._records(text), 1, 6)]
         return [
             FieldInfo(
                 name=name,
@@ -94,7 +94,16 @@ class Delimited(Layout):
         return meaning(kept, type_)
 
     def _text(self, content: bytes) -> str:
-        """The decoded content without BOM; refuses bytes of another encoding and an unclosed quote, with the line."""
+        """The decoded content; refuses an unclosed quote, with the line."""
+        text = self._decoded(content)
+        if text.count('"') % 2:
+            for _ in self._records(text):
+                pass
+            raise ContractBroken("a quotation mark is left over")
+        return text
+
+    def _decoded(self, content: bytes) -> str:
+        """*content* as text without BOM; refuses bytes of another encoding, with the line."""
         body = content.removeprefix(codecs.BOM_UTF8) if self.encoding == "utf-8" else content
         try:
             text = body.decode(self.encoding)
@@ -103,30 +112,28 @@ class Delimited(Layout):
             raise ContractBroken(f"line {line}: bytes that are not {self.encoding}") from error
         if not text.strip("\r\n"):
             raise ContractBroken("the file is empty: a CSV file begins with the names of its columns")
-        if text.count('"') % 2:
-            raise ContractBroken(self._unclosed(text))
         return text
 
-    def _unclosed(self, text: str) -> str:
-        reader = self._reader(text)
+    def _records(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """Every row, with the line at which it begins."""
+        csv.field_size_limit(2**31 - 1)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
         start = 1
         try:
-            for _ in reader:
+            for row in reader:
+                yield start, row
                 start = reader.line_num + 1
-        except csv.Error:
-            return f"line {start}: a quote is opened and not closed before the end of the file"
-        return "a quotation mark is left over"
-
-    def _reader(self, text: str) -> Any:
-        csv.field_size_limit(2**31 - 1)
-        return csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
+        except csv.Error as error:
+            how = (
+                "before the end of the file"
+                if "end of data" in str(error)
+                else f"or has text behind it: {error}"
+            )
+            raise ContractBroken(f"line {start}: a quote is opened and not closed {how}") from error
 
     def _header(self, text: str) -> list[str]:
-        names: list[str] = next(self._reader(text), [])
-        if len(names) > COLUMNS:
-            raise ContractBroken(
-                f"line 1 has {len(names):,} columns, and at most {COLUMNS:,} are read: split the table"
-            )
+        _, names = next(self._records(text), (1, []))
+        self.caps.hold("columns", len(names), "line 1")
         twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice or "" in names:
             raise ContractBroken(
@@ -143,9 +150,20 @@ class Delimited(Layout):
             wrong.append(row.number)
             return "skip"
 
-        table = arrow_csv.read_csv(
+        try:
+            table = self._converted(text, names, skip)
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error):  # a row that is larger than a block
+                raise
+            raise self.caps.beyond("record", f"line {self._longest(text)}") from error
+        if wrong:
+            self._tell(text, len(names), faults)
+        return table
+
+    def _converted(self, text: str, names: Sequence[str], skip: Callable[[Any], str]) -> pa.Table:
+        return arrow_csv.read_csv(
             io.BytesIO(text.encode()),
-            read_options=arrow_csv.ReadOptions(use_threads=False),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=self.caps.record),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=self.delimiter,
                 newlines_in_values=True,
@@ -159,16 +177,14 @@ class Delimited(Layout):
                 column_types=dict.fromkeys(names, pa.utf8()),
             ),
         )
-        if wrong:
-            self._tell(text, len(names), faults)
-        return table
+
+    def _longest(self, text: str) -> int:
+        """The line at which the longest row begins."""
+        return max((sum(map(len, row)), line) for line, row in self._records(text))[1]
 
     def _without_last(self, text: str, faults: list[str]) -> str:
         """*text* without its last row, which has no line end: nobody can tell whether it is whole."""
-        reader = self._reader(text)
-        start, last = 1, 1
-        for _ in reader:
-            start, last = reader.line_num + 1, start
+        last = max((line for line, _ in self._records(text)), default=1)
         if last == 1:
             return text + "\n"  # a header alone
         faults.append(
@@ -179,15 +195,13 @@ class Delimited(Layout):
     def _tell(self, text: str, width: int, faults: list[str]) -> None:
         """Name the lines of rows with another number of fields; the last row of the file being short means that
         the file was cut off."""
-        reader = self._reader(text)
-        start, short_at = 1, 0
-        for row in reader:
+        short_at = 0
+        for start, row in self._records(text):
             if row and len(row) != width:
                 faults.append(f"line {start}: {len(row)} fields instead of {width}")
                 short_at = start if len(row) < width else 0
             elif row:
                 short_at = 0
-            start = reader.line_num + 1
         if short_at:
             raise ContractBroken(f"line {short_at}: the file ends within a row")
 

@@ -11,14 +11,14 @@ from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, Field, Kind, Type
+from erpoa_cli.sdk.caps import DIGITS, measured
 from erpoa_cli.sdk.connector import FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
-_ROWS = 20_000  # per record batch
 _LOOK_AT = 1000  # rows looked at to describe the fields
 MISSING = object()  # the key is not there (not the same as null when the line is written again)
 
@@ -27,6 +27,12 @@ class Number(str):
     """A JSON number by its digits."""
 
     __slots__ = ()
+
+
+def _number(digits: str) -> Number:
+    if len(digits) > DIGITS:
+        raise ValueError(f"a number of more than {DIGITS:,} digits")
+    return Number(digits)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -41,7 +47,7 @@ def _no_constant(name: str) -> Any:
 
 
 _decode: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_float=Number, parse_int=Number, parse_constant=_no_constant
+    object_pairs_hook=_pairs, parse_float=_number, parse_int=_number, parse_constant=_no_constant
 ).decode
 
 
@@ -87,10 +93,10 @@ class JsonLines(Layout):
     declared: tuple[str, ...] = ()
     blank: ClassVar[Any] = MISSING
 
-    def fields(self, content: bytes) -> list[FieldInfo]:
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
         seen: dict[str, list[Any]] = {}
         seen.update((name, []) for name in self.declared)
-        for place, row in enumerate(self._rows(content, [])):
+        for place, row in enumerate(self._rows(self.head(stream), [])):
             if place == _LOOK_AT:
                 break
             for name, value in row.items():
@@ -101,20 +107,18 @@ class JsonLines(Layout):
         return pa.schema([(f.name, pa.utf8()) for f in fields])
 
     def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
-        schema = self.schema(fields, content)
-        rows: list[dict[str, Any]] = []
         unseen = {f.source for f in fields}
         empty = True
-        for row in self._rows(content, faults):
-            rows.append(row)
-            if unseen:
-                unseen -= {path for path in unseen if path in row or path.partition(".")[0] in row}
-            empty = False
-            if len(rows) == _ROWS:
-                yield _batch(schema, fields, rows)
-                rows = []
-        if rows:
-            yield _batch(schema, fields, rows)
+
+        def texts() -> Iterator[list[str | None]]:
+            nonlocal empty, unseen
+            for row in self._rows(content, faults):
+                empty = False
+                if unseen:
+                    unseen -= {path for path in unseen if path in row or path.partition(".")[0] in row}
+                yield [text_of(lookup(row, f.source), f.type) for f in fields]
+
+        yield from batches(self.schema(fields, content), texts())
         unknown = sorted(path for path in unseen if path.partition(".")[0] not in self.declared)
         if unknown and (self.declared or not empty):
             raise ContractBroken(f"no line has a field {', '.join(map(repr, unknown))}")
@@ -125,6 +129,7 @@ class JsonLines(Layout):
         if faults:
             raise ContractBroken(f"the file has malformed lines, so it cannot be written again: {faults[0]}")
         names = dict.fromkeys((*self.declared, *(name for row in rows for name in row)))
+        self.hold_table(len(names), len(rows), len(content))
         columns = {name: [row.get(name, MISSING) for row in rows] for name in names}
         return Sheet(columns, len(rows))
 
@@ -154,25 +159,24 @@ class JsonLines(Layout):
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
+            here = f"line {number}"
+            self.caps.hold("record", len(line), here)
+            measured(line, self.caps, here)
             try:
                 row = _decode(line.decode())
                 if not isinstance(row, dict):
                     raise ValueError("not an object")  # noqa: TRY301, TRY004 - told like the decoder's own findings
             except (ValueError, RecursionError) as error:
                 if number == last:
-                    raise ContractBroken(f"line {number}: the file ends within a line") from error
-                faults.append(f"line {number}: {_words(error)}")
+                    raise ContractBroken(f"{here}: the file ends within a line") from error
+                faults.append(f"{here}: {_words(error)}")
                 continue
+            self.caps.hold("columns", len(row), here)
             yield row
 
 
 def _words(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error).partition(" in position")[0]
-
-
-def _batch(schema: pa.Schema, fields: Sequence[Field], rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
-    columns = [pa.array([text_of(lookup(row, f.source), f.type) for row in rows], pa.utf8()) for f in fields]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _described(name: str, values: Sequence[Any]) -> FieldInfo:

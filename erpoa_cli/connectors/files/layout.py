@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
 from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.sdk.caps import Caps
 from erpoa_cli.sdk.connector import FieldInfo
 
-COLUMNS = 16_384
-"""Columns of a table in a file, at most: as many as a spreadsheet has."""
+_ROWS = 20_000  # per record batch,
+_TEXT = 16 << 20  # or fewer, with so many characters
+_CELL = 8  # bytes that a cell takes while a table is changed
 
 
 @dataclass(slots=True)
@@ -34,14 +36,18 @@ class Sheet:
         return Sheet(columns, len(positions), self.shape, [self.rest[at] for at in positions])
 
 
+@dataclass(frozen=True, slots=True)
 class Layout(ABC):
-    """A file format. Content that is cut short or undecodable raises `ContractBroken` saying the line; single
-    malformed rows are told to *faults* and left out."""
+    """A file format. Content that is cut short or undecodable raises `ContractBroken` saying the line, and `Beyond` where
+    there is more than *caps* allow; single malformed rows are told to *faults* and left out."""
+
+    caps: Caps = field(default_factory=Caps, kw_only=True)
 
     blank: ClassVar[Any] = None  # what a created row has where nothing is given
 
     @abstractmethod
-    def fields(self, content: bytes) -> list[FieldInfo]: ...
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
+        """What the first rows tell; of the others as little is read as the format lets."""
 
     @abstractmethod
     def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:
@@ -67,3 +73,37 @@ class Layout(ABC):
     @abstractmethod
     def means(self, kept: Any, type_: Type) -> Any:
         """What a kept value means as *type_* (`sdk.meaning`)."""
+
+    def head(self, stream: BinaryIO) -> bytes:
+        """The first lines of a file of lines."""
+        content = stream.read(self.caps.record + 1)
+        if len(content) <= self.caps.record:
+            return content
+        end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
+        if not end:
+            raise self.caps.beyond("record", "line 1")
+        return content[:end]
+
+    def hold_table(self, columns: int, rows: int, size: int) -> None:
+        """`Beyond` where a table, made of *size* bytes, is too large to be changed in memory."""
+        self.caps.hold("columns", columns, "the table")
+        self.caps.unpacked(_CELL * columns * rows, size, "the table")
+
+
+def batches(schema: pa.Schema, rows: Iterable[Sequence[str | None]]) -> Iterator[pa.RecordBatch]:
+    """*rows* of texts as record batches."""
+    some: list[Sequence[str | None]] = []
+    room = _TEXT
+    for row in rows:
+        some.append(row)
+        room -= sum(map(len, filter(None, row)))
+        if len(some) == _ROWS or room < 0:
+            yield _batch(schema, some)
+            some, room = [], _TEXT
+    if some:
+        yield _batch(schema, some)
+
+
+def _batch(schema: pa.Schema, rows: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+    columns = [pa.array(column, pa.utf8()) for column in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

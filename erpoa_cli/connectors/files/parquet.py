@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -31,6 +33,9 @@ from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
 _FLOAT_DIGITS = 15
+_FILE = "the file, unpacked,"
+_ROWS = 1 << 16  # per record batch
+_WIDTHS = {"INT64": 8, "DOUBLE": 8, "INT96": 12}  # bytes of a value; all others take four, or are counted
 
 
 def declared(type_: pa.DataType) -> Type | None:
@@ -75,16 +80,17 @@ def _delivered(native: pa.DataType, type_: Type) -> pa.DataType:
     return pa.utf8()
 
 
+@dataclass(frozen=True, slots=True)
 class Parquet(Layout):
     """Apache Parquet."""
 
-    def fields(self, content: bytes) -> list[FieldInfo]:
-        file = self._file(content)
-        first = pa.Table.from_batches(itertools.islice(file.iter_batches(batch_size=5), 1), file.schema_arrow)
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
+        schema = self._file(stream).schema_arrow
+        first = pa.Table.from_batches(itertools.islice(self._batches(stream, rows=5), 1), schema)
         return [_described(field, first[field.name]) for field in first.schema]
 
     def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:
-        schema = self._file(content).schema_arrow
+        schema = self._file(io.BytesIO(content)).schema_arrow
         absent = [f.source for f in fields if f.source not in schema.names]
         if absent:
             raise ContractBroken(
@@ -100,9 +106,7 @@ class Parquet(Layout):
     ) -> Iterator[pa.RecordBatch]:
         schema = self.schema(fields, content)
         try:
-            for batch in self._file(content).iter_batches(
-                columns=list(dict.fromkeys(f.source for f in fields))
-            ):
+            for batch in self._batches(io.BytesIO(content), list(dict.fromkeys(f.source for f in fields))):
                 columns = [_cast(batch[f.source], schema.field(f.name).type) for f in fields]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
         except (pa.ArrowException, OSError) as error:
@@ -146,17 +150,75 @@ class Parquet(Layout):
             return meaning(kept, type_)
         return meaning(canonical(kept, type_), type_) if isinstance(kept, list | dict) else kept
 
-    def _file(self, content: bytes) -> parquet.ParquetFile:
+    def _file(self, stream: BinaryIO) -> parquet.ParquetFile:
         try:
-            return parquet.ParquetFile(io.BytesIO(content))
+            file = parquet.ParquetFile(stream)
         except (pa.ArrowException, OSError) as error:
             raise ContractBroken(f"not a whole Parquet file: {error}") from error
+        told = file.metadata
+        self.caps.hold("columns", told.num_columns, _FILE)
+        self.caps.hold("depth", max(map(_depth, file.schema_arrow.types), default=0), _FILE)
+        groups = map(told.row_group, range(told.num_row_groups))
+        chunks = [group.column(at) for group in groups for at in range(told.num_columns)]
+        unpacked = sum(
+            max(chunk.total_uncompressed_size, chunk.num_values * _WIDTHS.get(chunk.physical_type, 4))
+            for chunk in chunks
+        )
+        self.caps.unpacked(unpacked, stream.seek(0, os.SEEK_END), _FILE)
+        return file
+
+    def _batches(
+        self, stream: BinaryIO, names: Sequence[str] | None = None, rows: int = _ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """The columns *names*, at most *rows* at once. Texts that a dictionary holds once may be there any number of
+        times: no batch of them gets larger than a file may be, and what lists hold is measured before it is unpacked."""
+        file = self._file(stream)
+        plain, size = file.schema_arrow, stream.seek(0, os.SEEK_END)
+        leaves = [file.schema.column(at) for at in range(len(file.schema))]
+        inside = [leaf.path for leaf in leaves if leaf.max_repetition_level]
+        fit = self.caps.bytes // max(1, _longest(stream, leaves, names))
+        taken = 0
+        for batch in parquet.ParquetFile(stream, read_dictionary=inside).iter_batches(
+            max(1, min(rows, fit)), columns=names
+        ):
+            taken += sum(map(_size, batch.columns))
+            self.caps.unpacked(taken, size, _FILE)
+            columns = {name: batch[name].cast(plain.field(name).type) for name in batch.schema.names}
+            yield pa.RecordBatch.from_pydict(columns)
 
     def _table(self, content: bytes) -> pa.Table:
+        stream = io.BytesIO(content)
         try:
-            return self._file(content).read()
+            return pa.Table.from_batches(self._batches(stream), self._file(stream).schema_arrow)
         except (pa.ArrowException, OSError) as error:
             raise ContractBroken(f"the file is damaged: {error}") from error
+
+
+def _depth(type_: pa.DataType) -> int:
+    return 1 + max((_depth(type_.field(at).type) for at in range(type_.num_fields)), default=0)
+
+
+def _longest(stream: BinaryIO, leaves: Sequence[Any], names: Sequence[str] | None) -> int:
+    """Bytes that the texts of one row take at most, as far as dictionaries hold them."""
+    packed = parquet.ParquetFile(stream, read_dictionary=[leaf.path for leaf in leaves])
+    longest: dict[str, int] = {}
+    for group in range(packed.num_row_groups):
+        for batch in packed.iter_batches(1, row_groups=[group], columns=names):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if pa.types.is_dictionary(column.type):
+                    found = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+                    longest[name] = max(found, longest.get(name, 0))
+            break  # the first row comes with the whole dictionary
+    return sum(longest.values())
+
+
+def _size(column: pa.Array) -> int:
+    """Bytes that *column* takes where every text stands for itself."""
+    if pa.types.is_dictionary(column.type):
+        return pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
+    if column.type.num_fields:
+        return sum(map(_size, column.flatten() if pa.types.is_struct(column.type) else [column.flatten()]))
+    return int(column.nbytes)
 
 
 def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:

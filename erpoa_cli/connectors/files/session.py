@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from erpoa_cli.connectors.files.delimited import Delimited
 from erpoa_cli.connectors.files.jsonlines import JsonLines
 from erpoa_cli.connectors.files.layout import Layout
 from erpoa_cli.connectors.files.parquet import Parquet
+from erpoa_cli.sdk.caps import Caps
 from erpoa_cli.sdk.connector import (
     BatchReading,
     CreateSafety,
@@ -38,6 +40,7 @@ class FilesSession(Writable):
     def __init__(self, root: Path, config: Mapping[str, Any]) -> None:
         self._root = root
         self._config = config
+        self._caps = Caps.of(config)
 
     def check(self) -> Sequence[str]:
         if not self._root.is_dir():
@@ -53,10 +56,13 @@ class FilesSession(Writable):
     def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
         if problems := self.check():
             raise Fatal(problems[0])
+        if names is None:
+            names = place.addresses(self._root)
+            self._caps.hold("files", len(names), "the directory")
         found = []
-        for name in place.addresses(self._root) if names is None else names:
+        for name in names:
             try:
-                paths = place.located(self._root, name)
+                paths = self._located(name)
             except Fatal:
                 continue
             found.append(self._described(name, paths))
@@ -68,9 +74,11 @@ class FilesSession(Writable):
     def _described(self, name: str, paths: Sequence[Path]) -> ObjectInfo:
         layout = self._layout(name)
         try:
-            fields = tuple(layout.fields(paths[0].read_bytes()))
-        except (SystemFailure, OSError):  # reading it will say why
-            return ObjectInfo(address=name, fields=(), readable=False, writable=False)
+            with paths[0].open("rb") as stream, _named(paths[0].name):
+                fields = tuple(layout.fields(stream))
+                self._caps.hold("columns", len(fields), "the table")
+        except (SystemFailure, OSError) as error:
+            return ObjectInfo(address=name, fields=(), readable=False, refused=str(error), writable=False)
         identifier = tuple(self._special(name).get("id", ()))
         alone = not place.is_pattern(name)
         return ObjectInfo(
@@ -81,6 +89,11 @@ class FilesSession(Writable):
             create_safety=CreateSafety.LOOKUP,
             batch_size=_BATCH,
         )
+
+    def _located(self, name: str) -> list[Path]:
+        paths = place.located(self._root, name)
+        self._caps.hold("files", len(paths), repr(name))
+        return paths
 
     def _special(self, name: str) -> Mapping[str, Any]:
         special: Mapping[str, Any] = self._config.get("files", {}).get(name, {})
@@ -95,15 +108,18 @@ class FilesSession(Writable):
                     encoding=options.get("encoding", "utf-8"),
                     delimiter=options.get("delimiter", ","),
                     null=options.get("null", ""),
+                    caps=self._caps,
                 )
             case "jsonl":
-                return JsonLines(declared=tuple(options.get("fields", ())))
+                return JsonLines(declared=tuple(options.get("fields", ())), caps=self._caps)
             case "parquet":
-                return Parquet()
+                return Parquet(caps=self._caps)
             case "xlsx":
                 from erpoa_cli.connectors.files.workbook import Workbook  # noqa: PLC0415 - slow to load, and rare
 
-                return Workbook(sheet=options.get("sheet", ""), header=options.get("header", 1))
+                return Workbook(
+                    sheet=options.get("sheet", ""), header=options.get("header", 1), caps=self._caps
+                )
             case "xml":
                 from erpoa_cli.connectors.files.xml import Xml  # noqa: PLC0415 - as above
 
@@ -111,6 +127,7 @@ class FilesSession(Writable):
                     rows=options.get("rows", ""),
                     namespaces=options.get("namespaces", {}),
                     declared=tuple(options.get("fields", ())),
+                    caps=self._caps,
                 )
             case _:
                 raise ContractBroken(f"{name}: say its format: csv, jsonl, parquet, xlsx or xml")
@@ -120,7 +137,7 @@ class FilesSession(Writable):
     def read(self, request: ReadRequest) -> Reading:
         try:
             layout = self._layout(request.object)
-            contents = [(p.name, p.read_bytes()) for p in place.located(self._root, request.object)]
+            contents = [(p.name, p.read_bytes()) for p in self._located(request.object)]
             first, content = contents[0]
             with _named(first):
                 schema = layout.schema(request.fields, content)
@@ -128,7 +145,31 @@ class FilesSession(Writable):
             return failed_reading(request, error)
         faults: list[str] = []
         evidence = {"files": len(contents), "digest": place.digest(b"".join(c for _, c in contents))}
-        return BatchReading(schema, _batches(layout, request, contents, schema, faults), evidence, faults)
+        return BatchReading(
+            schema, self._batches(layout, request, contents, schema, faults), evidence, faults
+        )
+
+    def _batches(
+        self,
+        layout: Layout,
+        request: ReadRequest,
+        contents: Sequence[tuple[str, bytes]],
+        schema: pa.Schema,
+        faults: list[str],
+    ) -> Iterator[pa.RecordBatch]:
+        begun = time.monotonic()
+        for name, content in contents:
+            here: list[str] = []
+            taken = 0
+            with _named(name):
+                if layout.schema(request.fields, content) != schema:
+                    raise ContractBroken("its columns have other types than those of the first file")
+                for batch in layout.read(content, request.fields, here):
+                    taken += batch.nbytes
+                    self._caps.unpacked(taken, len(content), "what is read of it")
+                    self._caps.hold("seconds", time.monotonic() - begun, "it")
+                    yield _since(batch, request)
+            faults += [f"{name}, {fault}" for fault in here]
 
     def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
         types = {f.name: f.type for f in request.fields}
@@ -175,23 +216,6 @@ class FilesSession(Writable):
 def _meant(value: Any, type_: Any) -> Any:
     found = meaning(value, type_) if isinstance(value, str) else value
     return repr(found) if isinstance(found, list | dict) else found
-
-
-def _batches(
-    layout: Layout,
-    request: ReadRequest,
-    contents: Sequence[tuple[str, bytes]],
-    schema: pa.Schema,
-    faults: list[str],
-) -> Iterator[pa.RecordBatch]:
-    for name, content in contents:
-        here: list[str] = []
-        with _named(name):
-            if layout.schema(request.fields, content) != schema:
-                raise ContractBroken("its columns have other types than those of the first file")
-            for batch in layout.read(content, request.fields, here):
-                yield _since(batch, request)
-        faults += [f"{name}, {fault}" for fault in here]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ that a cell cannot keep exactly as a number, date or truth value is kept as text
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 import zipfile
@@ -22,21 +23,22 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.workbook import Workbook as Book
 from openpyxl.worksheet.worksheet import Worksheet
 
-from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, Field, Kind, Type
 from erpoa_cli.sdk.connector import FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
-_ROWS = 20_000  # per record batch
 _LOOK_AT = 1000  # rows looked at to describe the fields
 _DIGITS = 15  # of a number in Excel ("Excel specifications and limits")
 _LONGEST = 32_767  # characters of a cell (the same page)
-_UNPACKED = 2 << 30  # bytes: a workbook that unpacks to more is taken for a bomb
 MOST_ROWS = 1_048_576  # of a sheet (the same page); its columns are A to XFD
-_TEXTS = 2_000_000  # shared texts: all of them stand in memory while a sheet is read
+_PADDED = 8  # bytes that a cell takes which a row has only for one behind it
+_CELL = 16  # bytes that a cell counts, one that is empty too
+_ELEMENT = 128  # bytes that a row or a shared text counts
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
+_CELLS = re.compile(rb"<(?:\w+:)?c[\s/>]")
 _SHARED = re.compile(rb"<(?:\w+:)?si[\s/>]")
 _FAR = re.compile(rb'\sr="(?=[A-Z]{4}|[A-Z]*\d{7})([A-Z]*)(\d*)')
 _FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
@@ -79,8 +81,8 @@ class Workbook(Layout):
     sheet: str = ""
     header: int = 1
 
-    def fields(self, content: bytes) -> list[FieldInfo]:
-        names, rows = self._opened(content)
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
+        names, rows = self._opened(stream)
         seen: dict[str, list[Any]] = {name: [] for name in names}
         for place, (_, cells) in enumerate(rows):
             if place == _LOOK_AT:
@@ -93,33 +95,31 @@ class Workbook(Layout):
         return pa.schema([(f.name, pa.utf8()) for f in fields])
 
     def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
-        names, rows = self._opened(content)
+        names, rows = self._opened(io.BytesIO(content))
         absent = [f.source for f in fields if f.source not in names]
         if absent:
             raise ContractBroken(
                 f"there is no column {', '.join(map(repr, absent))}; row {self.header} has {', '.join(names)}"
             )
-        schema = self.schema(fields, content)
         places = [(names[f.source], f.type) for f in fields]
-        texts: list[list[str | None]] = []
-        for number, cells in rows:
-            try:
-                texts.append([_text(cells[at - 1], t) if at <= len(cells) else None for at, t in places])
-            except _Unreadable as error:
-                faults.append(f"row {number}: {error}")
-            if len(texts) == _ROWS:
-                yield _batch(schema, texts)
-                texts = []
-        if texts:
-            yield _batch(schema, texts)
+
+        def texts() -> Iterator[list[str | None]]:
+            for number, cells in rows:
+                try:
+                    yield [_text(cells[at - 1], t) if at <= len(cells) else None for at, t in places]
+                except _Unreadable as error:
+                    faults.append(f"row {number}: {error}")
+
+        yield from batches(self.schema(fields, content), texts())
 
     def load(self, content: bytes) -> Sheet:
-        lost = sorted({name for name in _members(content) if _LOST.match(name)})
+        stream = io.BytesIO(content)
+        lost = sorted({name for name in self._members(stream) if _LOST.match(name)})
         if lost:
             raise ContractBroken(
                 f"the workbook holds more than cells ({lost[0]}), which writing would lose: keep the table in a workbook of its own"
             )
-        book = self._book(content)
+        book = self._book(stream)
         formula = next(
             (c for ws in book.worksheets for row in ws.iter_rows() for c in row if c.data_type == "f"), None
         )
@@ -189,20 +189,23 @@ class Workbook(Layout):
 
     # -- the file --
 
-    def _opened(self, content: bytes) -> tuple[dict[str, int], Iterator[tuple[int, Sequence[Any]]]]:
+    def _opened(self, stream: BinaryIO) -> tuple[dict[str, int], Iterator[tuple[int, Sequence[Any]]]]:
         """The columns by name, and the rows below the header that hold something, with their numbers."""
-        _members(content)
-        sheet = self._chosen(self._book(content, read_only=True, data_only=True))
+        self._members(stream)
+        sheet = self._chosen(self._book(stream, read_only=True, data_only=True))
         names = self._header(sheet)
         # A formula that was never computed looks like an empty cell; only the formulas themselves tell.
-        computed = _has_formulas(content)
-        formulas = self._chosen(self._book(content, read_only=True)) if computed else None
-        return names, self._rows(sheet, formulas)
+        computed = _has_formulas(stream)
+        formulas = self._chosen(self._book(stream, read_only=True)) if computed else None
+        return names, self._rows(sheet, formulas, stream.seek(0, os.SEEK_END))
 
-    def _rows(self, sheet: Any, formulas: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+    def _rows(self, sheet: Any, formulas: Any, size: int) -> Iterator[tuple[int, Sequence[Any]]]:
         first = self.header + 1
+        padded = 0  # a row has all cells up to its last
         beside = formulas.iter_rows(min_row=first) if formulas is not None else iter(())
         for number, row in enumerate(_whole(sheet.iter_rows(min_row=first)), first):
+            padded += len(row)
+            self.caps.unpacked(_PADDED * padded, size, "the sheet")
             written = next(beside, ())
             cells = [
                 _NotComputed(cell) if of is not None and of.data_type == "f" and cell.value is None else cell
@@ -211,11 +214,11 @@ class Workbook(Layout):
             if not _is_blank(cells):
                 yield number, cells
 
-    def _book(self, content: bytes, **how: bool) -> Book:
+    def _book(self, stream: BinaryIO, **how: bool) -> Book:
         try:
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
-                book = load_workbook(io.BytesIO(content), **how)
+                book = load_workbook(stream, **how)
         except _BROKEN as error:
             raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
         lost = next((str(w.message) for w in said if "removed" in str(w.message)), "")
@@ -247,6 +250,54 @@ class Workbook(Layout):
         if not names:
             raise ContractBroken(f"row {self.header} names no columns")
         return names
+
+    def _members(self, stream: BinaryIO) -> list[str]:
+        """The names in the archive; refuses what is no archive, a bomb, and document type definitions."""
+        size = stream.seek(0, os.SEEK_END)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+                self.caps.unpacked(unpacked, size, "the workbook, unpacked,")
+                for name in archive.namelist():
+                    if name.lower().endswith((".xml", ".rels")):
+                        with archive.open(name) as part:
+                            if b"<!DOCTYPE" in part.read(4096).replace(b"\0", b""):
+                                raise ContractBroken(
+                                    f"{name} has a document type definition, which no workbook needs"
+                                )
+                for name in archive.namelist():
+                    if name.startswith("xl/worksheets/"):
+                        self._hold_sheet(archive, name, size)
+                    elif name == "xl/sharedStrings.xml":
+                        texts = sum(len(_SHARED.findall(part)) for part in _parts(archive, name))
+                        self.caps.unpacked(_ELEMENT * texts, size, name)
+                return archive.namelist()
+        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
+
+    def _hold_sheet(self, archive: zipfile.ZipFile, sheet: str, size: int) -> None:
+        """Refuse rows or columns that no spreadsheet has, and more cells than is sound: a few bytes claim what takes hours
+        to walk through."""
+        rows = cells = width = 0
+        for part in _parts(archive, sheet):
+            within, *more = [len(_CELLS.findall(row)) for row in _ROW.split(part)]
+            width += within
+            self.caps.hold("columns", max(width, *more, 0), sheet)
+            rows, cells = rows + len(more), cells + within + sum(more)
+            width = more[-1] if more else width
+            self.caps.unpacked(_CELL * cells + _ELEMENT * rows, size, sheet)
+            beyond = next(
+                (m[0] for m in _FAR.finditer(part) if len(m[1]) > 3 or int(m[2] or 0) > MOST_ROWS), None
+            )
+            if beyond is not None or rows > MOST_ROWS:
+                where = (
+                    f"a place beyond all ({beyond.decode('ascii', 'replace').strip()[:40]})"
+                    if beyond
+                    else f"more than {MOST_ROWS:,} rows"
+                )
+                raise ContractBroken(
+                    f"{sheet} has {where}: a sheet has at most {MOST_ROWS:,} rows and the columns A to XFD"
+                )
 
 
 def _runs(rows: Sequence[int]) -> list[range]:
@@ -285,52 +336,6 @@ class _NotComputed:
         return str(self.cell.coordinate)
 
 
-def _members(content: bytes) -> list[str]:
-    """The names in the archive; refuses what is no archive, a bomb, and document type definitions."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _UNPACKED:
-                raise ContractBroken(f"the workbook unpacks to more than {_UNPACKED >> 30} GiB")
-            for name in archive.namelist():
-                if name.lower().endswith((".xml", ".rels")):
-                    with archive.open(name) as stream:
-                        if b"<!DOCTYPE" in stream.read(4096).replace(b"\0", b""):
-                            raise ContractBroken(
-                                f"{name} has a document type definition, which no workbook needs"
-                            )
-            for name in archive.namelist():
-                if name.startswith("xl/worksheets/"):
-                    _within_bounds(archive, name)
-            if "xl/sharedStrings.xml" in archive.namelist():
-                found = sum(len(_SHARED.findall(part)) for part in _parts(archive, "xl/sharedStrings.xml"))
-                if found > _TEXTS:
-                    raise ContractBroken(
-                        f"the workbook has {found:,} shared texts, and at most {_TEXTS:,} are read: keep such a table as CSV or Parquet"
-                    )
-            return archive.namelist()
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
-
-
-def _within_bounds(archive: zipfile.ZipFile, sheet: str) -> None:
-    """Refuse a sheet with rows or columns that no spreadsheet has: a few bytes claim what takes hours to walk through."""
-    rows = 0
-    for part in _parts(archive, sheet):
-        rows += len(_ROW.findall(part))
-        beyond = next(
-            (m[0] for m in _FAR.finditer(part) if len(m[1]) > 3 or int(m[2] or 0) > MOST_ROWS), None
-        )
-        if beyond is not None or rows > MOST_ROWS:
-            where = (
-                f"a place beyond all ({beyond.decode('ascii', 'replace').strip()[:40]})"
-                if beyond
-                else f"more than {MOST_ROWS:,} rows"
-            )
-            raise ContractBroken(
-                f"{sheet} has {where}: a sheet has at most {MOST_ROWS:,} rows and the columns A to XFD"
-            )
-
-
 def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     """The content of a member, in parts that end where a tag ends."""
     with archive.open(name) as stream:
@@ -348,8 +353,8 @@ def _whole(rows: Iterator[Any]) -> Iterator[Any]:
         raise ContractBroken(f"the workbook is damaged: {error}") from error
 
 
-def _has_formulas(content: bytes) -> bool:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+def _has_formulas(workbook: BinaryIO) -> bool:
+    with zipfile.ZipFile(workbook) as archive:
         for name in archive.namelist():
             if name.startswith("xl/worksheets/"):
                 tail = b""
@@ -412,11 +417,6 @@ def _set(cell: Any, value: Any) -> None:
         cell.number_format = "@"
     elif isinstance(value, bool | int | Decimal) and cell.is_date:
         cell.number_format = "General"
-
-
-def _batch(schema: pa.Schema, rows: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
-    columns = [pa.array(column, pa.utf8()) for column in zip(*rows, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 _KINDS = {bool: BOOLEAN, str: STRING, date: DATE, datetime: TIMESTAMP}

@@ -16,15 +16,15 @@ import pyarrow as pa
 from lxml import etree
 
 from erpoa_cli.connectors.files import tree
-from erpoa_cli.connectors.files.layout import Layout, Sheet
+from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.connectors.files.path import Mixed, Names, Path, text_of
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field, Kind, Type
+from erpoa_cli.sdk.caps import Beyond
 from erpoa_cli.sdk.connector import FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
-_ROWS = 20_000  # per record batch
 _LOOK_AT = 1000  # rows looked at to describe the fields
 _LONGEST = 9_000_000  # bytes of one text; at ten million the parser sees an attack
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2
@@ -55,51 +55,57 @@ class Xml(Layout):
     namespaces: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[str, ...] = ()
 
-    def fields(self, content: bytes) -> list[FieldInfo]:
+    def fields(self, stream: BinaryIO) -> list[FieldInfo]:
         found: dict[str, _Seen] = {name: _Seen() for name in self.declared}
-        for place, (names, row) in enumerate(self._elements(content)):
-            if place == _LOOK_AT:
-                break
-            _look(row, names, "", found)
+        try:
+            for place, (names, row) in enumerate(self._elements(stream.read(self.caps.record))):
+                if place == _LOOK_AT:
+                    break
+                _look(row, names, "", found)
+        except Beyond:
+            raise
+        except ContractBroken:
+            if not stream.read(1):  # else it is the end of what was looked at
+                raise
         return [seen.described(name) for name, seen in found.items()]
 
     def schema(self, fields: Sequence[Field], content: bytes) -> pa.Schema:  # noqa: ARG002 - all is text
         return pa.schema([(f.name, pa.utf8()) for f in fields])
 
     def read(self, content: bytes, fields: Sequence[Field], faults: list[str]) -> Iterator[pa.RecordBatch]:
-        schema = self.schema(fields, content)
-        paths: list[Path] = []
         unseen = {f.source for f in fields} - set(self.declared)
-        texts: list[list[str | None]] = []
         empty = True
-        for names, row in self._elements(content):
-            paths = paths or [names.path(f.source) for f in fields]
-            empty = False
-            unseen -= {path.text for path in paths if path.text in unseen and _is_there(path, row)}
-            try:
-                texts.append([_text(row, path, f.type, names) for path, f in zip(paths, fields, strict=True)])
-            except ValueError as error:
-                faults.append(f"line {row.sourceline}: {error}")
-            if len(texts) == _ROWS:
-                yield _batch(schema, texts)
-                texts = []
-        if texts:
-            yield _batch(schema, texts)
+
+        def texts() -> Iterator[list[str | None]]:
+            nonlocal empty, unseen
+            paths: list[Path] = []
+            for names, row in self._elements(content):
+                paths = paths or [names.path(f.source) for f in fields]
+                empty = False
+                unseen -= {path.text for path in paths if path.text in unseen and _is_there(path, row)}
+                try:
+                    texts = [_text(row, path, f.type, names) for path, f in zip(paths, fields, strict=True)]
+                except ValueError as error:
+                    faults.append(f"line {row.sourceline}: {error}")
+                else:
+                    yield texts
+
+        yield from batches(self.schema(fields, content), texts())
         if unseen and (self.declared or not empty):
             raise ContractBroken(f"no row has {', '.join(map(repr, sorted(unseen)))}")
 
     def load(self, content: bytes) -> Sheet:
-        try:
-            document = etree.parse(io.BytesIO(content), etree.XMLParser(**_SAFE))
-        except etree.XMLSyntaxError as error:
-            raise ContractBroken(_broken(error)) from error
-        root = document.getroot()
-        _refuse_dtd(root)
+        parser = etree.iterparse(io.BytesIO(content), events=("start", "end"), **_SAFE)
+        for _ in self._within(parser):
+            pass
+        root = parser.root
+        document = root.getroottree()
         names = self._names(root)
         above, rows = self._found(root, names)
         found: dict[str, _Seen] = {name: _Seen() for name in self.declared}
         for row in rows:
             _look(row, names, "", found)
+        self.hold_table(len(found), len(rows), len(content))
         paths = {name: names.path(name) for name, seen in found.items() if not seen.inside}
         try:
             columns = {
@@ -167,34 +173,49 @@ class Xml(Layout):
         wanted: tuple[str, ...] = ()
         others: set[str] = set()
         found = inside = False
-        try:
-            for event, element in etree.iterparse(
-                io.BytesIO(content), events=("start", "end"), remove_comments=True, remove_pis=True, **_SAFE
-            ):
-                if event == "start":
-                    if not steps:
-                        _refuse_dtd(element)
-                        names = self._names(element)
-                        wanted = names.path(self.rows).steps if self.rows else ()
-                    steps.append(element.tag)
-                    inside |= tuple(steps[1:]) == wanted[:-1]
-                    if tuple(steps[1:-1]) == wanted[:-1] and len(steps) > 1:
-                        others.add(element.tag)
-                        if not wanted and len(others) > 1:
-                            raise ContractBroken(_ambiguous(others))
-                    continue
-                is_row = tuple(steps[1:]) == wanted if wanted else len(steps) == 2
-                steps.pop()
-                if is_row:
-                    found = True
-                    yield names, element
-                    element.clear()
-                    while element.getprevious() is not None:
-                        del element.getparent()[0]
-        except etree.XMLSyntaxError as error:
-            raise ContractBroken(_broken(error)) from error
+        parser = etree.iterparse(
+            io.BytesIO(content), events=("start", "end"), remove_comments=True, remove_pis=True, **_SAFE
+        )
+        for event, element in self._within(parser):
+            if event == "start":
+                if not steps:
+                    names = self._names(element)
+                    wanted = names.path(self.rows).steps if self.rows else ()
+                steps.append(element.tag)
+                inside |= tuple(steps[1:]) == wanted[:-1]
+                if tuple(steps[1:-1]) == wanted[:-1] and len(steps) > 1:
+                    others.add(element.tag)
+                    if not wanted and len(others) > 1:
+                        raise ContractBroken(_ambiguous(others))
+                continue
+            is_row = tuple(steps[1:]) == wanted if wanted else len(steps) == 2
+            steps.pop()
+            if is_row:
+                found = True
+                yield names, element
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
         if wanted and not found:
             self._nothing(others, inside=inside)
+
+    def _within(self, parser: Any) -> Iterator[tuple[str, Any]]:
+        """The events of *parser*, as long as what it reads is XML, and within the caps."""
+        depth = 0
+        try:
+            for event, element in parser:
+                if event == "start":
+                    if not depth:
+                        _refuse_dtd(element)
+                        self.caps.hold("columns", len(element.nsmap), _at(element))
+                    depth += 1
+                    self.caps.hold("depth", depth, _at(element))
+                    self.caps.hold("columns", len(element.attrib), _at(element))
+                else:
+                    depth -= 1
+                yield event, element
+        except etree.XMLSyntaxError as error:
+            raise ContractBroken(_broken(error)) from error
 
     def _nothing(self, others: set[str], *, inside: bool) -> None:
         """No rows: refused where it looks like a wrong path; an empty holder of rows is an empty table."""
@@ -262,8 +283,10 @@ def _look(element: Any, names: Names, above: str, found: dict[str, _Seen]) -> No
             seen = found.setdefault(above or ".", _Seen())
             seen.sample = seen.sample or element.text or ""
         return
-    for tag in dict.fromkeys(child.tag for child in inside):
-        same = [child for child in inside if child.tag == tag]
+    alike: dict[str, list[Any]] = {}
+    for child in inside:
+        alike.setdefault(child.tag, []).append(child)
+    for tag, same in alike.items():
         path = way + names.spelt(tag)
         if len(same) == 1 and not (path in found and found[path].repeats):
             _look(same[0], names, path, found)
@@ -341,6 +364,10 @@ def _checked(text: str) -> str:
     return text
 
 
+def _at(element: Any) -> str:
+    return f"line {element.sourceline}"
+
+
 def _refuse_dtd(root: Any) -> None:
     if root.getroottree().docinfo.internalDTD is not None:
         raise ContractBroken("the file has a document type definition; those are not read: take it out")
@@ -355,11 +382,6 @@ def _broken(error: etree.XMLSyntaxError) -> str:
 def _ambiguous(tags: set[str]) -> str:
     there = ", ".join(sorted(f"<{etree.QName(tag).localname}>" for tag in tags))
     return f"say with `rows:` which elements are the rows: the root has {there}"
-
-
-def _batch(schema: pa.Schema, rows: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
-    columns = [pa.array(column, pa.utf8()) for column in zip(*rows, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _write(shape: _Shape, stream: BinaryIO) -> None:

@@ -82,12 +82,18 @@ def test_csv_in_gb18030_with_its_own_delimiter_and_null(tmp_path: Path) -> None:
         (b"code,name\nA1,\xff\xfe\n", "failed", "line 2: bytes that are not utf-8", []),
         (b"", "failed", "the file is empty", []),
         (b"\n\n", "failed", "the file is empty", []),
+        (
+            b'code,name\nA1,"x"y\nB2,"z"\n' + b"C3\n" * 2,
+            "failed",
+            "line 2: a quote is opened and not closed or has text behind it",
+            [],
+        ),
         (b"code,code\nA1,x\n", "failed", "column 'code' occurs twice", []),
         (b"code,\nA1,x\n", "failed", "a column has no name", []),
         (
             b",".join(b"c%d" % n for n in range(20_000)) + b"\n",
             "failed",
-            "20,000 columns, and at most 16,384",
+            "line 1 has more than 16,384 columns",
             [],
         ),
         (b"code,title\nA1,x\n", "failed", "there is no column 'name'; the header has code, title", []),
@@ -138,7 +144,12 @@ def test_a_broken_file_is_not_written(tmp_path: Path) -> None:
             ["A"],
         ),
         (b'{"code":"A","name":"x"}\n\xff\n', "partial", "line 2", ["A"]),
-        (b'{"code":"A","name":"x"}\n' + b"[" * 100_000 + b"\n", "partial", "line 2", ["A"]),
+        (
+            b'{"code":"A","name":"x"}\n' + b"[" * 100_000 + b"\n",
+            "failed",
+            "line 2 is nested deeper than 64",
+            [],
+        ),
         (b'{"code":"A","nam":"x"}\n', "failed", "no line has a field 'name'", ["A"]),
     ],
 )

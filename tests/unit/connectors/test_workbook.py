@@ -126,7 +126,7 @@ def test_empty_rows_are_no_rows_and_empty_text_is_no_null(tmp_path: Path) -> Non
         ('<row r="999999999999"><c r="A999999999999"><v>1</v></c></row>', "a place beyond all"),
         ('<row r="1048577"><c r="A1048577"><v>1</v></c></row>', "a place beyond all"),
         ('<row r="2"><c r="AAAA2"><v>1</v></c></row>', "a place beyond all"),
-        ("<row/>" * 1_048_577, "more than 1,048,576 rows"),
+        ("<row/>" * 1_048_577, "sheet1.xml takes more than 67,108,864 bytes"),
     ],
     ids=["row", "next row", "column", "rows"],
 )

@@ -123,7 +123,7 @@ def test_a_file_is_described(tmp_path: Path) -> None:
             "failed",
             "document type definition",
         ),
-        ("<o>" + "<r>" * 300 + "</r>" * 300 + "</o>", {}, "failed", "not well-formed XML, or cut off"),
+        ("<o>" + "<r>" * 300 + "</r>" * 300 + "</o>", {}, "failed", "line 1 is nested deeper than 64"),
         ("", {}, "failed", "the file is empty"),
         (" \n", {}, "failed", "line "),
         (b"<o><r id='1'><a>\xff</a></r></o>", {}, "failed", "not well-formed XML, or cut off"),
