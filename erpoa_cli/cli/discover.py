@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
@@ -57,7 +57,14 @@ def discover(
     found = usecase.discover(work, system, object_ or ())
     written = _write(work.root, system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
-    return Ending(Answer(data=_data(system, found, written), tables=tuple(_tables(found)), lines=lines))
+    return Ending(
+        Answer(
+            data=_data(system, found, written),
+            tables=tuple(_tables(found)),
+            lines=lines,
+            diagnostics=tuple(_refused(found)),
+        )
+    )
 
 
 def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Ending:
@@ -104,6 +111,18 @@ def _tables(found: list[Offer]) -> list[Table]:
         )
         for o in found
     ]
+
+
+def _refused(found: list[Offer]) -> Iterator[Diagnostic]:
+    for offer in found:
+        if offer.info.refused:
+            yield Diagnostic(
+                "W0319",
+                f"{offer.info.address} cannot be described",
+                detail=offer.info.refused,
+                remedy="Mend it in its system, or change what the system's config says of it.",
+                severity=Severity.WARNING,
+            )
 
 
 def _keys(offer: Offer) -> str:

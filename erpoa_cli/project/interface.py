@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.sdk.caps import Beyond, Caps, measured
 
-_LARGEST = 64 * 1024 * 1024  # bytes
+_CAPS = Caps()
 
 
 def interface_document(path: Path) -> Any:
     """The content of the file *path*. `Failure` E0616 says what is wrong with it, and where."""
     try:
         with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
-            raise _unread(f"{path} is larger than {_LARGEST // 2**20} MiB")
+            raw = file.read(_CAPS.bytes + 1)
+        _CAPS.hold("bytes", len(raw), str(path))
+        measured(raw, _CAPS, str(path))
         text = raw.decode("utf-8-sig")
+    except Beyond as error:
+        raise _unread(error.said) from None
     except OSError as error:
         raise _unread(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -60,6 +60,12 @@ CODES: tuple[Code, ...] = (
         "Cast the column in the transform to the field's type, or feed another field.",
     ),
     Code(
+        "W0319",
+        "an object cannot be described",
+        "It is damaged, of no format that is known, or beyond what is read of one input. A plan that reads it fails with the same words.",
+        "Mend it in its system, or correct what the system's config says of it; `caps:` there allows more of what is sound.",
+    ),
+    Code(
         "E0320",
         "a value is not of its declared type",
         "A value that does not parse exactly is never rounded, cut or made NULL: its row is held and shown.",
