@@ -62,18 +62,18 @@ class Caps:
         known = {field.name for field in fields(cls)}
         return cls(**{name: most for name, most in config.get("caps", {}).items() if name in known})
 
-    def hold(self, cap: str, found: float, what: str) -> None:
-        """`Beyond` where *found* is more than *cap* says; *what* is refused."""
+    def hold(self, cap: str, found: float, *what: object) -> None:
+        """`Beyond` where *found* is more than *cap* says; *what* is refused: words, put together only then."""
         if found > getattr(self, cap):
-            raise self.beyond(cap, what)
+            raise self.beyond(cap, *what)
 
     def unpacked(self, found: float, size: int, what: str) -> None:
         """`Beyond` where what *size* bytes unpack to is *found* bytes, and far more than tables do."""
         if found > _PACKED * size:
             self.hold("bytes", found, what)
 
-    def beyond(self, cap: str, what: str) -> Beyond:
-        return Beyond(f"{what} {_SAID[cap][1].format(getattr(self, cap))}", cap)
+    def beyond(self, cap: str, *what: object) -> Beyond:
+        return Beyond(f"{' '.join(map(str, what))} {_SAID[cap][1].format(getattr(self, cap))}", cap)
 
 
 def settings(*names: str) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def schema(*names: str) -> dict[str, Any]:
     }
 
 
-def measured(json: bytes, caps: Caps, what: str) -> None:
+def measured(json: bytes, caps: Caps, *what: object) -> None:
     """`Beyond` where the text *json* has more values, or more of them inside each other, than *caps* allow."""
     # Nearly all texts have few brackets and commas, whatever is in their strings: counting them is fast.
     brackets = json.count(b"[") + json.count(b"{")
-    if brackets + json.count(b",") > caps.values:
+    if len(json) > caps.values and brackets + json.count(b",") > caps.values:
         bare = _TEXT.sub(b"", json)
-        caps.hold("values", bare.count(b"[") + bare.count(b"{") + bare.count(b","), what)
+        caps.hold("values", bare.count(b"[") + bare.count(b"{") + bare.count(b","), *what)
     if brackets <= caps.depth:
         return
     level = 0
@@ -114,7 +114,7 @@ def measured(json: bytes, caps: Caps, what: str) -> None:
             case 0x5B | 0x7B:
                 level += 1
                 if level > caps.depth:
-                    raise caps.beyond("depth", what)
+                    raise caps.beyond("depth", *what)
             case 0x5D | 0x7D:
                 level -= 1
             case _:  # a text: brackets in it count for nothing

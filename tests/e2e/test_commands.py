@@ -321,6 +321,27 @@ def test_a_plan_file_is_named_from_where_the_shell_stands(erpoa, company, tmp_pa
     assert [c["outcome"] for c in applied.json()["changes"]] == ["applied"]
 
 
+def test_discover_tells_what_it_cannot_describe(erpoa, tmp_path):
+    erpoa("init", str(tmp_path), "--template", "empty")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "good.csv").write_text("code\nA\n")
+    (tmp_path / "inbox" / "bad.jsonl").write_text('{"a":' + "[" * 1000)
+    system = (
+        "systems: {f: {plugin: files, description: x, owner: o, config: {path: inbox, caps: {files: 2}}}}\n"
+    )
+    (tmp_path / "systems").mkdir(exist_ok=True)
+    (tmp_path / "systems" / "f.yml").write_text(system)
+    told = erpoa("-C", tmp_path, "discover", "f")
+    assert told.exit == 0
+    assert "warning W0319: bad.jsonl cannot be described" in told.err
+    assert "line 1 is nested deeper than 64" in told.err
+    assert "good.csv" in told.out
+    (tmp_path / "inbox" / "third.csv").write_text("code\n")
+    told = erpoa("-C", tmp_path, "discover", "f")
+    assert "E0311" in told.err
+    assert "the directory has more than 2 files" in told.err
+
+
 def test_discover_shows_no_sample_that_looks_sensitive(erpoa, settled):
     told = erpoa("-C", settled, "discover", "oa", "--object", "user").out
     assert "总经理" in told

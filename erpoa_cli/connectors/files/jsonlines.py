@@ -29,7 +29,7 @@ class Number(str):
     __slots__ = ()
 
 
-def _number(digits: str) -> Number:
+def _short(digits: str) -> Number:
     if len(digits) > DIGITS:
         raise ValueError(f"a number of more than {DIGITS:,} digits")
     return Number(digits)
@@ -46,9 +46,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_float=_number, parse_int=_number, parse_constant=_no_constant
-).decode
+def _decoder(number: Callable[[str], Number]) -> Callable[[str], Any]:
+    return json.JSONDecoder(
+        object_pairs_hook=_pairs, parse_float=number, parse_int=number, parse_constant=_no_constant
+    ).decode
+
+
+_decode = _decoder(Number)
+_decode_long = _decoder(
+    _short
+)  # of what may have a number of too many digits: asking each number takes its time
 
 
 def written(value: Any) -> str:
@@ -159,19 +166,18 @@ class JsonLines(Layout):
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            here = f"line {number}"
-            self.caps.hold("record", len(line), here)
-            measured(line, self.caps, here)
+            self.caps.hold("record", len(line), "line", number)
+            measured(line, self.caps, "line", number)
             try:
-                row = _decode(line.decode())
+                row = (_decode_long if len(line) > DIGITS else _decode)(line.decode())
                 if not isinstance(row, dict):
                     raise ValueError("not an object")  # noqa: TRY301, TRY004 - told like the decoder's own findings
             except (ValueError, RecursionError) as error:
                 if number == last:
-                    raise ContractBroken(f"{here}: the file ends within a line") from error
-                faults.append(f"{here}: {_words(error)}")
+                    raise ContractBroken(f"line {number}: the file ends within a line") from error
+                faults.append(f"line {number}: {_words(error)}")
                 continue
-            self.caps.hold("columns", len(row), here)
+            self.caps.hold("columns", len(row), "line", number)
             yield row
 
 

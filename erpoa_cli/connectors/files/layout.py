@@ -90,13 +90,16 @@ class Layout(ABC):
         self.caps.unpacked(_CELL * columns * rows, size, "the table")
 
 
-def batches(schema: pa.Schema, rows: Iterable[Sequence[str | None]]) -> Iterator[pa.RecordBatch]:
-    """*rows* of texts as record batches."""
+def batches(
+    schema: pa.Schema, rows: Iterable[Sequence[str | None]], *, shared: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """*rows* of texts as record batches; *shared*: a text may stand in the file once and in any number of rows."""
     some: list[Sequence[str | None]] = []
     room = _TEXT
     for row in rows:
         some.append(row)
-        room -= sum(map(len, filter(None, row)))
+        if shared:
+            room -= sum(map(len, filter(None, row)))
         if len(some) == _ROWS or room < 0:
             yield _batch(schema, some)
             some, room = [], _TEXT

@@ -110,7 +110,7 @@ class Workbook(Layout):
                 except _Unreadable as error:
                     faults.append(f"row {number}: {error}")
 
-        yield from batches(self.schema(fields, content), texts())
+        yield from batches(self.schema(fields, content), texts(), shared=True)
 
     def load(self, content: bytes) -> Sheet:
         stream = io.BytesIO(content)

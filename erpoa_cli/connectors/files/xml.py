@@ -207,10 +207,10 @@ class Xml(Layout):
                 if event == "start":
                     if not depth:
                         _refuse_dtd(element)
-                        self.caps.hold("columns", len(element.nsmap), _at(element))
+                        self.caps.hold("columns", len(element.nsmap), "line", element.sourceline)
                     depth += 1
-                    self.caps.hold("depth", depth, _at(element))
-                    self.caps.hold("columns", len(element.attrib), _at(element))
+                    self.caps.hold("depth", depth, "line", element.sourceline)
+                    self.caps.hold("columns", len(element.attrib), "line", element.sourceline)
                 else:
                     depth -= 1
                 yield event, element
@@ -362,10 +362,6 @@ def _checked(text: str) -> str:
     if len(text.encode()) > _LONGEST:
         raise ValueError(f"the text is longer than {_LONGEST} bytes, which readers of XML refuse")
     return text
-
-
-def _at(element: Any) -> str:
-    return f"line {element.sourceline}"
 
 
 def _refuse_dtd(root: Any) -> None:

@@ -332,3 +332,17 @@ def test_sessions_of_a_system_share_one_client():
         one.close()
         assert two.check() == []
         two.close()
+
+
+def test_an_interface_whose_parts_multiply_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """Twenty-five schemas, each with two of the next: thirty million fields."""
+    monkeypatch.setattr("erpoa_http.openapi.document._MOST", 1000)
+    parts: dict[str, Any] = {
+        f"A{n}": {"properties": {name: {"$ref": f"#/components/schemas/A{n + 1}"} for name in "ab"}}
+        for n in range(25)
+    }
+    listed = {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/A0"}}}
+    call = {"responses": {"200": {"content": {"application/json": listed}}}}
+    document = {"openapi": "3.0.0", "paths": {"/things": {"get": call}}, "components": {"schemas": parts}}
+    with pytest.raises(ValueError, match="lead to more than 1,000 parts"):
+        HttpConnector.draft("openapi", document, "x")

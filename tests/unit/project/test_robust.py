@@ -9,12 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.core.codes import CATALOGUE
-from erpoa_cli.project import load_findings
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.project import interface_document, load_findings
 from erpoa_cli.project.scaffolding import template
 from tests import depth
 from tests.cases.case import BROKEN, read_case
@@ -107,3 +109,19 @@ def test_each_file_of_the_template_may_be_missing(tmp_path: Path):
         (root / gone).unlink()
         judged({}, root)
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("deep.json", '{"a":' + "[" * 100_000),
+        ("deep.yml", "a: " + "[" * 100_000),
+        ("values.json", '{"a":[' + "{}," * 2_100_000 + "1]}"),
+        ("digits.json", '{"a":' + "1" * 1_000_000 + "}"),
+    ],
+)
+def test_an_interface_document_that_was_made_to_exhaust_is_refused(tmp_path: Path, name: str, text: str):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(Failure) as raised:
+        interface_document(tmp_path / name)
+    assert [d.code for d in raised.value.diagnostics] == ["E0616"]

@@ -8,6 +8,7 @@ from typing import Any
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DEEPEST = 12  # references followed into each other: a tree refers to itself
+_MOST = 1_000_000  # parts looked at: each may refer to the next one several times
 _ENVELOPE = 4  # objects around a list of records
 
 Schema = Mapping[str, Any]
@@ -52,6 +53,7 @@ class Document:
             raise ValueError("this is no OpenAPI document: it has no `paths`")
         self.data = data
         self.old = "swagger" in data  # version 2
+        self._followed = 0
 
     def operations(self) -> Iterator[Described]:
         for path, said in self.data["paths"].items():
@@ -84,6 +86,9 @@ class Document:
 
     def resolved(self, part: Any, depth: int = 0) -> dict[str, Any]:
         """*part*, or what it refers to, with `allOf` merged; empty for anything else."""
+        self._followed += 1
+        if self._followed > _MOST:
+            raise ValueError(f"its references lead to more than {_MOST:,} parts: take out what is not needed")
         if not isinstance(part, Mapping) or depth > _DEEPEST:
             return {}
         if isinstance(part.get("$ref"), str):
