@@ -200,13 +200,15 @@ def _select(columns: Sequence[str], values: Mapping[str, str]) -> str:
 def _obstacle(shape: Shape) -> str:
     """Why a row is left as it is; NULL when it can be taken back."""
     differs = [f"{column('now_', n)} IS DISTINCT FROM {column('left_', n)}" for n in shape.columns]
+    # What a create left in fields that it did not write is known to nobody: they have their system's defaults.
+    own = [d for n, d in zip(shape.columns, differs, strict=True) if n not in shape.extras]
     written = [
         f"(list_contains({_WRITTEN}, {literal(n)}) AND {d})"
         for n, d in zip(shape.columns, differs, strict=True)
     ]
     return f"""CASE WHEN action = 'delete' THEN CASE WHEN here THEN 'it is there again' END
         WHEN here IS NULL THEN 'it is gone'
-        WHEN action = 'create' AND ({listed(differs, " OR ")}) THEN 'it was changed since the run'
+        WHEN action = 'create' AND ({listed(own, " OR ")}) THEN 'it was changed since the run'
         WHEN {listed(written, " OR ")} THEN 'it was changed since the run' END"""
 
 

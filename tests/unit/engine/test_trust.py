@@ -396,3 +396,14 @@ def test_who_declares_the_links_of_an_exchange_is_believed(world: Small) -> None
         store.adopt(store.targets()["people"], '{"code":"001"}', {"code": "001"}, SEALER)
     world.apply()
     assert [row[2] for row in theirs(world)] == ["220", "110"]
+
+
+def test_rows_that_were_created_are_taken_back_where_they_could_be_deactivated(world: Small) -> None:
+    """What a create left in a field that only deactivating sets is their system's default, not somebody's change."""
+    world.sql("ALTER TABLE person ADD COLUMN active INTEGER DEFAULT 1", "oa.db")
+    target = (world.root / "targets/t.yml").read_text()
+    active = "on_source_gone: deactivate, deactivate: {set: {active: false}, restore: {active: true}}"
+    world.file("targets/t.yml", target.replace("on_source_gone: delete", active))
+    run = world.apply().run
+    taken = planning.roll_back(world.bound(), run)
+    assert [row["action"] for row in planning.rows(taken, "changes", "people")] == ["delete", "delete"]
