@@ -416,14 +416,14 @@ def _new_tasks(p: Planning) -> bool:
 
 
 def _unproven(p: Planning) -> list[Diagnostic]:
-    """Where removals were wanted and the reads do not prove them, or not that it is our row."""
+    """Where removals were wanted and the reads do not prove them, or not that it is our row, or others would go along."""
     found = []
     for name in p.selected:
         if p.shapes[name].target.on_source_gone is OnSourceGone.KEEP:
             continue
         rows = p.staging.sql(
             f"SELECT count(*) AS n, min(reason) AS why FROM {relation('diff', name)} "
-            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420') HAVING count(*) > 0"
+            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438') HAVING count(*) > 0"
         ).to_pylist()
         found += [
             Diagnostic("E0437", f"{name}: {row['n']} removals are withheld", detail=row["why"])

@@ -59,7 +59,8 @@ class ForeignKey:
 @dataclass(frozen=True, slots=True)
 class Hanging:
     """Rows of another object that a delete here takes along (`CASCADE`) or changes (`SET NULL`, `SET DEFAULT`): those whose
-    `fields` are the `references` of the deleted row. `object` can be asked by `find`."""
+    `fields` are the `references` of the deleted row; these are empty where they are no fields of the row: then nobody knows
+    how many hang on it. `object` can be asked by `read` and `find`."""
 
     object: str
     fields: tuple[str, ...]

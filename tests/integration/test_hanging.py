@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.engine.changes.hanging import fold
 from erpoa_cli.state import open_writer
 from tests import planning
 from tests.unit.engine.small import Small
@@ -114,3 +115,38 @@ def test_what_is_protected_keeps_what_it_hangs_on(world: Small) -> None:
     assert "1 row of contact" in withheld(world)["V2"]
     world.apply()
     assert (count(world, "vendor"), count(world, "contact")) == (3, 2)
+
+
+def test_what_the_collation_takes_for_the_same_hangs_too(world: Small) -> None:
+    """And the plan does not end as if all were well."""
+    world.sql(
+        "ALTER TABLE vendor RENAME TO old; CREATE TABLE vendor (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE UNIQUE, name TEXT);"
+        "INSERT INTO vendor SELECT * FROM old; DROP TABLE contact; DROP TABLE review; DROP TABLE old;"
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, code TEXT REFERENCES vendor (code) ON DELETE CASCADE);"
+        "INSERT INTO note (code) VALUES ('v2'), ('V1'), (NULL)",
+        "oa.db",
+    )
+    world.sql("DELETE FROM vendor WHERE code = 'V2'")
+    assert "1 row of note" in withheld(world)["V2"]
+    result = world.plan()
+    assert result.exit is Exit.BLOCKED
+    (said,) = [d for d in result.diagnostics if d.code == "E0437"]
+    assert "1 row of note" in said.detail
+    world.apply(result)
+    assert (count(world, "note"), count(world, "vendor")) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a", "A "), ("e", "É"), ("ａ１", "A1"), ("straße", "STRASSE"), ("straße", "strase"), ("か", "カ"), ("ゃ", "や"), ("a\0b", "ab"),
+     ("🍺", "🍣"), ("łódź", "LODZ"), ("İ", "i"), ("\u212b", "a")],
+)  # fmt: skip
+def test_texts_that_some_collation_takes_for_the_same(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+def test_other_texts_are_told_apart() -> None:
+    assert (
+        len({fold(text) for text in ("a", "b", "ab", "a b", "华信", "华鑫", "", "A-1", "A1", "か", "さ")})
+        == 11
+    )

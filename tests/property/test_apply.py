@@ -97,7 +97,8 @@ def effects(answers: list[Answer]) -> list[tuple[object, ...]]:
 
 def removals_withheld(world: World, answers: list[Answer]) -> bool:
     keeps = world.target.on_source_gone is OnSourceGone.KEEP
-    return not keeps and any(a.kind == "withheld" and a.code in ("E0415", "E0416", "E0420") for a in answers)
+    codes = ("E0415", "E0416", "E0420", "E0438")
+    return not keeps and any(a.kind == "withheld" and a.code in codes for a in answers)
 
 
 def released(before: World, answers: list[Answer]) -> set[object]:

@@ -199,7 +199,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0437",
         "removals are withheld",
-        "Rows would have been removed, but the reads do not prove that they are gone.",
+        "Rows would have been removed, but the reads do not prove that they are gone, or rows of others would go along (E0438).",
         "See the withheld rows and their reasons.",
     ),
     Code(

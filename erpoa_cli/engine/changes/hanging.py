@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table
-from erpoa_cli.core.schema import STRING, Field, Type
+from erpoa_cli.core.schema import STRING, Field, Kind, Type
+from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.sdk.connector import Hanging, ObjectInfo, ReadRequest, Session, Writable
+from erpoa_cli.sdk.connector import Hanging, ObjectInfo, Reading, ReadRequest, Session, Writable
 
 Values = tuple[str | None, ...]
 
@@ -84,29 +85,49 @@ def _counted(
     )
     ids = dict(other.id) if other else _id(session, one)
     own = [Field(n, t) for n, t in ids.items() if n not in one.fields]  # else equal rows may come as one
-    columns = {
-        f.name: pa.array([json.loads(json.dumps(v[at])) for v in wanted], pa.utf8())
-        for at, f in enumerate(fields)
-    }
-    asked = staging.compare(
-        "SELECT "
-        + ", ".join(f"CAST({column('', f.name)} AS {f.type.duckdb}) AS {column('', f.name)}" for f in fields)
-        + " FROM asked",
-        {"asked": pa.table(columns)},
-    )
-    reading = session.find(ReadRequest(object=one.object, fields=(*fields, *own)), one.fields, asked)
-    found = [row for batch in reading for row in batch.to_pylist()]
+    leaving = set(_leaving(other, staging)) if other else set()
+    sought = {_folded(values, fields) for values in wanted}
+    reading = _asked(one, fields, own, staging, session, wanted)
+    counts: dict[Values, int] = {}
+    for batch in reading:
+        rows = staging.compare(
+            parsing(batch.schema, (*fields, *own)), {"incoming": pa.Table.from_batches([batch])}
+        )
+        if len(rows[TROUBLE].drop_null()):
+            return None
+        columns = [[canonical(v, f.type) for v in rows[f.name].to_pylist()] for f in fields]
+        identified = (
+            [[canonical(v, t) for v in rows[n].to_pylist()] for n, t in other.id.items()] if other else []
+        )
+        for at, values in enumerate(zip(*columns, strict=True)):
+            folded = _folded(values, fields)
+            if folded in sought and not (identified and tuple(c[at] for c in identified) in leaving):
+                counts[folded] = counts.get(folded, 0) + 1
     if reading.verdict.status is not ReadStatus.COMPLETE:
         return None
-    leaving = set(_leaving(other, staging)) if other else set()
-    counts: dict[Values, int] = {}
-    for row in found:
-        identifier = tuple(_text(row[n], t) for n, t in other.id.items()) if other and other.id else None
-        if identifier is not None and identifier in leaving:
-            continue
-        values = tuple(_text(row[f.name], f.type) for f in fields)
-        counts[values] = counts.get(values, 0) + 1
-    return counts
+    return {values: counts.get(_folded(values, fields), 0) for values in wanted}
+
+
+def _asked(
+    one: Hanging,
+    fields: Sequence[Field],
+    own: Sequence[Field],
+    staging: Staging,
+    session: Writable,
+    wanted: Sequence[Values],
+) -> Reading:
+    """Rows of the other object, among them all that may hang. `find` takes texts byte by byte, the foreign key by a
+    collation: by texts alone all rows are read."""
+    request = ReadRequest(object=one.object, fields=(*fields, *own))
+    exact = [(at, f) for at, f in enumerate(fields) if f.type.kind is not Kind.STRING]
+    if not exact:
+        return session.read(request)
+    texts = {f.name: pa.array([values[at] for values in wanted], pa.utf8()) for at, f in exact}
+    casts = ", ".join(
+        f"CAST({column('', f.name)} AS {f.type.duckdb}) AS {column('', f.name)}" for _, f in exact
+    )
+    asked = staging.compare(f"SELECT DISTINCT {casts} FROM asked", {"asked": pa.table(texts)})
+    return session.find(request, [f.name for _, f in exact], asked)
 
 
 def _id(session: Writable, one: Hanging) -> dict[str, Type]:
@@ -128,6 +149,35 @@ def _leaving(other: Shape, staging: Staging) -> Iterator[Values]:
         yield tuple(canonical(row[f"id_{n}"], t) for n, t in other.id.items())
 
 
-def _text(value: object, type_: Type) -> str | None:
-    """A value as it was read, typed or as text, in canonical text."""
-    return value if isinstance(value, str) else canonical(value, type_)
+def _folded(values: Values, fields: Sequence[Field]) -> Values:
+    return tuple(
+        fold(value) if value is not None and f.type.kind is Kind.STRING else value
+        for value, f in zip(values, fields, strict=True)
+    )
+
+
+_ALIKE = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i"})
+
+
+def fold(text: str) -> str:
+    """*text* without what one collation or another takes no notice of: case, accents, width, kana, blanks at the end, what
+    does not print. Texts that no collation takes for equal may become the same: too many are told rather than none."""
+    if not (text.isascii() and text.isprintable()):
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        text = "".join(_plain(sign) for sign in plain if unicodedata.category(sign) not in _UNSEEN)
+    return text.lower().translate(_ALIKE).replace("ss", "s").rstrip()  # `ß` is `s` to some, `ss` to others
+
+
+_UNSEEN = ("Mn", "Me", "Cc", "Cf", "Cn")
+
+
+def _plain(sign: str) -> str:
+    """Old collations know signs beyond the first 65,536 as one; hiragana are as katakana, small ones as large ones."""
+    if sign > "\uffff":
+        return "\ufffd"
+    if "\u3041" <= sign <= "\u3096":
+        sign = chr(ord(sign) + 0x60)
+    return _LARGE.get(sign, sign)
+
+
+_LARGE = dict(zip("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ", strict=True))
