@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 
 from erpoa_cli.core.schema import Type, decimal, identifier
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER
 from erpoa_postgres.columns import Column, column, declared, refusal, text_of
+from erpoa_postgres.hanging import hanging
 
 Db = psycopg.Connection[tuple[Any, ...]]
 
@@ -50,15 +51,6 @@ _FOREIGN_KEYS = """
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at)
     FROM pg_constraint c JOIN pg_class f ON f.oid = c.confrelid JOIN pg_namespace n ON n.oid = f.relnamespace
     WHERE c.contype = 'f' AND c.conrelid = %s ORDER BY c.oid"""
-_HANGING = """
-    SELECT n.nspname = current_schema(), n.nspname, o.relname,
-        ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(attnum, at)
-            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.at),
-        ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k(attnum, at)
-            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at),
-        CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END
-    FROM pg_constraint c JOIN pg_class o ON o.oid = c.conrelid JOIN pg_namespace n ON n.oid = o.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid = %s AND c.confdeltype IN ('c', 'n', 'd') AND NOT o.relispartition ORDER BY c.oid"""
 _TYPES = """
     SELECT asked.at, format_type(t.oid, asked.modifier), CASE WHEN t.typtype = 'e' THEN 'enum'
             WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END,
@@ -156,17 +148,13 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
         ForeignKey(tuple(own), other if here else f"{schema}.{other}", tuple(theirs))
         for here, schema, other, own, theirs in db.execute(_FOREIGN_KEYS, (relation.oid,))
     )
-    hanging = tuple(
-        Hanging(other if here else f"{schema}.{other}", tuple(own), tuple(theirs), effect)
-        for here, schema, other, own, theirs, effect in db.execute(_HANGING, (relation.oid,))
-    )
     info = ObjectInfo(
         address=relation.address,
         fields=fields,
         id=key,
         keys=tuple(dict.fromkeys(tuple(names) for primary, _, names in uniques if not primary)),
         foreign_keys=foreign,
-        hanging=hanging,
+        hanging=tuple(hanging(db, relation.oid, relation.kind)) if relation.deletes else (),
         readable=relation.readable,
         writable=relation.writable,
     )
