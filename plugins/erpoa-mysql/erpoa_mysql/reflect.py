@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from pymysql.constants import FIELD_TYPE, FLAG  # type: ignore[import-untyped]
@@ -49,13 +50,12 @@ _FOREIGN_KEYS = """
         AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"""
 
 _HANGING = """
-    SELECT k.CONSTRAINT_NAME, k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, k.TABLE_SCHEMA = database(),
-        k.TABLE_SCHEMA
+    SELECT k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME,
+        k.TABLE_SCHEMA = database(), r.DELETE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME
     FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
         ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-    WHERE k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_SCHEMA = k.TABLE_SCHEMA AND k.REFERENCED_TABLE_NAME = %s
-        AND r.DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
-    ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"""
+    WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND r.DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    ORDER BY k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"""
 
 _FIXED = {
     FIELD_TYPE.TINY: "tinyint",
@@ -170,8 +170,26 @@ def _answered(field: Any) -> Column:
     return column("geometry" if code == FIELD_TYPE.GEOMETRY else "longblob")
 
 
-def reflect(db: Wire, relation: Relation, *, samples: bool = False) -> Table:
-    """The table or view with its fields and keys; *samples*: also what its values look like."""
+def what_hangs(db: Wire) -> dict[tuple[str, str], tuple[Hanging, ...]]:
+    """Database and table → what hangs on its rows, in whatever database, as far as the user may see it. Asked once for all
+    tables: a server looks at all of them, whichever is asked for."""
+    found: dict[tuple[str, str], tuple[Hanging, ...]] = {}
+    for at, rows in groupby(db.rows(_HANGING), lambda row: row[:7]):
+        target, (schema, table, _, here, effect) = (at[0], at[1]), at[2:]
+        own, theirs = zip(*(row[7:] for row in rows), strict=True)
+        one = Hanging(table if here else f"{schema}.{table}", own, theirs, effect)
+        found[target] = (*found.get(target, ()), one)
+    return found
+
+
+def reflect(
+    db: Wire,
+    relation: Relation,
+    *,
+    samples: bool = False,
+    hanging: Mapping[tuple[str, str], tuple[Hanging, ...]] = MappingProxyType({}),
+) -> Table:
+    """The table or view with its fields and keys; *samples*: also what its values look like; *hanging*: of `what_hangs`."""
     place = (relation.schema, relation.table)
     found = _columns(db, relation)
     columns = {name: of for name, of, *_ in found}
@@ -189,9 +207,7 @@ def reflect(db: Wire, relation: Relation, *, samples: bool = False) -> Table:
         foreign_keys=tuple(
             _foreign_key(list(rows)) for _, rows in groupby(db.rows(_FOREIGN_KEYS, place), lambda row: row[0])
         ),
-        hanging=tuple(
-            _hangs(list(rows)) for _, rows in groupby(db.rows(_HANGING, place), lambda row: (row[1], row[0]))
-        ),
+        hanging=hanging.get(place, ()),
         readable="SELECT" in relation.may,
         writable=relation.writable,
     )
@@ -214,12 +230,6 @@ def _foreign_key(rows: Sequence[tuple[Any, ...]]) -> ForeignKey:
     _, _, schema, table, _, here = rows[0]
     own, theirs = (tuple(row[at] for row in rows) for at in (1, 4))
     return ForeignKey(own, table if here else f"{schema}.{table}", theirs)
-
-
-def _hangs(rows: Sequence[tuple[Any, ...]]) -> Hanging:
-    _, table, _, _, effect, here, schema = rows[0]
-    own, theirs = (tuple(row[at] for row in rows) for at in (2, 3))
-    return Hanging(table if here else f"{schema}.{table}", own, theirs, effect)
 
 
 def _field(db: Wire, relation: Relation, facts: tuple[Any, ...], sample: str) -> FieldInfo:

@@ -23,7 +23,7 @@ from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
 from erpoa_mysql import doctor, select
 from erpoa_mysql.config import Place
 from erpoa_mysql.errors import NO_SUCH_PROCESS, ROLLED_BACK, failure, told
-from erpoa_mysql.reflect import find_relation, quoted, reflect, relations
+from erpoa_mysql.reflect import find_relation, quoted, reflect, relations, what_hangs
 from erpoa_mysql.settings import connect, end_when_idle
 from erpoa_mysql.wire import Wire
 from erpoa_mysql.write import Writing
@@ -60,7 +60,8 @@ class MysqlSession(SqlSession):
             db = self._alive()
             known = relations(db)
             wanted = list(known) if names is None else [name for name in names if name in known]
-            return [reflect(db, known[name], samples=True).info for name in wanted]
+            hanging = what_hangs(db)
+            return [reflect(db, known[name], samples=True, hanging=hanging).info for name in wanted]
 
     def close(self) -> None:
         if self._db.open:
