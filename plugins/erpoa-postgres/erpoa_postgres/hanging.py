@@ -72,7 +72,7 @@ def _tables(
     for below, its_kind in db.execute(_BENEATH, (oid,)).fetchall():
         if below in above or base not in (None, below):
             continue
-        names = dict(db.execute(_NAMES, (below,)).fetchall())
+        names: dict[int, str] = dict(db.execute(_NAMES, (below,)).fetchall())
         fields = {}
         for field, is_updatable, pairs, _ in origins:
             seen = [p for p in pairs if p[0] == base] if base and is_updatable else pairs

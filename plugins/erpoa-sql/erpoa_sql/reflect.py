@@ -77,20 +77,54 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
             )
             for f in inspector.get_foreign_keys(name, where_or_default)
         ),
-        hanging=() if is_view or read_only else tuple(_hanging(inspector, name, where_or_default)),
+        hanging=() if is_view or read_only else tuple(_hanging(connection, name, where, schema)),
         writable=not (is_view or read_only),
     )
     return Table(info, table)
 
 
-def _hanging(inspector: sqlalchemy.Inspector, name: str, schema: str | None) -> Iterator[Hanging]:
-    """What a delete in the table takes along or changes, in tables of the same schema."""
-    for (_, other), keys in inspector.get_multi_foreign_keys(schema).items():
+# PostgreSQL's catalogue tells what reflection does not: partitions, heirs, other schemas. Rows of a table are rows of the
+# partitioned tables it is in, too, and it shows those of its partitions and heirs; a foreign key of a partition is told as one of
+# the whole table.
+_POSTGRESQL = sqlalchemy.text("""
+    WITH RECURSIVE target(oid) AS (
+        SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = :name AND n.nspname = coalesce(CAST(:where AS text), current_schema())
+    ), own(oid) AS (SELECT oid FROM target UNION SELECT i.inhrelid FROM pg_inherits i JOIN own ON own.oid = i.inhparent
+    ), places(oid) AS (
+        SELECT oid FROM own
+        UNION SELECT a.relid FROM target, LATERAL pg_partition_ancestors(CAST(target.oid AS regclass)) a(relid)
+    )
+    SELECT DISTINCT CAST(n.nspname AS text), CAST(o.relname AS text),
+        ARRAY(SELECT CAST(a.attname AS text) FROM unnest(c.conkey) WITH ORDINALITY k(attnum, at)
+            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.at),
+        ARRAY(SELECT CAST(a.attname AS text) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, at)
+            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at),
+        CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
+        n.nspname = coalesce(CAST(:session AS text), current_schema())
+    FROM pg_constraint c
+    JOIN pg_class f ON f.oid = c.conrelid
+    JOIN pg_class o ON o.oid = CASE WHEN f.relispartition THEN CAST(pg_partition_root(f.oid) AS oid) ELSE f.oid END
+    JOIN pg_namespace n ON n.oid = o.relnamespace
+    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND c.confdeltype IN ('c', 'n', 'd')
+        AND c.conparentid = 0
+    ORDER BY 1, 2, 3, 4, 5""")
+
+
+def _hanging(connection: Connection, name: str, where: str, schema: str | None) -> Iterator[Hanging]:
+    """What a delete in the table takes along or changes; of databases other than PostgreSQL in tables of the same schema."""
+    if connection.dialect.name == "postgresql":
+        asked = {"name": name, "where": where or schema, "session": schema}
+        for place, other, own, theirs, effect, here in connection.execute(_POSTGRESQL, asked):
+            yield Hanging(other if here else f"{place}.{other}", tuple(own), tuple(theirs), effect)
+        return
+    for (_, other), keys in sqlalchemy.inspect(connection).get_multi_foreign_keys(where or schema).items():
         for key in keys:
             effect = str(key.get("options", {}).get("ondelete") or "").upper()
             if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
+                address = f"{where}.{other}" if where else other
                 yield Hanging(
-                    str(other), tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
+                    address, tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
                 )
 
 

@@ -209,3 +209,51 @@ class TestThroughPostgresql(Conformance, Sql):
         finally:
             self.run(config, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
         assert found == {True: ("AB", ReadStatus.PARTIAL, NARROWED), False: ("ABC", ReadStatus.COMPLETE, "")}
+
+    @pytest.mark.parametrize(
+        ("tables", "hangs"),
+        [
+            (
+                (
+                    "CREATE TABLE thing (id int PRIMARY KEY) PARTITION BY LIST (id)",
+                    "CREATE TABLE part PARTITION OF thing FOR VALUES IN (1)",
+                    "CREATE TABLE child (thing int REFERENCES part ON DELETE CASCADE)",
+                ),
+                "child",
+            ),
+            (
+                (
+                    "CREATE TABLE thing (id int PRIMARY KEY)",
+                    "CREATE TABLE child (thing int) PARTITION BY LIST (thing)",
+                    "CREATE TABLE part PARTITION OF child FOR VALUES IN (1)",
+                    "ALTER TABLE part ADD FOREIGN KEY (thing) REFERENCES thing ON DELETE CASCADE",
+                ),
+                "child",
+            ),
+            (
+                (
+                    "CREATE TABLE thing (id int PRIMARY KEY)",
+                    "CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (thing)",
+                    "CREATE TABLE child (thing int REFERENCES heir ON DELETE CASCADE)",
+                ),
+                "child",
+            ),
+            (
+                (
+                    "CREATE TABLE thing (id int PRIMARY KEY)",
+                    'CREATE TABLE "{other}".child (thing int REFERENCES thing ON DELETE CASCADE)',
+                ),
+                "{other}.child",
+            ),
+        ],
+        ids=["a partition is referenced", "a partition hangs", "an heir is referenced", "another schema"],
+    )
+    def test_what_hangs_on_partitions_and_heirs_is_told(self, tables: Sequence[str], hangs: str) -> None:
+        config, other = self.config(), self.config()["schema"]
+        self.run(config, *(table.format(other=other) for table in tables))
+        with self.session(config) as session:
+            (info,) = session.objects(["thing"])
+            (one,) = info.hanging
+            assert [o.address for o in session.objects([one.object])] == [one.object]
+        told = (one.object, one.fields, one.references, one.effect)
+        assert told == (hangs.format(other=other), ("thing",), ("id",), "CASCADE")
