@@ -422,11 +422,16 @@ def _unproven(p: Planning) -> list[Diagnostic]:
         if p.shapes[name].target.on_source_gone is OnSourceGone.KEEP:
             continue
         rows = p.staging.sql(
-            f"SELECT count(*) AS n, min(reason) AS why FROM {relation('diff', name)} "
-            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438') HAVING count(*) > 0"
+            f"SELECT code, count(*) AS n, min(reason) AS why FROM {relation('diff', name)} "
+            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438') GROUP BY code ORDER BY code"
         ).to_pylist()
         found += [
-            Diagnostic("E0437", f"{name}: {row['n']} removals are withheld", detail=row["why"])
+            Diagnostic(
+                "E0437",
+                f"{name}: {row['n']} removal{' is' if row['n'] == 1 else 's are'} withheld ({row['code']})",
+                detail=row["why"],
+                remedy=f"`erpoa explain {row['code']}` tells the way out.",
+            )
             for row in rows
         ]
     return found
