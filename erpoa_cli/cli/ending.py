@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -34,7 +34,8 @@ class Ending:
 
 def finish(options: Options, ending: Ending) -> int:
     """Render the answer and tell the exit code."""
-    diagnostics = ending.report.diagnostics
+    diagnostics = tuple(map(masked, ending.report.diagnostics))
+    ending = replace(ending, report=replace(ending.report, diagnostics=diagnostics))
     tell(options, diagnostics)
     content = rendered(options, ending)
     if content is not None:
@@ -166,8 +167,8 @@ def tell(options: Options, diagnostics: Sequence[Diagnostic]) -> None:
 
 
 def masked(given: Diagnostic) -> Diagnostic:
-    """*given* without secrets in any of its texts."""
-    texts = {n: MASKER.masked(getattr(given, n)) for n in ("summary", "detail", "remedy", "snippet")}
+    """*given* without secrets, and without values from outside, in any of its texts."""
+    texts = {n: MASKER.finding(getattr(given, n)) for n in ("summary", "detail", "remedy", "snippet")}
     return Diagnostic(given.code, at=given.at, severity=given.severity, **texts)
 
 

@@ -37,7 +37,7 @@ class _Masked(logging.Formatter):
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z")
         )
-        words = MASKER.masked(words)
+        words = MASKER.finding(words)
         if self._json:
             entry = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": words}
             return json.dumps(entry, ensure_ascii=False)
@@ -61,7 +61,7 @@ def set_up(options: Options) -> None:
 def keep_traceback(options: Options, error: BaseException) -> Path | None:
     """Write where *error* came from (files and lines, no values of variables) to a private file; with -vv
     also to stderr. None when there is no place to write."""
-    told = MASKER.masked("".join(traceback.TracebackException.from_exception(error).format()))
+    told = MASKER.finding("".join(traceback.TracebackException.from_exception(error).format()))
     if options.verbose > 1:
         from erpoa_cli.render.clean import terminal
 

@@ -32,13 +32,30 @@ def environment(options: Options) -> str | None:
     return options.environment or os.environ.get("ERPOA_ENV") or None
 
 
+def variables(options: Options) -> dict[str, str]:
+    """What --var gives, which no finding repeats from now on."""
+    given = dict(options.variables)
+    for name, value in given.items():
+        MASKER.hear(f"var {name}", value)
+    return given
+
+
+def getenv(name: str) -> str | None:
+    """A variable of the environment, which no finding repeats from now on."""
+    value = os.environ.get(name)
+    if value and name != "HOME":
+        MASKER.hear(f"env {name}", value)
+    return value
+
+
 def workspace(options: Options) -> Workspace:
     """The project, every file judged; `Failure` with all findings when one is an error."""
     from erpoa_cli.usecase import open_workspace
 
     set_up(options)
-    variables = dict(options.variables)
-    work = open_workspace(options.directory, environment(options), variables, command=options.command)
+    work = open_workspace(
+        options.directory, environment(options), variables(options), command=options.command, getenv=getenv
+    )
     learn_secrets(work.project)
     return work
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,8 +37,8 @@ def validate(
 
     set_up(options)
     files = find_files(opened.root(options))
-    asked = opened.environment(options), dict(options.variables)
-    memory = Memory(files, *asked, tools=fingerprint(), getenv=os.environ.get)
+    asked = opened.environment(options), opened.variables(options)
+    memory = Memory(files, *asked, tools=fingerprint(), getenv=opened.getenv)
     said = None if online else memory.recall()
     if said:
         MASKER.learn(secret.reveal() for secret in memory.secrets)
@@ -56,7 +55,7 @@ def _judged(memory: Memory, *, online: bool) -> Ending:
 
     files = memory.found
     project, diagnostics = load_findings(
-        files.root, memory.environment, memory.variables, getenv=os.environ.get, found=files
+        files.root, memory.environment, memory.variables, getenv=opened.getenv, found=files
     )
     if project is None:
         return _invalid(None, diagnostics)

@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus
 
 MASK = "(secret)"
 _SHORTEST = 4  # shorter texts occur everywhere by chance
+_SHORTEST_GIVEN = 6
 
 
 class Masker:
@@ -16,11 +17,25 @@ class Masker:
 
     def __init__(self) -> None:
         self._forms: tuple[str, ...] = ()
+        self._given: dict[str, str] = {}
 
     def learn(self, secrets: Iterable[str]) -> None:
         """From now on also take out *secrets*; those under four characters cannot be told from other text."""
         forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
         self._forms = tuple(sorted({*self._forms, *forms}, key=len, reverse=True))
+
+    def hear(self, name: str, value: str) -> None:
+        """From now on write (*name*) where a finding would repeat the *value* that templates may have from outside: it may
+        hold what nobody should read, and its name says as much."""
+        if len(value) >= _SHORTEST_GIVEN:
+            self._given[value] = name
+
+    def finding(self, text: str) -> str:
+        """*text* of a finding or of the log, without secrets and without what was heard."""
+        text = self.masked(text)
+        for value in sorted(self._given, key=len, reverse=True):
+            text = text.replace(value, f"({self._given[value]})")
+        return text
 
     def masked(self, text: str) -> str:
         for form in self._forms:

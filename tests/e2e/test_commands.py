@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -12,7 +13,7 @@ import pytest
 
 from erpoa_cli.cli.commands import ENTRIES
 from tests.e2e.conftest import AUTHOR
-from tests.program import environment
+from tests.program import ERPOA, environment
 from tests.program import erpoa as installed
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "erpoa_cli" / "render" / "schemas"
@@ -406,3 +407,20 @@ def test_an_unexpected_failure_names_its_log_and_shows_no_values(erpoa, company)
 def test_one_of_a_kind_is_not_told_as_several(erpoa, settled):
     told = " ".join(erpoa("-C", settled, "validate").out.split())
     assert "1 test, 2 unit tests" in told
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "discover oa", "doctor"])
+def test_no_finding_repeats_what_a_template_has_from_outside(company: Path, command: str) -> None:
+    """It is called by its name: a value may hold what nobody should read."""
+    target = company / "targets" / "more.yml"
+    target.write_text(
+        "targets: {more: {from: \"{{ env('V') }}\", system: \"{{ var('W') }}\", object: supplier, key: [code], fields: [code]}}"
+    )
+    done = subprocess.run(
+        [ERPOA, *command.split(), "--var", "W=CANARYgiven", "--format", "json", "-v"], cwd=company,
+        env={**environment(), "V": "CANARYfromoutside"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "CANARY" not in done.stdout + done.stderr
+    assert "(env V)" in done.stdout
+    assert not [f for f in (company / ".erpoa").rglob("*") if f.is_file() and b"CANARY" in f.read_bytes()]
