@@ -6,6 +6,8 @@ A text that does not parse gives NULL in `value` and true in `broken`; the row i
 
 from __future__ import annotations
 
+import re
+
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 
 _INTEGER = "[+-]?[0-9]+"
@@ -14,6 +16,8 @@ _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
 _OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _BYTES = "([0-9a-fA-F]{2})*"
 _STRINGS = r'"(\\.|[^"\\])*"'
+# What Python and Arrow have room for, as DuckDB's own calendar goes on before the year 1 and after 9999.
+_FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 _KEPT_DIGITS = 16  # what a JSON number with a fraction keeps as a double, its point included
 
 WORDS = {
@@ -97,8 +101,11 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.TIMESTAMPTZ:
             pattern = literal(f"{_DATE}[T ]{_TIME}{_OFFSET}")
             whole = f"coalesce(TRY_CAST({text} AS {type_.duckdb}), TRY_CAST({_offset_spelt_out(text)} AS {type_.duckdb}))"
+            # The offset leads out of the calendar at its ends only.
+            inside = f"({text} NOT LIKE '0001%' AND {text} NOT LIKE '9999%' OR {_within(whole, type_.kind)})"
             return (
-                f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' THEN {whole} END"
+                f"CASE WHEN regexp_full_match({text}, {pattern}) AND {text} NOT LIKE '0000%' AND {inside} "
+                f"THEN {whole} END"
             )
         case Kind.JSON:
             return (
@@ -128,15 +135,37 @@ def _formatted(text: str, field: Field) -> str:
     )
     match field.type.kind:
         case Kind.DATE:
-            return f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST({moment} AS DATE) END"
+            return (
+                f"CASE WHEN {moment} = date_trunc('day', {moment}) AND {_within(moment, Kind.TIMESTAMP)} "
+                f"THEN CAST({moment} AS DATE) END"
+            )
         case Kind.TIME:
             return f"CAST({moment} AS TIME)"
         case Kind.TIMESTAMPTZ if has_offset(field.format):
-            return f"CAST({moment} AS TIMESTAMPTZ)"
+            whole = f"CAST({moment} AS TIMESTAMPTZ)"
+            return f"CASE WHEN {_within(whole, Kind.TIMESTAMPTZ)} THEN {whole} END"
         case Kind.TIMESTAMPTZ:
             return instant(moment, field.zone or "UTC")
         case _:
-            return moment
+            return f"CASE WHEN {_within(moment, Kind.TIMESTAMP)} THEN {moment} END"
+
+
+def _within(moment: str, kind: Kind) -> str:
+    """The condition that *moment* is in the years 1 to 9999: nothing that reads a plan knows others."""
+    word, zone = ("TIMESTAMPTZ", "+00") if kind is Kind.TIMESTAMPTZ else ("TIMESTAMP", "")
+    return f"{moment} BETWEEN {word} '{_FIRST}{zone}' AND {word} '{_LAST}{zone}'"
+
+
+DIRECTIVES = tuple(f"%{letter}" for letter in "aAbBcdfgGhHIjmMnpSTuUVwWxXyYzZ%") + tuple(
+    f"%-{letter}" for letter in "dHIjmMSy"
+)
+"""What a `format` may hold after its percent signs: what DuckDB's strptime knows."""
+
+
+def unknown_directives(pattern: str) -> tuple[str, ...]:
+    """The directives of a strptime pattern that there are not, as they stand in it."""
+    found = re.findall("%(?:-.|.|$)", pattern, re.DOTALL)
+    return tuple(directive for directive in dict.fromkeys(found) if directive not in DIRECTIVES)
 
 
 def has_offset(pattern: str) -> bool:
@@ -145,15 +174,17 @@ def has_offset(pattern: str) -> bool:
 
 
 def instant(local: str, zone: str) -> str:
-    """The instant of *local* time in *zone*; NULL where clocks skipped that time or had it twice.
+    """The instant of *local* time in *zone*; NULL where clocks skipped that time or had it twice, and where it is out
+    of the calendar.
 
     The instant is computed with the offset of the day before and with that of the day after: in a gap neither
     gives *local* back, in an overlap both do and differ."""
     place = literal(zone)
     before = f"(timezone({place}, {local} - INTERVAL 1 DAY) + INTERVAL 1 DAY)"
     after = f"(timezone({place}, {local} + INTERVAL 1 DAY) - INTERVAL 1 DAY)"
+    outside = f"NOT ({_within(local, Kind.TIMESTAMP)} AND {_within(before, Kind.TIMESTAMPTZ)})"
     return (
-        f"CASE WHEN {before} = {after} THEN {before} "
+        f"CASE WHEN {outside} THEN NULL WHEN {before} = {after} THEN {before} "
         f"WHEN timezone({place}, {before}) = {local} AND timezone({place}, {after}) = {local} THEN NULL "
         f"WHEN timezone({place}, {before}) = {local} THEN {before} "
         f"WHEN timezone({place}, {after}) = {local} THEN {after} END"

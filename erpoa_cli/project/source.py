@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.parse import DIRECTIVES, unknown_directives
 from erpoa_cli.core.project import Completeness, Incremental, Source
 from erpoa_cli.core.schema import STRING, Field, Kind, Sensitivity, Type
 from erpoa_cli.project.node import Node
@@ -120,6 +121,13 @@ def _field(name: str, node: Node, at: Location, scope: Scope, contract: str) -> 
         )
     elif "zone" in node:
         made = replace(made, type=Type(Kind.TIMESTAMPTZ))  # a local time whose zone is known is an instant
+    if unknown := unknown_directives(node.text("format")):
+        scope.notes.error(
+            "E0127",
+            node.child("format").at,
+            f"{node.text('format')!r} is not a pattern of a date or time: there is no {', '.join(unknown)}",
+            f"There are {' '.join(DIRECTIVES)}.",
+        )
     return replace(
         made,
         path=node.text("path"),

@@ -140,9 +140,10 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E0127",
-        "not a time, zone or schedule",
-        "Zones are IANA names, schedules five cron fields, instants carry an offset.",
-        'Write for example Asia/Shanghai, "*/15 * * * *", 2026-12-30T18:00+08:00.',
+        "not a time, zone, schedule or pattern",
+        "Zones are IANA names, schedules five cron fields, instants carry an offset; the directives of a `format` are those of "
+        "DuckDB's strptime.",
+        'Write for example Asia/Shanghai, "*/15 * * * *", 2026-12-30T18:00+08:00, "%Y-%m-%d".',
     ),
     Code(
         "E0128",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erpoa_cli.core.parse import broken, value
+from erpoa_cli.core.parse import DIRECTIVES, broken, unknown_directives, value
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
@@ -116,6 +118,50 @@ def test_a_declared_pattern_reads_dates_and_refuses_what_has_no_room():
     assert reads("timestamptz", "2024-01-05 10:00 +0800", format="%Y-%m-%d %H:%M %z") == datetime(
         2024, 1, 5, 2, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "how"),
+    [
+        ("date", "0000-01-01", {"format": "%Y-%m-%d"}),
+        ("date", "0000-02-29 00", {"format": "%Y-%m-%d %H"}),
+        ("timestamp", "0000-01-01", {"format": "%Y-%m-%d"}),
+        ("timestamptz", "0000-01-01", {"format": "%Y-%m-%d"}),
+        ("timestamptz", "0000-12-31 23:00", {"format": "%Y-%m-%d %H:%M", "zone": "America/New_York"}),
+        ("timestamptz", "0001-01-01 00:00", {"format": "%Y-%m-%d %H:%M", "zone": "Asia/Shanghai"}),
+        ("timestamptz", "0001-01-01 00:00:00", {"zone": "Asia/Shanghai"}),
+        ("timestamptz", "9999-12-31 23:00:00", {"zone": "America/New_York"}),
+        ("timestamptz", "0001-01-01 00:00 +0100", {"format": "%Y-%m-%d %H:%M %z"}),
+        ("timestamptz", "9999-12-31 23:59 -0100", {"format": "%Y-%m-%d %H:%M %z"}),
+        ("timestamptz", "0001-01-01 00:00:00+01:00", {}),
+        ("timestamptz", "9999-12-31 23:59:59-01", {}),
+    ],
+)
+def test_what_no_calendar_has_is_held(type_: str, text: str, how: dict[str, str]):
+    assert reads(type_, text, **how) is BAD
+
+
+def test_the_ends_of_the_calendar_are_read():
+    assert reads("date", "0001-01-01", format="%Y-%m-%d") == date(1, 1, 1)
+    assert reads("date", "9999-12-31", format="%Y-%m-%d") == date(9999, 12, 31)
+    assert reads("timestamp", "9999-12-31 23", format="%Y-%m-%d %H") == datetime(9999, 12, 31, 23)
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert reads("timestamptz", "9999-12-31 23:59:59Z") == last
+    assert reads("timestamptz", "9999-12-31 23:59:59", format="%Y-%m-%d %H:%M:%S") == last
+    assert reads("timestamptz", "0001-01-01 01:00:00+01") == datetime(1, 1, 1, tzinfo=UTC)
+
+
+def test_the_directives_are_those_that_duckdb_knows():
+    known = set()
+    for directive in (dash + letter for dash in ("", "-") for letter in string.printable if letter != "'"):
+        try:
+            duckdb.sql(f"SELECT try_strptime('x', '%{directive}')").fetchall()
+        except duckdb.InvalidInputException:
+            continue
+        known.add(f"%{directive}")
+    assert known == set(DIRECTIVES)
+    assert unknown_directives("%Y-%m-%d %-H 100%% %s %Q%") == ("%s", "%Q", "%")
+    assert unknown_directives("no date %%s") == ()
 
 
 @pytest.mark.parametrize("second", ["", ":07", ":07.1", ":07.123456", ":07.12345600"])
