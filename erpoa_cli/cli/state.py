@@ -211,12 +211,23 @@ def rekey(
             ),
             exit=Exit.INVALID,
         )
+
+    def free(state: StateReader, work: Workspace) -> None:
+        _known_key(_known(state, row.target), renamed)
+        if _key(renamed) != _key(row) and state.managed(row.target, _key(renamed), work.sealer):
+            raise _linked(
+                f"{renamed} is linked to a row of its own",
+                f"Give that one a key that is free first: `erpoa state rekey {renamed} {row.target}/…`. If the two rows exchanged "
+                f"their keys, {row} gets the key {renamed} then, and that one {row}.",
+            )
+
     return _edit(
         options,
         row,
         dry_run=dry_run,
         asks=not yes,
         words=f"now {renamed}",
+        check=free,
         edit=lambda state, work: state.rekey(row.target, _key(row), _key(renamed), work.sealer),
     )
 
@@ -233,18 +244,53 @@ def adopt(
     row = opened.address(address)
     values = dict(assignment(text) for text in id)
 
-    with opened.workspace(options).reading() as found:
-        ids = _known(found, row.target).id
-    if set(values) != set(ids):
-        words = f"a row of {row.target} is told by {', '.join(ids) or 'no id'}, not by {', '.join(values)}"
-        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+    def free(state: StateReader, work: Workspace) -> None:
+        others = state.linked(row.target, _id(_known(state, row.target), row, values), work.sealer)
+        if other := next((key for key in map(json.loads, others) if key != dict(row.key)), None):
+            address = Address.of(row.target, other)
+            told = ", ".join(f"{name} {value}" for name, value in values.items())
+            raise _linked(
+                f"their row with {told} is linked to {address} already",
+                f"Is that link wrong, `erpoa state forget {address}` gives it up; did the row get another key, "
+                f"`erpoa state rekey {address} {row}` says so.",
+            )
 
     def edit(state: StateWriter, work: Workspace) -> bool:
         layout = _known(state, row.target)
-        state.adopt(layout, _key(row), values, work.sealer)
+        state.adopt(layout, _key(row), _id(layout, row, values), work.sealer)
         return True
 
-    return _edit(options, row, dry_run=dry_run, asks=not yes, unknown=True, words="adopted", edit=edit)
+    return _edit(
+        options, row, dry_run=dry_run, asks=not yes, unknown=True, words="adopted", check=free, edit=edit
+    )
+
+
+def _id(layout: Layout, row: Address, values: Mapping[str, str]) -> dict[str, str]:
+    """The id that *values* spell, as canonical text; Failure E0601 when they spell none."""
+    from erpoa_cli.state.texts import one_text
+
+    if set(values) != set(layout.id):
+        words = (
+            f"a row of {row.target} is told by {', '.join(layout.id) or 'no id'}, not by {', '.join(values)}"
+        )
+        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+    found = {}
+    for name, type_ in layout.id.items():
+        try:
+            found[name] = one_text(values[name], type_)
+        except ValueError:
+            words = f"--id {name}: {values[name]!r} is no {type_}, which {name} of {row.target} is"
+            remedy = f"`erpoa state links {row.target}` shows how ids look."
+            raise Failure(Diagnostic("E0601", words, remedy=remedy), exit=Exit.INVALID) from None
+    return found
+
+
+def _linked(words: str, remedy: str) -> Failure:
+    return Failure(Diagnostic("E0618", words, remedy=remedy), exit=Exit.INVALID)
+
+
+def _unchecked(_state: StateReader, _work: Workspace) -> None:
+    """Nothing else must hold."""
 
 
 def assignment(text: str) -> tuple[str, str]:
@@ -261,11 +307,22 @@ def _key(address: Address) -> str:
 
 
 def _known_key(layout: Layout, row: Address) -> None:
-    """Failure E0606 where *row* is named by other columns than those of its target's key."""
+    """Failure E0606 where *row* is named by other columns than those of its target's key, or by what none of them can be."""
+    from erpoa_cli.state.texts import one_text
+
+    remedy = f"`erpoa state links {row.target}` lists them."
     if row.key and {name for name, _ in row.key} != set(layout.key):
         words = f"{row} does not name a row: the key of {row.target} is {', '.join(layout.key)}"
-        remedy = f"`erpoa state links {row.target}` lists them."
         raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
+    for name, text in row.key:
+        try:
+            spelt = one_text(text, layout.key[name])
+        except ValueError:
+            words = f"{row} does not name a row: {text!r} is no {layout.key[name]}, which {name} of {row.target} is"
+            raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID) from None
+        if spelt != text:
+            words = f"{row} does not name a row: {name} is written {spelt}, not {text}"
+            raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
 
 
 def _edit(
@@ -277,13 +334,15 @@ def _edit(
     edit: Callable[[StateWriter, Workspace], Any],
     asks: bool = False,
     unknown: bool = False,
+    check: Callable[[StateReader, Workspace], None] = _unchecked,
 ) -> Ending:
     """Change the state under the lock, or with *dry_run* say that it would be. What *asks* says first how many rows it
-    concerns; of one row that is named a pipeline is not asked. *unknown*: the row need not be managed."""
+    concerns; of one row that is named a pipeline is not asked. *unknown*: the row need not be managed. *check* raises what speaks against the edit."""
     work = opened.workspace(options)
     name = str(row).rstrip("/")  # a whole target has no key
     with work.reading() as state:
         _known_key(_known(state, row.target), row)
+        check(state, work)
         rows = state.managed(row.target, _key(row) if row.key else None, work.sealer)
     if not rows and not unknown and asks | dry_run:
         raise _not_there(name, row.target)
@@ -297,6 +356,7 @@ def _edit(
     if asks and not opened.agreed(options, f"{name} will be {words}: {managed}."):
         return Ending(Answer(data={**data, "changed": False}, lines=("Nothing was changed.",)))
     with work.writing() as store:
+        check(store, work)
         changed = bool(edit(store, work))
     if not changed:
         raise _not_there(name, row.target)

@@ -35,4 +35,8 @@ def parse_address(text: str) -> Address:
     parts = [part.partition("=") for part in rest.split(",")]
     if not slash or not target or not all(name and equals for name, equals, _ in parts):
         raise ValueError(f"an address reads TARGET/column=value[,column=value…], not {text!r}")
-    return Address(target, tuple((unquote(name), unquote(value)) for name, _, value in parts))
+    key = tuple((unquote(name), unquote(value)) for name, _, value in parts)
+    names = [name for name, _ in key]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"{text!r} names {', '.join(twice)} twice: an address has each column once")
+    return Address(target, key)

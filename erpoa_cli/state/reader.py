@@ -22,6 +22,7 @@ from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.recorded import StateRecords
 from erpoa_cli.state.records import Batch, Doubt, Intent, Run
 from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.texts import texts
 
 
 def open_reader(root: Path, environment: str, url: place.URL = "", project: str = "") -> StateReader:
@@ -69,6 +70,19 @@ class StateReader(StateRecords):
         return sum(
             batch.num_rows if key is None else key_texts(batch, layout.key).count(key) for batch in live
         )
+
+    def linked(self, target: str, id: Mapping[str, str], sealer: Sealer | None = None) -> tuple[str, ...]:
+        """The keys (key JSON) that are linked to their row with this id (field → canonical text): one, or none."""
+        layout, batches = self._base.at_rest(target, sealer)
+        if layout is None:
+            return ()
+        found: list[str] = []
+        for batch in batches:
+            here = pc.invert(batch["dead"])
+            for name, type_ in layout.id.items():
+                here = pc.and_(here, pc.equal(texts(batch[f"id_{name}"], type_), id[name]))
+            found += key_texts(batch.filter(here), layout.key)
+        return tuple(found)
 
     def targets(self) -> Mapping[str, Layout]:
         """Targets that have a base, with the layout of their last image."""

@@ -87,6 +87,14 @@ def one_value(text: str | None, type_: Type) -> Array:
     return values(pa.array([text], pa.utf8()), type_)
 
 
+def one_text(text: str, type_: Type) -> str:
+    """*text* as canonical text; ValueError when it spells no value of *type_*."""
+    try:
+        return str(texts(one_value(text, type_), type_)[0].as_py())
+    except (ArithmeticError, KeyError, TypeError, pa.ArrowException) as error:
+        raise ValueError(f"{text!r} is no {type_}") from error
+
+
 def nested_text(value: Any, type_: Type) -> str:
     """A list or struct as JSON: leaves canonical texts, members in the order of RFC 8785."""
     return json.dumps(_nested_leaves(value, type_), ensure_ascii=False, separators=(",", ":"))

@@ -117,6 +117,13 @@ CODES: tuple[Code, ...] = (
         "Install it; `erpoa plugin list` shows what is there.",
     ),
     Code(
+        "E0618",
+        "linked to another row already",
+        "Of what is remembered, one key belongs to one row of theirs, and one of their rows to one key. What is asked for would take "
+        "a key or a row that another link has.",
+        "Give the other link up first: `erpoa state forget` or `erpoa state rekey` with its address, which the message names.",
+    ),
+    Code(
         "E0620",
         "sensitive values are not shown like this",
         "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "

@@ -550,3 +550,12 @@ def test_a_damaged_store_is_told(tmp_path, local):
     (tmp_path / ".erpoa" / "control.db").write_bytes(b"not a database at all" * 100)
     for opened in (local.reader, local.writer):
         assert failure(opened) == ("E0523", Exit.FAILURE)
+
+
+def test_an_id_is_linked_to_one_key(tmp_path, writer):
+    apply(writer, tmp_path, "p1", CREATES)
+    writer.adopt(SUPPLIERS, '{"code":"001"}', {"id": "7"}, SEALER)
+    assert writer.linked("suppliers", {"id": "7"}, SEALER) == ('{"code":"001"}',)
+    assert writer.linked("suppliers", {"id": "8"}, SEALER) == writer.linked("unknown", {}) == ()
+    writer.forget("suppliers", '{"code":"001"}', SEALER)
+    assert writer.linked("suppliers", {"id": "7"}, SEALER) == ()
