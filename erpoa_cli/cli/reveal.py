@@ -54,18 +54,19 @@ def revealing(options: Options, work: Workspace, plan: PlanFile, names: Sequence
 
     Failure (exit INVALID) for a name that is no sensitive field, a class that is never shown, a missing reason and
     an output that others could read, or without the project's key."""
-    from erpoa_cli.state import require
+    from erpoa_cli.state import require_again
 
     if not reason.strip():
         raise _refused("showing sensitive values needs a reason", 'Add --reason "why"; it is recorded.')
     _private(options)
-    require(work.sealer)
     known = {
         (target, name): field.sensitivity
         for target in sorted({t for member in MEMBERS for t in plan.members(member)})
         for name, field in plan.layout(target).fields.items()
         if field.sealed
     }
+    if known:
+        require_again(work.sealer)
     found: set[tuple[str, str]] = set()
     for text in names:
         fields = {(t, n) for t, n in known if text in {n, f"{t}.{n}"}}

@@ -41,7 +41,7 @@ from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.staging import Staging, relation
-from erpoa_cli.state import StateReader, load_sealer, require
+from erpoa_cli.state import StateReader, load_sealer
 
 __all__ = ["PlanOptions", "PlanResult", "Waiver", "make_plan"]
 
@@ -61,7 +61,7 @@ def make_plan(
     key = project.key if isinstance(project.key, Secret) else None
     sealer = load_sealer(Path(project.root), key)
     if bound.sensitive:
-        require(sealer)  # before anybody waits for reads whose values could not be kept
+        state.need_key(sealer)  # before anybody waits for reads whose values could not be kept
     with Staging(Path(project.root), as_of=options.as_of, sensitive=bound.sensitive) as staging:
         planning = Planning(
             bound=bound,

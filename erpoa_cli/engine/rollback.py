@@ -33,7 +33,7 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import begin_targets, choose, describe, write
 from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.staging import Staging
-from erpoa_cli.state import PlanFile, StateReader, load_sealer
+from erpoa_cli.state import PlanFile, StateReader, load_sealer, require_again
 
 _WRITTEN = "list_distinct(list_concat(fields, coalesce(second, [])))"  # by the first step or the second
 
@@ -52,6 +52,9 @@ def rollback(
     that somebody changed since is withheld. Failure E0542 when the run is unknown or applied nothing."""
     plan = _planned(run, bound, state)
     project = bound.project
+    sealer = load_sealer(Path(project.root), project.key)
+    if any(plan.layout(name).sealed_fields for name in plan.members("changes")):
+        require_again(sealer)
     with Staging(Path(project.root), as_of=options.as_of) as staging:
         planning = Planning(
             bound=bound,
@@ -60,7 +63,7 @@ def rollback(
             options=options,
             staging=staging,
             listener=listener,
-            sealer=load_sealer(Path(project.root), project.key),
+            sealer=sealer,
         )
         choose(planning)
         describe(planning)

@@ -22,7 +22,7 @@ from erpoa_cli.state.image import Images, refit, rest_schema, without_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch, Rows, overlay
 from erpoa_cli.state.planfile import PlanFile
-from erpoa_cli.state.seal import Sealer, require
+from erpoa_cli.state.seal import Sealer, require_again
 from erpoa_cli.state.texts import Array
 
 
@@ -102,6 +102,18 @@ class Base:
         for news in self._unfolded(target, pointer["folded"] if pointer else 0):
             layout, batches = self._followed(layout, batches, news, target, sealer)
         return layout, batches
+
+    def try_key(self, target: str, sealer: Sealer) -> None:
+        """Open one sealed value of *target*; Failure E0514 when it does not open."""
+        layout, batches = self.at_rest(target, sealer)
+        if layout is None or not layout.sealed_fields:
+            return
+        for batch in batches:
+            for name in layout.sealed_fields:
+                for image in (f"agreed_{name}", f"seen_{name}"):
+                    if len(some := batch[image].drop_null()[:1]):
+                        sealer.open(without_macs(some), layout.fields[name].type, f"{target}.{name}")
+                        return
 
     def replayed(self, target: str, sealer: Sealer | None) -> tuple[Layout | None, Rows]:
         """As `at_rest`, of the archived plans, the journal and the audit trail alone: no image is opened. What was edited
@@ -230,7 +242,7 @@ def _presented(
             columns[image] = without_macs(columns[image])
     shown = pa.RecordBatch.from_pydict(columns)
     if layout.sealed_fields:
-        shown = open_columns(shown, layout.target, layout.fields, require(sealer))
+        shown = open_columns(shown, layout.target, layout.fields, require_again(sealer))
     return conform(shown, schema)
 
 

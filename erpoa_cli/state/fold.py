@@ -18,7 +18,7 @@ from erpoa_cli.state.columns import Members, conform, match_keys
 from erpoa_cli.state.image import with_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch
-from erpoa_cli.state.seal import Sealer, require
+from erpoa_cli.state.seal import Sealer, require_again
 from erpoa_cli.state.texts import Array, flat
 
 _OURS = ("situation", "links")  # columns that say whether a row is one of the base
@@ -150,7 +150,7 @@ def _patch(
         written, agreed, seen = _images(rows, told, members, columns["create"], name)
         for image, value in (("agreed", agreed), ("seen", seen)):
             place = f"{layout.target}.{name}"
-            kept = with_macs(value, field.type, place, require(sealer)) if field.sealed else value
+            kept = with_macs(value, field.type, place, require_again(sealer)) if field.sealed else value
             columns[f"{image}_{name}"] = kept
         columns[f"known_{name}"] = written
     return pa.RecordBatch.from_pydict(columns)

@@ -20,7 +20,7 @@ from erpoa_cli.state.blobs import Blobs
 from erpoa_cli.state.columns import PARQUET, conform
 from erpoa_cli.state.durable import file_digest, file_name, holds, replacing
 from erpoa_cli.state.layout import METADATA_KEY, FieldLayout, Layout
-from erpoa_cli.state.seal import MAC_BYTES, Sealer, require
+from erpoa_cli.state.seal import MAC_BYTES, Sealer, require, require_again
 from erpoa_cli.state.texts import Array, texts, values
 
 _BATCH = 1 << 16  # rows
@@ -186,7 +186,7 @@ def _convert(
     for image in ("agreed", "seen"):
         column = columns[f"{image}_{name}"]
         if before.sealed:
-            column = require(sealer).open(without_macs(column), before.type, context)
+            column = require_again(sealer).open(without_macs(column), before.type, context)
         converted = _cast(column, before.type, after.type)
         if converted is None:
             converted = pa.nulls(len(column), arrow_type(after.type))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,8 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.recorded import StateRecords
 from erpoa_cli.state.records import Batch, Doubt, Intent, Run
-from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.seal import Sealer, require, require_again
+from erpoa_cli.state.snapshot import Snapshots
 from erpoa_cli.state.texts import texts
 
 
@@ -87,6 +88,35 @@ class StateReader(StateRecords):
     def targets(self) -> Mapping[str, Layout]:
         """Targets that have a base, with the layout of their last image."""
         return self._base.layouts()
+
+    def seals(self) -> bool:
+        """Whether sealed values are remembered, which open with their own key alone."""
+        plans = (self.plan(run.id) for run in self.unfinished())
+        layouts = [
+            *self.targets().values(),
+            *(
+                plan.layout(t)
+                for plan in plans
+                for member in ("changes", "state")
+                for t in plan.members(member)
+            ),
+        ]
+        return any(one.sealed_fields for one in layouts) or Snapshots(self.root, self.environment).seals()
+
+    def need_key(self, sealer: Sealer | None) -> Sealer:
+        """*sealer*, or Failure E0513: to bring the key back where something is sealed with it, else to make one."""
+        return sealer or (require_again if self.seals() else require)(sealer)
+
+    def try_key(self, sealer: Sealer | None, sources: Iterable[str] = ()) -> None:
+        """Open a sealed value of every target, and of the snapshots of *sources*; Failure E0513 or E0514 when one does not
+        open."""
+        if not self.seals():
+            return
+        key = require_again(sealer)
+        for target in self.targets():
+            self._base.try_key(target, key)
+        for source in sources:
+            Snapshots(self.root, self.environment, key).try_key(source)
 
     def batches(self, run: str, sealer: Sealer | None = None) -> Iterator[Batch]:
         """The journal of a run in the order of intents, sealed values opened when a sealer is given."""

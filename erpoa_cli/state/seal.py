@@ -116,7 +116,8 @@ def load_sealer(root: Path, key: Secret | None = None, *, create: bool = False) 
 
 
 def require(sealer: Sealer | None) -> Sealer:
-    """*sealer*, or Failure E0513 because a sensitive value cannot be kept without one."""
+    """*sealer*, or Failure E0513 because a sensitive value cannot be kept without one. For where nothing is sealed yet: a new key
+    opens nothing, see `require_again`."""
     if sealer is None:
         raise Failure(
             Diagnostic(
@@ -135,7 +136,7 @@ def require_again(sealer: Sealer | None) -> Sealer:
         raise Failure(
             Diagnostic(
                 "E0513",
-                "the key that values of this plan were sealed with is not here",
+                "the key that sensitive values were sealed with is not here",
                 detail="Nothing was written.",
                 remedy="bring .erpoa/key back, or name the secret that holds it with `key:` in erpoa.yml; a new key opens nothing",
             ),

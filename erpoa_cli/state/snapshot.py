@@ -22,7 +22,7 @@ from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.columns import PARQUET, conform
 from erpoa_cli.state.durable import file_digest, file_name, holds, replacing, write_private
 from erpoa_cli.state.planjson import dumps
-from erpoa_cli.state.seal import Sealer, require
+from erpoa_cli.state.seal import Sealer, require, require_again
 
 _BATCH = 1 << 16  # rows
 _GRACE = 2  # files kept per source: a plan that began just now still finds its own
@@ -57,11 +57,15 @@ class Snapshots:
         environment: str,
         sealer: Sealer | None = None,
         after: Mapping[str, str] = MappingProxyType({}),
+        *,
+        sealed: bool = False,
     ) -> None:
-        """*after*: source → mark of the shared snapshot that what is written now comes after."""
+        """*after*: source → mark of the shared snapshot that what is written now comes after. *sealed*: sealed values are
+        remembered, which another key than theirs does not open."""
         self._root = root / ".erpoa" / "snapshots" / file_name(environment)
         self._sealer = sealer
         self._after = after
+        self._require = require_again if sealed else require
 
     def latest(self, source: str) -> SnapshotInfo | None:
         """The last snapshot of *source*; None when there is none, or what describes it is damaged: it is a cache."""
@@ -92,6 +96,28 @@ class Snapshots:
         return pa.RecordBatchReader.from_batches(
             schema, self._opened(file.iter_batches(_BATCH), info, schema)
         )
+
+    def seals(self) -> bool:
+        """Whether a snapshot has sealed values."""
+        return any(self._sealed_in(file) for file in self._root.glob(f"*/{_LATEST}"))
+
+    def _sealed_in(self, file: Path) -> bool:
+        try:
+            return bool(json.loads(file.read_bytes())["sealed"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def try_key(self, source: str) -> None:
+        """Open a value of the snapshot of *source*, if it has sealed ones; Failure E0513 or E0514 when it does not open."""
+        info = self.latest(source)
+        if info is None:
+            return
+        for name in info.sealed:
+            for batch in pq.ParquetFile(self.path(info)).iter_batches(_BATCH, columns=[name]):
+                if len(some := batch[name].drop_null()[:1]):
+                    type_ = parse_type(info.fields[name])
+                    require_again(self._sealer).open(some, type_, f"{source}.{name}")
+                    break
 
     def write(
         self,
@@ -166,7 +192,9 @@ class Snapshots:
     def _sealed(self, batch: pa.RecordBatch, source: str, fields: tuple[Field, ...]) -> pa.RecordBatch:
         for position, field in enumerate(fields):
             if field.sensitivity.sealed:
-                column = require(self._sealer).seal(batch[field.name], field.type, f"{source}.{field.name}")
+                column = self._require(self._sealer).seal(
+                    batch[field.name], field.type, f"{source}.{field.name}"
+                )
                 batch = batch.set_column(position, field.name, column)
         return batch
 
@@ -176,7 +204,7 @@ class Snapshots:
         for batch in batches:
             for name in info.sealed:
                 type_ = parse_type(info.fields[name])
-                column = require(self._sealer).open(batch[name], type_, f"{info.source}.{name}")
+                column = require_again(self._sealer).open(batch[name], type_, f"{info.source}.{name}")
                 batch = batch.set_column(batch.schema.get_field_index(name), name, column)  # noqa: PLW2901
             yield conform(batch, schema)
 

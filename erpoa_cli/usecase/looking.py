@@ -95,6 +95,7 @@ def _state(work: Workspace) -> Iterator[Check]:
                 yield Check(
                     "state", run.id, run.status.value, "the run did not finish", "Run `erpoa resume`."
                 )
+            state.try_key(work.sealer, work.project.sources)
     except Failure as failure:
         for diagnostic in failure.diagnostics:
             yield Check("state", name, "", diagnostic.summary, diagnostic.remedy)

@@ -33,6 +33,8 @@ class LastReads(Protocol):
 
     def fetch_snapshots(self) -> Mapping[str, str]: ...
 
+    def seals(self) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
@@ -82,7 +84,8 @@ def begin_sources(
     *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
     project = bound.project
     marks = state.fetch_snapshots()
-    snapshots = Snapshots(Path(project.root), project.environment, sealer, marks)
+    sealed = sealer is None and bound.sensitive and state.seals()
+    snapshots = Snapshots(Path(project.root), project.environment, sealer, marks, sealed=sealed)
     wanted = None if names is None else frozenset(names)
     last, known = state.reads(), state.systems()
     tasks = [

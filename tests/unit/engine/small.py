@@ -54,6 +54,9 @@ class Small:
     def fetch_snapshots(self) -> Mapping[str, str]:
         return {}  # there is nobody to share with
 
+    def seals(self) -> bool:
+        return False
+
     def bound(self) -> Bound:
         return planning.bound(self.root)
 

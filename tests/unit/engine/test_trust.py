@@ -19,6 +19,7 @@ from erpoa_cli.core.situation import Outcome
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, Sealer, open_reader, open_writer
+from erpoa_cli.usecase import Workspace, examine, open_workspace, query
 from tests import planning
 from tests.unit.engine.small import Small
 
@@ -72,6 +73,10 @@ def theirs(world: Small, database: str = "oa.db") -> list[tuple[str, ...]]:
         return db.execute("SELECT * FROM person ORDER BY code").fetchall()
 
 
+def opened(world: Small) -> Workspace:
+    return open_workspace(world.root)
+
+
 def refused(work: Callable[[], object]) -> Failure:
     with pytest.raises(Failure) as caught:
         work()
@@ -109,9 +114,45 @@ def test_without_the_key_that_sealed_the_base_nothing_is_planned(world: Small, k
     path = world.root / ".erpoa/key"
     path.unlink() if key is None else path.write_text(key)
     expected = {"E0513"} if key is None else {"E0514"}
-    for work in (world.plan, lambda: planning.roll_back(world.bound(), run)):
+
+    def rebuild() -> None:
+        with opened(world).writing() as state:
+            state.rebuild("people", opened(world).sealer)
+
+    for work in (
+        world.plan,
+        lambda: planning.roll_back(world.bound(), run),
+        lambda: query(opened(world), "SELECT card FROM people"),
+        rebuild,
+    ):
         failure = refused(work)
         assert (codes(failure), failure.exit) == (expected, Exit.INVALID)
+        if key is None:
+            assert "a new key opens nothing" in failure.diagnostics[0].remedy
+    assert about_the_key(world)
+    shutil.rmtree(world.root / ".erpoa/snapshots")
+    assert "erpoa init" not in refused(world.plan).diagnostics[0].remedy
+    path.write_text(KEY)
+    path.chmod(0o600)
+    shutil.rmtree(world.root / ".erpoa/snapshots", ignore_errors=True)  # the other key wrote them
+    assert not about_the_key(world)
+
+
+def about_the_key(world: Small) -> list[str]:
+    return [check.problem for check in examine(opened(world)) if "key" in check.problem]
+
+
+def test_where_nothing_is_sealed_yet_a_key_is_made(world: Small) -> None:
+    (world.root / ".erpoa/key").unlink()
+    for work in (world.plan, lambda: query(opened(world), "SELECT card FROM people", fresh=True)):
+        assert "erpoa init" in refused(work).diagnostics[0].remedy
+
+
+def test_a_snapshot_alone_needs_its_key(world: Small) -> None:
+    world.plan()
+    (world.root / ".erpoa/key").unlink()
+    assert "a new key opens nothing" in refused(world.plan).diagnostics[0].remedy
+    assert about_the_key(world)
 
 
 # -- which system it is -------------------------------------------------------------------------------------------
