@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from erpoa_cli.usecase.applying import apply, refuse_beside_unfinished, resume
-    from erpoa_cli.usecase.author import author
+    from erpoa_cli.usecase.authorship import author
     from erpoa_cli.usecase.looking import discover, examine, explain
     from erpoa_cli.usecase.planning import drift, plan, rollback
     from erpoa_cli.usecase.relations import data_tests, extract, query
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "applying": ("apply", "refuse_beside_unfinished", "resume"),
-    "author": ("author",),
+    "authorship": ("author",),
     "looking": ("discover", "examine", "explain"),
     "planning": ("drift", "plan", "rollback"),
     "relations": ("data_tests", "extract", "query"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
-from erpoa_cli.usecase.author import author, commit
+from erpoa_cli.usecase.authorship import author, commit
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
