@@ -49,6 +49,11 @@ def writing(root: Path, url: URL = "") -> Database:
     return _postgres().PostgresDatabase(settings, schema)
 
 
+def is_shared(url: URL) -> bool:
+    """Whether *url* names a store of other machines too."""
+    return bool(_text(url))
+
+
 def _text(url: URL) -> str:
     return url.reveal() if isinstance(url, Secret) else url
 

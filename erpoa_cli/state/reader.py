@@ -18,6 +18,7 @@ from erpoa_cli.state.current import Base
 from erpoa_cli.state.database import Row
 from erpoa_cli.state.entries import read_ordinals, read_results
 from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.recorded import StateRecords
 from erpoa_cli.state.records import Batch, Doubt, Intent, Run
@@ -29,8 +30,14 @@ from erpoa_cli.state.texts import texts
 def open_reader(root: Path, environment: str, url: place.URL = "", project: str = "") -> StateReader:
     """The state of *environment* of the project at *root*, for reading; empty when there is none yet.
 
-    *url*: a shared store, which belongs to one *project*. Failures: E0515 to E0518, E0522, E0523, E0528."""
-    return StateReader(root, environment, Control.reading(place.reading(root, url), project))
+    *url*: a shared store, which belongs to one *project*. Failures: E0512, E0515 to E0518, E0522, E0523, E0528."""
+    control = Control.reading(place.reading(root, url), project)
+    try:
+        refuse_lost(root, environment, url, control)
+        return StateReader(root, environment, control)
+    except BaseException:
+        control.close()
+        raise
 
 
 class StateReader(StateRecords):

@@ -14,6 +14,7 @@ from erpoa_cli.core.situation import Action
 from erpoa_cli.state import audit, lock, place, planjson
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.database import Row
+from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.records import (
     RESUMABLE,
     AuditRecord,
@@ -30,7 +31,13 @@ from erpoa_cli.state.records import (
 
 def open_records(root: Path, environment: str, url: place.URL = "", project: str = "") -> StateRecords:
     """As `open_reader`, for who needs neither rows nor plans."""
-    return StateRecords(environment, Control.reading(place.reading(root, url), project))
+    control = Control.reading(place.reading(root, url), project)
+    try:
+        refuse_lost(root, environment, url, control)
+    except BaseException:
+        control.close()
+        raise
+    return StateRecords(environment, control)
 
 
 class StateRecords:

@@ -20,6 +20,7 @@ from erpoa_cli.state.image import refit
 from erpoa_cli.state.journal import Journal
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.lock import Lock, whoami
+from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.moved import check_consumed, check_state
 from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
@@ -43,6 +44,7 @@ def open_writer(
     renew it within *lease*, is taken over."""
     control = Control.writing(place.writing(root, url), project)
     try:
+        refuse_lost(root, environment, url, control)
         return StateWriter(root, environment, control, command, lease)
     except BaseException:
         control.close()

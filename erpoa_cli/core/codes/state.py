@@ -45,6 +45,13 @@ CODES: tuple[Code, ...] = (
         "Show the file, find out who exchanged it, and apply it if it is right.",
     ),
     Code(
+        "E0512",
+        "the control store is gone",
+        "In .erpoa/base is what was applied, and .erpoa/control.db, which says what of it holds and tells of runs, protections and "
+        "the audit trail, is not there, or empty. A plan would meet every row as for the first time.",
+        "`erpoa state restore FILE` brings a backup back. To begin anew, move .erpoa/base and .erpoa/archive away.",
+    ),
+    Code(
         "E0513",
         "no usable key for sensitive values",
         "Sensitive values are kept sealed, with the key in .erpoa/key or the secret that `key:` in erpoa.yml names. "

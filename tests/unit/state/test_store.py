@@ -15,7 +15,7 @@ import pytest
 from erpoa_cli.core.diagnostic import Exit, Failure
 from erpoa_cli.core.schema import STRING, decimal
 from erpoa_cli.core.situation import Action
-from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, desired_digests
+from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, desired_digests, open_records
 from erpoa_cli.state.backup import backup
 from tests.shared_state import connect
 from tests.unit.state.samples import (
@@ -559,3 +559,32 @@ def test_an_id_is_linked_to_one_key(tmp_path, writer):
     assert writer.linked("suppliers", {"id": "8"}, SEALER) == writer.linked("unknown", {}) == ()
     writer.forget("suppliers", '{"code":"001"}', SEALER)
     assert writer.linked("suppliers", {"id": "7"}, SEALER) == ()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "new"])
+def test_a_store_that_is_gone_is_no_first_contact(tmp_path, local, how):
+    with local.writer() as state:
+        apply(state, tmp_path, "p1", CREATES)
+    store = tmp_path / ".erpoa" / "control.db"
+    kept = store.read_bytes()
+    store.unlink() if how != "empty" else store.write_bytes(b"")
+    if how == "new":
+        local.writer("another").close()
+    for door in (local.reader, local.writer, lambda: open_records(tmp_path, "dev")):
+        with pytest.raises(Failure) as caught:
+            door()
+        assert (caught.value.diagnostics[0].code, caught.value.exit) == ("E0512", Exit.INVALID)
+    assert "erpoa state restore" in caught.value.diagnostics[0].remedy
+    local.reader("elsewhere").close()  # of which nothing was remembered
+    store.write_bytes(kept)
+    assert set(local.base()) == {"001", "002"}
+    store.unlink()
+    (tmp_path / ".erpoa" / "base").rename(tmp_path / "aside")
+    assert local.base() == {}
+
+
+def test_copies_of_a_shared_store_are_no_lost_state(tmp_path, shared):
+    (tmp_path / ".erpoa" / "base" / "dev" / "suppliers").mkdir(parents=True)
+    (tmp_path / ".erpoa" / "base" / "dev" / "suppliers" / "x.parquet").touch()
+    shared.reader().close()
+    shared.writer().close()
