@@ -448,3 +448,11 @@ def test_rows_that_were_created_are_taken_back_where_they_could_be_deactivated(w
     run = world.apply().run
     taken = planning.roll_back(world.bound(), run)
     assert [row["action"] for row in planning.rows(taken, "changes", "people")] == ["delete", "delete"]
+
+
+def test_without_its_control_store_nothing_goes_on(world: Small) -> None:
+    world.apply()
+    (world.root / ".erpoa/control.db").write_bytes(b"")
+    assert codes(refused(world.plan)) == {"E0512"}
+    assert [check for check in examine(opened(world)) if "control.db" in check.problem]
+    assert [row[0] for row in theirs(world)] == ["001", "002"]
