@@ -573,8 +573,9 @@ def test_a_store_that_is_gone_is_no_first_contact(tmp_path, local, how):
     for door in (local.reader, local.writer, lambda: open_records(tmp_path, "dev")):
         with pytest.raises(Failure) as caught:
             door()
-        assert (caught.value.diagnostics[0].code, caught.value.exit) == ("E0512", Exit.INVALID)
-    assert "erpoa state restore" in caught.value.diagnostics[0].remedy
+        (told,) = caught.value.diagnostics
+        assert (told.code, caught.value.exit) == ("E0512", Exit.INVALID)
+        assert "erpoa state restore" in told.remedy
     local.reader("elsewhere").close()  # of which nothing was remembered
     store.write_bytes(kept)
     assert set(local.base()) == {"001", "002"}
