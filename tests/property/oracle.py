@@ -213,11 +213,16 @@ class Oracle:
         if self.w.first:
             return set()
         first = {key: self.w.desired[positions[0]] for key, positions in groups.items()}
+
+        def unseen(key: Key, a: Row, base: Base) -> bool:
+            once = len(groups.get(key, [])) == 1 and None not in key
+            return once and self.untouched(first[key], a, base)
+
         believed = {key for key, base in self.w.base.items() if not base.known}
         owned = {}
         for key, base in self.w.base.items():
             a = self.unique(base.id) if key not in self.taken | believed else None
-            if a is not None and not self.untouched(first.get(key), a, base):
+            if a is not None and not unseen(key, a, base):
                 owned[key] = a
         found: set[Key] = set()
         for key, d in first.items():
@@ -226,7 +231,7 @@ class Oracle:
                 continue  # or which one it is, nobody knows
             a = self.unique(id_) if id_ is not None else None
             own = self.w.base.get(key)
-            if a is not None and own is not None and self.untouched(d, a, own):
+            if a is not None and own is not None and unseen(key, a, own):
                 continue
             if a is None and None not in key:
                 hits = {i for n in groups[key] for i in self.hits.get(n, [])}
@@ -241,9 +246,9 @@ class Oracle:
                         found |= {key, other}
         return found
 
-    def untouched(self, d: Row | None, a: Row, base: Base) -> bool:
+    def untouched(self, d: Row, a: Row, base: Base) -> bool:
         """Nothing of it changed, here or there: nobody looks at it."""
-        if d is None or d["problem"] or self.incomplete(base):
+        if d["problem"] or self.incomplete(base):
             return False
         names = [f.name for f in watched(self.t)]
         return all(d[n] == base.agreed[n] and a[n] == base.seen[n] for n in names)
