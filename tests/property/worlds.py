@@ -177,9 +177,10 @@ def _rename(draw: st.DrawFn, world: World, w: int) -> None:
     """What the source says of a key it says under another one: under a new one, or two keys are exchanged."""
     old, new = draw(st.sampled_from([*world.base])), (w, draw(st.sampled_from([*KEYS, "new"])))
     there = next((a for a in world.actual if a["id"] == world.base[old].id), None)
+    as_it_was = draw(st.booleans())
     for row in world.desired:
         if row["key"] in (old, new):
             row["key"] = new if row["key"] == old else old
             row["code"] = row["key"][1]
-        if row["key"] == new and there and draw(st.booleans()):  # as it was
+        if row["key"] == new and there and as_it_was:
             row |= {n: v for n, v in there.items() if n not in ("id", "w", "code", "active")}
