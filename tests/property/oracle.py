@@ -231,8 +231,8 @@ class Oracle:
                 continue  # or which one it is, nobody knows
             a = self.unique(id_) if id_ is not None else None
             own = self.w.base.get(key)
-            if a is not None and own is not None and unseen(key, a, own):
-                continue
+            if own is not None and all(d[f.name] == own.agreed.get(f.name) for f in watched(self.t)):
+                continue  # it says what it said: what they changed is drift
             if a is None and None not in key:
                 hits = {i for n in groups[key] for i in self.hits.get(n, [])}
                 a = next((row for row in self.w.actual if row["id"] in hits), None)

@@ -151,7 +151,7 @@ def _taken(shape: Shape) -> Iterator[str]:
 
 def elsewhere(shape: Shape) -> str:
     """The statement that fills `T/elsewhere`: candidates (`ordinal`) whose links contradict `match`, each with what
-    is told of it (`elsewhere`). By a set of `match` a row of ours is not recognised in its own row but in one that is
+    is told of it (`elsewhere`). By a set of `match` a row of ours that changed is not recognised in its own row but in one that is
     linked to another key, and what that key says is not recognised there either: the key was changed, given to somebody
     else, or two rows exchanged theirs. Links that a person declared just now (`adopted`) are believed."""
     link, desired = work(shape.name, "link"), table("desired", shape.name)
@@ -177,7 +177,7 @@ def elsewhere(shape: Shape) -> str:
         SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}, {agree}
         FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
             LEFT JOIN {link} l ON l.b_row = n.b_row
-        WHERE NOT n.again AND NOT coalesce(l.adopted, false)),
+        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.agreed_hash = {row_hash(shape, "d_")}, false)),
     hit AS MATERIALIZED ({hits}),
     held AS (
         SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row
