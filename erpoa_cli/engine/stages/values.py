@@ -1,21 +1,21 @@
-"""A plan in the making, and what was asked of it."""
+"""What is asked of a plan, what its stages work with, and what each of them returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit
-from erpoa_cli.core.event import Listener
+from erpoa_cli.core.event import Finished, Listener, Started
 from erpoa_cli.core.guard import Measure, Waiver
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes.diff import Differ
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.relations.transform import Built
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.state import Layout, Sealer, StateReader
@@ -55,9 +55,9 @@ class PlanResult:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(kw_only=True)
-class Planning:
-    """A plan in the making: what each stage found, for those after it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What every stage of one plan works with: the project as declared, the systems, the state, and the staging area."""
 
     bound: Bound
     connections: Connections
@@ -66,25 +66,55 @@ class Planning:
     staging: Staging
     listener: Listener
     sealer: Sealer | None
-    names: tuple[str, ...] = ()  # all compared targets, in order
-    selected: tuple[str, ...] = ()  # those that are planned
-    infos: Mapping[str, ObjectInfo] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    layouts: dict[str, Layout] = field(default_factory=dict)
-    reads: dict[str, Read] = field(default_factory=dict)
-    built: Built | None = None
-    differ: Differ | None = None
-    measures: list[Measure] = field(default_factory=list)
-    guards: list[GuardVerdict] = field(default_factory=list)
-    identities: dict[str, str] = field(default_factory=dict)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    errored: bool = False
 
     @property
     def root(self) -> Path:
         return Path(self.bound.project.root)
 
-    @property
-    def relations(self) -> frozenset[str]:
-        """The relations that the compared targets are fed from, and all behind them."""
-        return self.bound.needed({self.bound.targets[n].from_ for n in self.names})
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Tell the listener when a stage begins and when it is over."""
+        self.listener(Started(name))
+        yield
+        self.listener(Finished(name, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """`names`: the targets that are compared, each after those it refers to; `selected`: those of them that are planned;
+    `relations`: what they are fed from, and all behind it."""
+
+    names: tuple[str, ...]
+    selected: tuple[str, ...]
+    relations: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The compared targets as their systems describe them: `bound` with every field typed, and per target its object
+    (`infos`, also of targets that only models read), the columns that are compared, its layout in plan and base, and the
+    identity of its system."""
+
+    bound: Bound
+    infos: Mapping[str, ObjectInfo]
+    shapes: Mapping[str, Shape]
+    layouts: Mapping[str, Layout]
+    identities: Mapping[str, str]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What `diff."T"` was filled by, and the reads with what comparing added to their evidence."""
+
+    differ: Differ
+    reads: Mapping[str, Read]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What the plan does, measured per target, and what guards, freezes and rules say of it."""
+
+    measures: tuple[Measure, ...]
+    guards: tuple[GuardVerdict, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
