@@ -5,10 +5,10 @@ The statements change `diff."T"` in place; `engine.changes.diff` runs them over 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, type_of, work
+from erpoa_cli.core.schema import Kind, identifier, literal
 from erpoa_cli.core.target import Reference, Result, TargetField
 
 _PLANNED = "kind IS NULL AND action IN ('create', 'update')"
@@ -175,6 +175,49 @@ def number_removals(shape: Shape, first: int) -> str:
     diff = table("diff", shape.name)
     return f"""UPDATE {diff} SET wave = {first} + h.height FROM {work(shape.name, "height")} h
         WHERE h.ordinal = {diff}.ordinal"""
+
+
+def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[str]:
+    """The statements that empty deferred references of rows that are deleted, in *wave*, before the rows of *later* they
+    point to are: these go first, and a reference to them would be in the way."""
+    fields = [f for f in shape.fields if isinstance(f.value, Reference) and f.value.defer]
+    fields = [f for f in fields if _points_to(f) in later and type_of(f).kind is not Kind.LIST]
+    if not fields or shape.lifecycle is not None:
+        return
+    diff, freed = table("diff", shape.name), work(shape.name, "freed")
+    names = listed(
+        f"CASE WHEN {_goes_too(f, later[_points_to(f)])} THEN {literal(f.name)} END" for f in fields
+    )
+    yield f"""CREATE OR REPLACE TABLE {freed} AS SELECT ordinal, names FROM (
+            SELECT ordinal, list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL) AS names
+            FROM {diff} d WHERE kind IS NULL AND action = 'delete')
+        WHERE len(names) > 0"""
+    emptied = {f.name: f"list_contains(s.names, {literal(f.name)})" for f in fields}
+    wanted = [
+        f"{f'CASE WHEN {emptied[n]} THEN NULL ELSE ' if n in emptied else ''}d.{column('a_', n)}{' END' if n in emptied else ''} AS {column('d_', n)}"
+        for n in shape.columns
+    ]
+    yield f"""INSERT INTO {diff}
+        SELECT d.* REPLACE (
+            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal, 'update' AS action,
+            {wave} AS wave, s.names AS fields, [] AS drifted, [] AS conflicted, [] AS settled, true AS links, {listed(wanted)})
+        FROM {diff} d JOIN {freed} s USING (ordinal)"""
+    for name, freely in emptied.items():
+        yield f"UPDATE {diff} AS d SET {column('a_', name)} = NULL FROM {freed} s WHERE d.ordinal = s.ordinal AND {freely}"
+
+
+def _goes_too(field: TargetField, other: Shape) -> str:
+    """Whether the row that `d` points to by *field* is another one that this plan deletes."""
+    own = next(iter(other.id), None)
+    if own is None:
+        return "false"
+    return f"""EXISTS (SELECT 1 FROM {table("diff", other.name)} g WHERE g.kind IS NULL AND g.action = 'delete'
+        AND g.{column("id_", own)} = d.{column("a_", field.name)})"""
+
+
+def any_released(shape: Shape, wave: int) -> str:
+    """The query for whether rows have been given *wave* by `released`."""
+    return f"SELECT count(*) > 0 FROM {table('diff', shape.name)} WHERE {_PLANNED} AND wave = {wave}"
 
 
 def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:

@@ -111,10 +111,21 @@ class Recorded:
 
 
 def done(shape: Shape, recorded: Recorded) -> str:
-    """The statement that fills `T/done`, a row per key that the run changed: whether it made the row (`created`) or took it
-    away (`removed`), its identifier, the fields whose values it changed (`written`), and all values before (`a_`) and
-    after it (`left_`)."""
-    keys = listed(column("k_", k) for k in shape.key)
+    """The statement that fills `T/done`, a row per row of theirs that the run changed, numbered (`n`): whether it made the
+    row (`created`) or took it away (`removed`), its identifier, the fields whose values it changed (`written`), and all
+    values before (`a_`) and after it (`left_`)."""
+    one = listed([*(column("k_", k) for k in shape.key), *(column("id_", i) for i in shape.id)])
+    old = [column("was_", i) for i in shape.id]
+    same = listed(
+        (
+            f"s.{left} IS NOT DISTINCT FROM f.{right}"
+            for left, right in [
+                *((column("k_", k), column("k_", k)) for k in shape.key),
+                *((column("was_", i), column("id_", i)) for i in shape.id),
+            ]
+        ),
+        " AND ",
+    )
     known = [n for n in shape.columns if f"a_{n}" in recorded.planned]
     before = {n: f"CAST({column('a_', n, 'f')} AS {shape.columns[n].duckdb})" for n in known}
     ids = [
@@ -141,16 +152,17 @@ def done(shape: Shape, recorded: Recorded) -> str:
     CREATE OR REPLACE TABLE {work(shape.name, "done")} AS
     WITH first AS (
         SELECT * FROM {work(shape.name, "planned")}
-        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY step, ordinal) = 1),
+        QUALIFY row_number() OVER (PARTITION BY {one} ORDER BY wave, step, ordinal) = 1),
     summed AS (
-        SELECT {listed(column("k_", k, "c") for k in shape.key)}, {listed(f"{v} AS {column('id_', i)}" for v, i in zip(ids, shape.id, strict=True)) or "NULL AS nothing"},
-            bool_or(c.action = 'create') AS created, bool_or(c.action = 'delete') OR (arg_max(c.action, c.step) = 'move' AND NOT arg_max(c.links, c.step)) AS removed,
+        SELECT {listed([*(column("k_", k, "c") for k in shape.key), *(f"{column('id_', i, 'c')} AS {o}" for i, o in zip(shape.id, old, strict=True))])},
+            {listed(f"{v} AS {column('id_', i)}" for v, i in zip(ids, shape.id, strict=True)) or "NULL AS nothing"},
+            bool_or(c.action = 'create') AS created, bool_or(c.action = 'delete') OR (arg_max(c.action, c.wave) = 'move' AND NOT arg_max(c.links, c.wave)) AS removed,
             list_distinct(flatten(list(c.fields))) AS fields, {listed([*lefts, "max(c.generation) AS generation"])}
         FROM {work(shape.name, "planned")} c JOIN {work(shape.name, "told")} t USING (ordinal)
         WHERE t.outcome = {literal(Outcome.APPLIED.value)} GROUP BY ALL)
-    SELECT {listed(column("k_", k, "s") for k in shape.key)}, {listed([*(column("id_", i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
+    SELECT row_number() OVER () AS n, {listed(column("k_", k, "s") for k in shape.key)}, {listed([*(column("id_", i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
         s.generation, {_filtered(changed)} AS written, {_filtered(dropped)} AS dropped, {listed(values)}
-    FROM summed s JOIN first f ON {same_key(shape, "s", "f")}"""
+    FROM summed s JOIN first f ON {same}"""
 
 
 def _filtered(names: list[str]) -> str:
@@ -169,7 +181,7 @@ def _left(name: str, recorded: Recorded) -> str:
     if {f"s_{name}", "deviated"} <= recorded.told:
         deviated = f"coalesce(list_contains(t.deviated, {literal(name)}), false)"
         value = f"CASE WHEN {deviated} THEN {column('s_', name, 't')} ELSE {value} END"
-    return f"arg_max({{'v': {value}}}, c.step) FILTER (list_contains(c.fields, {literal(name)}))"
+    return f"arg_max({{'v': {value}}}, c.wave) FILTER (list_contains(c.fields, {literal(name)}))"
 
 
 def _left_or(name: str, before: str) -> str:
@@ -180,6 +192,7 @@ def _left_or(name: str, before: str) -> str:
 def nothing_done(shape: Shape) -> str:
     """The statement that fills `T/done` of a target that the run did not change."""
     columns = [
+        "0::BIGINT AS n",
         *(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items()),
         *(f"CAST(NULL AS {t.duckdb}) AS {column('id_', i)}" for i, t in shape.id.items()),
         "false AS created", "false AS removed", "0::BIGINT AS generation",
@@ -232,6 +245,8 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
         )
         or "false"
     )
+    keys = listed(column("k_", k) for k in shape.key)
+    unnamed = listed((f"{column('k_', k, 'c')} IS NULL" for k in shape.key), " OR ")
     gone = missing[shape.name] or "it is gone"
     unless_made = "" if missing[shape.name] or shape.target.lines else "NOT c.created AND "
     if not shape.id:
@@ -239,14 +254,17 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     lost = listed((f"WHEN {when} THEN {why}" for when, why in _lost(shape, others, missing)), " ")
     joins = listed(_meant_joins(shape, others, "c", "a_"), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
-    SELECT {listed(column("k_", k) for k in shape.key)}, reason FROM (
-        SELECT {listed(column("k_", k, "c") for k in shape.key)}, CASE
+    SELECT n, {listed(column("k_", k) for k in shape.key)}, reason FROM (
+        SELECT c.n, {listed(column("k_", k, "c") for k in shape.key)}, CASE
+            WHEN {unnamed} THEN 'its key is empty'
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more')
+            WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
             WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} END
             WHEN {unless_made}a.here IS NULL THEN {literal(gone)}
             WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' END
             WHEN {written} THEN 'it was changed since the run' {lost} END AS reason
-        FROM {work(shape.name, "done")} c
+        FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
+            LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
             LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
             LEFT JOIN (SELECT *, true AS taken FROM {work(shape.name, "kept")}) k ON {taken} AND NOT ({same_key(shape, "k", "c")})
             {joins})
@@ -283,17 +301,17 @@ def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str])
 def documents_whole(document: Shape, lines: Shape) -> Iterator[str]:
     """The statements by which a document is taken back with all its lines, or not at all: obstacles go both ways."""
     keys = list(lines.key)[: lines.document]
-    own_keys = listed(column("k_", k) for k in keys)
-    all_keys = listed(column("k_", k) for k in lines.key)
+    all_keys = listed(column("k_", k, "x") for k in lines.key)
     whole, parts = work(document.name, "obstacle"), work(lines.name, "obstacle")
     same = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'x')}" for k in keys), " AND ")
     yield f"""INSERT INTO {whole} BY NAME
-        SELECT {own_keys}, concat('a line of it: ', min(reason)) AS reason FROM {parts} x
-        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {own_keys}"""
+        SELECT any_value(d.n) AS n, {listed(f"x.{column('k_', k)}" for k in keys)}, concat('a line of it: ', min(x.reason)) AS reason
+        FROM {parts} x LEFT JOIN {work(document.name, "done")} d ON {same.replace("o.", "d.")}
+        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {listed(f"x.{column('k_', k)}" for k in keys)}"""
     yield f"""INSERT INTO {parts} BY NAME
-        SELECT {all_keys}, concat('its document: ', (SELECT min(o.reason) FROM {whole} o WHERE {same})) AS reason
+        SELECT x.n, {all_keys}, concat('its document: ', (SELECT min(o.reason) FROM {whole} o WHERE {same})) AS reason
         FROM {work(lines.name, "done")} x WHERE EXISTS (SELECT 1 FROM {whole} o WHERE {same})
-            AND NOT EXISTS (SELECT 1 FROM {parts} p WHERE {listed((f"{column('k_', k, 'p')} = {column('k_', k, 'x')}" for k in lines.key), " AND ")})"""
+            AND NOT EXISTS (SELECT 1 FROM {parts} p WHERE p.n = x.n)"""
 
 
 # -- what is wanted ---------------------------------------------------------------------------------------------------
@@ -309,7 +327,7 @@ def before(shape: Shape, others: Mapping[str, Shape]) -> str:
     ]
     keys = {alias: listed(column("k_", k, alias) for k in shape.key) for alias in "bcw"}
     named = listed(f"{column('k_', k, 'w')} AS {identifier(k)}" for k in shape.key)
-    free = f"NOT EXISTS (SELECT 1 FROM {work(shape.name, 'obstacle')} o WHERE {same_key(shape, 'o', 'c')})"
+    free = f"NOT EXISTS (SELECT 1 FROM {work(shape.name, 'obstacle')} o WHERE o.n = c.n)"
     columns = [named, *_feed_columns(shape, others)]
     joins = listed(_meant_joins(shape, others, "w", "v_"), " ")
     again = listed(_again_joins(shape, others), " ")
@@ -402,8 +420,16 @@ def only_the_run(shape: Shape) -> Iterator[str]:
     """The statements that leave in `diff."T"` what concerns the run: its rows, and documents that are opened for them."""
     diff = table("diff", shape.name)
     yield f"""DELETE FROM {diff} AS d WHERE (action IS NULL OR action NOT IN {_WRITES})
-        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "done")} c WHERE {same_key(shape, "c", "d")})"""
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "done")} c WHERE {_row(shape)})"""
     yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
+
+
+def _row(shape: Shape) -> str:
+    """Whether a row `d` of the diff is the row `c` of the run: that of its key, unless it is another of theirs."""
+    other = (
+        listed((f"{column('id_', i, 'd')} <> {column('id_', i, 'c')}" for i in shape.id), " OR ") or "false"
+    )
+    return f"{same_key(shape, 'c', 'd')} AND NOT coalesce({other}, false)"
 
 
 def left_alone(shape: Shape) -> Iterator[str]:
@@ -418,7 +444,6 @@ def left_alone(shape: Shape) -> Iterator[str]:
         ),
         " OR ",
     )
-    planned = f"SELECT 1 FROM {diff} d WHERE {same_key(shape, 'd', 'c')} AND (d.kind IS NOT NULL OR d.action IS NOT NULL)"
     values = [
         part
         for n in shape.columns
@@ -431,9 +456,11 @@ def left_alone(shape: Shape) -> Iterator[str]:
     ]
     keys = listed(column("k_", k, "c") for k in shape.key)
     ids = "".join(f"{column('id_', i, 'c')}, " for i in shape.id)
-    still = f"CASE WHEN c.created THEN a.here WHEN c.removed THEN a.here IS NULL ELSE a.here AND ({differs or 'false'}) END"
-    yield f"""DELETE FROM {diff} AS d WHERE EXISTS (SELECT 1 FROM {work(shape.name, "obstacle")} o WHERE {same_key(shape, "o", "d")})
-        AND kind IS NULL"""
+    still = (
+        f"CASE WHEN c.created THEN a.here WHEN c.removed THEN a.here IS NULL ELSE a.here AND ({differs}) END"
+    )
+    yield f"""DELETE FROM {diff} AS d WHERE kind IS NULL AND EXISTS (
+        SELECT 1 FROM {work(shape.name, "obstacle")} o JOIN {work(shape.name, "done")} c USING (n) WHERE {_row(shape)})"""
     yield f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal, {keys}, {ids}
             greatest(c.generation, 1) AS generation, CASE WHEN a.here THEN 'confirmed' ELSE 'absent' END AS situation,
@@ -443,6 +470,7 @@ def left_alone(shape: Shape) -> Iterator[str]:
             coalesce(o.reason, CASE WHEN k.kept IS NULL THEN 'nothing links it any more' ELSE 'it was changed since the run' END) AS reason, {listed(values)}
         FROM {work(shape.name, "done")} c
             LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
-            LEFT JOIN {work(shape.name, "obstacle")} o ON {same_key(shape, "o", "c")}
+            LEFT JOIN {work(shape.name, "obstacle")} o USING (n)
             LEFT JOIN (SELECT *, true AS kept FROM {work(shape.name, "kept")}) k ON {same_key(shape, "k", "c")}
-        WHERE (o.reason IS NOT NULL OR {still}) AND NOT EXISTS ({planned})"""
+        WHERE (o.reason IS NOT NULL OR {still}) AND NOT EXISTS (
+            SELECT 1 FROM {diff} d WHERE {_row(shape)} AND (d.kind IS NOT NULL OR d.action IS NOT NULL))"""
