@@ -193,17 +193,17 @@ def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[st
             FROM {diff} d WHERE kind IS NULL AND action = 'delete')
         WHERE len(names) > 0"""
     emptied = {f.name: f"list_contains(s.names, {literal(f.name)})" for f in fields}
-    wanted = [
-        f"{f'CASE WHEN {emptied[n]} THEN NULL ELSE ' if n in emptied else ''}d.{column('a_', n)}{' END' if n in emptied else ''} AS {column('d_', n)}"
-        for n in shape.columns
-    ]
+    left = [f"CASE WHEN {freely} THEN NULL ELSE d.{column('a_', n)} END" for n, freely in emptied.items()]
+    # What is remembered follows the order of ordinals: the delete comes last, so it is the copy.
     yield f"""INSERT INTO {diff}
         SELECT d.* REPLACE (
-            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal, 'update' AS action,
-            {wave} AS wave, s.names AS fields, [] AS drifted, [] AS conflicted, [] AS settled, true AS links, {listed(wanted)})
+            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
+            {listed(f"{value} AS {column('a_', n)}" for value, n in zip(left, emptied, strict=True))})
         FROM {diff} d JOIN {freed} s USING (ordinal)"""
-    for name, freely in emptied.items():
-        yield f"UPDATE {diff} AS d SET {column('a_', name)} = NULL FROM {freed} s WHERE d.ordinal = s.ordinal AND {freely}"
+    wanted = {n: f"d.{column('a_', n)}" for n in shape.columns} | dict(zip(emptied, left, strict=True))
+    yield f"""UPDATE {diff} AS d SET action = 'update', wave = {wave}, fields = s.names, drifted = [], conflicted = [],
+            settled = [], links = true, {listed(f"{column('d_', n)} = {value}" for n, value in wanted.items())}
+        FROM {freed} s WHERE d.ordinal = s.ordinal"""
 
 
 def _goes_too(field: TargetField, other: Shape) -> str:

@@ -207,19 +207,17 @@ def nothing_done(shape: Shape) -> str:
 
 def meant(shape: Shape) -> str:
     """The statement that fills `T/meant`: which key an identifier means, as text: that of the row of the run that had it,
-    else that of the row that is linked to it."""
+    else that of the row that is linked to it; and whether the run took that row away (`removed`)."""
     own_id = next(iter(shape.id), None)
     if own_id is None:
         columns = listed(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items())
-        return (
-            f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns} WHERE false"
-        )
+        return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed WHERE false"
     keys = listed(column("k_", k) for k in shape.key)
     told = f"CAST({column('id_', own_id)} AS VARCHAR) AS id, {keys}"
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "meant")} AS
-        WITH had AS (SELECT DISTINCT ON (id) {told} FROM {work(shape.name, "done")} WHERE NOT created)
+        WITH had AS (SELECT DISTINCT ON (id) {told}, removed FROM {work(shape.name, "done")} WHERE NOT created)
         FROM had UNION ALL BY NAME
-        SELECT DISTINCT ON (id) {told} FROM {work(shape.name, "kept")} k
+        SELECT DISTINCT ON (id) {told}, false AS removed FROM {work(shape.name, "kept")} k
         WHERE CAST({column("id_", own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
 
 
@@ -355,7 +353,7 @@ def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, prefix: 
             where = work(field.value.target, "meant")
             if field.type and field.type.kind is Kind.LIST:
                 key = column("k_", next(iter(others[field.value.target].key)), "x")
-                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole
+                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed
                     FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
                     LEFT JOIN {where} x ON x.id = CAST(e.v AS VARCHAR)) m{number} ON true"""
             else:
@@ -387,12 +385,12 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
         restored = f"list_contains(w.restored, {literal(field.name)})"
         match field.value:
             case Reference(target=to) if field.type and field.type.kind is Kind.LIST:
-                found = f"{restored} AND {value} IS NOT NULL AND m{number}.whole"
+                found = f"({restored} OR m{number}.removed) AND {value} IS NOT NULL AND m{number}.whole"
                 key = f"m{number}.keys"
                 yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, 0))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
             case Reference(target=to):
-                found = f"{restored} AND m{number}.id IS NOT NULL"
+                found = f"({restored} OR m{number}.removed) AND m{number}.id IS NOT NULL"
                 for n, key in enumerate(others[to].key):
                     yield f"CASE WHEN {found} THEN {column('k_', key, f'm{number}')} END AS {identifier(by(field.name, n))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
