@@ -39,7 +39,7 @@ class Reveal:
         detail = {
             "fields": sorted(f"{target}.{name}" for target, name in self.fields),
             "rows": [str(address) for address in addresses] or "all that the plan lists",
-            "author": author(),
+            "author": author(work.operator),
             "reason": self.reason,
         }
         with work.writing() as state:

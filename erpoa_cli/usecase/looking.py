@@ -78,6 +78,13 @@ def examine(work: Workspace) -> list[Check]:
     return [*examined(work.bound), *_state(work)]
 
 
+def problems(checks: Sequence[Check]) -> tuple[Diagnostic, ...]:
+    """What is not in order among *checks*."""
+    from erpoa_cli.engine.doctor import diagnostics
+
+    return diagnostics(checks)
+
+
 def _state(work: Workspace) -> Iterator[Check]:
     """Whether the store can be reached, what its role may, and whether a run waits to be finished."""
     from erpoa_cli.engine.doctor import Check

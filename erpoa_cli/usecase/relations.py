@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from erpoa_cli.core.plan import Read
     from erpoa_cli.engine.query import Rows
     from erpoa_cli.engine.relations.quality import Tested
+    from erpoa_cli.engine.unit_test import UnitResult
 
 
 def extract(
@@ -60,6 +61,13 @@ def query(
             bound, connections, staging, state, sql,
             fresh=fresh, limit=limit, sealer=work.sealer, listener=listener,
         )  # fmt: skip
+
+
+def unit_tests(work: Workspace) -> list[UnitResult]:
+    """The unit tests of transforms, on the rows that they give; nothing is connected to."""
+    from erpoa_cli.engine.unit_test import run_unit_tests
+
+    return run_unit_tests(work.bound)
 
 
 def data_tests(
