@@ -271,7 +271,9 @@ def test_what_refers_to_a_row_of_the_run_by_now_stops_its_delete(tmp_path: Path)
 
 
 def test_a_deactivation_is_taken_back(tmp_path: Path) -> None:
-    company = Company(tmp_path, gone="on_source_gone: deactivate\n                deactivate: {set: {active: 0}}")
+    company = Company(
+        tmp_path, gone="on_source_gone: deactivate\n                deactivate: {set: {active: 0}}"
+    )
     company.apply()
     before = company.held()
     company.sql("DELETE FROM person WHERE code = 'E3'; UPDATE person SET name = '黄' WHERE code = 'E1'")
