@@ -69,11 +69,12 @@ def resume(bound: Bound) -> RunResult:
         return walk_on(None, bound, connections, store, ApplyOptions())
 
 
-def roll_back(bound: Bound, run: str) -> PlanResult:
+def roll_back(bound: Bound, run: str, *waivers: Waiver) -> PlanResult:
     """A plan that takes *run* back."""
     project = bound.project
     with Connections(project) as connections, open_reader(_root(bound), project.environment) as state:
-        asked = PlanOptions(as_of=NOW, author=AUTHOR, targets=changed_targets(run, bound, state))
+        targets = changed_targets(run, bound, state)
+        asked = PlanOptions(as_of=NOW, author=AUTHOR, targets=targets, waivers=waivers)
         return rollback(run, bound, connections, state, asked)
 
 

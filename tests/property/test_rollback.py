@@ -3,27 +3,41 @@ is has been told with its reason."""
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.engine import staging
 from erpoa_cli.engine.changes import diff, freeze
 from erpoa_cli.state import PlanFile
-from tests import depth
+from tests import depth, planning
+from tests.integration.documents import Documents
 from tests.planning import PlanResult, RunResult
 from tests.property.databases import Databases, planned, realistic
+from tests.property.line_oracle import Order, Orders, Wish
+from tests.property.line_oracle import Rules as LineRules
 from tests.property.oracle import Row, World
 from tests.property.stores import Mariadb, Postgres, Sqlite, Store
 from tests.property.test_diff import SETTINGS
+from tests.property.test_documents import Oracle as Rules
+from tests.property.test_documents import by_hand, handwork, wishes
+from tests.property.test_lines import ANCHOR, ROUND, RULES, STARTS, Real, compared, numbering, tidy, wish
+from tests.property.test_lines import handwork as by_people
 from tests.property.worlds import worlds
+from tests.unit.engine.small import Small
+
+pytestmark = pytest.mark.slow
 
 FEW = 6
 PER_EXAMPLE = 5
@@ -112,3 +126,121 @@ def explained(forth: PlanResult, back: PlanResult, ended: RunResult) -> str:
     lines = [f"{a}" for a in planned(PlanFile.open(forth.path)) if a.action]
     lines += ["--"] + [f"{a}" for a in planned(PlanFile.open(back.path))] + [str(ended.outcomes)]
     return "\n".join(lines)
+
+
+# -- documents that are moved, and documents that hold their lines --------------------------------------------------------
+
+
+def told_of(back: PlanResult, key: str, *names: str) -> set[object]:
+    """The documents of which something stays as it is, with the reason."""
+    found = set()
+    for name in names:
+        for member in ("held", "withheld", "tasks"):
+            rows = planning.rows(back, member, name)
+            assert all(row["code"] and row["reason"] for row in rows)
+            found |= {row[f"k_{key}"] for row in rows}
+    return found
+
+
+LIVING = "SELECT req_no, supplier, status, received FROM po WHERE cancelled IS NULL ORDER BY 1"
+
+
+@pytest.mark.sampled("property", seconds=100, least=30)
+def test_runs_of_documents_are_taken_back(tmp_path: Path) -> None:
+    back_again = 0
+    for number in depth.some(range(1000, 1200), 2):
+        print(f"world {number}")
+        (tmp_path / str(number)).mkdir()
+        world, chance, oracle = Documents(tmp_path / str(number)).build(), random.Random(number), Rules()
+        for _ in range(3):
+            handwork(chance, world, oracle)
+            new = [*wishes(chance, world, oracle)]
+            for no in new:
+                if oracle.wanted[no][0] != "undo" and chance.random() < 0.3:
+                    by_hand(chance, world, oracle, no)
+            plan = world.plan()
+            if not plan.header.applyable:
+                continue
+            before = {row[0]: row for row in world.rows(LIVING)}
+            run = world.apply(plan).run
+            there = {row[0]: row for row in world.rows(LIVING)}
+            oracle.apply()
+            if before == there:
+                continue
+            copy = Documents(tmp_path / f"{number}.back")
+            shutil.copytree(world.root, copy.root)
+            back = planning.roll_back(copy.bound(), run)
+            outcomes = planning.apply(copy.bound(), back).outcomes if back.header.applyable else {}
+            assert {o for counts in outcomes.values() for o in counts} <= {Outcome.APPLIED}
+            left = told_of(back, "no", "orders")
+            again = {row[0]: row for row in copy.rows(LIVING)}
+            assert {n: r for n, r in again.items() if n not in left} == {
+                n: r for n, r in before.items() if n not in left
+            }
+            assert {n: r for n, r in again.items() if n in left} == {
+                n: r for n, r in there.items() if n in left
+            }
+            back_again += len({n for n in {*before, *there} if before.get(n) != there.get(n)} - left)
+            shutil.rmtree(copy.root)
+    assert back_again > 3
+
+
+@pytest.mark.sampled("property", seconds=150, least=60)
+@settings(max_examples=depth.examples(2), **SETTINGS)
+@given(rules=RULES, starts=STARTS, turns=ROUND)
+@depth.while_there_is_time
+def test_runs_of_lines_are_taken_back(
+    home: Path, rules: LineRules, starts: list[tuple[Any, Any]], turns: list[Any]
+) -> None:
+    real, world = Real(Path(tempfile.mkdtemp(dir=home)), rules), Orders(rules, items={"A", "螺丝"})
+    anchor = {"src_line": 1, "item": "A", "qty": Decimal(1), "price": None, "text": None}
+    world.wishes[ANCHOR] = Wish("王", [anchor])
+    for number, (buyer, lines) in enumerate(starts, 1):
+        world.wishes[f"PR-{number:02}"] = Wish(buyer, lines and [{**line} for line in lines])
+    for number in range(2):
+        for n, (ours, theirs) in enumerate(turns, 1):
+            by_people(world, f"PR-{n:02}", theirs)
+            if number:
+                wish(world, f"PR-{n:02}", ours)
+        world.items.add(f"N{number}")
+        for each in world.wishes.values():
+            tidy(each, world.items, f"N{number}")
+        real.fill(world)
+        before = real.contents()
+        first = world.plan()
+        plan = real.plan_as(first)
+        if not plan.header.applyable:
+            break
+        with numbering(rules.numbered):
+            run = real.apply(plan).run
+            there = real.contents()
+            if written(before) != written(there):
+                copy = Real.__new__(Real)
+                Small.__init__(copy, Path(f"{real.root}.back{number}"))
+                copy.rules = rules
+                shutil.copytree(real.root, copy.root)
+                taken_back(copy, run, before)
+        world.apply(first)
+        compared(real.contents(), world)
+    shutil.rmtree(real.root)
+
+
+def taken_back(copy: Real, run: str, before: list[Order]) -> None:
+    first = planning.roll_back(copy.bound(), run)
+    blocking = [g for g in PlanFile.open(first.path).guards if g.blocks]
+    waivers = [Waiver(g.target, g.guard, g.measured, "the run is taken back") for g in blocking]
+    back = planning.roll_back(copy.bound(), run, *waivers) if waivers else first
+    outcomes = copy.apply(back).outcomes if back.header.applyable else {}
+    assert {o for counts in outcomes.values() for o in counts} <= {Outcome.APPLIED}
+    left = told_of(back, "no", "orders", "orders.lines")
+    assert written(copy.contents(), left) == written(before, left)
+
+
+def written(orders: list[Order], left: set[object] = frozenset()) -> list[Any]:
+    """What orders hold, without the numbers that their system gives; a list that was NULL comes again as an empty one."""
+
+    def plain(line: dict[str, Any]) -> list[tuple[str, Any]]:
+        return sorted((n, v) for n, v in line.items() if n != "line_id")
+
+    kept = (o for o in orders if o.no not in left)
+    return sorted(((o.no, o.buyer, sorted(map(plain, o.lines or []), key=repr)) for o in kept), key=repr)
