@@ -250,6 +250,9 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     if not shape.id:
         gone, unless_made = "its system tells no identifier by which it is found again", ""
     lost = listed((f"WHEN {when} THEN {why}" for when, why in _lost(shape, others, missing)), " ")
+    theirs = listed(
+        (f"WHEN {when} THEN 'lines of theirs went with it'" for when in _lines_of_theirs(shape, others)), " "
+    )
     joins = listed(_meant_joins(shape, others, "c", "a_"), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
     SELECT n, {listed(column("k_", k) for k in shape.key)}, reason FROM (
@@ -257,7 +260,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
             WHEN {unnamed} THEN 'its key is empty'
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more')
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
-            WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} END
+            WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
             WHEN {unless_made}a.here IS NULL THEN {literal(gone)}
             WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' END
             WHEN {written} THEN 'it was changed since the run' {lost} END AS reason
@@ -272,6 +275,19 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
 def _values(shape: Shape) -> Iterator[str]:
     """The columns whose values a rollback compares itself: lists are told by their lines."""
     return (n for n in shape.columns if n not in shape.lists)
+
+
+def _lines_of_theirs(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
+    """Whether a document held more lines inside it than are known of it, once per list."""
+    for name, listing in shape.lists.items():
+        keys = tuple(others[name].key)[: others[name].document]
+        rows = [
+            f"SELECT {listed(column('k_', k) for k in others[name].key)} FROM {work(name, part)}"
+            for part in ("done", "kept")
+        ]
+        same = listed((f"{column('k_', k, 'l')} = {column('k_', k, 'c')}" for k in keys), " AND ")
+        known = f"(SELECT count(*) FROM ({listed(rows, ' UNION ')}) l WHERE {same})"
+        yield f"len({column('a_', listing.name, 'c')}) > {known}"
 
 
 def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
