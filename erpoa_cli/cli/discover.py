@@ -12,7 +12,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Endin
             Diagnostic(
                 "E0605", f"a system cannot be called {system!r}", remedy="Letters, digits and underscores."
             ),
-            exit=Exit.INVALID,
         )
     head = f"# Drafted by `erpoa discover` from {file.name}: look at what has a note, and take away what you do not need.\n"
     text = head + drafted("openapi", interface_document(file), system, str(file))
@@ -168,7 +167,6 @@ def _keep(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
         if (root / name).exists():
             raise Failure(
                 Diagnostic("E0604", f"{name} is already there", remedy="Move it away, then discover again."),
-                exit=Exit.INVALID,
             )
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)

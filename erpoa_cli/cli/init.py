@@ -12,7 +12,7 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer
 
@@ -42,7 +42,6 @@ def init(
                 f"there is no template {template!r}",
                 remedy=did_you_mean(template, TEMPLATES) or f"There are {' and '.join(TEMPLATES)}.",
             ),
-            exit=Exit.INVALID,
         )
     place = place if place is not None else options.directory
     if lacks_key(place):

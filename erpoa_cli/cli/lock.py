@@ -10,7 +10,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
 
 app = application("Show or release the lock.")
@@ -53,7 +53,6 @@ def release(
                 f"{project.environment} is locked by {holder}",
                 remedy="Make sure that run is gone, then give --yes.",
             ),
-            exit=Exit.INVALID,
         )
     if not dry_run:
         holder = release_lock(Path(project.root), project.environment, project.state, project.name)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options
 from erpoa_cli.core.address import Address, parse_address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.secret import Secret
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ def agreed(options: Options, told: str) -> bool:
     if not options.interactive:
         raise Failure(
             Diagnostic("E0602", told, detail="Nobody can be asked.", remedy="Give --yes if that is right."),
-            exit=Exit.INVALID,
         )
     sys.stderr.write(f"{told}\nOnly `yes` changes it: ")
     sys.stderr.flush()
@@ -106,5 +105,4 @@ def address(text: str) -> Address:
             Diagnostic(
                 "E0606", str(error), remedy="Copy it from a plan: every listed row shows its address."
             ),
-            exit=Exit.INVALID,
         ) from None

@@ -9,7 +9,7 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
@@ -50,9 +50,7 @@ def describe(
 
     there = installed()
     if name not in there:
-        raise Failure(
-            Diagnostic("E0605", f"no connector {name!r}", remedy=did_you_mean(name, there)), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0605", f"no connector {name!r}", remedy=did_you_mean(name, there)))
     connector = there[name]
     data: dict[str, Any] = {
         "name": name,

@@ -12,7 +12,7 @@ from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.state import assignment
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.core.situation import Action
 
@@ -53,7 +53,6 @@ def resolve(
                 "whether it happened, and how you know, must be said",
                 remedy=f'`erpoa resolve {address} --applied --id FIELD=VALUE --reason "…"`, or `--not-applied --reason "…"`',
             ),
-            exit=Exit.INVALID,
         )
     with work.writing() as store:
         doubt = _doubt(store, row)
@@ -70,12 +69,11 @@ def resolve(
                     else "no --id belongs to this",
                     remedy="Its own id is what their system shows for it." if needed else "Leave it out.",
                 ),
-                exit=Exit.INVALID,
             )
         try:
             store.resolve(doubt, applied=applied, id=given, reason=reason, sealer=work.sealer)
         except ValueError as error:
-            raise Failure(Diagnostic("E0612", f"--id does not fit: {error}"), exit=Exit.INVALID) from None
+            raise Failure(Diagnostic("E0612", f"--id does not fit: {error}")) from None
     words = "was applied" if applied else "was not applied; the next plan has it again"
     return Ending(
         Answer(data={"address": str(row), "applied": applied}, lines=(f"{row}: settled, it {words}.",))
@@ -115,4 +113,4 @@ def _doubt(state: StateReader, row: Address) -> Doubt:
         said, remedy = f"the run of {row} is not finished", "`erpoa resume` looks it up first."
     else:
         said, remedy = f"{row} is not in doubt", "`erpoa resolve` without an address lists what is."
-    raise Failure(Diagnostic("E0612", said, remedy=remedy), exit=Exit.INVALID)
+    raise Failure(Diagnostic("E0612", said, remedy=remedy))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from erpoa_cli.cli.ending import file_of
 from erpoa_cli.cli.options import Options
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import Sensitivity
 
@@ -100,4 +100,4 @@ def _private(options: Options) -> None:
 
 
 def _refused(summary: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0620", summary, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0620", summary, remedy=remedy))

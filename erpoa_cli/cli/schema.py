@@ -10,7 +10,7 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
@@ -43,9 +43,7 @@ def print_(
         data = {"kinds": [{"kind": name, "describes": what} for name, what in rows]}
         return Ending(Answer(data=data, tables=(Table(("kind", "describes"), rows),)))
     if kind not in known:
-        raise Failure(
-            Diagnostic("E0609", f"no schema {kind!r}", remedy=did_you_mean(kind, known)), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0609", f"no schema {kind!r}", remedy=did_you_mean(kind, known)))
     home = _ANSWERS if known[kind] == "answer" else _FILES
     text = (home / f"{kind}.json").read_text(encoding="utf-8")
     return Ending(Answer(data={"kind": kind, "schema": json.loads(text)}, text=text))

@@ -14,7 +14,7 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
@@ -143,7 +143,6 @@ def _known(state: StateReader, target: str) -> Layout:
             Diagnostic(
                 "E0605", f"the state knows no target {target!r}", remedy=did_you_mean(target, targets)
             ),
-            exit=Exit.INVALID,
         )
     return targets[target]
 
@@ -209,7 +208,6 @@ def rekey(
             Diagnostic(
                 "E0606", f"{new} is no other name of {address}: a row of another target, or by other columns"
             ),
-            exit=Exit.INVALID,
         )
 
     def free(state: StateReader, work: Workspace) -> None:
@@ -273,7 +271,7 @@ def _id(layout: Layout, row: Address, values: Mapping[str, str]) -> dict[str, st
         words = (
             f"a row of {row.target} is told by {', '.join(layout.id) or 'no id'}, not by {', '.join(values)}"
         )
-        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0601", words))
     found = {}
     for name, type_ in layout.id.items():
         try:
@@ -281,12 +279,12 @@ def _id(layout: Layout, row: Address, values: Mapping[str, str]) -> dict[str, st
         except ValueError:
             words = f"--id {name}: {values[name]!r} is no {type_}, which {name} of {row.target} is"
             remedy = f"`erpoa state links {row.target}` shows how ids look."
-            raise Failure(Diagnostic("E0601", words, remedy=remedy), exit=Exit.INVALID) from None
+            raise Failure(Diagnostic("E0601", words, remedy=remedy)) from None
     return found
 
 
 def _linked(words: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0618", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0618", words, remedy=remedy))
 
 
 def _unchecked(_state: StateReader, _work: Workspace) -> None:
@@ -297,7 +295,7 @@ def assignment(text: str) -> tuple[str, str]:
     """FIELD=VALUE, taken apart; Failure E0601 when it is not that."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"))
     return name, value
 
 
@@ -313,16 +311,16 @@ def _known_key(layout: Layout, row: Address) -> None:
     remedy = f"`erpoa state links {row.target}` lists them."
     if row.key and {name for name, _ in row.key} != set(layout.key):
         words = f"{row} does not name a row: the key of {row.target} is {', '.join(layout.key)}"
-        raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0606", words, remedy=remedy))
     for name, text in row.key:
         try:
             spelt = one_text(text, layout.key[name])
         except ValueError:
             words = f"{row} does not name a row: {text!r} is no {layout.key[name]}, which {name} of {row.target} is"
-            raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID) from None
+            raise Failure(Diagnostic("E0606", words, remedy=remedy)) from None
         if spelt != text:
             words = f"{row} does not name a row: {name} is written {spelt}, not {text}"
-            raise Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
+            raise Failure(Diagnostic("E0606", words, remedy=remedy))
 
 
 def _edit(
@@ -365,7 +363,7 @@ def _edit(
 
 def _not_there(name: str, target: str) -> Failure:
     words, remedy = f"the state has no row {name}", f"`erpoa state links {target}` lists them."
-    return Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0605", words, remedy=remedy))
 
 
 @command(app)
@@ -387,14 +385,12 @@ def system(
 
     if moved + trial + anew > 1:
         words = "--moved, --trial and --anew exclude each other"
-        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0601", words))
     work = opened.workspace(options)
     project = work.project
     if name not in project.systems:
         words = f"there is no system {name!r}"
-        raise Failure(
-            Diagnostic("E0605", words, remedy=did_you_mean(name, project.systems)), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0605", words, remedy=did_you_mean(name, project.systems)))
     with Connections(project) as connections:
         now = connections.identity(name)
     with work.reading() as state:
@@ -417,7 +413,7 @@ def system(
     if trial and known is None:
         words = f"nothing is remembered of system {name}: there is nothing that it could be a copy of"
         remedy = "Where plans shall be made and nothing applied, give it `read_only`, or an environment of its own."
-        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", words, remedy=remedy))
     says = "moved" if moved else "a copy for trial" if trial else "a new start" if anew else ""
     if not says or dry_run:
         return Ending(Answer(data={**data, "changed": False}, lines=tuple(told)))
@@ -449,7 +445,7 @@ def rebuild(
     if rows is None:
         words = f"no run ever wrote to {target!r}: there is nothing to make anew"
         remedy = did_you_mean(target, project.targets) or "See `erpoa runs ls`."
-        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", words, remedy=remedy))
     told = f"What is remembered of {target} was made anew: {rows:,} managed rows."
     return Ending(Answer(data={**data, "rows": rows}, lines=(told,)))
 

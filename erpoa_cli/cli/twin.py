@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from erpoa_cli.cli.ending import Ending, finish
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
@@ -55,7 +56,6 @@ def start(
                 f"no twin {name!r}",
                 remedy=did_you_mean(name, there) or "Install them beside erpoa: `pip install 'erpoa[twin]'`.",
             ),
-            exit=Exit.INVALID,
         )
 
     def announce(about: dict[str, Any]) -> None:
@@ -83,6 +83,5 @@ def start(
                 f"the twin {name!r} cannot start: {error}",
                 remedy="Mend what it says; see `erpoa twin start --help`.",
             ),
-            exit=Exit.INVALID,
         ) from None
     return int(Exit.SUCCESS)

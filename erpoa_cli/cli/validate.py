@@ -9,9 +9,10 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending, masked
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.report import Answer
 

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from erpoa_cli import __version__
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.definition import changed
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.graph import RELATIONS, NodeId
 from erpoa_cli.core.guard import Waiver, idle_waivers
 from erpoa_cli.core.plan import Header, Read, ReadStatus
@@ -55,8 +57,8 @@ def make_plan(
 ) -> PlanResult:
     """Make the plan that *options* ask for and write its file; nothing else is written but snapshots.
 
-    Failure when a system cannot be asked what it has (exit 1) or a target does not fit its object (exit 3). What a
-    read could not prove is no failure: it is withheld, shown, and ends in exit 4 where removals were wanted."""
+    Failure when a system cannot be asked what it has, or a target does not fit its object. What a
+    read could not prove is no failure: it is withheld, shown, and BLOCKED where removals were wanted."""
     project = bound.project
     key = project.key if isinstance(project.key, Secret) else None
     sealer = load_sealer(Path(project.root), key)
@@ -96,7 +98,7 @@ def describe(p: Planning) -> None:
     looked = look(p.bound, p.connections, asked)
     errors = [d for d in looked.diagnostics if d.severity is Severity.ERROR]
     if errors:
-        raise Failure(*looked.diagnostics, exit=Exit.INVALID)
+        raise Failure(*looked.diagnostics, kind=FailureKind.INVALID)
     p.diagnostics += looked.diagnostics
     p.bound, p.infos = looked.bound, looked.infos
     for name in p.names:
@@ -130,7 +132,7 @@ def same_systems(p: Planning) -> None:
         if layout and is_moved(target, layout, here, known) and p.state.managed(name, sealer=p.sealer):
             others.append(moved(target, layout, here, known))
     if others:
-        raise Failure(*others, exit=Exit.STALE)
+        raise Failure(*others)
     p.identities = {name: now[p.bound.targets[name].system] for name in p.names}
 
 
@@ -391,16 +393,16 @@ def write(p: Planning) -> PlanResult:
         remembers=tasks,
     )
     changes = sum(m.changes for m in p.measures)
-    code = (
-        Exit.BLOCKED
+    conclusion = (
+        PlanConclusion.BLOCKED
         if blocked or unproven or p.errored
-        else Exit.CHANGES
+        else PlanConclusion.CHANGES
         if changes or tasks or _drifted(p)
-        else Exit.SUCCESS
+        else PlanConclusion.UNCHANGED
     )
     objections = [guard.objection(verdict, project.targets) for verdict in blocked]
     diagnostics = [*p.diagnostics, *objections, *unproven]
-    return PlanResult(path, header, code, tuple(diagnostics))
+    return PlanResult(path, header, conclusion, tuple(diagnostics))
 
 
 def _new_tasks(p: Planning) -> bool:

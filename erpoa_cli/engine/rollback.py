@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.reconcile.embedded import together
@@ -113,7 +113,6 @@ def _planned(run: str, bound: Bound, state: StateReader) -> PlanFile:
 def _impossible(summary: str) -> Failure:
     return Failure(
         Diagnostic("E0542", summary, remedy="`erpoa runs ls` lists the runs and what they wrote."),
-        exit=Exit.INVALID,
     )
 
 
