@@ -105,6 +105,7 @@ def wrong_directions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     }
     offences |= {
         "unlisted": ["erpoa_cli.core"],
+        "core.lowering.offence": ["erpoa_cli.core.plan", "erpoa_cli.core.reconcile"],
         "sdk.one": ["erpoa_cli.sdk.other"],
         "sdk.other": ["erpoa_cli.sdk.one"],
         "engine.apply": [],
@@ -141,6 +142,12 @@ def test_directions(layer: str, wrong_directions: dict[str, str]):
     said = wrong_directions["layers point downwards"]
     refused = set(re.findall(rf"erpoa_cli\.{layer} is not allowed to import erpoa_cli\.(\w+):", said))
     assert refused == set(LAYERS) - BELOW[layer] - {layer}
+
+
+def test_lowering_makes_no_plans(wrong_directions: dict[str, str]):
+    said = wrong_directions["lowering knows declarations and targets only"]
+    refused = set(re.findall(r"erpoa_cli\.core\.lowering\.offence -> erpoa_cli\.core\.(\w+) ", said))
+    assert refused == {"plan", "reconcile"}
 
 
 def test_every_module_belongs_to_a_layer(wrong_directions: dict[str, str]):
