@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
 from erpoa_cli.core.schema import identifier, literal
-from erpoa_cli.core.target import Reference, Result, TargetField
+from erpoa_cli.core.target import BoundField, Reference, Result
 
 _PLANNED = "kind IS NULL AND action IN ('create', 'update')"
 _REMOVAL = "kind IS NULL AND action IN ('delete', 'deactivate')"
@@ -22,12 +22,12 @@ def creating(shape: Shape) -> str:
         WHERE kind IS NULL AND action = 'create'"""
 
 
-def _points_to(field: TargetField) -> str:
+def _points_to(field: BoundField) -> str:
     assert isinstance(field.value, Reference | Result)
     return field.value.target
 
 
-def _dangles(field: TargetField) -> str:
+def _dangles(field: BoundField) -> str:
     pointer = f"json_extract_string({column('p_', field.name)}, '$[1]')"
     return (
         f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {column('p_', field.name)} IS NOT NULL "
@@ -85,7 +85,7 @@ def second_steps(shape: Shape) -> Iterator[str]:
     yield f"UPDATE {diff} SET step = 2 FROM {split} s WHERE {diff}.ordinal = s.ordinal AND s.whole"
 
 
-def _tree_fields(shape: Shape) -> list[TargetField]:
+def _tree_fields(shape: Shape) -> list[BoundField]:
     return [
         f
         for f in shape.fields
@@ -199,7 +199,7 @@ def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:
         WHERE l.problem IS NULL AND {same}"""
 
 
-def referenced(shape: Shape, other: Shape, field: TargetField) -> str:
+def referenced(shape: Shape, other: Shape, field: BoundField) -> str:
     """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
     them by *field*: number of deletes."""
     own = next(iter(other.id))
