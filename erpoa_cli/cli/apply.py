@@ -24,9 +24,7 @@ from erpoa_cli.core.report import Answer
 if TYPE_CHECKING:
     from erpoa_cli.core.event import Listener
     from erpoa_cli.core.plan import Header
-    from erpoa_cli.engine.plan import PlanResult
-    from erpoa_cli.engine.writing.walk import RunResult
-    from erpoa_cli.usecase import Workspace
+    from erpoa_cli.usecase import PlanResult, RunResult, Workspace
 
 app = application()
 

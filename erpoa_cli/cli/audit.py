@@ -20,9 +20,9 @@ def verify(options: Options) -> Ending:
     """Check every link of the audit chain.
 
     A chain shows edits and gaps; a cut tail shows only against a head that was kept elsewhere, so keep it."""
-    work = opened.workspace(options)
-    with work.records() as state:
-        head = state.verify_audit()
+    from erpoa_cli import usecase
+
+    head = usecase.verify_audit(opened.workspace(options))
     if head is None:
         return Ending(Answer(data={"records": 0, "head": None}, lines=("The audit trail is empty.",)))
     lines = (f"The audit trail is whole: {head.number} records. Its head is", head.digest)
@@ -40,9 +40,9 @@ def export(
     """Write the audit trail to a file of JSON lines, after checking all of it.
 
     Each record carries the digest of the one before; docs/security.md says how to check a copy without erpoa."""
-    work = opened.workspace(options)
-    with work.records() as state:
-        records, head = state.export_audit(file, after)
+    from erpoa_cli import usecase
+
+    records, head = usecase.export_audit(opened.workspace(options), file, after)
     data = {"file": str(file), "records": records, "head": head.digest if head else None}
     lines = (
         f"{records} records are in {file}.",

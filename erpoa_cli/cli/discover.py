@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +11,11 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.discover import Offer
+    from erpoa_cli.usecase import Offer
 
 app = application()
 
@@ -55,7 +54,7 @@ def discover(
 
     work = opened.workspace(options)
     found = usecase.discover(work, system, object_ or ())
-    written = _write(work.root, system, found) if write else ()
+    written = usecase.declare(work, system, found) if write else ()
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(
         Answer(
@@ -68,20 +67,12 @@ def discover(
 
 
 def _drafted(options: Options, system: str, file: Path, *, write: bool) -> Ending:
-    from erpoa_cli.engine.discover import drafted
-    from erpoa_cli.project import interface_document
+    from erpoa_cli import usecase
 
-    if not re.fullmatch(r"[^\W\d]\w*", system):
-        raise Failure(
-            Diagnostic(
-                "E0605", f"a system cannot be called {system!r}", remedy="Letters, digits and underscores."
-            ),
-        )
-    head = f"# Drafted by `erpoa discover` from {file.name}: look at what has a note, and take away what you do not need.\n"
-    text = head + drafted("openapi", interface_document(file), system, str(file))
+    text = usecase.draft(system, file)
     if not write:
         return Ending(Answer(data={"system": system, "draft": text, "written": []}, text=text))
-    written = _keep(opened.root(options), {f"systems/{system}.yml": text})
+    written = usecase.keep_draft(options.directory, system, text)
     lines = tuple(f"wrote {path}" for path in written)
     return Ending(Answer(data={"system": system, "draft": text, "written": list(written)}, lines=lines))
 
@@ -149,26 +140,3 @@ def _data(system: str, found: list[Offer], written: tuple[str, ...]) -> dict[str
         for o in found
     ]
     return {"system": system, "objects": objects, "written": list(written)}
-
-
-def _write(root: Path, system: str, found: list[Offer]) -> tuple[str, ...]:
-    sources = "# Written by `erpoa discover`; rename, trim and describe what you need.\nsources:\n"
-    sources += "\n".join(o.source for o in found) + "\n"
-    body = "targets:\n" + "\n".join(o.target for o in found if o.info.writable) + "\n"
-    head = "# Written by `erpoa discover`: take away the # of what erpoa shall write, and say what it is made `from:`.\n"
-    targets = head + "".join(f"# {line}\n" for line in body.splitlines())
-    return _keep(
-        root, {f"sources/{system}_discovered.yml": sources, f"targets/{system}_discovered.yml": targets}
-    )
-
-
-def _keep(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    for name in files:
-        if (root / name).exists():
-            raise Failure(
-                Diagnostic("E0604", f"{name} is already there", remedy="Move it away, then discover again."),
-            )
-    for name, text in files.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return tuple(files)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.report import Answer, Table
-
-if TYPE_CHECKING:
-    pass
 
 app = application()
 
@@ -19,11 +14,10 @@ app = application()
 @command(app)
 def doctor(options: Options) -> Ending:
     """Check connectors, connections and privileges, the state with its lock and unfinished runs, and private files."""
-    from erpoa_cli.engine.doctor import diagnostics
-    from erpoa_cli.usecase import examine
+    from erpoa_cli.usecase import examine, problems
 
     checks = examine(opened.workspace(options))
-    found = diagnostics(checks)
+    found = problems(checks)
     data = [{"area": c.area, "name": c.name, "told": c.told, "problem": c.problem} for c in checks]
     rows = tuple((c.area, c.name, "✗" if c.problem else "✓", c.problem or c.told) for c in checks)
     answer = Answer(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from erpoa_cli.cli.exits import OF_FAILURE, Exit
 from erpoa_cli.cli.interrupt import struck
@@ -24,13 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a command hands back. `full`: the rendering leaves nothing out; `table`: rows for the Parquet
-    format (an Arrow table, opaque here)."""
+    """What a command hands back. `full`: the rendering leaves nothing out."""
 
     report: PlanReport | Answer
     exit: Exit = Exit.SUCCESS
     full: bool = False
-    table: Any = None
 
 
 def finish(options: Options, ending: Ending) -> int:
@@ -110,20 +108,18 @@ def _findings(options: Options, report: PlanReport | Answer) -> str:
 
 
 def _parquet(options: Options, ending: Ending) -> None:
-    from erpoa_cli.engine.export import text_table, write_parquet
+    from erpoa_cli.usecase import write_parquet
 
     path = file_of(options)
     if path is None:
         raise unsupported(options, "Parquet needs a file: name it with -o; `erpoa show PLAN` writes plans.")
-    if ending.table is not None:
-        write_parquet(ending.table, path)
-    elif isinstance(ending.report, PlanReport):
+    if isinstance(ending.report, PlanReport):
         from erpoa_cli.render.csv import COLUMNS, plan_rows
 
-        write_parquet(text_table(COLUMNS, list(plan_rows(ending.report))), path)
+        write_parquet(COLUMNS, list(plan_rows(ending.report)), path)
     elif ending.report.tables:
         table = ending.report.tables[0]
-        write_parquet(text_table(table.columns, table.rows), path)
+        write_parquet(table.columns, table.rows, path)
     else:
         raise unsupported(options, "There are no rows in this answer.")
 

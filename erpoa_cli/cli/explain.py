@@ -18,7 +18,7 @@ from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.core.situation import Action
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.explain import Explanation
+    from erpoa_cli.usecase import Explanation
 
 app = application()
 _CODE = re.compile(r"^[EWI]\d{4}$", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,7 +12,6 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.plan import Exclude, Select
-from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.report import Answer
 
 app = application()
@@ -32,22 +31,19 @@ def graph(
     form: Annotated[Form, typer.Option("--form", help="How it is drawn.")] = Form.TREE,
 ) -> Ending:
     """Show what every target is made of and waits for; --format json gives nodes and edges."""
-    work = opened.workspace(options)
-    project = work.project
-    lineage = Graph(project)
-    chosen = work.nodes(lineage, select or (), exclude or ())
-    nodes = [i for i in lineage.order() if i in chosen]
-    edges = [(parent, i) for i in nodes for parent in lineage.parents[i] if parent in chosen]
+    from erpoa_cli import usecase
+
+    found = usecase.lineage(opened.workspace(options), select=select or (), exclude=exclude or ())
     drawn = {Form.TREE: _tree, Form.MERMAID: _mermaid, Form.DOT: _dot}[form]
     data = {
-        "nodes": [{"id": i, "kind": lineage.nodes[i].kind, "name": lineage.nodes[i].name} for i in nodes],
-        "edges": [{"from": parent, "to": child} for parent, child in edges],
-        "waves": [list(wave) for wave in lineage.waves()],
+        "nodes": [{"id": node.id, "kind": node.kind, "name": node.name} for node in found.nodes],
+        "edges": [{"from": parent, "to": child} for parent, child in found.edges],
+        "waves": [list(wave) for wave in found.waves],
     }
-    return Ending(Answer(data=data, text="\n".join(drawn(nodes, edges))))
+    return Ending(Answer(data=data, text="\n".join(drawn([node.id for node in found.nodes], found.edges))))
 
 
-Edges = list[tuple[str, str]]
+Edges = Sequence[tuple[str, str]]
 
 
 def _tree(nodes: Iterable[str], edges: Edges) -> Iterator[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +10,6 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer
 
 app = application()
@@ -33,39 +29,21 @@ def init(
     """Make a runnable project; offline, with an embedded ERP and OA. Nothing that exists is overwritten.
 
     In a project that has no .erpoa/key, as after cloning it, only that key is made."""
-    from erpoa_cli.project import TEMPLATES, lacks_key, make_key, scaffold
+    from erpoa_cli.usecase import begin
 
-    if template not in TEMPLATES:
-        raise Failure(
-            Diagnostic(
-                "E0601",
-                f"there is no template {template!r}",
-                remedy=did_you_mean(template, TEMPLATES) or f"There are {' and '.join(TEMPLATES)}.",
-            ),
-        )
     place = place if place is not None else options.directory
-    if lacks_key(place):
-        files = make_key(place)
+    begun = begin(place, template)
+    data = {"directory": str(place), "files": list(begun.files)}
+    if not begun.whole:
         lines = (
-            f"{place / files[0]} is made; nothing else of this project was touched.",
+            f"{place / begun.files[0]} is made; nothing else of this project was touched.",
             "Sensitive values that erpoa keeps are sealed with it: keep a copy, they cannot be read without.",
         )
-        return Ending(Answer(data={"directory": str(place), "files": list(files)}, lines=lines))
-    files = scaffold(place, template)
+        return Ending(Answer(data=data, lines=lines))
     there = "" if place == Path() else f"cd {shlex.quote(str(place))} && "
     if template == "demo":
-        _seed(place)
         what, following = "an ERP and an OA as two SQLite databases in data/", "erpoa validate && erpoa plan"
     else:
         what, following = "declare your systems in systems/", "erpoa plugin list && erpoa doctor"
-    lines = (f"A project of {len(files)} files is in {place}: {what}.", f"Next: {there}{following}")
-    return Ending(Answer(data={"directory": str(place), "files": list(files)}, lines=lines))
-
-
-def _seed(place: Path) -> None:
-    """Make the template's databases with its own script."""
-    done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(place / "demo" / "seed.py")], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise Failure(Diagnostic("E0600", "the demo data could not be made", detail=done.stderr[-500:]))
+    lines = (f"A project of {len(begun.files)} files is in {place}: {what}.", f"Next: {there}{following}")
+    return Ending(Answer(data=data, lines=lines))

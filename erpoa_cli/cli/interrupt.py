@@ -17,7 +17,7 @@ from erpoa_cli.core.interrupt import interrupt_behind, strike
 
 if TYPE_CHECKING:
     from erpoa_cli.cli.exits import Exit
-    from erpoa_cli.engine.writing.walk import RunResult
+    from erpoa_cli.usecase import RunResult
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,7 +34,7 @@ class Stop(threading.Event):
     def exit(self, result: RunResult) -> Exit:
         """The exit code of a run: the signal's where it left something undone."""
         from erpoa_cli.cli.exits import OF_RUN, Exit
-        from erpoa_cli.state import RunStatus
+        from erpoa_cli.usecase import RunStatus
 
         if not self.is_set() or result.status is not RunStatus.INTERRUPTED:
             return OF_RUN[result.conclusion]

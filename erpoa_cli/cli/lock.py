@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,19 +12,21 @@ from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
 
+if TYPE_CHECKING:
+    from erpoa_cli.usecase import Holder
+
 app = application("Show or release the lock.")
 
 
 @command(app)
 def show(options: Options) -> Ending:
     """Show who holds the lock, where and since when."""
+    from erpoa_cli import usecase
+
     work = opened.workspace(options)
-    project = work.project
-    with work.records() as state:
-        holder = state.lock_holder()
-    words = (
-        f"{project.environment} is locked by {holder}." if holder else f"{project.environment} is not locked."
-    )
+    holder = usecase.lock_holder(work)
+    name = work.project.environment
+    words = f"{name} is locked by {holder}." if holder else f"{name} is not locked."
     return Ending(Answer(data={"holder": _told(holder)}, lines=(words,)))
 
 
@@ -36,12 +37,10 @@ def release(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be released.")] = False,
 ) -> Ending:
     """Take the lock away from its holder, whose next write is then refused."""
-    from erpoa_cli.state import release_lock
+    from erpoa_cli import usecase
 
     work = opened.workspace(options)
-    project = work.project
-    with work.records() as state:
-        holder = state.lock_holder()
+    holder = usecase.lock_holder(work)
     if holder is None:
         return Ending(
             Answer(data={"holder": None, "released": False}, lines=("There is no lock to release.",))
@@ -50,17 +49,17 @@ def release(
         raise Failure(
             Diagnostic(
                 "E0602",
-                f"{project.environment} is locked by {holder}",
+                f"{work.project.environment} is locked by {holder}",
                 remedy="Make sure that run is gone, then give --yes.",
             ),
         )
     if not dry_run:
-        holder = release_lock(Path(project.root), project.environment, project.state, project.name)
+        holder = usecase.release_lock(work)
     words = f"{'Would release' if dry_run else 'Released'} the lock of {holder}."
     return Ending(Answer(data={"holder": _told(holder), "released": not dry_run}, lines=(words,)))
 
 
-def _told(holder: Any) -> dict[str, Any] | None:
+def _told(holder: Holder | None) -> dict[str, Any] | None:
     if holder is None:
         return None
     return {

@@ -6,7 +6,6 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.plan import Exclude, Select
-from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.report import Answer, Table
 
 app = application()
@@ -16,16 +15,13 @@ COLUMNS = ("kind", "name", "system", "tags", "file")
 @command(app)
 def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Ending:
     """List sources, seeds, transforms, targets and tests, or those that a selection names."""
-    work = opened.workspace(options)
-    project = work.project
-    graph = Graph(project)
-    chosen = work.nodes(graph, select or (), exclude or ())
-    gone = sorted(work.remembered()["state:orphaned"]) if "state:orphaned" in (select or ()) else []
-    nodes = [graph.nodes[i] for i in graph.order() if i in chosen]
-    rows = tuple((n.kind, n.name, ", ".join(n.systems), ", ".join(n.tags), n.file) for n in nodes)
+    from erpoa_cli import usecase
+
+    found = usecase.nodes(opened.workspace(options), select=select or (), exclude=exclude or ())
+    rows = tuple((n.kind, n.name, ", ".join(n.systems), ", ".join(n.tags), n.file) for n in found.nodes)
     rows += tuple(
         (kind, name, "", "", "(no longer in the project)")
-        for kind, _, name in (n.partition(":") for n in gone)
+        for kind, _, name in (n.partition(":") for n in found.orphaned)
     )
     data = [
         {
@@ -37,6 +33,8 @@ def ls(options: Options, select: Select = None, exclude: Exclude = None) -> Endi
             "owner": n.owner,
             "tags": list(n.tags),
         }
-        for n in nodes
+        for n in found.nodes
     ]
-    return Ending(Answer(data={"nodes": data, "orphaned": gone}, tables=(Table(COLUMNS, rows),)))
+    return Ending(
+        Answer(data={"nodes": data, "orphaned": list(found.orphaned)}, tables=(Table(COLUMNS, rows),))
+    )

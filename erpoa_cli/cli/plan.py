@@ -16,8 +16,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.guard import Waiver
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.plan import PlanResult
-    from erpoa_cli.usecase import Workspace
+    from erpoa_cli.usecase import PlanResult, Workspace
 
 app = application()
 

@@ -9,8 +9,6 @@ import typer
 
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
 app = application("List and describe connectors.")
@@ -19,25 +17,23 @@ app = application("List and describe connectors.")
 @command(app, "list")
 def list_(_options: Options) -> Ending:
     """List the connectors, where they come from, and those that could not be loaded."""
-    from erpoa_cli.engine.connect import discovered
+    from erpoa_cli.usecase import plugins
 
-    there = discovered()
-    rows = []
-    for name, (distribution, version) in there.versions.items():
-        connector = there.connectors.get(name)
-        about = _sentence(connector.__doc__) if connector else there.broken.get(name, "")
-        rows.append((name, distribution, version, "yes" if connector else "no", about))
+    rows = tuple(
+        (p.name, p.distribution, p.version, "no" if p.problem else "yes", p.problem or _sentence(p.about))
+        for p in plugins()
+    )
     data = [
         {"name": n, "distribution": d, "version": v, "loaded": loads == "yes", "about": about}
         for n, d, v, loads, about in rows
     ]
-    table = Table(("connector", "from", "version", "loads", "about"), tuple(rows))
+    table = Table(("connector", "from", "version", "loads", "about"), rows)
     return Ending(Answer(data={"plugins": data}, tables=(table,)))
 
 
-def _sentence(text: str | None) -> str:
+def _sentence(text: str) -> str:
     """The first sentence of a docstring."""
-    words = " ".join((text or "").partition("\n\n")[0].split())
+    words = " ".join(text.partition("\n\n")[0].split())
     return words.partition(". ")[0].rstrip(".") + "."
 
 
@@ -46,26 +42,23 @@ def describe(
     _options: Options, name: Annotated[str, typer.Argument(help="A connector's name.", metavar="NAME")]
 ) -> Ending:
     """Describe a connector: what its `config:` takes, what it can do, the options of sources and targets."""
-    from erpoa_cli.engine.connect import installed
+    from erpoa_cli.usecase import connector
 
-    there = installed()
-    if name not in there:
-        raise Failure(Diagnostic("E0605", f"no connector {name!r}", remedy=did_you_mean(name, there)))
-    connector = there[name]
+    found = connector(name)
     data: dict[str, Any] = {
         "name": name,
-        "about": connector.__doc__ or "",
-        "abilities": [ability.__name__.lower() for ability in connector.abilities],
-        "queries": connector.queries,
-        "config": dict(connector.config_schema),
-        "source_options": dict(connector.source_options),
-        "target_options": dict(connector.target_options),
-        "filter": dict(connector.filter_schema),
+        "about": found.about,
+        "abilities": list(found.abilities),
+        "queries": found.queries,
+        "config": found.config,
+        "source_options": found.source_options,
+        "target_options": found.target_options,
+        "filter": found.filter,
     }
-    required = connector.config_schema.get("required", ())
+    required = found.config.get("required", ())
     keys = tuple(
         (key, "yes" if key in required else "", str(about.get("type", "")), str(about.get("description", "")))
-        for key, about in connector.config_schema.get("properties", {}).items()
+        for key, about in found.config.get("properties", {}).items()
     )
     lines = (
         _sentence(data["about"]),

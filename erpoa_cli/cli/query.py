@@ -13,7 +13,7 @@ from erpoa_cli.cli.progress import listener
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.query import Rows
+    from erpoa_cli.usecase import Rows
 
 app = application()
 _LIMIT = 500

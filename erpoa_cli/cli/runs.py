@@ -22,9 +22,9 @@ def ls(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The latest N.")] = 50,
 ) -> Ending:
     """List runs, the latest first."""
-    work = opened.workspace(options)
-    with work.records() as state:
-        runs = state.runs(limit)
+    from erpoa_cli import usecase
+
+    runs = usecase.runs(opened.workspace(options), limit)
     rows: list[dict[str, Any]] = [
         {
             "id": run.id,

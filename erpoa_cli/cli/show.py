@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,14 +12,10 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Format, Options, application, command
 from erpoa_cli.cli.plan import LIMIT, Full, Limit
-from erpoa_cli.cli.reveal import NOTHING, revealing
+from erpoa_cli.cli.reveal import revealing
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import PlanReport
-
-if TYPE_CHECKING:
-    from erpoa_cli.state import PlanFile
-    from erpoa_cli.usecase import Workspace
 
 app = application()
 
@@ -46,20 +42,24 @@ def show(
     """Show a plan file, row by row, or what became of the changes of a run.
 
     Needs no connection. With --format parquet -o FILE all rows of the plan as a table."""
-    from erpoa_cli.usecase import is_run, plan_report, run_report
+    from erpoa_cli import usecase
 
     work = opened.workspace(options)
     addresses = [opened.address(text) for text in address or ()]
-    run = str(file) if not file.exists() and is_run(work, str(file)) else ""
-    revealed = revealing(options, work, _plan(work, file, run), reveal, reason) if reveal else NOTHING
+    run = str(file) if not file.exists() and usecase.is_run(work, str(file)) else ""
+    revealed = None
+    if reveal:
+        revealed = revealing(options, work, usecase.sealed_fields(work, file, run), reveal, reason)
+    fields = revealed.fields if revealed else frozenset()
     everything = full or bool(addresses) or options.format is Format.PARQUET
     most = None if everything else limit
     if run:
-        report = run_report(work, run, limit=most, addresses=addresses, revealed=revealed.fields)
+        report = usecase.run_report(work, run, limit=most, addresses=addresses, revealed=fields)
     else:
-        report = plan_report(work, file, limit=most, addresses=addresses, revealed=revealed.fields)
+        report = usecase.plan_report(work, file, limit=most, addresses=addresses, revealed=fields)
     _found(report, addresses)
-    revealed.record(work, run, addresses)
+    if revealed:
+        usecase.record_reveal(work, revealed, addresses)
     return Ending(report, full=full or bool(addresses))
 
 
@@ -79,12 +79,3 @@ def _found(report: PlanReport, addresses: Sequence[Address]) -> None:
                 for name in missing
             ),
         )
-
-
-def _plan(work: Workspace, file: Path, run: str) -> PlanFile:
-    from erpoa_cli.state import PlanFile
-
-    if not run:
-        return PlanFile.open(file)
-    with work.reading() as state:
-        return state.plan(run)

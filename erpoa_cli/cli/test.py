@@ -17,7 +17,7 @@ from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.render.words import rows
 
 if TYPE_CHECKING:
-    from erpoa_cli.engine.relations.quality import Tested, Unmapped
+    from erpoa_cli.usecase import Tested, Unmapped
 
 app = application()
 Case = dict[str, Any]
@@ -34,14 +34,12 @@ def run_tests(
     """Run the unit tests of transforms, then the tests, contracts and data tests on what the sources hold.
 
     --format junit or sarif for pipelines. Failed tests end in exit 3."""
-    from erpoa_cli.engine.unit_test import run_unit_tests
-    from erpoa_cli.usecase import data_tests
+    from erpoa_cli.usecase import data_tests, unit_tests
 
     work = opened.workspace(options)
-    bound = work.bound
     cases: list[Case] = []
     found: list[Diagnostic] = []
-    for result in run_unit_tests(bound):
+    for result in unit_tests(work):
         cases.append(_case("unit", result.test.name, list(result.problems)))
         found += result.problems
     unmapped: list[Unmapped] = []

@@ -10,8 +10,6 @@ import typer
 from erpoa_cli.cli.ending import Ending, finish
 from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
 
 app = application("Serve a stand-in for a system's API, with faults.")
@@ -46,17 +44,7 @@ def start(
     ] = None,
 ) -> int:
     """Serve a twin until Ctrl-C or SIGTERM. It tells its URL and how to log in as soon as it listens."""
-    from erpoa_cli.engine.twin import twins
-
-    there = twins()
-    if name not in there:
-        raise Failure(
-            Diagnostic(
-                "E0613",
-                f"no twin {name!r}",
-                remedy=did_you_mean(name, there) or "Install them beside erpoa: `pip install 'erpoa[twin]'`.",
-            ),
-        )
+    from erpoa_cli.usecase import serve_twin
 
     def announce(about: dict[str, Any]) -> None:
         rows = tuple((key, ", ".join(v) if isinstance(v, list) else str(v)) for key, v in about.items())
@@ -64,24 +52,16 @@ def start(
             options, Ending(Answer(data={"twin": {"name": name, **about}}, tables=(Table(("", ""), rows),)))
         )
 
-    try:
-        there[name].load()(
-            announce,
-            host=host,
-            port=port,
-            seed=seed,
-            faults=faults,
-            data=data,
-            create_safety=create_safety,
-            certificate=certificate,
-            private_key=private_key,
-        )
-    except (ImportError, OSError, ValueError) as error:
-        raise Failure(
-            Diagnostic(
-                "E0614",
-                f"the twin {name!r} cannot start: {error}",
-                remedy="Mend what it says; see `erpoa twin start --help`.",
-            ),
-        ) from None
+    serve_twin(
+        name,
+        announce,
+        host=host,
+        port=port,
+        seed=seed,
+        faults=faults,
+        data=data,
+        create_safety=create_safety,
+        certificate=certificate,
+        private_key=private_key,
+    )
     return int(Exit.SUCCESS)

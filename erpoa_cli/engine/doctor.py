@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def _object(
             )
 
 
-def diagnostics(checks: list[Check]) -> tuple[Diagnostic, ...]:
+def diagnostics(checks: Iterable[Check]) -> tuple[Diagnostic, ...]:
     """What is not in order."""
     return tuple(
         Diagnostic("E0610", f"{c.area} {c.name}: {c.problem}", remedy=c.hint, severity=Severity.ERROR)

@@ -14,8 +14,7 @@ from erpoa_cli.core.schema import Field, Sensitivity, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.relations.read import read_sources
-from erpoa_cli.engine.relations.transform import build_models
+from erpoa_cli.engine.relations.chain import stage
 from erpoa_cli.engine.report import report
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import PlanFile, Sealer, StateReader
@@ -59,7 +58,8 @@ def explain(
     state: StateReader,
     sealer: Sealer | None,
 ) -> Explanation:
-    """The way of one row into *plan*, from the snapshots of its sources; no system is asked."""
+    """The way of one row into *plan*, from the snapshots of its sources. No system is asked but for rows that models read
+    with `actual()`."""
     root = Path(bound.project.root)
     target = bound.targets[address.target]
     told = report(plan, root, limit=None, addresses=[address], sealer=sealer)
@@ -68,8 +68,7 @@ def explain(
     with Staging(root, as_of=plan.header.as_of) as staging:
         needed = bound.needed([target.from_])
         sources = [name for name in bound.project.sources if name in needed]
-        reads = read_sources(bound, connections, staging, state, names=sources, offline=True, sealer=sealer)
-        build_models(bound, staging, [target.from_], reads)
+        stage(bound, connections, staging, state, [target.from_], offline=True, sealer=sealer)
         rows = tuple(_rows(address, target, bound, staging, [target.from_, *sources]))
         base = _base(address, state, sealer, staging)
         wanted = _wanted(address, target, bound, staging)

@@ -15,12 +15,10 @@ from erpoa_cli.core.schema import STRING, Field, Sensitivity, identifier
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.lineage import lineage
 from erpoa_cli.engine.binding.model import selected
-from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.problem import SqlProblem
-from erpoa_cli.engine.relations.actual import read_actuals
-from erpoa_cli.engine.relations.read import LastReads, read_sources
-from erpoa_cli.engine.relations.transform import build_models
+from erpoa_cli.engine.relations.chain import Staged, stage
+from erpoa_cli.engine.relations.read import LastReads
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import Sealer
 
@@ -59,35 +57,25 @@ def ask(
     text = selected(sql)
     asked = _relations(bound, staging, text)
     names = {name for schema, name in asked if schema != "actual"}
-    targets = {name for schema, name in asked if schema == "actual"} | bound.actuals(names)
-    needed = bound.needed(names)
-    reads = read_sources(
-        bound, connections, staging, state, names=needed, offline=not fresh, sealer=sealer, listener=listener
-    )
-    looked = look(bound, connections, targets)
-    if looked.diagnostics:
-        raise Failure(*looked.diagnostics, kind=FailureKind.FAILED)
-    reads |= read_actuals(looked.bound, looked.infos, sorted(targets), connections, staging, listener)
-    built = build_models(bound, staging, names, reads, listener=listener)
-    if stopped := sorted({built.blocked[name] for name in (*names, *reads) if name in built.blocked}):
-        raise Failure(*built.diagnostics, *map(_refused, stopped), kind=FailureKind.FAILED)
+    targets = {name for schema, name in asked if schema == "actual"}
+    staged = stage(
+        bound, connections, staging, state, names,
+        actuals=targets, offline=not fresh, sealer=sealer, listener=listener,
+    )  # fmt: skip
+    blocked = staged.built.blocked
+    if stopped := sorted({blocked[name] for name in (*names, *staged.reads) if name in blocked}):
+        raise Failure(*staged.diagnostics, *map(_refused, stopped), kind=FailureKind.FAILED)
     for schema, name in sorted(asked):  # so that a relation can be called by its bare name
         staging.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS FROM {relation(schema, name)}")
-    return _answer(bound, staging, text, asked, limit, reads, tuple(built.diagnostics))
+    return _answer(staged, staging, text, asked, limit)
 
 
 def _answer(
-    bound: Bound,
-    staging: Staging,
-    text: str,
-    asked: set[tuple[str, str]],
-    limit: int | None,
-    reads: Mapping[str, Read],
-    diagnostics: tuple[Diagnostic, ...],
+    staged: Staged, staging: Staging, text: str, asked: set[tuple[str, str]], limit: int | None
 ) -> Rows:
     try:
         described = staging.describe(text)
-        classes = _classes(bound, staging, text, asked, [name for name, _, _ in described])
+        classes = _classes(staged.bound, staging, text, asked, [name for name, _, _ in described])
         cut = "" if limit is None else f" LIMIT {limit + 1}"
         with staging.limited(_SECONDS):
             table = staging.sql(f"FROM (\n{text}\n){cut}")
@@ -104,7 +92,7 @@ def _answer(
         for (name, type_, _), class_ in zip(described, classes, strict=True)
     )
     more = limit is not None and len(rows) > limit
-    return Rows(fields, tuple(rows[:limit] if more else rows), more, reads, diagnostics)
+    return Rows(fields, tuple(rows[:limit] if more else rows), more, staged.reads, staged.diagnostics)
 
 
 def _classes(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from erpoa_cli.state.digest import desired_digests
     from erpoa_cli.state.journal import Journal
     from erpoa_cli.state.layout import FieldLayout, Layout
+    from erpoa_cli.state.operator import current_operator
     from erpoa_cli.state.place import URL
     from erpoa_cli.state.planfile import PlanFile, exchanged, write_plan
     from erpoa_cli.state.reader import StateReader, open_reader
@@ -34,6 +35,7 @@ _NAMES = {
     "digest": ("desired_digests",),
     "journal": ("Journal",),
     "layout": ("FieldLayout", "Layout"),
+    "operator": ("current_operator",),
     "place": ("URL",),
     "planfile": ("PlanFile", "exchanged", "write_plan"),
     "reader": ("StateReader", "open_reader"),
@@ -76,6 +78,7 @@ __all__ = [
     "StateRecords",
     "StateWriter",
     "condition",
+    "current_operator",
     "desired_digests",
     "exchanged",
     "load_sealer",

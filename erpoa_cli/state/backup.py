@@ -18,13 +18,15 @@ from itertools import islice
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.operator import Operator
 from erpoa_cli.state import audit, place
 from erpoa_cli.state.archive import Archive
 from erpoa_cli.state.blobs import Blobs, Writing
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import file_name, replacing
 from erpoa_cli.state.image import Images
-from erpoa_cli.state.lock import Lock, whoami
+from erpoa_cli.state.lock import Lock
+from erpoa_cli.state.operator import current_operator
 from erpoa_cli.state.place import URL
 from erpoa_cli.state.schema import REMEMBERED
 from erpoa_cli.state.sqlite import SqliteDatabase
@@ -58,9 +60,17 @@ def backup(root: Path, to: Path, url: URL = "", project: str = "") -> int:
         return len(members)
 
 
-def restore(root: Path, source: Path, environment: str, url: URL = "", project: str = "") -> int:
+def restore(
+    root: Path,
+    source: Path,
+    environment: str,
+    url: URL = "",
+    project: str = "",
+    *,
+    operator: Operator | None = None,
+) -> int:
     """Make the state of *environment* what the tar file *source* holds of it, in the local store of *root* or the
-    one that *url* names; its serial. Failure E0519 (INVALID) when there is a state already or the file has none.
+    one that *url* names; its serial. *operator*: who does it; None: whoever runs this process. Failure E0519 (INVALID) when there is a state already or the file has none.
 
     Interrupted, it leaves no state, and can be repeated."""
     (root / STATE).mkdir(exist_ok=True, mode=0o700)
@@ -77,12 +87,14 @@ def restore(root: Path, source: Path, environment: str, url: URL = "", project: 
                     f"{source} holds no state of {environment!r}", f"It holds: {names or 'nothing'}."
                 )
             with closing(Control.writing(place.writing(root, url), project)) as control:
-                _restore(root, environment, kept, unpacked, control)
+                _restore(root, environment, kept, unpacked, control, operator or current_operator())
         return int(found["serial"])
 
 
-def _restore(root: Path, environment: str, kept: Control, unpacked: Path, control: Control) -> None:
-    lock = Lock(control, environment, "erpoa state restore", _LEASE)
+def _restore(
+    root: Path, environment: str, kept: Control, unpacked: Path, control: Control, operator: Operator
+) -> None:
+    lock = Lock(control, environment, operator, "erpoa state restore", _LEASE)
 
     @contextmanager
     def writing() -> Iterator[None]:
@@ -108,7 +120,7 @@ def _restore(root: Path, environment: str, kept: Control, unpacked: Path, contro
             _copy(kept, control, environment)
             audit.append(
                 control,
-                who=whoami(),
+                who=operator.name,
                 environment=environment,
                 command="erpoa state restore",
                 event="state restored",

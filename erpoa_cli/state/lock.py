@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
-import socket
 import threading
-import uuid
 from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.operator import Operator
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.database import Row
 from erpoa_cli.state.records import Holder
@@ -31,19 +28,13 @@ def _holder(row: Row) -> Holder:
     return Holder(row["who"], row["host"], row["pid"], row["command"], since, expires, row["fencing"])
 
 
-def whoami() -> str:
-    """The user as far as the operating system says."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
-
-
 class Lock:
     """A held lock. It is renewed by a thread of its own until `release`; losing it makes `check` refuse."""
 
-    def __init__(self, control: Control, environment: str, command: str, lease: timedelta) -> None:
-        """Take the lock, or raise Failure E0520 (LOCKED) that names its holder."""
+    def __init__(
+        self, control: Control, environment: str, operator: Operator, command: str, lease: timedelta
+    ) -> None:
+        """Take the lock for *operator*, or raise Failure E0520 (LOCKED) that names its holder."""
         self._control = control
         self._environment = environment
         self._lease = lease
@@ -57,23 +48,23 @@ class Lock:
             held = control.claim("SELECT * FROM lease WHERE environment = ?", environment)
             assert held is not None
             clock = control.clock()
-            if held["token"] is not None and not _abandoned(held, clock):
+            if held["token"] is not None and not _abandoned(held, operator, clock):
                 raise _locked(environment, _holder(held), clock)
             self.fencing = held["fencing"] + 1
-            self._take(command, clock)
+            self._take(operator, command, clock)
         self._thread = threading.Thread(target=self._beat, name=f"lock {environment}", daemon=True)
         self._thread.start()
 
-    def _take(self, command: str, clock: datetime) -> None:
+    def _take(self, operator: Operator, command: str, clock: datetime) -> None:
         self._control.run(
             """UPDATE lease SET fencing = ?, token = ?, who = ?, host = ?, machine = ?, pid = ?, command = ?,
                since = ?, expires = ? WHERE environment = ?""",
             self.fencing,
             self._token,
-            whoami(),
-            socket.gethostname(),
-            machine(),
-            os.getpid(),
+            operator.name,
+            operator.host,
+            operator.machine,
+            operator.pid,
             command,
             clock.isoformat(),
             (clock + self._lease).isoformat(),
@@ -141,21 +132,11 @@ def break_lock(control: Control, environment: str) -> Holder | None:
     return current
 
 
-def machine() -> str:
-    """What tells process numbers of here from those of elsewhere. Containers share host names and boot, but not
-    the space of process numbers."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - Path follows the link to nowhere
-    except OSError:
-        return f"{socket.gethostname()}/{uuid.getnode():x}"
-
-
-def _abandoned(held: Row, clock: datetime) -> bool:
-    """The lease ran out, or its process on this machine is gone."""
+def _abandoned(held: Row, operator: Operator, clock: datetime) -> bool:
+    """The lease ran out, or its process, on the machine of *operator*, is gone."""
     if datetime.fromisoformat(held["expires"]) <= clock:
         return True
-    return held["machine"] == machine() and not _alive(held["pid"])
+    return held["machine"] == operator.machine and not _alive(held["pid"])
 
 
 def _alive(pid: int) -> bool:

@@ -13,15 +13,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.operator import Operator
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, closing, edits, place, sharing
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.image import refit
 from erpoa_cli.state.journal import Journal
 from erpoa_cli.state.layout import Layout
-from erpoa_cli.state.lock import Lock, whoami
+from erpoa_cli.state.lock import Lock
 from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.moved import check_consumed, check_state
+from erpoa_cli.state.operator import current_operator
 from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
 from erpoa_cli.state.records import Doubt, RunStatus
@@ -36,16 +38,18 @@ def open_writer(
     project: str = "",
     *,
     command: str = "",
+    operator: Operator | None = None,
     lease: timedelta = timedelta(seconds=60),
 ) -> StateWriter:
     """The state of *environment*, locked for writing until the writer is closed; created when missing.
 
-    Failure E0520 (LOCKED) names who holds the lock. A lock whose holder died on this machine, or did not
-    renew it within *lease*, is taken over."""
+    *command* and *operator* (None: whoever runs this process) are recorded of all that is written. Failure E0520
+    (LOCKED) names who holds the lock. A lock whose holder died on this machine, or did not renew it within *lease*, is
+    taken over."""
     control = Control.writing(place.writing(root, url), project)
     try:
         refuse_lost(root, environment, url, control)
-        return StateWriter(root, environment, control, command, lease)
+        return StateWriter(root, environment, control, operator or current_operator(), command, lease)
     except BaseException:
         control.close()
         raise
@@ -59,14 +63,20 @@ class StateWriter(StateReader):
     """
 
     def __init__(
-        self, root: Path, environment: str, control: Control, command: str, lease: timedelta
+        self,
+        root: Path,
+        environment: str,
+        control: Control,
+        operator: Operator,
+        command: str,
+        lease: timedelta,
     ) -> None:
         """Use `erpoa_cli.state.open_writer`."""
         super().__init__(root, environment, control, self._writing)
         self._command = command
-        self._who = whoami()
+        self._who = operator.name
         self._serial = self._next_serial = 0
-        self._lock = Lock(control, environment, command, lease)
+        self._lock = Lock(control, environment, operator, command, lease)
         with self._writing():
             control.run(
                 """INSERT INTO environments (environment, lineage, serial, sequence) VALUES (?, ?, 0, 0)

@@ -1,4 +1,4 @@
-"""Who is asking, and from which commit."""
+"""How plans are signed: by whom, and from which commit."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from erpoa_cli.core.operator import Operator
 
-def author() -> str:
-    """Who is asking: ERPOA_AUTHOR (pipelines), else git's e-mail, else the login name."""
-    if name := os.environ.get("ERPOA_AUTHOR"):
-        return name
-    if mail := _git(Path.cwd(), "config", "user.email"):
-        return mail
-    import getpass
 
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+def author(operator: Operator) -> str:
+    """How *operator* signs plans: ERPOA_AUTHOR (pipelines), else git's e-mail, else the name of the user."""
+    return os.environ.get("ERPOA_AUTHOR") or _git(Path.cwd(), "config", "user.email") or operator.name
 
 
 def commit(directory: Path) -> tuple[str, bool]:

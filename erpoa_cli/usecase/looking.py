@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from erpoa_cli.engine.discover import Offer
     from erpoa_cli.engine.doctor import Check
     from erpoa_cli.engine.explain import Explanation
+    from erpoa_cli.state import PlanFile, StateReader
 
 
 def explain(work: Workspace, address: Address, file: Path | None = None) -> Explanation:
-    """The way of a row into the plan *file* (None: the latest below .erpoa/plans): source rows, SQL, mapping, rule, and
-    the values that were compared. `Failure` E0605 for an unknown target, E0606 for an address that names no row."""
+    """The way of a row into the plan *file* (None: the one made last, of those below .erpoa/plans and that of the last
+    run): source rows, SQL, mapping, rule, and the values that were compared. `Failure` E0605 for an unknown target, E0606 for an address that names no row."""
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.explain import explain as explained
     from erpoa_cli.state import PlanFile
@@ -31,16 +32,17 @@ def explain(work: Workspace, address: Address, file: Path | None = None) -> Expl
     if {name for name, _ in address.key} != set(key):
         words = f"{address} does not name a row: the key of {address.target} is {', '.join(key)}"
         raise Failure(Diagnostic("E0606", words))
-    plan = PlanFile.open(file or _latest(work.root))
     with Connections(work.project) as connections, work.reading() as state:
+        plan = PlanFile.open(file) if file else _latest(work.root, state)
         return explained(address, plan, bound, connections, state, work.sealer)
 
 
-def _latest(root: Path) -> Path:
+def _latest(root: Path, state: StateReader) -> PlanFile:
     from erpoa_cli.state import PlanFile
 
     files = (root / ".erpoa" / "plans").glob("*.erpoaplan")
-    plans = sorted(files, key=lambda path: PlanFile.open(path).header.created)
+    archived = [state.plan(run.id) for run in state.runs(limit=1)]
+    plans = sorted([*archived, *map(PlanFile.open, files)], key=lambda plan: plan.header.created)
     if not plans:
         raise Failure(
             Diagnostic(
@@ -75,6 +77,13 @@ def examine(work: Workspace) -> list[Check]:
     from erpoa_cli.engine.doctor import examine as examined
 
     return [*examined(work.bound), *_state(work)]
+
+
+def problems(checks: Sequence[Check]) -> tuple[Diagnostic, ...]:
+    """What is not in order among *checks*."""
+    from erpoa_cli.engine.doctor import diagnostics
+
+    return diagnostics(checks)
 
 
 def _state(work: Workspace) -> Iterator[Check]:

@@ -91,7 +91,7 @@ def _asked(
     head, dirty = commit(work.root)
     return PlanOptions(
         as_of=as_of or datetime.now(UTC),
-        author=author(),
+        author=author(work.operator),
         targets=work.targets(select, exclude),
         selection=tuple(f"-s {e}" for e in select) + tuple(f"-x {e}" for e in exclude),
         out=out,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from erpoa_cli.core.plan import Read
     from erpoa_cli.engine.query import Rows
     from erpoa_cli.engine.relations.quality import Tested
+    from erpoa_cli.engine.unit_test import UnitResult
 
 
 def extract(
@@ -62,32 +63,34 @@ def query(
         )  # fmt: skip
 
 
+def unit_tests(work: Workspace) -> list[UnitResult]:
+    """The unit tests of transforms, on the rows that they give; nothing is connected to."""
+    from erpoa_cli.engine.unit_test import run_unit_tests
+
+    return run_unit_tests(work.bound)
+
+
 def data_tests(
     work: Workspace, *, offline: bool = False, listener: Listener = ignore
 ) -> tuple[list[Tested], list[Diagnostic]]:
     """The tests, contracts and data tests on what the sources hold now, or (*offline*) held when their snapshots were
     taken; and what else was found."""
-    from erpoa_cli.engine.binding.objects import look
     from erpoa_cli.engine.connect import Connections
-    from erpoa_cli.engine.relations.actual import read_actuals
-    from erpoa_cli.engine.relations.read import read_sources
-    from erpoa_cli.engine.relations.transform import build_models, run_data_tests
+    from erpoa_cli.engine.relations.chain import stage
+    from erpoa_cli.engine.relations.transform import run_data_tests
     from erpoa_cli.engine.staging import Staging
 
     bound, project = work.bound, work.project
-    names = [*project.seeds, *project.transforms]
+    names = [*project.sources, *project.seeds, *project.transforms]
     with (
         Connections(project) as connections,
         Staging(work.root, as_of=datetime.now(UTC)) as staging,
         work.reading() as state,
     ):
-        reads = read_sources(
-            bound, connections, staging, state, offline=offline, sealer=work.sealer, listener=listener
-        )
-        looked = look(bound, connections, bound.actuals(names))
-        held = sorted(bound.actuals(names))
-        reads |= read_actuals(looked.bound, looked.infos, held, connections, staging, listener)
-        built = build_models(looked.bound, staging, names, reads, listener=listener)
-        tested = [*built.tested, *run_data_tests(built, staging)]
-    found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in built.diagnostics]
-    return tested, [*looked.diagnostics, *built.diagnostics, *found]
+        staged = stage(
+            bound, connections, staging, state, names,
+            offline=offline, sealer=work.sealer, listener=listener,
+        )  # fmt: skip
+        tested = [*staged.built.tested, *run_data_tests(staged.built, staging)]
+    found = [t.diagnostic for t in tested if t.diagnostic and t.diagnostic not in staged.diagnostics]
+    return tested, [*staged.diagnostics, *found]

@@ -14,6 +14,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 if TYPE_CHECKING:
     from erpoa_cli.core.graph import Graph, NodeId
+    from erpoa_cli.core.operator import Operator
     from erpoa_cli.core.project import Project
     from erpoa_cli.engine.binding.bound import Bound
     from erpoa_cli.state import Sealer, StateReader, StateRecords, StateWriter
@@ -48,6 +49,13 @@ class Workspace:
 
         return load_sealer(self.root, self.project.key)
 
+    @property
+    def operator(self) -> Operator:
+        """Who acts here: what locks, runs and edits of the state record, and what plans are signed by."""
+        from erpoa_cli.state import current_operator
+
+        return current_operator()
+
     @contextmanager
     def reading(self) -> Iterator[StateReader]:
         """The state, for reading."""
@@ -78,7 +86,14 @@ class Workspace:
         from erpoa_cli.state import open_writer
 
         project = self.project
-        state = open_writer(self.root, project.environment, project.state, project.name, command=self.command)
+        state = open_writer(
+            self.root,
+            project.environment,
+            project.state,
+            project.name,
+            command=self.command,
+            operator=self.operator,
+        )
         try:
             yield state
         finally:

@@ -40,6 +40,7 @@ OPENED = f"{PROJECT} core.lowering usecase"
 STATE = f"{OPENED} state"
 BASE = f"{STATE} sdk"
 REPORT = f"{BASE} engine"
+CARE = "cli.state"
 SYSTEMS = "sdk engine connectors connectors.sqlite"
 BOUND = f"{SYSTEMS} engine.binding engine.relations core.lowering {PROJECT}"
 READ = f"{BOUND} state usecase"
@@ -52,11 +53,11 @@ MAY = (
     May("--show-completion", TOLD, "render", exit=None),
     May("nonsense", TOLD, f"{REFUSED} render", exit=3),
     May("plan --help", "typer", "render"),
-    May("state --help", "typer", "render"),
+    May("state --help", "typer", f"render {CARE}"),
     # The way of a change
-    May("init new", f"{TOLD} {FILE}", PROJECT),
-    May("validate", f"{TOLD} email", f"{PROJECT} engine"),
-    May("validate --online", f"{RECORDS} pyarrow numpy duckdb email", BOUND),
+    May("init new", f"{TOLD} {FILE}", OPENED),
+    May("validate", f"{TOLD} email", f"{OPENED} engine"),
+    May("validate --online", f"{RECORDS} pyarrow numpy duckdb email", f"{BOUND} usecase"),
     May("test", STAGED, f"{READ} core.reconcile"),
     May("plan", STAGED, PLANNED),
     May("show the.erpoaplan", f"{STAGED} {FILE}", REPORT),
@@ -78,24 +79,24 @@ MAY = (
     # Systems and connectors
     May("discover erp", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} engine.binding {OPENED}"),
     May("doctor", STAGED, READ),
-    May("plugin list", ANY, f"{SYSTEMS} connectors.duckdb connectors.files sdk.http render"),
-    May("plugin describe sqlite", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} render"),
-    May("twin start nowhere", f"{TOLD} email", f"{REFUSED} render engine", exit=3),
-    May("schema print", TOLD, "render"),
+    May("plugin list", ANY, f"{SYSTEMS} connectors.duckdb connectors.files sdk.http render usecase"),
+    May("plugin describe sqlite", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} render usecase"),
+    May("twin start nowhere", f"{TOLD} email", f"{REFUSED} render engine usecase", exit=3),
+    May("schema print", TOLD, "render usecase"),
     # State
-    May("state show", ROWS, BASE),
-    May("state links oa_suppliers", ROWS, BASE),
-    May("state tasks", ROWS, BASE),
-    May("state forget oa_suppliers/code=S0001 --dry-run", ROWS, BASE),
-    May("state protect oa_suppliers/code=S0001 --dry-run", ROWS, BASE),
-    May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, BASE),
-    May("state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9 --dry-run", ROWS, BASE),
-    May("state adopt oa_suppliers/code=S0001 --id id=1 --dry-run", ROWS, BASE),
-    May("state rebuild oa_suppliers --dry-run", TOLD, OPENED),
-    May("state system oa", f"{ROWS} email", f"{BASE} {SYSTEMS}"),
-    May("state backup b.tar", f"{ROWS} {FILE}", BASE),
-    May("state restore missing.tar", f"{ROWS} {FILE}", f"{REFUSED} {BASE}", exit=3),
-    May("state migrate", RECORDS, STATE),
+    May("state show", ROWS, f"{BASE} {CARE}"),
+    May("state links oa_suppliers", ROWS, f"{BASE} {CARE}"),
+    May("state tasks", ROWS, f"{BASE} {CARE}"),
+    May("state forget oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE}"),
+    May("state protect oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE}"),
+    May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE}"),
+    May("state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9 --dry-run", ROWS, f"{BASE} {CARE}"),
+    May("state adopt oa_suppliers/code=S0001 --id id=1 --dry-run", ROWS, f"{BASE} {CARE}"),
+    May("state rebuild oa_suppliers --dry-run", TOLD, f"{OPENED} {CARE}"),
+    May("state system oa", f"{ROWS} email", f"{BASE} {SYSTEMS} {CARE}"),
+    May("state backup b.tar", f"{ROWS} {FILE}", f"{BASE} {CARE}"),
+    May("state restore missing.tar", f"{ROWS} {FILE}", f"{REFUSED} {BASE} {CARE}", exit=3),
+    May("state migrate", RECORDS, f"{STATE} {CARE}"),
     May("lock show", RECORDS, STATE),
     May("lock release", RECORDS, STATE),
     May("audit verify", RECORDS, STATE),

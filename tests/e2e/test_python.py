@@ -14,13 +14,15 @@ import pytest
 
 from tests.program import ROOT, environment
 
-(DOOR,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.DOTALL)
+PAGE = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+DOOR, LOOK, EDIT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+TABLES = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
 NO_TERMINAL = "\nimport sys\nassert not {'typer', 'rich'} & sys.modules.keys()\n"
 
 
-def knock(project: Path) -> subprocess.CompletedProcess[str]:
+def knock(project: Path, block: str = DOOR) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", DOOR + NO_TERMINAL],
+        [sys.executable, "-c", block + NO_TERMINAL],
         cwd=project, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -53,6 +55,51 @@ def test_what_it_refuses_it_tells_as_the_command_line_does(company: Path) -> Non
     assert done.returncode == 1
     assert "name" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.process
+def test_what_is_remembered_is_what_the_commands_say(erpoa, settled: Path) -> None:
+    done = knock(settled, LOOK)
+    assert (done.returncode, done.stderr) == (0, "")
+    state = erpoa("-C", settled, "state", "show", "--format", "json").json()
+    rows = sum(target["rows"] for target in state["targets"])
+    runs = erpoa("-C", settled, "runs", "ls", "--format", "json").json()["runs"]
+    told = [f"{run['id']} {run['status']} {run['plan']} {run['who']}" for run in runs]
+    first, *others = done.stdout.splitlines()
+    assert first == f"serial {state['serial']}: {rows} managed rows, {state['rejected']} rejected"
+    assert [line.rpartition(" ")[0] for line in others] == told
+
+
+@pytest.mark.process
+def test_an_edit_is_proposed_and_carried_out(erpoa, company: Path) -> None:
+    def codes() -> set[str]:
+        told = erpoa("-C", company, "state", "links", "oa_suppliers", "--format", "json").json()
+        return {link["key"]["code"] for link in told["links"]}
+
+    before = codes()
+    done = knock(company, EDIT.replace("carry_out(work, edit)", "print(proposal)"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "rows=1" in done.stdout
+    assert codes() == before
+    assert knock(company, EDIT).returncode == 0
+    assert codes() == before - {"S0001"} | {"S0101"}
+
+
+def test_every_function_of_the_page_is_there() -> None:
+    from erpoa_cli import usecase
+
+    named = {name for cell in TABLES for name in re.findall(r"`(\w+)\(", cell)}
+    assert len(named) > 30
+    assert named <= set(usecase.__all__)
+
+
+def test_what_comes_back_has_a_type_that_can_be_named() -> None:
+    from erpoa_cli import usecase
+
+    cells = re.findall(r"^\| `.*? \| .* \| (.*) \|$", PAGE, re.MULTILINE)
+    types = {name for cell in cells for name in re.findall(r"`([A-Z]\w+)\b", cell)}
+    assert {"PlanReport", "Read"} < types  # of core.report and core.plan
+    assert types - {"PlanReport", "Read"} <= set(usecase.__all__)
 
 
 def test_its_help_shows_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

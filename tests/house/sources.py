@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "erpoa_cli"
-LAYERS = ("core", "sdk", "connectors", "state", "engine", "project", "render", "cli")
+LAYERS = ("core", "sdk", "connectors", "state", "engine", "project", "render", "usecase", "cli")
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 from tests.house.sources import ROOT, imported, modules
 
 HARNESS = "tests/planning.py"
-PLANNING = ("plan", "changes.planning", "apply", "resume", "rollback")
+PLANNING = ("plan", "stages", "apply", "resume", "rollback")
 
 
 def planners(tree: ast.Module) -> list[str]:
@@ -41,7 +41,7 @@ def test_one_module_makes_plans_for_tests():
         "from erpoa_cli.engine.plan import make_plan",
         "from erpoa_cli.engine import apply",
         "import erpoa_cli.engine.plan as p",
-        "def f():\n    from erpoa_cli.engine.changes.planning import PlanOptions",
+        "def f():\n    from erpoa_cli.engine.stages.values import PlanOptions",
     ],
 )
 def test_planners_are_noticed(text: str):

@@ -28,8 +28,16 @@ BELOW = {
     "engine": {"core", "sdk", "connectors", "state"},
     "project": {"core", "sdk", "connectors", "state"},
     "render": {"core", "sdk", "connectors", "state"},
-    "cli": {"core", "sdk", "connectors", "state", "engine", "project", "render"},
+    "usecase": {"core", "sdk", "connectors", "state", "engine", "project", "render"},
+    "cli": {"core", "sdk", "connectors", "state", "engine", "project", "render", "usecase"},
 }
+BEHIND_USE_CASES = [
+    "connectors",
+    "engine",
+    "project",
+    "sdk",
+    "state",
+]  # cli is above them, and does not import them itself
 OWNERS = {
     "click": {"cli"},
     "typer": {"cli"},
@@ -103,6 +111,7 @@ def wrong_directions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         f"{layer}.offence": [f"erpoa_cli.{other}" for other in LAYERS if other not in BELOW[layer] | {layer}]
         for layer in LAYERS
     }
+    offences["cli.offence"] += [f"erpoa_cli.{layer}" for layer in BEHIND_USE_CASES]
     offences |= {
         "unlisted": ["erpoa_cli.core"],
         "core.lowering.offence": ["erpoa_cli.core.plan", "erpoa_cli.core.reconcile"],
@@ -142,6 +151,11 @@ def test_directions(layer: str, wrong_directions: dict[str, str]):
     said = wrong_directions["layers point downwards"]
     refused = set(re.findall(rf"erpoa_cli\.{layer} is not allowed to import erpoa_cli\.(\w+):", said))
     assert refused == set(LAYERS) - BELOW[layer] - {layer}
+
+
+@pytest.mark.parametrize("layer", BEHIND_USE_CASES)
+def test_cli_works_through_use_cases(layer: str, wrong_directions: dict[str, str]):
+    assert f"erpoa_cli.cli.offence -> erpoa_cli.{layer} (" in wrong_directions["cli works through use cases"]
 
 
 def test_lowering_makes_no_plans(wrong_directions: dict[str, str]):

@@ -49,12 +49,12 @@ def test_commands_have_the_summary_that_the_list_gives():
     """The list of commands is static, so that --help imports none of them: it must not forget or invent any."""
     from erpoa_cli.cli.commands import ENTRIES
 
-    files = {p.stem for p in (ROOT / "erpoa_cli" / "cli").glob("*.py")}
+    cli = ROOT / "erpoa_cli" / "cli"
+    files = {path.stem: path for path in cli.glob("*.py")}
+    files |= {path.parent.name: path for path in cli.glob("*/__init__.py")}
     with_app = {
         name
-        for name in files
-        if re.search(
-            r"^app = application", (ROOT / "erpoa_cli" / "cli" / f"{name}.py").read_text(), re.MULTILINE
-        )
+        for name, path in files.items()
+        if re.search(r"^app = application", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert with_app == set(ENTRIES)

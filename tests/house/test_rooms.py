@@ -10,8 +10,9 @@ import pytest
 
 import erpoa_cli.project
 import erpoa_cli.state
+import erpoa_cli.usecase
 
-ROOMS = [erpoa_cli.project, erpoa_cli.state]
+ROOMS = [erpoa_cli.project, erpoa_cli.state, erpoa_cli.usecase]
 
 
 def typed(room: ModuleType) -> dict[str, str]:
@@ -28,7 +29,9 @@ def typed(room: ModuleType) -> dict[str, str]:
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
 def test_every_name_of_a_room_is_where_types_look_for_it(room: ModuleType):
-    homes = {name: f"{room.__name__}.{module}" for name, module in room._HOMES.items()}
+    homes = {
+        name: module if "." in module else f"{room.__name__}.{module}" for name, module in room._HOMES.items()
+    }
     assert homes == typed(room)
     assert sorted(homes) == sorted(room.__all__)
     for name in homes:

@@ -157,6 +157,9 @@ class Databases:
         targets = frozenset({"t"}) if self.world.siblings else None
         return planning.plan(self.bound, targets=targets, out=self.root / name)
 
+    def roll_back(self, run: str) -> PlanResult:
+        return planning.roll_back(self.bound, run)
+
     def apply(self, result: PlanResult) -> RunResult:
         return planning.apply(self.bound, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.parse import instant
@@ -16,13 +16,17 @@ from erpoa_cli.core.target import BoundField, Column, Constant, Reference, Resul
 class Feed:
     """What a target is fed from: the relation's schema and columns, and whether rows of it were set aside
     (`held."RELATION"`) whose key is the target's key, so that they can be shown as held rows of the target. `blocked`:
-    the relation is not to be believed (a read or test failed), so nothing is wanted and nothing proven."""
+    the relation is not to be believed (a read or test failed), so nothing is wanted and nothing proven. `flat`: its rows
+    are the lines of a document, not documents with lists of them. `own`: reference and result fields → the column that
+    has their value itself, for rows whose `by` columns are NULL."""
 
     schema: str
     name: str
-    columns: tuple[Field, ...]
+    columns: tuple[Field, ...] = ()
     held: bool = False
     blocked: bool = False
+    flat: bool = False
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,9 @@ class Other:
 def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool) -> str:
     """The statement that fills `desired."T"`: `k_`, `d_` and `p_` columns, `problem` with its
     `problem_code`, and `waiting`. Late references (deferred, trees) are resolved only with *late*."""
-    resolved = [_resolve(shape, f, n, others, late) for n, f in enumerate(shape.fields)]
+    resolved = [
+        _or_own(_resolve(shape, f, n, others, late), feed.own.get(f.name)) for n, f in enumerate(shape.fields)
+    ]
     keys = [f"r.{identifier(k)} AS {column('k_', k)}" for k in shape.key]
     problems = [p for r in resolved for p in r.problems]
     waits = [w for r in resolved for w in r.waits]
@@ -85,7 +91,7 @@ def _rows(shape: Shape, feed: Feed) -> str:
     lines = shape.target.lines
     if feed.blocked:
         source = f"(SELECT * FROM {source} WHERE false)"
-    if lines is None:
+    if lines is None or feed.flat:
         return f"SELECT * FROM {source}"
     listing = next(f.type for f in feed.columns if f.name == lines.column)
     assert listing.kind is Kind.LIST
@@ -138,6 +144,22 @@ def _resolve(
             return _reference(field, reference, f"j{number}", others[reference.target])
         case Result() as result:
             return _result(field, result, f"j{number}", others[result.target])
+
+
+def _or_own(found: _Resolved, own: str | None) -> _Resolved:
+    """*found*, or where nothing says which row is meant, the value in the column *own*."""
+    match found.field.value:
+        case Reference(by=by) | Result(by=by) if own is not None:
+            nothing = f"({listed((f'r.{identifier(name)} IS NULL' for name in by), ' OR ')})"
+        case _:
+            return found
+    type_ = found.field.type
+    return replace(
+        found,
+        value=f"CASE WHEN {nothing} THEN CAST(r.{identifier(own)} AS {type_.duckdb}) ELSE {found.value} END",
+        problems=[(f"NOT {nothing} AND ({when})", code, why) for when, code, why in found.problems],
+        waits=[f"CASE WHEN NOT {nothing} THEN {wait} END" for wait in found.waits],
+    )
 
 
 def _untold(field: BoundField, wanted: str) -> list[tuple[str, str, str]]:

@@ -15,13 +15,15 @@ class Evidence:
     """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
 
     `first`: no plan of this target was applied yet; `edited`: definitions behind the target changed since;
-    `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read."""
+    `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read; `whole`: what is
+    wanted is known, even where it is nothing."""
 
     desired: str = ""
     actual: str = ""
     first: bool = False
     edited: bool = False
     unread: bool = False
+    whole: bool = False
 
 
 def twin(shape: Shape) -> str:
@@ -43,7 +45,8 @@ def proof(shape: Shape, evidence: Evidence) -> str:
     null = listed((f"{column('k_', k, 'd')} IS NULL" for k in shape.key), " OR ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "proof")} AS
         SELECT CASE WHEN {literal(evidence.desired)} <> '' THEN {literal(evidence.desired)}
-            WHEN NOT EXISTS (SELECT 1 FROM {table("desired", shape.name)}) THEN 'no row is wanted at all'
+            WHEN {"false" if evidence.whole else "true"} AND NOT EXISTS (SELECT 1 FROM {table("desired", shape.name)})
+                THEN 'no row is wanted at all'
             WHEN EXISTS (SELECT 1 FROM {work(shape.name, "twin")} WHERE unnamed)
                 THEN 'a row with an empty key column may be this row' END AS unproven,
         CASE WHEN EXISTS (SELECT 1 FROM {table("desired", shape.name)} d

@@ -5,10 +5,10 @@ The statements change `diff."T"` in place; `engine.changes.diff` runs them over 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import Kind, identifier, literal
 from erpoa_cli.core.target import BoundField, Reference, Result
 
 _PLANNED = "kind IS NULL AND action IN ('create', 'update')"
@@ -175,6 +175,49 @@ def number_removals(shape: Shape, first: int) -> str:
     diff = table("diff", shape.name)
     return f"""UPDATE {diff} SET wave = {first} + h.height FROM {work(shape.name, "height")} h
         WHERE h.ordinal = {diff}.ordinal"""
+
+
+def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[str]:
+    """The statements that empty deferred references of rows that are deleted, in *wave*, before the rows of *later* they
+    point to are: these go first, and a reference to them would be in the way."""
+    fields = [f for f in shape.fields if isinstance(f.value, Reference) and f.value.defer]
+    fields = [f for f in fields if _points_to(f) in later and f.type.kind is not Kind.LIST]
+    if not fields or shape.lifecycle is not None:
+        return
+    diff, freed = table("diff", shape.name), work(shape.name, "freed")
+    names = listed(
+        f"CASE WHEN {_goes_too(f, later[_points_to(f)])} THEN {literal(f.name)} END" for f in fields
+    )
+    yield f"""CREATE OR REPLACE TABLE {freed} AS SELECT ordinal, names FROM (
+            SELECT ordinal, list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL) AS names
+            FROM {diff} d WHERE kind IS NULL AND action = 'delete')
+        WHERE len(names) > 0"""
+    emptied = {f.name: f"list_contains(s.names, {literal(f.name)})" for f in fields}
+    left = [f"CASE WHEN {freely} THEN NULL ELSE d.{column('a_', n)} END" for n, freely in emptied.items()]
+    # What is remembered follows the order of ordinals: the delete comes last, so it is the copy.
+    yield f"""INSERT INTO {diff}
+        SELECT d.* REPLACE (
+            (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
+            {listed(f"{value} AS {column('a_', n)}" for value, n in zip(left, emptied, strict=True))})
+        FROM {diff} d JOIN {freed} s USING (ordinal)"""
+    wanted = {n: f"d.{column('a_', n)}" for n in shape.columns} | dict(zip(emptied, left, strict=True))
+    yield f"""UPDATE {diff} AS d SET action = 'update', wave = {wave}, fields = s.names, drifted = [], conflicted = [],
+            settled = [], links = true, {listed(f"{column('d_', n)} = {value}" for n, value in wanted.items())}
+        FROM {freed} s WHERE d.ordinal = s.ordinal"""
+
+
+def _goes_too(field: BoundField, other: Shape) -> str:
+    """Whether the row that `d` points to by *field* is another one that this plan deletes."""
+    own = next(iter(other.id), None)
+    if own is None:
+        return "false"
+    return f"""EXISTS (SELECT 1 FROM {table("diff", other.name)} g WHERE g.kind IS NULL AND g.action = 'delete'
+        AND g.{column("id_", own)} = d.{column("a_", field.name)})"""
+
+
+def any_released(shape: Shape, wave: int) -> str:
+    """The query for whether rows have been given *wave* by `released`."""
+    return f"SELECT count(*) > 0 FROM {table('diff', shape.name)} WHERE {_PLANNED} AND wave = {wave}"
 
 
 def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:

@@ -173,6 +173,7 @@ class Differ:
         for shape in apart:
             if shape.name not in moved:
                 wave = self._move(shape, wave, opened)
+        wave = self._release_references(apart, wave)
         for shape in reversed(apart):
             self._execute(order.removal_depths(shape))
             highest = self._scalar(order.highest(shape))
@@ -184,6 +185,15 @@ class Differ:
             for each in self._lines(shape.name):
                 self._execute(embedded.with_document(shape, each))
         self.compose()
+
+    def _release_references(self, apart: Sequence[Shape], wave: int) -> int:
+        """Rows that empty references which would be in the way of deletes; the wave after."""
+        given = False
+        for n, shape in enumerate(apart):
+            statements = list(order.released(shape, {other.name: other for other in apart[n:]}, wave))
+            self._all(statements)
+            given = given or bool(statements and self._scalar(order.any_released(shape, wave)))
+        return wave + given
 
     def _shown(self, shape: Shape) -> frozenset[str]:
         """Targets of documents of which *shape* shows a result, and whose content is written at once: one that is written
@@ -265,6 +275,7 @@ class Differ:
             "depth",
             "height",
             "split",
+            "freed",
             "gone",
             "courses",
             "dead",

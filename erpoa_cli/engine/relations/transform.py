@@ -91,12 +91,13 @@ def build_models(
     seconds: float = SECONDS,
     listener: Listener = ignore,
 ) -> Built:
-    """Build the seeds and models among *names* and behind them into `model."NAME"`; locks the staging area.
+    """Build the seeds and models among *names* and behind them into `model."NAME"`, in a staging area that is locked: SQL
+    of the project runs in it.
 
     Sources (and the actual rows that models ask for) were read before. Rows that a test sets aside are gone before
     the next model sees the relation. A relation behind a failed read, a failed model or a failed `error` test is
     `blocked`, and so is everything made of it."""
-    staging.lock()
+    assert staging.locked
     built = Built(bound, reads)
     needed = bound.needed(names)
     for name, read in reads.items():

@@ -82,6 +82,7 @@ class Small:
     @contextmanager
     def building(self, *names: str, **options: Any) -> Iterator[tuple[Staging, Built]]:
         with self.reading(**options) as (staging, reads, bound):
+            staging.lock()
             yield staging, build_models(bound, staging, names or bound.order, reads)
 
     def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:

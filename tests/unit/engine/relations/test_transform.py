@@ -186,6 +186,7 @@ def test_a_model_may_not_run_for_ever(project: Small):
     many = ", ".join(f"{{{{ source('suppliers') }}}} s{i}" for i in range(22))
     project.file("transforms/vendors.sql", f"SELECT count(*) AS code FROM {many} WHERE s0.id + s21.id > 0\n")
     with project.reading() as (staging, reads, bound):
+        staging.lock()
         built = build_models(bound, staging, ["vendors"], reads, seconds=0.3)
         assert "takes too long" in built.blocked["vendors"]
 
@@ -239,6 +240,7 @@ def test_leading_zeros_and_empty_cells_survive_in_seeds(project: Small):
 def test_a_seed_that_changes_under_way_blocks(project: Small):
     with project.reading() as (staging, reads, bound):
         project.file("seeds/units.csv", "erp_unit,oa_unit\nKG\n")
+        staging.lock()
         built = build_models(bound, staging, ["vendors"], reads)
         assert [d.code for d in built.diagnostics] == ["E0340"]
         assert set(built.blocked) == {"units", "vendors"}

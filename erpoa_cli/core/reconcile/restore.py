@@ -1,0 +1,474 @@
+"""What a run left and what was there before it, as rows that a target is fed from: the statements of a rollback.
+
+The diff, the order of writes and the guards are those of every plan (`rows`, `order`, `documents`); here is only what is
+wanted: what was agreed of every row, and of the rows of the run what they held before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from erpoa_cli.core.reconcile.recognise import match_sets
+from erpoa_cli.core.reconcile.shape import (
+    Shape,
+    column,
+    listed,
+    names_sql,
+    same_key,
+    table,
+    work,
+)
+from erpoa_cli.core.schema import Kind, identifier, literal
+from erpoa_cli.core.situation import Outcome
+from erpoa_cli.core.target import (
+    BoundField,
+    Column,
+    Mode,
+    OnDrift,
+    OnSourceGone,
+    OnVanished,
+    Ownership,
+    Owns,
+    Reference,
+    ReportOrWrite,
+    Result,
+)
+
+_WRITES = "('create', 'update', 'move', 'deactivate', 'delete')"
+
+
+# -- the target as a rollback compares it -----------------------------------------------------------------------------
+
+
+def own(name: str) -> str:
+    """The column of the feed with the value of a field itself; `/` cannot occur in a column of a relation that a target
+    is fed from."""
+    return f"value/{name}"
+
+
+def by(name: str, number: int) -> str:
+    """The columns of the feed with the key of the row that a reference or result means."""
+    return f"key/{number}/{name}"
+
+
+def restoring(shape: Shape, others: Mapping[str, Shape], extras: Iterable[str]) -> Shape:
+    """*shape* fed from `T/before`: every field is ours and comes from there, nothing but the rows of the run is touched,
+    and rows that the run made are removed. *extras*: fields that a deactivation of the run set, or its restoration."""
+    target, at = shape.target, shape.target.at
+    taken = {n: t for n, t in shape.extras.items() if n in set(extras)}
+    fields = [replace(f, value=_fed(f, others), ownership=Ownership.OURS) for f in shape.fields]
+    fields += [BoundField(n, Column(own(n)), at, type=t) for n, t in taken.items()]
+    return replace(
+        shape,
+        extras={n: t for n, t in shape.extras.items() if n not in taken},
+        target=replace(
+            target,
+            fields=tuple(fields),
+            match=tuple(tuple(f.name for f in each) for each in match_sets(shape)),
+            mode=Mode.UPSERT,
+            on_source_gone=OnSourceGone.UNDO if shape.lifecycle else OnSourceGone.DELETE,
+            deactivate={},
+            restore={},
+            owns=Owns.APPLIED,
+            on_first_contact=ReportOrWrite.REPORT,
+            on_drift=OnDrift.REPORT,
+            on_conflict="report",
+            on_vanished=OnVanished.REPORT,
+            on_new_field=ReportOrWrite.REPORT,
+        ),
+    )
+
+
+def _fed(field: BoundField, others: Mapping[str, Shape]) -> Column | Reference | Result:
+    match field.value:
+        case Reference() as reference:
+            keys = range(_named(field, others[reference.target]))
+            names = tuple(by(field.name, n) for n in keys)
+            return replace(reference, by=names, when_null="null", missing="hold")
+        case Result() as result:
+            return replace(result, by=tuple(by(field.name, n) for n in range(len(result.by))))
+        case _:
+            return Column(own(field.name))
+
+
+def _named(field: BoundField, other: Shape) -> int:
+    """How many columns name a row of *other*: its key, or a list of keys of one column."""
+    return 1 if field.type.kind is Kind.LIST else len(other.key)
+
+
+# -- what the run did -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What is on record of a run and a target: the columns of `T/planned` (the rows of the plan) and `T/told` (their
+    outcomes), and fields it wrote that the target does not have any more."""
+
+    planned: frozenset[str]
+    told: frozenset[str]
+    dropped: tuple[str, ...] = ()
+
+
+def done(shape: Shape, recorded: Recorded) -> str:
+    """The statement that fills `T/done`, a row per row of theirs that the run changed, numbered (`n`): whether it made the
+    row (`created`) or took it away (`removed`), its identifier, the fields whose values it changed (`written`), and all
+    values before (`a_`) and after it (`left_`)."""
+    one = listed([*(column("k_", k) for k in shape.key), *(column("id_", i) for i in shape.id)])
+    old = [column("was_", i) for i in shape.id]
+    same = listed(
+        (
+            f"s.{left} IS NOT DISTINCT FROM f.{right}"
+            for left, right in [
+                *((column("k_", k), column("k_", k)) for k in shape.key),
+                *((column("was_", i), column("id_", i)) for i in shape.id),
+            ]
+        ),
+        " AND ",
+    )
+    known = [n for n in shape.columns if f"a_{n}" in recorded.planned]
+    before = {n: f"CAST({column('a_', n, 'f')} AS {shape.columns[n].duckdb})" for n in known}
+    ids = [
+        f"coalesce(max({_told('id_', i, recorded)}), any_value({column('id_', i, 'c')}))" for i in shape.id
+    ]
+    lefts = [f"{_left(n, recorded)} AS {column('left_', n)}" for n in known]
+    changed = [
+        f"CASE WHEN list_contains(s.fields, {literal(n)}) AND {_left_or(n, before[n])} IS DISTINCT FROM {before[n]} "
+        f"THEN {literal(n)} END"
+        for n in known
+    ]
+    dropped = [
+        f"CASE WHEN list_contains(s.fields, {literal(n)}) THEN {literal(n)} END" for n in recorded.dropped
+    ]
+    values = [
+        part
+        for n, type_ in shape.columns.items()
+        for part in (
+            f"{before.get(n, f'CAST(NULL AS {type_.duckdb})')} AS {column('a_', n)}",
+            f"{_left_or(n, before[n]) if n in before else f'CAST(NULL AS {type_.duckdb})'} AS {column('left_', n)}",
+        )
+    ]
+    return f"""
+    CREATE OR REPLACE TABLE {work(shape.name, "done")} AS
+    WITH first AS (
+        SELECT * FROM {work(shape.name, "planned")}
+        QUALIFY row_number() OVER (PARTITION BY {one} ORDER BY wave, step, ordinal) = 1),
+    summed AS (
+        SELECT {listed([*(column("k_", k, "c") for k in shape.key), *(f"{column('id_', i, 'c')} AS {o}" for i, o in zip(shape.id, old, strict=True))])},
+            {listed(f"{v} AS {column('id_', i)}" for v, i in zip(ids, shape.id, strict=True)) or "NULL AS nothing"},
+            bool_or(c.action = 'create') AS created, bool_or(c.action = 'delete') OR (arg_max(c.action, c.wave) = 'move' AND NOT arg_max(c.links, c.wave)) AS removed,
+            list_distinct(flatten(list(c.fields))) AS fields, {listed([*lefts, "max(c.generation) AS generation"])}
+        FROM {work(shape.name, "planned")} c JOIN {work(shape.name, "told")} t USING (ordinal)
+        WHERE t.outcome = {literal(Outcome.APPLIED.value)} GROUP BY ALL)
+    SELECT row_number() OVER () AS n, {listed(column("k_", k, "s") for k in shape.key)}, {listed([*(column("id_", i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
+        s.generation, {_filtered(changed)} AS written, {_filtered(dropped)} AS dropped, {listed(values)}
+    FROM summed s JOIN first f ON {same}"""
+
+
+def _filtered(names: list[str]) -> str:
+    return f"list_filter(CAST([{listed(names)}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
+
+
+def _told(prefix: str, name: str, recorded: Recorded) -> str:
+    own = column(prefix, name, "c")
+    return f"coalesce({column(prefix, name, 't')}, {own})" if prefix + name in recorded.told else own
+
+
+def _left(name: str, recorded: Recorded) -> str:
+    """What the last step that wrote a field left in it: what was read back, else what was written. A structure, so that
+    NULL that was written is told from nothing written."""
+    value = _told("d_", name, recorded)
+    if {f"s_{name}", "deviated"} <= recorded.told:
+        deviated = f"coalesce(list_contains(t.deviated, {literal(name)}), false)"
+        value = f"CASE WHEN {deviated} THEN {column('s_', name, 't')} ELSE {value} END"
+    return f"arg_max({{'v': {value}}}, c.wave) FILTER (list_contains(c.fields, {literal(name)}))"
+
+
+def _left_or(name: str, before: str) -> str:
+    left = column("left_", name, "s")
+    return f"CASE WHEN {left} IS NULL THEN {before} ELSE {left}.v END"
+
+
+def nothing_done(shape: Shape) -> str:
+    """The statement that fills `T/done` of a target that the run did not change."""
+    columns = [
+        "0::BIGINT AS n",
+        *(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items()),
+        *(f"CAST(NULL AS {t.duckdb}) AS {column('id_', i)}" for i, t in shape.id.items()),
+        "false AS created", "false AS removed", "0::BIGINT AS generation",
+        "CAST([] AS VARCHAR[]) AS written", "CAST([] AS VARCHAR[]) AS dropped",
+        *(f"CAST(NULL AS {t.duckdb}) AS {column(p, n)}" for n, t in shape.columns.items() for p in ("a_", "left_")),
+    ]  # fmt: skip
+    return f"CREATE OR REPLACE TABLE {work(shape.name, 'done')} AS SELECT {listed(columns)} WHERE false"
+
+
+# -- what is in the way -----------------------------------------------------------------------------------------------
+
+
+def meant(shape: Shape) -> str:
+    """The statement that fills `T/meant`: which key an identifier means, as text: that of the row of the run that had it,
+    else that of the row that is linked to it; and whether the run took that row away (`removed`)."""
+    own_id = next(iter(shape.id), None)
+    if own_id is None:
+        columns = listed(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items())
+        return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed WHERE false"
+    keys = listed(column("k_", k) for k in shape.key)
+    told = f"CAST({column('id_', own_id)} AS VARCHAR) AS id, {keys}"
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "meant")} AS
+        WITH had AS (SELECT DISTINCT ON (id) {told}, removed FROM {work(shape.name, "done")} WHERE NOT created)
+        FROM had UNION ALL BY NAME
+        SELECT DISTINCT ON (id) {told}, false AS removed FROM {work(shape.name, "kept")} k
+        WHERE CAST({column("id_", own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
+
+
+def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> str:
+    """The statement that fills `T/obstacle`: the rows of the run that are left as they are, and why. *missing*: by target,
+    why a row that was not read may be there all the same; empty: it is gone."""
+    here = listed((f"a.{identifier(i)} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
+    taken = (
+        listed((f"{column('id_', i, 'k')} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
+    )
+    judged = [n for n in _values(shape) if shape.state is None or n != shape.state.name]
+    now = {n: f"a.{identifier(n)}" for n in judged}
+    moved = {n: f"{now[n]} IS DISTINCT FROM {column('left_', n, 'c')}" for n in judged}
+    fields = {f.name for f in shape.fields}
+    made = listed((moved[n] for n in judged if n in fields), " OR ") or "false"
+    written = (
+        listed(
+            (
+                f"(list_contains(c.written, {literal(n)}) AND {moved[n]} AND {now[n]} IS DISTINCT FROM {column('a_', n, 'c')})"
+                for n in judged
+            ),
+            " OR ",
+        )
+        or "false"
+    )
+    keys = listed(column("k_", k) for k in shape.key)
+    unnamed = listed((f"{column('k_', k, 'c')} IS NULL" for k in shape.key), " OR ")
+    gone = missing[shape.name] or "it is gone"
+    unless_made = "" if missing[shape.name] or shape.target.lines else "NOT c.created AND "
+    if not shape.id:
+        gone, unless_made = "its system tells no identifier by which it is found again", ""
+    lost = listed((f"WHEN {when} THEN {why}" for when, why in _lost(shape, others, missing)), " ")
+    joins = listed(_meant_joins(shape, others, "c", "a_"), " ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
+    SELECT n, {listed(column("k_", k) for k in shape.key)}, reason FROM (
+        SELECT c.n, {listed(column("k_", k, "c") for k in shape.key)}, CASE
+            WHEN {unnamed} THEN 'its key is empty'
+            WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more')
+            WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
+            WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} END
+            WHEN {unless_made}a.here IS NULL THEN {literal(gone)}
+            WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' END
+            WHEN {written} THEN 'it was changed since the run' {lost} END AS reason
+        FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
+            LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
+            LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
+            LEFT JOIN (SELECT *, true AS taken FROM {work(shape.name, "kept")}) k ON {taken} AND NOT ({same_key(shape, "k", "c")})
+            {joins})
+    WHERE reason IS NOT NULL"""
+
+
+def _values(shape: Shape) -> Iterator[str]:
+    """The columns whose values a rollback compares itself: lists are told by their lines."""
+    return (n for n in shape.columns if n not in shape.lists)
+
+
+def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Of references and results that shall be as before: when they cannot be, and why."""
+    for number, field in enumerate(shape.fields):
+        wanted = f"(c.removed OR list_contains(c.written, {literal(field.name)})) AND {column('a_', field.name, 'c')} IS NOT NULL"
+        match field.value:
+            case Reference(target=to) if not missing[to] and _named(field, others[to]) == len(others[to].key):
+                other, value = others[to], column("a_", field.name, "c")
+                if field.type.kind is Kind.LIST or not other.id:
+                    continue
+                there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({identifier(next(iter(other.id)))} AS VARCHAR) FROM {table('actual', to)})"
+                said = literal(f"{field.name}: the row of {to} that it pointed to is gone")
+                yield f"{wanted} AND m{number}.id IS NULL AND NOT {there}", said
+            case Result(target=to, by=names) if not set(names) <= set(shape.key):
+                anew = f"EXISTS (SELECT 1 FROM {work(to, 'done')} WHERE removed)"
+                yield (
+                    f"{wanted} AND {anew}",
+                    literal(f"{field.name}: it came from a row of {to}, and rows of {to} are made anew"),
+                )
+            case _:
+                continue
+
+
+def documents_whole(document: Shape, lines: Shape) -> Iterator[str]:
+    """The statements by which a document is taken back with all its lines, or not at all: obstacles go both ways."""
+    keys = list(lines.key)[: lines.document]
+    all_keys = listed(column("k_", k, "x") for k in lines.key)
+    whole, parts = work(document.name, "obstacle"), work(lines.name, "obstacle")
+    same = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'x')}" for k in keys), " AND ")
+    yield f"""INSERT INTO {whole} BY NAME
+        SELECT any_value(d.n) AS n, {listed(f"x.{column('k_', k)}" for k in keys)}, concat('a line of it: ', min(x.reason)) AS reason
+        FROM {parts} x LEFT JOIN {work(document.name, "done")} d ON {same.replace("o.", "d.")}
+        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {listed(f"x.{column('k_', k)}" for k in keys)}"""
+    yield f"""INSERT INTO {parts} BY NAME
+        SELECT x.n, {all_keys}, concat('its document: ', (SELECT min(o.reason) FROM {whole} o WHERE {same})) AS reason
+        FROM {work(lines.name, "done")} x WHERE EXISTS (SELECT 1 FROM {whole} o WHERE {same})
+            AND NOT EXISTS (SELECT 1 FROM {parts} p WHERE p.n = x.n)"""
+
+
+# -- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+def before(shape: Shape, others: Mapping[str, Shape]) -> str:
+    """The statement that fills `T/before`, the rows that are wanted: those that are remembered, as they were agreed, those
+    of the run as they were before it; without those that it made, with those that it took away."""
+    known = [*(f.name for f in shape.fields), *shape.extras]
+    kept = [
+        f"CASE WHEN {_restored(n)} THEN {column('a_', n, 'c')} ELSE {column('agreed_', n, 'b')} END AS {column('v_', n)}"
+        for n in known
+    ]
+    keys = {alias: listed(column("k_", k, alias) for k in shape.key) for alias in "bcw"}
+    named = listed(f"{column('k_', k, 'w')} AS {identifier(k)}" for k in shape.key)
+    free = f"NOT EXISTS (SELECT 1 FROM {work(shape.name, 'obstacle')} o WHERE o.n = c.n)"
+    columns = [named, *_feed_columns(shape, others)]
+    joins = listed(_meant_joins(shape, others, "w", "v_"), " ")
+    again = listed(_again_joins(shape, others), " ")
+    return f"""CREATE OR REPLACE TABLE {work(shape.name, "before")} AS
+    WITH free AS (SELECT * FROM {work(shape.name, "done")} c WHERE {free}),
+    wanted AS (
+        SELECT {keys["b"]}, coalesce(c.written, []) AS restored, {listed(kept)}
+        FROM {work(shape.name, "kept")} b LEFT JOIN free c ON {same_key(shape, "c", "b")}
+        WHERE NOT coalesce(c.created, false)
+        UNION ALL BY NAME
+        SELECT {keys["c"]}, {names_sql(known)} AS restored, {listed(f"{column('a_', n, 'c')} AS {column('v_', n)}" for n in known)}
+        FROM free c ANTI JOIN {work(shape.name, "kept")} b ON {same_key(shape, "b", "c")} WHERE NOT c.created)
+    SELECT {listed(columns)} FROM wanted w {joins} {again}"""
+
+
+def _restored(name: str) -> str:
+    return f"coalesce(list_contains(c.written, {literal(name)}), false)"
+
+
+def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, prefix: str) -> Iterator[str]:
+    """Joins `mN` of the row that the reference N means. A list of identifiers is looked up as a whole."""
+    for number, field in enumerate(shape.fields):
+        if isinstance(field.value, Reference):
+            value = column(prefix, field.name, alias)
+            where = work(field.value.target, "meant")
+            if field.type.kind is Kind.LIST:
+                key = column("k_", next(iter(others[field.value.target].key)), "x")
+                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed
+                    FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
+                    LEFT JOIN {where} x ON x.id = CAST(e.v AS VARCHAR)) m{number} ON true"""
+            else:
+                yield f"LEFT JOIN {where} m{number} ON m{number}.id = CAST({value} AS VARCHAR)"
+
+
+def _again_joins(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
+    """Joins `xN` of the row that the result N came from, where it is made anew and our key names it."""
+    for number, field in enumerate(shape.fields):
+        match field.value:
+            case Result(target=to, by=names) if set(names) <= set(shape.key):
+                theirs = list(others[to].key.items())[: len(names)]
+                text = listed(column("k_", k) for k, _ in theirs)
+                on = listed(
+                    (
+                        f"{column('k_', k, f'x{number}')} = TRY_CAST({column('k_', n, 'w')} AS {t.duckdb})"
+                        for n, (k, t) in zip(names, theirs, strict=True)
+                    ),
+                    " AND ",
+                )
+                yield f"LEFT JOIN (SELECT DISTINCT {text}, true AS anew FROM {work(to, 'done')} WHERE removed) x{number} ON {on}"
+            case _:
+                continue
+
+
+def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
+    for number, field in enumerate(shape.fields):
+        value = column("v_", field.name, "w")
+        restored = f"list_contains(w.restored, {literal(field.name)})"
+        match field.value:
+            case Reference(target=to) if field.type.kind is Kind.LIST:
+                found = f"({restored} OR m{number}.removed) AND {value} IS NOT NULL AND m{number}.whole"
+                key = f"m{number}.keys"
+                yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, 0))}"
+                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
+            case Reference(target=to):
+                found = f"({restored} OR m{number}.removed) AND m{number}.id IS NOT NULL"
+                for n, key in enumerate(others[to].key):
+                    yield f"CASE WHEN {found} THEN {column('k_', key, f'm{number}')} END AS {identifier(by(field.name, n))}"
+                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
+            case Result(target=to, by=names):
+                derived = set(names) <= set(shape.key)
+                found = (
+                    f"{restored} AND {value} IS NOT NULL AND coalesce(x{number}.anew, false)"
+                    if derived
+                    else "false"
+                )
+                for n, name in enumerate(names):
+                    key = column("k_", name, "w") if derived else "CAST(NULL AS VARCHAR)"
+                    yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, n))}"
+                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
+            case _:
+                yield f"{value} AS {identifier(own(field.name))}"
+    for name in shape.extras:
+        yield f"{column('v_', name, 'w')} AS {identifier(own(name))}"
+
+
+# -- what is told -----------------------------------------------------------------------------------------------------
+
+
+def only_the_run(shape: Shape) -> Iterator[str]:
+    """The statements that leave in `diff."T"` what concerns the run: its rows, and documents that are opened for them."""
+    diff = table("diff", shape.name)
+    yield f"""DELETE FROM {diff} AS d WHERE (action IS NULL OR action NOT IN {_WRITES})
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "done")} c WHERE {_row(shape)})"""
+    yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
+
+
+def _row(shape: Shape) -> str:
+    """Whether a row `d` of the diff is the row `c` of the run: that of its key, unless it is another of theirs."""
+    other = (
+        listed((f"{column('id_', i, 'd')} <> {column('id_', i, 'c')}" for i in shape.id), " OR ") or "false"
+    )
+    return f"{same_key(shape, 'c', 'd')} AND NOT coalesce({other}, false)"
+
+
+def left_alone(shape: Shape) -> Iterator[str]:
+    """The statements that list in `diff."T"` the rows of the run that the plan does not take back, as withheld (E0543):
+    those with an obstacle, and those of which nothing is planned although they are not as before."""
+    diff = table("diff", shape.name)
+    here = listed((f"a.{identifier(i)} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
+    differs = listed(
+        (
+            f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {column('a_', n, 'c')})"
+            for n in _values(shape)
+        ),
+        " OR ",
+    )
+    values = [
+        part
+        for n in shape.columns
+        for part in (
+            f"{column('a_', n, 'c')} AS {column('d_', n)}",
+            f"a.{identifier(n)} AS {column('a_', n)}",
+            f"{column('left_', n, 'c')} AS {column('agreed_', n)}",
+            f"{column('left_', n, 'c')} AS {column('seen_', n)}",
+        )
+    ]
+    keys = listed(column("k_", k, "c") for k in shape.key)
+    ids = "".join(f"{column('id_', i, 'c')}, " for i in shape.id)
+    still = (
+        f"CASE WHEN c.created THEN a.here WHEN c.removed THEN a.here IS NULL ELSE a.here AND ({differs}) END"
+    )
+    yield f"""DELETE FROM {diff} AS d WHERE kind IS NULL AND EXISTS (
+        SELECT 1 FROM {work(shape.name, "obstacle")} o JOIN {work(shape.name, "done")} c USING (n) WHERE {_row(shape)})"""
+    yield f"""INSERT INTO {diff} BY NAME
+        SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal, {keys}, {ids}
+            greatest(c.generation, 1) AS generation, CASE WHEN a.here THEN 'confirmed' ELSE 'absent' END AS situation,
+            CASE WHEN c.created THEN 'delete' WHEN c.removed THEN 'create' ELSE 'update' END AS action, 'state' AS cause,
+            0 AS wave, 1 AS step, CASE WHEN c.created THEN [] ELSE c.written END AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
+            {names_sql(shape.columns)} AS known, [] AS waiting, false AS links, 'withheld' AS kind, 'E0543' AS code,
+            coalesce(o.reason, CASE WHEN k.kept IS NULL THEN 'nothing links it any more' ELSE 'it was changed since the run' END) AS reason, {listed(values)}
+        FROM {work(shape.name, "done")} c
+            LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
+            LEFT JOIN {work(shape.name, "obstacle")} o USING (n)
+            LEFT JOIN (SELECT *, true AS kept FROM {work(shape.name, "kept")}) k ON {same_key(shape, "k", "c")}
+        WHERE (o.reason IS NOT NULL OR {still}) AND NOT EXISTS (
+            SELECT 1 FROM {diff} d WHERE {_row(shape)} AND (d.kind IS NOT NULL OR d.action IS NOT NULL))"""

@@ -1,0 +1,32 @@
+"""What was done: runs, and the audit trail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erpoa_cli.usecase.workspace import Workspace
+
+if TYPE_CHECKING:
+    from erpoa_cli.state import Run
+    from erpoa_cli.state.records import AuditRecord
+
+
+def runs(work: Workspace, limit: int | None = None) -> list[Run]:
+    """The runs of the environment, the latest first. *limit*: the latest of them; None: all."""
+    with work.records() as state:
+        return state.runs(limit)
+
+
+def verify_audit(work: Workspace) -> AuditRecord | None:
+    """The head of the audit trail after checking every link of it; None when it is empty. `Failure` E0525 names the first
+    record that is wrong."""
+    with work.records() as state:
+        return state.verify_audit()
+
+
+def export_audit(work: Workspace, file: Path, after: int = 0) -> tuple[int, AuditRecord | None]:
+    """Check the whole trail and write its records after number *after* to the new *file* of JSON lines: how many, and the
+    trail's head."""
+    with work.records() as state:
+        return state.export_audit(file, after)
