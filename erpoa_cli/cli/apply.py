@@ -13,10 +13,12 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending, tell, text_lines, width_of
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.interrupt import Stop, stopping
 from erpoa_cli.cli.options import Options, application, command, no_color
 from erpoa_cli.cli.progress import listener
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.conclusion import PlanConclusion
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def plan_and_apply(
     with listener(options) as listen:
         result = plan(listen)
     ending = planning.ending(work, result, detailed=False, full=full, limit=limit)
-    if result.exit is Exit.BLOCKED or not result.header.applyable:
+    if result.conclusion is PlanConclusion.BLOCKED or not result.header.applyable:
         return ending
     if not yes:
         if not options.interactive:
@@ -103,7 +105,6 @@ def plan_and_apply(
                     detail=f"The plan is in {result.path}.",
                     remedy="Review it with `erpoa show FILE` and run `erpoa apply FILE`, or give --yes.",
                 ),
-                exit=Exit.INVALID,
             )
         _show(options, ending)
         if not _agreed():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.report import Answer, Table
 
 app = application()

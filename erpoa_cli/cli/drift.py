@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.progress import listener
-from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.report import PlanReport
 
 app = application()

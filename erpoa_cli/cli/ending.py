@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from erpoa_cli.cli.exits import OF_FAILURE, Exit
 from erpoa_cli.cli.interrupt import struck
 from erpoa_cli.cli.log import MASKER, keep_traceback
 from erpoa_cli.cli.options import Format, Options, no_color
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.report import Answer, PlanReport
 
 if TYPE_CHECKING:
@@ -126,7 +127,6 @@ def _parquet(options: Options, ending: Ending) -> None:
 def unsupported(options: Options, why: str) -> Failure:
     return Failure(
         Diagnostic("E0603", f"`erpoa {options.command}` cannot answer as {options.format}", remedy=why),
-        exit=Exit.INVALID,
     )
 
 
@@ -188,17 +188,17 @@ def _told(options: Options, error: BaseException) -> tuple[tuple[Diagnostic, ...
         return (Diagnostic("E0608", "interrupted", remedy=INTERRUPTED),), code
     match error:
         case Failure():
-            return error.diagnostics, int(error.exit)
+            return error.diagnostics, OF_FAILURE[error.kind]
         case SystemExit():
-            return (), error.code if isinstance(error.code, int) else 1
+            return (), error.code if isinstance(error.code, int) else Exit.FAILURE
         case BrokenPipeError():
             _forget_stdout()
-            return (), 1
+            return (), Exit.FAILURE
         case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS, filename=str() as file, strerror=why):
             remedy = "Give the user that runs erpoa the right to it."
-            return (Diagnostic("E0615", f"{file} cannot be used: {why}", remedy=remedy),), 1
+            return (Diagnostic("E0615", f"{file} cannot be used: {why}", remedy=remedy),), Exit.FAILURE
         case _:
-            return (_unexpected(options, error),), 1
+            return (_unexpected(options, error),), Exit.FAILURE
 
 
 INTERRUPTED = "The state is consistent. If a run was under way, continue it with `erpoa resume`."

@@ -11,7 +11,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.plan import Change, SetAside
 from erpoa_cli.core.report import Answer, Table
@@ -53,7 +53,7 @@ def _code(code: str) -> Ending:
     if entry is None:
         near = did_you_mean(code.upper(), CATALOGUE) if code[1:2].isdigit() else ""
         remedy = near or "A code is one like E0401; a row is named TARGET/column=value."
-        raise Failure(Diagnostic("E0609", f"no code {code!r}", remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0609", f"no code {code!r}", remedy=remedy))
     data = {"code": entry.id, "title": entry.title, "meaning": entry.meaning, "remedy": entry.remedy}
     lines = (f"{entry.id}: {entry.title}", "", entry.meaning, "", f"What to do: {entry.remedy}")
     return Ending(Answer(data=data, lines=lines))

@@ -8,10 +8,11 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.plan import Exclude, Select
 from erpoa_cli.cli.progress import listener
-from erpoa_cli.core.diagnostic import Diagnostic, Exit
+from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.report import Answer, Table
 

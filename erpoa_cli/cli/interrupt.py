@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from erpoa_cli.core.interrupt import interrupt_behind, strike
 
 if TYPE_CHECKING:
-    from erpoa_cli.core.diagnostic import Exit
+    from erpoa_cli.cli.exits import Exit
     from erpoa_cli.usecase import RunResult
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,11 +33,11 @@ class Stop(threading.Event):
 
     def exit(self, result: RunResult) -> Exit:
         """The exit code of a run: the signal's where it left something undone."""
-        from erpoa_cli.core.diagnostic import Exit
+        from erpoa_cli.cli.exits import OF_RUN, Exit
         from erpoa_cli.usecase import RunStatus
 
         if not self.is_set() or result.status is not RunStatus.INTERRUPTED:
-            return result.exit
+            return OF_RUN[result.conclusion]
         return Exit.TERMINATED if self.number == signal.SIGTERM else Exit.INTERRUPTED
 
 

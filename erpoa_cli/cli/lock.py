@@ -9,7 +9,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def release(
                 f"{work.project.environment} is locked by {holder}",
                 remedy="Make sure that run is gone, then give --yes.",
             ),
-            exit=Exit.INVALID,
         )
     if not dry_run:
         holder = usecase.release_lock(work)

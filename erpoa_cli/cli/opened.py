@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options
 from erpoa_cli.core.address import Address, parse_address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 if TYPE_CHECKING:
     from erpoa_cli.usecase import Workspace
@@ -53,7 +53,6 @@ def agreed(options: Options, told: str) -> bool:
     if not options.interactive:
         raise Failure(
             Diagnostic("E0602", told, detail="Nobody can be asked.", remedy="Give --yes if that is right."),
-            exit=Exit.INVALID,
         )
     sys.stderr.write(f"{told}\nOnly `yes` changes it: ")
     sys.stderr.flush()
@@ -69,7 +68,6 @@ def address(text: str) -> Address:
             Diagnostic(
                 "E0606", str(error), remedy="Copy it from a plan: every listed row shows its address."
             ),
-            exit=Exit.INVALID,
         ) from None
 
 
@@ -77,5 +75,5 @@ def assignment(text: str) -> tuple[str, str]:
     """FIELD=VALUE of --id, taken apart; `Failure` E0601 when it is not that."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0601", f"--id {text!r} is not FIELD=VALUE"))
     return name, value

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 
 class Format(StrEnum):
@@ -136,7 +136,6 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise Failure(
             Diagnostic("E0601", f"--var {text!r} is not NAME=VALUE", remedy="Write --var company=02."),
-            exit=Exit.INVALID,
         )
     return name, value
 

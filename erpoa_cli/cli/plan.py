@@ -9,9 +9,10 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.exits import OF_PLAN, Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.progress import listener
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.guard import Waiver
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def ending(work: Workspace, result: PlanResult, *, detailed: bool, full: bool, l
     from erpoa_cli.usecase import plan_report
 
     report = plan_report(work, result.path, limit=None if full else limit, diagnostics=result.diagnostics)
-    code = Exit.SUCCESS if result.exit is Exit.CHANGES and not detailed else result.exit
-    return Ending(report, code, full=full)
+    code = OF_PLAN[result.conclusion]
+    return Ending(report, Exit.SUCCESS if code is Exit.CHANGES and not detailed else code, full=full)
 
 
 def instant(text: str | None) -> datetime | None:
@@ -104,7 +105,6 @@ def instant(text: str | None) -> datetime | None:
             Diagnostic(
                 "E0601", f"--as-of {text!r} is not a moment", remedy="Write 2026-11-30T18:00:00+08:00."
             ),
-            exit=Exit.INVALID,
         ) from None
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
@@ -128,4 +128,4 @@ def waivers(texts: list[str] | None, reason: str | None) -> tuple[Waiver, ...]:
 
 
 def _waiver(summary: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0607", summary, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0607", summary, remedy=remedy))

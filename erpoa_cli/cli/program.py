@@ -17,7 +17,7 @@ from erpoa_cli.cli.commands import ENTRIES, SECTIONS
 from erpoa_cli.cli.options import Format, Invocation, global_parameters, merged, with_parameters
 from erpoa_cli.cli.plain import unburdened
 from erpoa_cli.cli.suggest import command_hint, option_hint
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def _heard() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Failure(Diagnostic("E0608", "interrupted"), exit=Exit.INTERRUPTED) from error
+        raise Failure(Diagnostic("E0608", "interrupted")) from error
 
 
 class Commands(TyperGroup):
@@ -134,7 +134,7 @@ def _usage(error: TyperException, arguments: Sequence[str]) -> Failure:
         remedy = command_hint(typed, context.command.list_commands(context), context.command_path)
     if not remedy and context:
         remedy = f"`{context.command_path} --help` tells what can be given."
-    return Failure(Diagnostic("E0601", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0601", words, remedy=remedy))
 
 
 def format_asked(arguments: Sequence[str]) -> Format:

@@ -10,7 +10,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer, Table
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def resolve(
                 "whether it happened, and how you know, must be said",
                 remedy=f'`erpoa resolve {address} --applied --id FIELD=VALUE --reason "…"`, or `--not-applied --reason "…"`',
             ),
-            exit=Exit.INVALID,
         )
     given = dict(opened.assignment(text) for text in id or ())
     usecase.resolve(work, row, applied=applied, reason=reason, id=given)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from erpoa_cli.cli.ending import file_of
 from erpoa_cli.cli.options import Options
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 if TYPE_CHECKING:
     from erpoa_cli.usecase import Reveal, SealedFields, Workspace
@@ -48,4 +48,4 @@ def _private(options: Options) -> None:
 
 
 def _refused(summary: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0620", summary, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0620", summary, remedy=remedy))

@@ -14,7 +14,7 @@ from erpoa_cli.cli.options import Format, Options, application, command
 from erpoa_cli.cli.plan import LIMIT, Full, Limit
 from erpoa_cli.cli.reveal import revealing
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import PlanReport
 
 app = application()
@@ -78,5 +78,4 @@ def _found(report: PlanReport, addresses: Sequence[Address]) -> None:
                 )
                 for name in missing
             ),
-            exit=Exit.INVALID,
         )

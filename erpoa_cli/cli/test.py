@@ -9,9 +9,10 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.progress import listener
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.render.words import rows
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from erpoa_cli.cli.ending import Ending, finish
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.report import Answer, Table
 
 app = application("Serve a stand-in for a system's API, with faults.")

@@ -8,9 +8,9 @@ import typer
 
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending, masked
+from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.log import MASKER, set_up
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.core.diagnostic import Exit
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:

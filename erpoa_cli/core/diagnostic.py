@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
+
+from erpoa_cli.core.failure_kind import FailureKind
 
 
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
-
-
-class Exit(IntEnum):
-    """Exit codes of the program; see `docs/cli.md`."""
-
-    SUCCESS = 0
-    FAILURE = 1
-    CHANGES = 2
-    INVALID = 3
-    BLOCKED = 4
-    PARTIAL = 5
-    STALE = 6
-    LOCKED = 7
-    IN_DOUBT = 8
-    CONFLICTS = 9
-    INTERRUPTED = 130  # by Ctrl-C
-    TERMINATED = 143  # by SIGTERM
-
-
-# When several hold, the one a caller must act on first wins.
-PRECEDENCE = (
-    Exit.FAILURE,
-    Exit.INTERRUPTED,
-    Exit.TERMINATED,
-    Exit.INVALID,
-    Exit.LOCKED,
-    Exit.STALE,
-    Exit.BLOCKED,
-    Exit.IN_DOUBT,
-    Exit.CONFLICTS,
-    Exit.PARTIAL,
-    Exit.CHANGES,
-    Exit.SUCCESS,
-)
-
-
-def worst(codes: Iterable[Exit]) -> Exit:
-    """The exit code that stands for all of *codes* (SUCCESS when there are none)."""
-    return min(codes, key=PRECEDENCE.index, default=Exit.SUCCESS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,15 +54,28 @@ class Misfit:
 
 
 class Failure(Exception):
-    """Stops a command: the diagnostics to show and the exit code to end with.
+    """Stops a command: the diagnostics to show.
 
-    Raised by every layer below the command line, turned into output and an exit code only there.
+    Raised by every layer below the doors; each door turns it into its own words and its own answer to the kind. *kind*:
+    where the diagnostics amount to something else as a whole than their codes say.
     """
 
-    def __init__(self, *diagnostics: Diagnostic, exit: Exit = Exit.FAILURE) -> None:
+    def __init__(self, *diagnostics: Diagnostic, kind: FailureKind | None = None) -> None:
         super().__init__("; ".join(f"{d.code}: {d.summary}" for d in diagnostics))
         self.diagnostics = diagnostics
-        self.exit = exit
+        self._kind = kind
+
+    @property
+    def kind(self) -> FailureKind:
+        """The kind of failure that the codes of its errors mean (`core.codes`), of several the foremost; FAILED when
+        none means any."""
+        from erpoa_cli.core.codes import CATALOGUE  # noqa: PLC0415 - not before something fails
+
+        if self._kind is not None:
+            return self._kind
+        errors = (CATALOGUE.get(d.code) for d in self.diagnostics if d.severity is Severity.ERROR)
+        found = {code.kind for code in errors if code is not None}
+        return next((kind for kind in FailureKind if kind in found), FailureKind.FAILED)
 
 
 @dataclass(slots=True)
@@ -116,7 +91,7 @@ class Findings:
     def errors(self) -> tuple[Diagnostic, ...]:
         return tuple(d for d in self.items if d.severity is Severity.ERROR)
 
-    def stop_on_errors(self, exit: Exit = Exit.INVALID) -> None:
-        """Raise `Failure` with all findings if one of them is an error."""
+    def stop_on_errors(self) -> None:
+        """Raise `Failure` with all findings if one of them is an error: what was judged is not valid."""
         if self.errors:
-            raise Failure(*self.items, exit=exit)
+            raise Failure(*self.items, kind=FailureKind.INVALID)

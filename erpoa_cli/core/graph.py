@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.target import Reference, Result, Target, embedded
@@ -116,7 +116,7 @@ class Graph:
 
         Space is union, comma intersection; `+name`, `name+`, `2+name`, globs; the methods tag: path: system:
         kind: owner: and, by the sets in *given*, state: and result: (keys like `state:modified`).
-        Raises `Failure` (exit INVALID) for what cannot be read and for names that are none.
+        Raises `Failure` (INVALID) for what cannot be read and for names that are none.
         """
         every = frozenset(self.nodes)
         chosen = self._union(expression, given or {}) if _words(expression) else every
@@ -198,7 +198,6 @@ class Graph:
                     f"the selection `{what}` names nothing in this project",
                     remedy=did_you_mean(pattern, dict.fromkeys(n.name for n in among)),
                 ),
-                exit=Exit.INVALID,
             )
         return found
 
@@ -220,9 +219,7 @@ def _words(expression: str | Iterable[str]) -> list[str]:
 
 
 def _unreadable(what: str, remedy: str) -> Failure:
-    return Failure(
-        Diagnostic("E0150", f"the selection `{what}` cannot be read", remedy=remedy), exit=Exit.INVALID
-    )
+    return Failure(Diagnostic("E0150", f"the selection `{what}` cannot be read", remedy=remedy))
 
 
 def _nodes(project: Project) -> Iterator[GraphNode]:

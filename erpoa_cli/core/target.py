@@ -116,7 +116,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class TargetField:
-    """`type` and `sensitivity` are known after binding (`engine.check`), when columns have types. `zone`: their field
+    """`type` and `sensitivity` are known after binding (`engine.check`), when columns have types: `bound`. `zone`: their field
     holds local times of this IANA zone; what is wanted and compared are instants."""
 
     name: str
@@ -128,6 +128,30 @@ class TargetField:
     reveal: str = ""  # "" | last4 | …
     type: Type | None = None
     zone: str = ""
+
+    @property
+    def bound(self) -> BoundField:
+        """The field with its type; `ValueError` before it has one."""
+        if self.type is None:
+            raise ValueError(f"field {self.name} has no type yet")
+        return BoundField(
+            self.name,
+            self.value,
+            self.at,
+            self.compare,
+            self.ownership,
+            self.sensitivity,
+            self.reveal,
+            type=self.type,
+            zone=self.zone,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BoundField(TargetField):
+    """A field whose type is known, as the diff has them all."""
+
+    type: Type = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
@@ -69,5 +69,4 @@ def refuse_unfinished(store: StateReader) -> None:
                     f"run {run.id} of {run.opened:%Y-%m-%d %H:%M} UTC did not finish ({run.status.value})",
                     remedy="Run `erpoa resume` first.",
                 ),
-                exit=Exit.IN_DOUBT,
             )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from graphlib import CycleError
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
+from erpoa_cli.core.diagnostic import Diagnostic, Findings
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.binding.abilities import Conforms, judge_systems
@@ -23,9 +23,9 @@ _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # nothing runs while checking
 
 
 def check(project: Project, conforms: Conforms) -> Bound:
-    """*project* with types; `Failure` (exit INVALID) with every finding when one of them is an error."""
+    """*project* with types; `Failure` (INVALID) with every finding when one of them is an error."""
     bound, findings = check_findings(project, conforms)
-    findings.stop_on_errors(Exit.INVALID)
+    findings.stop_on_errors()
     return bound
 
 

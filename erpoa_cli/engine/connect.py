@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.engine.installed import GROUP
@@ -177,7 +178,8 @@ class Connections:
                         f"system {system} cannot describe {', '.join(names or ('its objects',))}: {error}",
                         remedy="`erpoa doctor` looks at the connection.",
                         at=at or self.system(system).at,
-                    )
+                    ),
+                    kind=_kind(error),
                 ) from None
 
     def _open(self, system: str) -> Session:
@@ -188,7 +190,7 @@ class Connections:
         except Failure:
             raise
         except Exception as error:  # noqa: BLE001 - a driver's error ends this command with the system's name
-            raise Failure(not_open(declared, error)) from None
+            raise Failure(not_open(declared, error), kind=_kind(error)) from None
 
     def close(self) -> None:
         """Close every session; errors of a session that is being closed help nobody."""
@@ -274,6 +276,11 @@ def not_open(system: System, error: Exception) -> Diagnostic:
         remedy="Check its config and credentials; `erpoa doctor` tells more.",
         at=system.at,
     )
+
+
+def _kind(error: Exception) -> FailureKind:
+    """A system that refuses us is not asked again with the same credentials: accounts are locked for that."""
+    return FailureKind.DENIED if isinstance(error, Denied) else FailureKind.UNAVAILABLE
 
 
 def redacted(text: str, config: Any) -> str:

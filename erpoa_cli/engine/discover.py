@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.private import likely_class
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Kind, Sensitivity
@@ -39,14 +40,13 @@ def drafted(kind: str, document: Any, system: str, origin: str) -> str:
     if not able:
         raise Failure(
             Diagnostic("E0617", f"no installed connector makes drafts from {kind} documents"),
-            exit=Exit.INVALID,
         )
     plugin, connector = able[0]
     try:
         config = connector.draft(kind, document, system)
     except ValueError as error:
         remedy = "Give the document as its vendor publishes it."
-        raise Failure(Diagnostic("E0616", f"{origin}: {error}", remedy=remedy), exit=Exit.INVALID) from None
+        raise Failure(Diagnostic("E0616", f"{origin}: {error}", remedy=remedy)) from None
     inner = "".join(f"      {line}\n" for line in config.splitlines())
     return f"systems:\n  {_text(system)}:\n    plugin: {_text(plugin)}\n    config:\n{inner}"
 
@@ -63,7 +63,7 @@ def offers(
     connector = type(connections.connector(system))
     findings = judge_system(project, project.systems[system], connector, conforms)
     if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
-        raise Failure(*errors, exit=Exit.INVALID)
+        raise Failure(*errors, kind=FailureKind.INVALID)
     return [_offer(system, info, project) for info in connections.objects(system, objects)]
 
 

@@ -36,8 +36,8 @@ def make_plan(
 ) -> PlanResult:
     """Make the plan that *options* ask for and write its file; nothing else is written but snapshots.
 
-    Failure when a system cannot be asked what it has (exit 1) or a target does not fit its object (exit 3). What a
-    read could not prove is no failure: it is withheld, shown, and ends in exit 4 where removals were wanted."""
+    Failure when a system cannot be asked what it has, or a target does not fit its object. What a
+    read could not prove is no failure: it is withheld, shown, and BLOCKED where removals were wanted."""
     with context(bound, connections, state, options, listener) as ctx:
         with ctx.stage("choose targets"):
             choice = choose(ctx)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.schema import STRING, Field, Sensitivity, identifier
@@ -63,7 +64,7 @@ def ask(
     )  # fmt: skip
     blocked = staged.built.blocked
     if stopped := sorted({blocked[name] for name in (*names, *staged.reads) if name in blocked}):
-        raise Failure(*staged.diagnostics, *(_refused(why) for why in stopped))
+        raise Failure(*staged.diagnostics, *map(_refused, stopped), kind=FailureKind.FAILED)
     for schema, name in sorted(asked):  # so that a relation can be called by its bare name
         staging.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS FROM {relation(schema, name)}")
     return _answer(staged, staging, text, asked, limit)
@@ -79,7 +80,7 @@ def _answer(
         with staging.limited(_SECONDS):
             table = staging.sql(f"FROM (\n{text}\n){cut}")
     except SqlProblem as problem:
-        raise Failure(_refused(problem.summary, problem.hint), exit=Exit.INVALID) from None
+        raise Failure(_refused(problem.summary, problem.hint)) from None
     sealed = [class_.sealed for class_ in classes]
     columns = [column.to_pylist() for column in table.columns]
     rows = [
@@ -127,7 +128,7 @@ def _relations(bound: Bound, staging: Staging, text: str) -> set[tuple[str, str]
         said = tree.get("error_message", "it is more than one statement")
         # DuckDB speaks of what its syntax tree is made for, which nobody asked about.
         said = said.replace("can be serialized to json!", "are answered")
-        raise Failure(_refused(said), exit=Exit.INVALID)
+        raise Failure(_refused(said))
     found: set[tuple[str, str]] = set()
     problems = []
     inner = {entry["key"].casefold() for entry in _nodes(tree, "key") if isinstance(entry.get("key"), str)}
@@ -146,7 +147,7 @@ def _relations(bound: Bound, staging: Staging, text: str) -> set[tuple[str, str]
         else:
             found.add(place)
     if problems:
-        raise Failure(*problems, exit=Exit.INVALID)
+        raise Failure(*problems)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.engine.apply import walk
 from erpoa_cli.engine.binding.bound import Bound
@@ -29,9 +29,7 @@ def resume(
     matter, but the systems must still be the same ones."""
     name = run or _unfinished(store)
     if name not in {known.id for known in store.runs()}:
-        raise Failure(
-            Diagnostic("E0605", f"no run {name!r}", remedy="See `erpoa runs ls`."), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0605", f"no run {name!r}", remedy="See `erpoa runs ls`."))
     plan = store.plan(name)
     same_systems(plan, bound.project, connections, store.systems())
     sealer = load_sealer(Path(bound.project.root), bound.project.key)
@@ -43,6 +41,4 @@ def _unfinished(store: StateReader) -> str:
     for run in store.runs():
         if run.status in RESUMABLE:
             return run.id
-    raise Failure(
-        Diagnostic("E0539", "there is no unfinished run", remedy="See `erpoa runs ls`."), exit=Exit.INVALID
-    )
+    raise Failure(Diagnostic("E0539", "there is no unfinished run", remedy="See `erpoa runs ls`."))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read
 from erpoa_cli.core.reconcile import restore
@@ -94,7 +94,6 @@ def _recorded(run: str, bound: Bound, state: StateReader) -> PlanFile:
 def _impossible(summary: str) -> Failure:
     return Failure(
         Diagnostic("E0542", summary, remedy="`erpoa runs ls` lists the runs and what they wrote."),
-        exit=Exit.INVALID,
     )
 
 

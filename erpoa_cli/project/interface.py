@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.sdk.caps import Beyond, Caps, measured
 
 _CAPS = Caps()
@@ -50,5 +50,4 @@ def _unread(summary: str, at: Location | None = None) -> Failure:
             remedy="Give the document as its vendor publishes it, JSON or YAML in UTF-8.",
             at=at,
         ),
-        exit=Exit.INVALID,
     )

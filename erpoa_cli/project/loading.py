@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.project.build import Build
 from erpoa_cli.project.cache import Cache
@@ -31,11 +31,11 @@ def load(
 ) -> Project:
     """The project under *root* for *environment* (None: the first declared).
 
-    Raises `Failure` (exit INVALID) with every finding, warnings included, when one of them is an error.
+    Raises `Failure` (INVALID) with every finding, warnings included, when one of them is an error.
     """
     project, findings = load_findings(root, environment, variables, getenv=getenv)
     if project is None:
-        raise Failure(*findings, exit=Exit.INVALID)
+        raise Failure(*findings)
     return project
 
 

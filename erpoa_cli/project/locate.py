@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.project.notes import Notes
 
 PROJECT_FILE = "erpoa.yml"
@@ -31,7 +31,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 def find_root(start: Path) -> Path:
     """The directory at or above *start* that holds erpoa.yml, as an absolute path.
 
-    Raises `Failure` (exit INVALID, E0101) when there is none.
+    Raises `Failure` E0101 (INVALID) when there is none.
     """
     here = start.resolve()
     for directory in (here, *here.parents):
@@ -44,7 +44,6 @@ def find_root(start: Path) -> Path:
             detail=f"looked in {here} and its parents",
             remedy="Go to the project's directory, name it with -C, or make one with `erpoa init`.",
         ),
-        exit=Exit.INVALID,
     )
 
 

@@ -63,12 +63,13 @@ class Notes:
         self._known.update(self.items)
 
     def error(self, code: str, at: Location, summary: str, remedy: str, detail: str = "") -> None:
-        self._add(Diagnostic(code, summary, detail, remedy, at))
+        self.add(Diagnostic(code, summary, detail, remedy, at))
 
     def warn(self, code: str, at: Location, summary: str, remedy: str, detail: str = "") -> None:
-        self._add(Diagnostic(code, summary, detail, remedy, at, severity=Severity.WARNING))
+        self.add(Diagnostic(code, summary, detail, remedy, at, severity=Severity.WARNING))
 
-    def _add(self, found: Diagnostic) -> None:
+    def add(self, found: Diagnostic) -> None:
+        """Note *found*, once."""
         if found not in self._known:
             self._known.add(found)
             self.items.append(found)

@@ -8,7 +8,7 @@ import re
 import secrets
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 GITIGNORE = """\
 # what erpoa keeps for itself: state, snapshots, plans, the key
@@ -56,7 +56,7 @@ def scaffold(directory: Path, kind: str = "demo") -> tuple[str, ...]:
     contents[KEY] = _new_key()
     taken = [name for name in contents if os.path.lexists(directory / name)]
     if taken or (directory.exists() and not directory.is_dir()):
-        raise Failure(_in_the_way(directory, taken), exit=Exit.INVALID)
+        raise Failure(_in_the_way(directory, taken))
     for name, content in contents.items():
         _write(directory / name, content, private=name == KEY)
     return tuple(contents)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from erpoa_cli.core.guard import DEFAULTS
+from erpoa_cli.core.lowering.match import lower_match
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.target import (
     Limit,
@@ -25,7 +26,7 @@ from erpoa_cli.project.node import Mark, Node
 from erpoa_cli.project.scope import Entry, Scope, own, share
 from erpoa_cli.project.target_field import Side, build_fields
 from erpoa_cli.project.target_lines import build_lines
-from erpoa_cli.project.target_match import build_match
+from erpoa_cli.project.target_match import declared_match
 
 _CRON = re.compile(r"\S+( \S+){4}")
 
@@ -90,6 +91,9 @@ def build_target(
     agreed = scope.contracts.get(contract or contract_of.get(relation, ""))
     side = Side(node.text("system"), relation, agreed)
     fields = build_fields(node.child("fields"), side, scope)
+    match, unmatched = lower_match(entry.name, declared_match(node), node.child("key").texts(), fields)
+    for finding in unmatched:
+        scope.notes.add(finding)
     target = Target(
         name=entry.name,
         from_=relation,
@@ -97,7 +101,7 @@ def build_target(
         key=node.child("key").texts(),
         fields=fields,
         at=entry.at,
-        match=build_match(entry.name, node, node.child("key").texts(), fields, scope),
+        match=match,
         id=node.child("id").texts(),
         returns=node.child("returns").texts(),
         filter=own(node.child("filter").data or {}),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.durable import replacing
 from erpoa_cli.state.records import AuditRecord
@@ -51,7 +51,7 @@ def records(control: Control, environment: str) -> Iterator[AuditRecord]:
 
 
 def verify(control: Control, environment: str) -> AuditRecord | None:
-    """Check the whole chain and return its head; Failure E0525 (exit 1) names the first record that is wrong."""
+    """Check the whole chain and return its head; Failure E0525 (DAMAGED) names the first record that is wrong."""
     previous, expected, record = _START, 1, None
     for record in records(control, environment):
         if (record.number, record.previous, record.digest) != (expected, previous, _digest(record)):
@@ -62,7 +62,6 @@ def verify(control: Control, environment: str) -> AuditRecord | None:
                     detail=f"Found number {record.number} of {record.at}; records before it are intact.",
                     remedy="compare with an exported copy; treat the store as tampered with",
                 ),
-                exit=Exit.FAILURE,
             )
         previous, expected = record.digest, expected + 1
     return record
@@ -76,7 +75,6 @@ def export(found: Iterator[AuditRecord], file: Path, after: int) -> int:
             Diagnostic(
                 "E0604", f"{file} exists already", remedy="Name another file; a copy is never overwritten."
             ),
-            exit=Exit.INVALID,
         )
     written = 0
     with replacing(file) as out:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.operator import Operator
 from erpoa_cli.state import audit, place
 from erpoa_cli.state.archive import Archive
@@ -70,7 +70,7 @@ def restore(
     operator: Operator | None = None,
 ) -> int:
     """Make the state of *environment* what the tar file *source* holds of it, in the local store of *root* or the
-    one that *url* names; its serial. *operator*: who does it; None: whoever runs this process. Failure E0519 (exit 3) when there is a state already or the file has none.
+    one that *url* names; its serial. *operator*: who does it; None: whoever runs this process. Failure E0519 (INVALID) when there is a state already or the file has none.
 
     Interrupted, it leaves no state, and can be repeated."""
     (root / STATE).mkdir(exist_ok=True, mode=0o700)
@@ -153,7 +153,7 @@ def _refused(
     detail: str = "",
     remedy: str = "restore into an empty state, or choose another environment with -e",
 ) -> Failure:
-    return Failure(Diagnostic("E0519", summary, detail=detail, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0519", summary, detail=detail, remedy=remedy))
 
 
 def _unpack(source: Path, directory: Path) -> None:

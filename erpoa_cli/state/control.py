@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.database import Collision, Database, Row
 from erpoa_cli.state.schema import FORMAT, MIGRATIONS
 from erpoa_cli.state.sqlite import SqliteDatabase
@@ -124,7 +124,6 @@ class Control:
                         detail="The format of the state changes only while nobody writes it.",
                         remedy="wait for that run to end",
                     ),
-                    exit=Exit.LOCKED,
                 )
         return found
 
@@ -146,7 +145,7 @@ class Control:
         return found
 
     def _other_format(self, what: str, remedy: str) -> Failure:
-        return Failure(Diagnostic("E0522", f"{self._called} {what}", remedy=remedy), exit=Exit.INVALID)
+        return Failure(Diagnostic("E0522", f"{self._called} {what}", remedy=remedy))
 
     def _refuse_other_projects(self, project: str) -> None:
         owner = self._meta("project") if self.shared and project else ""
@@ -159,7 +158,6 @@ class Control:
                     remedy="add `?schema=NAME` with another name to the URL of `state:`; "
                     f"if the project was renamed, run `erpoa state migrate --renamed-from {owner}`",
                 ),
-                exit=Exit.INVALID,
             )
 
     def rename(self, old: str, new: str) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.blobs import Blobs
@@ -171,7 +171,6 @@ def _other_key(stored: Layout, wanted: Layout) -> Failure:
             detail="Rows applied before cannot be found under the new key.",
             remedy=f"`erpoa state forget {wanted.target}` and plan again: rows are then recognised by `match`",
         ),
-        exit=Exit.INVALID,
     )
 
 

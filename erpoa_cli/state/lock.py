@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.operator import Operator
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.database import Row
@@ -34,7 +34,7 @@ class Lock:
     def __init__(
         self, control: Control, environment: str, operator: Operator, command: str, lease: timedelta
     ) -> None:
-        """Take the lock for *operator*, or raise Failure E0520 (exit 7) that names its holder."""
+        """Take the lock for *operator*, or raise Failure E0520 (LOCKED) that names its holder."""
         self._control = control
         self._environment = environment
         self._lease = lease
@@ -72,7 +72,7 @@ class Lock:
         )
 
     def check(self) -> None:
-        """Inside a transaction: raise Failure E0521 (exit 7) unless the lock is still ours. It stays ours until the
+        """Inside a transaction: raise Failure E0521 (LOCKED) unless the lock is still ours. It stays ours until the
         transaction ends: who wants to take it over waits for that."""
         row = self._control.claim("SELECT * FROM lease WHERE environment = ?", self._environment)
         if row is None or (row["fencing"], row["token"]) != (self.fencing, self._token):
@@ -86,7 +86,6 @@ class Lock:
                     else "It was released by someone else.",
                     remedy="run `erpoa resume` when the lock is free",
                 ),
-                exit=Exit.LOCKED,
             )
 
     def renew(self) -> bool:
@@ -159,5 +158,4 @@ def _locked(environment: str, current: Holder, clock: datetime) -> Failure:
             detail=f"The lock runs out at {current.expires:%Y-%m-%d %H:%M:%S} UTC, in {left} s, unless its holder renews it.",
             remedy="wait for that run to end; `erpoa lock release` takes the lock from a holder that is gone",
         ),
-        exit=Exit.LOCKED,
     )

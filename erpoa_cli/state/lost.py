@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state import place
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import file_name
@@ -28,5 +28,4 @@ def refuse_lost(root: Path, environment: str, url: place.URL, control: Control) 
             remedy=f"bring it back, or run `erpoa state restore FILE` with a backup; to begin anew, move {base.as_posix()} "
             "and .erpoa/archive away",
         ),
-        exit=Exit.INVALID,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.planfile import PlanFile
 
@@ -27,7 +27,6 @@ def check_consumed(state: StateReader, plan: str) -> None:
                 detail=f"By {run.who} at {run.opened:%Y-%m-%d %H:%M:%S} UTC, run {run.id} ({run.status}).",
                 remedy="plan again; `erpoa resume` continues a run that did not finish",
             ),
-            exit=Exit.STALE,
         )
 
 
@@ -41,7 +40,6 @@ def check_state(state: StateReader, plan: PlanFile) -> None:
                 detail=f"It knows lineage {plan.header.lineage}; this environment has {state.lineage}.",
                 remedy="choose the environment with -e, or plan again here",
             ),
-            exit=Exit.STALE,
         )
     if plan.header.serial == state.serial:
         return
@@ -57,7 +55,6 @@ def check_state(state: StateReader, plan: PlanFile) -> None:
                 detail=f"{len(both):,} of its rows were written or edited meanwhile, e.g. {'; '.join(both[:_EXAMPLES])}.",
                 remedy="plan again",
             ),
-            exit=Exit.STALE,
         )
 
 

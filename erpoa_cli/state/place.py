@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.state.database import Database
 from erpoa_cli.state.sqlite import SqliteDatabase
@@ -68,12 +68,11 @@ def _postgres() -> Any:
                 f"shared state needs the PostgreSQL driver: {error}",
                 remedy="pip install 'erpoa[postgres]'",
             ),
-            exit=Exit.INVALID,
         ) from None
 
 
 def _server(root: Path, url: str, *, secret: bool) -> tuple[dict[str, str], str]:
-    """The settings of libpq and the schema that *url* names. Failure E0528 (exit 3) for a URL that cannot be used;
+    """The settings of libpq and the schema that *url* names. Failure E0528 (INVALID) for a URL that cannot be used;
     it never repeats what the URL holds."""
     address, _, query = url.partition("?")
     if address.partition("://")[0] not in _SCHEMES:
@@ -132,6 +131,4 @@ def _local(host: str) -> bool:
 
 
 def _unusable(what: str, remedy: str) -> Failure:
-    return Failure(
-        Diagnostic("E0528", f"the URL of the state cannot be used: {what}", remedy=remedy), exit=Exit.INVALID
-    )
+    return Failure(Diagnostic("E0528", f"the URL of the state cannot be used: {what}", remedy=remedy))

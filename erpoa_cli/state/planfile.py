@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
@@ -162,8 +162,8 @@ class PlanFile:
 
     @staticmethod
     def open(path: Path) -> PlanFile:
-        """Read and verify the whole file. Refused: not a plan file (E0501, exit 3), altered or damaged (E0502,
-        exit 6), made by a newer format (E0503, exit 3), over the limits of size (E0504, exit 3)."""
+        """Read and verify the whole file. Refused: not a plan file (E0501, INVALID), altered or damaged (E0502,
+        STALE), made by a newer format (E0503, INVALID), over the limits of size (E0504, INVALID)."""
         try:
             with path.open("rb") as file:
                 verify_seal(file, path)
@@ -307,7 +307,6 @@ def exchanged(path: Path) -> Failure:
             detail="Its bytes were exchanged meanwhile. Nothing was written.",
             remedy="show it, and apply it if it is right",
         ),
-        exit=Exit.STALE,
     )
 
 

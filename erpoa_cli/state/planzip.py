@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 MEMBERS = ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts")
 HEADER = "plan.json"
@@ -146,13 +146,13 @@ def piece(file: BinaryIO, where: tuple[int, int]) -> bytes:
     return file.read(where[1])
 
 
-def refusal(code: str, summary: str, remedy: str, exit: Exit = Exit.INVALID) -> Failure:
+def refusal(code: str, summary: str, remedy: str) -> Failure:
     """A failure that names what cannot be used and what to do."""
-    return Failure(Diagnostic(code, summary, remedy=remedy), exit=exit)
+    return Failure(Diagnostic(code, summary, remedy=remedy))
 
 
 def altered(path: Path, detail: str) -> Failure:
-    """E0502, exit 6: the file is not the one that was made."""
+    """E0502, STALE: the file is not the one that was made."""
     return Failure(
         Diagnostic(
             "E0502",
@@ -160,7 +160,6 @@ def altered(path: Path, detail: str) -> Failure:
             detail=detail[0].upper() + detail[1:] + ". Nothing of it is used.",
             remedy="transfer the file again, or plan again",
         ),
-        exit=Exit.STALE,
     )
 
 

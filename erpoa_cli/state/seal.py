@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.schema import Type
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.state.durable import write_private
@@ -110,7 +110,6 @@ def load_sealer(root: Path, key: Secret | None = None, *, create: bool = False) 
                 f"the key file .erpoa/key can be read by others (mode {stat.S_IMODE(mode):04o})",
                 remedy="chmod 600 .erpoa/key; if others had access, make a new key",
             ),
-            exit=Exit.INVALID,
         )
     return Sealer(_decode(text, ".erpoa/key"))
 
@@ -125,7 +124,6 @@ def require(sealer: Sealer | None) -> Sealer:
                 "there is no key to seal sensitive values with",
                 remedy="run `erpoa init` to make .erpoa/key, or name a secret with `key:` in erpoa.yml",
             ),
-            exit=Exit.INVALID,
         )
     return sealer
 
@@ -140,7 +138,6 @@ def require_again(sealer: Sealer | None) -> Sealer:
                 detail="Nothing was written.",
                 remedy="bring .erpoa/key back, or name the secret that holds it with `key:` in erpoa.yml; a new key opens nothing",
             ),
-            exit=Exit.INVALID,
         )
     return sealer
 
@@ -160,7 +157,6 @@ def _decode(text: str, where: str) -> bytes:
                 f"{where} is not a key",
                 remedy="a key is 32 random bytes, written as 64 hexadecimal digits or as base64",
             ),
-            exit=Exit.INVALID,
         )
     return decoded
 
@@ -173,5 +169,4 @@ def _wrong_key(context: str) -> Failure:
             detail="They were sealed with another key, or altered.",
             remedy="use the key they were sealed with (`key:` in erpoa.yml or .erpoa/key)",
         ),
-        exit=Exit.INVALID,
     )

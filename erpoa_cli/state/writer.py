@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.operator import Operator
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, closing, edits, place, sharing
@@ -44,7 +44,7 @@ def open_writer(
     """The state of *environment*, locked for writing until the writer is closed; created when missing.
 
     *command* and *operator* (None: whoever runs this process) are recorded of all that is written. Failure E0520
-    (exit 7) names who holds the lock. A lock whose holder died on this machine, or did not renew it within *lease*, is
+    (LOCKED) names who holds the lock. A lock whose holder died on this machine, or did not renew it within *lease*, is
     taken over."""
     control = Control.writing(place.writing(root, url), project)
     try:
@@ -59,7 +59,7 @@ class StateWriter(StateReader):
     """Reads like a `StateReader` (the present, not the moment of opening) and writes under the lock.
 
     Every write checks the fencing number of the lock: a writer that lost its lock (it slept too long and
-    another took over) is refused with E0521, exit 7.
+    another took over) is refused with E0521, LOCKED.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class StateWriter(StateReader):
     def open_run(self, plan: PlanFile, sealer: Sealer | None = None) -> Journal:
         """Archive the plan, mark it consumed and open its run, in one transaction.
 
-        Refused with exit 6: a plan applied before (E0534); made from another state (E0535); a state that
+        Refused as STALE: a plan applied before (E0534); made from another state (E0535); a state that
         moved on since and touched rows of the plan (E0536)."""
         blob = self._archive.add(plan.path)
         kept = PlanFile.open(self._archive.get(blob))
@@ -412,7 +412,6 @@ class StateWriter(StateReader):
                     detail=f"Serial {self._next_serial} was expected, {self.serial} is there.",
                     remedy="find out who put it back or wrote to it, then run `erpoa resume`",
                 ),
-                exit=Exit.STALE,
             )
         self._next_serial += 1
         return self._next_serial

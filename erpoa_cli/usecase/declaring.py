@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def draft(system: str, file: Path) -> str:
 
     if not re.fullmatch(r"[^\W\d]\w*", system):
         words, remedy = f"a system cannot be called {system!r}", "Letters, digits and underscores."
-        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", words, remedy=remedy))
     head = f"# Drafted by `erpoa discover` from {file.name}: look at what has a note, and take away what you do not need.\n"
     return head + drafted("openapi", interface_document(file), system, str(file))
 
@@ -52,7 +52,6 @@ def _keep(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
         if (root / name).exists():
             raise Failure(
                 Diagnostic("E0604", f"{name} is already there", remedy="Move it away, then discover again."),
-                exit=Exit.INVALID,
             )
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)

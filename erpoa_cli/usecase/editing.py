@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.usecase.remembering import address_of, known_target
 from erpoa_cli.usecase.workspace import Workspace
 
@@ -208,18 +208,18 @@ def _key(row: Address) -> str:
 
 
 def _no_row(words: str, remedy: str = "") -> Failure:
-    return Failure(Diagnostic("E0606", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0606", words, remedy=remedy))
 
 
 def _no_id(words: str, remedy: str = "") -> Failure:
-    return Failure(Diagnostic("E0601", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0601", words, remedy=remedy))
 
 
 def _linked(words: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0618", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0618", words, remedy=remedy))
 
 
 def _absent(row: Address) -> Failure:
     name = str(row).rstrip("/")  # a whole target has no key
     words, remedy = f"the state has no row {name}", f"`erpoa state links {row.target}` lists them."
-    return Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0605", words, remedy=remedy))

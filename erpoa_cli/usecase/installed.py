@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 
 
@@ -56,9 +56,7 @@ def connector(name: str) -> Connector:
 
     there = installed()
     if name not in there:
-        raise Failure(
-            Diagnostic("E0605", f"no connector {name!r}", remedy=did_you_mean(name, there)), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0605", f"no connector {name!r}", remedy=did_you_mean(name, there)))
     found = there[name]
     return Connector(
         name=name,

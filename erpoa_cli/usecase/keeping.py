@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
 
@@ -17,7 +17,7 @@ def rebuild(work: Workspace, target: str) -> int:
     if rows is None:
         words = f"no run ever wrote to {target!r}: there is nothing to make anew"
         remedy = did_you_mean(target, work.project.targets) or "See `erpoa runs ls`."
-        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", words, remedy=remedy))
     return rows
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
 
@@ -31,7 +31,7 @@ def explain(work: Workspace, address: Address, file: Path | None = None) -> Expl
     key = bound.targets[address.target].key
     if {name for name, _ in address.key} != set(key):
         words = f"{address} does not name a row: the key of {address.target} is {', '.join(key)}"
-        raise Failure(Diagnostic("E0606", words), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0606", words))
     with Connections(work.project) as connections, work.reading() as state:
         plan = PlanFile.open(file) if file else _latest(work.root, state)
         return explained(address, plan, bound, connections, state, work.sealer)
@@ -50,7 +50,6 @@ def _latest(root: Path, state: StateReader) -> PlanFile:
                 "there is no plan to explain from",
                 remedy="Run `erpoa plan`, or name one with --plan.",
             ),
-            exit=Exit.INVALID,
         )
     return plans[-1]
 
@@ -112,4 +111,4 @@ def _state(work: Workspace) -> Iterator[Check]:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Failure:
     remedy = did_you_mean(name, [*known])
-    return Failure(Diagnostic("E0605", f"no {what} {name!r}", remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0605", f"no {what} {name!r}", remedy=remedy))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.usecase.authorship import author, commit
@@ -112,7 +112,6 @@ def _clean(work: Workspace, asked: PlanOptions) -> PlanOptions:
                 f"the project {what}, and {work.project.environment} plans only from a clean commit",
                 remedy="Commit what `git status` shows, or plan in another environment.",
             ),
-            exit=Exit.BLOCKED,
         )
     return asked
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
 
@@ -143,7 +143,5 @@ def known_target(state: StateReader, target: str) -> Layout:
     targets = state.targets()
     if target not in targets:
         remedy = did_you_mean(target, targets)
-        raise Failure(
-            Diagnostic("E0605", f"the state knows no target {target!r}", remedy=remedy), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0605", f"the state knows no target {target!r}", remedy=remedy))
     return targets[target]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.situation import Action
 from erpoa_cli.usecase.remembering import address_of
 from erpoa_cli.usecase.workspace import Workspace
@@ -85,4 +85,4 @@ def _unsettled(state: StateReader, row: Address) -> Doubt:
 
 
 def _refused(words: str, remedy: str = "") -> Failure:
-    return Failure(Diagnostic("E0612", words, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0612", words, remedy=remedy))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import Sensitivity
 from erpoa_cli.usecase.authorship import author
@@ -92,4 +92,4 @@ def record_reveal(work: Workspace, shown: Reveal, addresses: Sequence[Address]) 
 
 
 def _refused(summary: str, remedy: str) -> Failure:
-    return Failure(Diagnostic("E0620", summary, remedy=remedy), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0620", summary, remedy=remedy))

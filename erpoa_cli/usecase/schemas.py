@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 
 _PACKAGE = files("erpoa_cli")  # not the packages themselves: naming a schema loads neither
@@ -27,7 +27,5 @@ def schema_text(kind: str) -> str:
     """The schema of that *kind* as its file has it; `Failure` E0609 for an unknown one."""
     known = schema_kinds()
     if kind not in known:
-        raise Failure(
-            Diagnostic("E0609", f"no schema {kind!r}", remedy=did_you_mean(kind, known)), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0609", f"no schema {kind!r}", remedy=did_you_mean(kind, known)))
     return (_HOMES[known[kind]] / f"{kind}.json").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 
 
@@ -27,9 +27,7 @@ def begin(place: Path, template: str = "demo") -> Begun:
 
     if template not in TEMPLATES:
         remedy = did_you_mean(template, TEMPLATES) or f"There are {' and '.join(TEMPLATES)}."
-        raise Failure(
-            Diagnostic("E0601", f"there is no template {template!r}", remedy=remedy), exit=Exit.INVALID
-        )
+        raise Failure(Diagnostic("E0601", f"there is no template {template!r}", remedy=remedy))
     if lacks_key(place):
         return Begun(make_key(place), whole=False)
     files = scaffold(place, template)

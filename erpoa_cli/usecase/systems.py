@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
 
@@ -38,7 +38,7 @@ def standing(work: Workspace, system: str, declared: Declared | None = None) -> 
     project = work.project
     if system not in project.systems:
         remedy = did_you_mean(system, project.systems)
-        raise Failure(Diagnostic("E0605", f"there is no system {system!r}", remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", f"there is no system {system!r}", remedy=remedy))
     with Connections(project) as connections:
         now = connections.identity(system)
     with work.reading() as state:
@@ -48,7 +48,7 @@ def standing(work: Workspace, system: str, declared: Declared | None = None) -> 
     if declared is Declared.TRIAL and known is None:
         words = f"nothing is remembered of system {system}: there is nothing that it could be a copy of"
         remedy = "Where plans shall be made and nothing applied, give it `read_only`, or an environment of its own."
-        raise Failure(Diagnostic("E0605", words, remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0605", words, remedy=remedy))
     remembered, trial = (known.identity, known.trial or None) if known else (None, None)
     return Standing(system, now, remembered, trial, rows)
 

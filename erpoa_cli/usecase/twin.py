@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 
 
@@ -30,7 +30,7 @@ def serve_twin(
     there = twins()
     if name not in there:
         remedy = did_you_mean(name, there) or "Install them beside erpoa: `pip install 'erpoa[twin]'`."
-        raise Failure(Diagnostic("E0613", f"no twin {name!r}", remedy=remedy), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0613", f"no twin {name!r}", remedy=remedy))
     try:
         there[name].load()(
             announce,
@@ -50,5 +50,4 @@ def serve_twin(
                 f"the twin {name!r} cannot start: {error}",
                 remedy="Mend what it says; see `erpoa twin start --help`.",
             ),
-            exit=Exit.INVALID,
         ) from None

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 
 if TYPE_CHECKING:
     from erpoa_cli.core.graph import Graph, NodeId
@@ -82,7 +82,7 @@ class Workspace:
 
     @contextmanager
     def writing(self) -> Iterator[StateWriter]:
-        """The state, locked for writing; `Failure` E0520 (exit 7) while another holds the lock."""
+        """The state, locked for writing; `Failure` E0520 (LOCKED) while another holds the lock."""
         from erpoa_cli.state import open_writer
 
         project = self.project
@@ -132,9 +132,7 @@ class Workspace:
         names = self._named("target:", select, exclude)
         if not names:
             remedy = "`erpoa ls -s …` shows what it selects."
-            raise Failure(
-                Diagnostic("E0605", "the selection names no target", remedy=remedy), exit=Exit.INVALID
-            )
+            raise Failure(Diagnostic("E0605", "the selection names no target", remedy=remedy))
         return names
 
     def sources(self, select: Sequence[str], exclude: Sequence[str]) -> frozenset[str]:

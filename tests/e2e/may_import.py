@@ -34,14 +34,15 @@ RECORDS = f"{TOLD} sqlite3"  # the control store
 ROWS = f"{RECORDS} pyarrow numpy cryptography"  # the base, or a plan file
 STAGED = f"{ROWS} duckdb email"  # duckdb asks importlib.metadata for its version, and that needs email
 
+REFUSED = "core.codes"  # the catalogue says what kind of failure a finding means
 PROJECT = "render project"
-OPENED = f"{PROJECT} usecase"
+OPENED = f"{PROJECT} core.lowering usecase"
 STATE = f"{OPENED} state"
 BASE = f"{STATE} sdk"
 REPORT = f"{BASE} engine"
 CARE = "cli.state"
 SYSTEMS = "sdk engine connectors connectors.sqlite"
-BOUND = f"{SYSTEMS} engine.binding engine.relations {PROJECT}"
+BOUND = f"{SYSTEMS} engine.binding engine.relations core.lowering {PROJECT}"
 READ = f"{BOUND} state usecase"
 PLANNED = f"{READ} core.reconcile engine.changes"
 
@@ -50,7 +51,7 @@ MAY = (
     May("-V", "", ""),
     May("--help", "typer", ""),
     May("--show-completion", TOLD, "render", exit=None),
-    May("nonsense", TOLD, "render", exit=3),
+    May("nonsense", TOLD, f"{REFUSED} render", exit=3),
     May("plan --help", "typer", "render"),
     May("state --help", "typer", f"render {CARE}"),
     # The way of a change
@@ -61,7 +62,7 @@ MAY = (
     May("plan", STAGED, PLANNED),
     May("show the.erpoaplan", f"{STAGED} {FILE}", REPORT),
     May("apply --yes", STAGED, f"{PLANNED} engine.writing", exit=5),
-    May("resume", STAGED, f"{PLANNED} engine.writing", exit=3),
+    May("resume", STAGED, f"{REFUSED} {PLANNED} engine.writing", exit=3),
     May("resolve", ROWS, BASE),
     May("retry", STAGED, PLANNED),
     May("rollback {run}", STAGED, PLANNED, exit=4),
@@ -80,7 +81,7 @@ MAY = (
     May("doctor", STAGED, READ),
     May("plugin list", ANY, f"{SYSTEMS} connectors.duckdb connectors.files sdk.http render usecase"),
     May("plugin describe sqlite", f"{RECORDS} pyarrow numpy email", f"{SYSTEMS} render usecase"),
-    May("twin start nowhere", f"{TOLD} email", "render engine usecase", exit=3),
+    May("twin start nowhere", f"{TOLD} email", f"{REFUSED} render engine usecase", exit=3),
     May("schema print", TOLD, "render usecase"),
     # State
     May("state show", ROWS, f"{BASE} {CARE}"),
@@ -94,7 +95,7 @@ MAY = (
     May("state rebuild oa_suppliers --dry-run", TOLD, f"{OPENED} {CARE}"),
     May("state system oa", f"{ROWS} email", f"{BASE} {SYSTEMS} {CARE}"),
     May("state backup b.tar", f"{ROWS} {FILE}", f"{BASE} {CARE}"),
-    May("state restore missing.tar", f"{ROWS} {FILE}", f"{BASE} {CARE}", exit=3),
+    May("state restore missing.tar", f"{ROWS} {FILE}", f"{REFUSED} {BASE} {CARE}", exit=3),
     May("state migrate", RECORDS, f"{STATE} {CARE}"),
     May("lock show", RECORDS, STATE),
     May("lock release", RECORDS, STATE),

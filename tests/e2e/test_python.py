@@ -52,7 +52,7 @@ def test_the_second_door_plans_and_applies(erpoa, company: Path) -> None:
 def test_what_it_refuses_it_tells_as_the_command_line_does(company: Path) -> None:
     (company / "erpoa.yml").write_text("format: 1\n", encoding="utf-8")
     done = knock(company)
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "name" in done.stdout
     assert done.stderr == ""
 

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.faults.kept import files, pieces
 from tests.faults.served import LEDGER, Served
 from tests.faults.test_canary import UNPARSABLE, append, leaks, replace

@@ -8,7 +8,7 @@ import subprocess
 import time
 from contextlib import closing
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.faults.scene import Scene
 from tests.program import Forks, erpoa, start
 

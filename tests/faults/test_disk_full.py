@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests import depth
 from tests.faults.scene import Scene
 from tests.program import ERPOA, Ended, Forks, environment, erpoa

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.faults.scene import Scene
 from tests.program import Ended, Forks
 

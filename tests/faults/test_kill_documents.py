@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from erpoa_cli.core.conclusion import RunConclusion
 from tests import depth
 from tests.integration.documents import LINES, Documents, target
 from tests.program import Forks
@@ -38,7 +39,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Documents, Path]:
     for n in range(2, 7):
         world.want(f"PR-{n}", "draft" if n == 4 else "confirmed")
         world.sql("oa", f"INSERT INTO requisition_line VALUES ('PR-{n}', 1, '轴承', '{n}.00')")
-    assert world.apply().exit == 0
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     world.sql("erp", "UPDATE po SET received = 1 WHERE req_no = 'PR-6'")
     world.want("PR-1", "confirmed", supplier="新")
     world.want("PR-2", "confirmed", supplier="改")

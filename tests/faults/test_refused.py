@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.cli.exits import Exit
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.project import load
@@ -49,7 +51,7 @@ def test_expired(scene: Scene):
         gate(plan, project, connections, {}, plan.header.expires - timedelta(microseconds=1))
         with pytest.raises(Failure) as refused:
             gate(plan, project, connections, {}, plan.header.expires)
-    assert refused.value.exit is Exit.STALE
+    assert refused.value.kind is FailureKind.STALE
     assert [d.code for d in refused.value.diagnostics] == ["E0533"]
 
 
@@ -74,10 +76,10 @@ def test_a_file_more_in_the_project(scene: Scene, forked: Forks):
 
 
 def test_every_damaged_byte_is_noticed(scene: Scene, tmp_path: Path):
-    """Each byte of a real plan, one at a time: never opened, always exit 6 or (no plan at all) 3."""
+    """Each byte of a real plan, one at a time: never opened, always stale or (no plan at all) invalid."""
     whole = scene.plan.read_bytes()
     damaged = tmp_path / "damaged.erpoaplan"
-    seen: dict[tuple[str, Exit], int] = {}
+    seen: dict[tuple[str, FailureKind], int] = {}
     step = max(1, len(whole) // 4000)
     places = [*range(0, len(whole), step), *range(max(0, len(whole) - 400), len(whole))]
     for at in places:
@@ -86,10 +88,10 @@ def test_every_damaged_byte_is_noticed(scene: Scene, tmp_path: Path):
         damaged.write_bytes(bad)
         with pytest.raises(Failure) as refused:
             PlanFile.open(damaged)
-        finding = refused.value.diagnostics[0].code, refused.value.exit
+        finding = refused.value.diagnostics[0].code, refused.value.kind
         seen[finding] = seen.get(finding, 0) + 1
-    assert set(seen) <= {("E0502", Exit.STALE), ("E0501", Exit.INVALID)}
-    assert seen[("E0502", Exit.STALE)] > 0.99 * len(places)
+    assert set(seen) <= {("E0502", FailureKind.STALE), ("E0501", FailureKind.INVALID)}
+    assert seen[("E0502", FailureKind.STALE)] > 0.99 * len(places)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99, -1])
@@ -100,7 +102,7 @@ def test_truncated(scene: Scene, tmp_path: Path, size: float):
     short.write_bytes(whole[:kept])
     with pytest.raises(Failure) as refused:
         PlanFile.open(short)
-    assert refused.value.exit in {Exit.STALE, Exit.INVALID}
+    assert refused.value.kind in {FailureKind.STALE, FailureKind.INVALID}
 
 
 def test_damaged_through_the_program(scene: Scene, forked: Forks):

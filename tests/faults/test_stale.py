@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine
 from tests.faults.scene import Scene

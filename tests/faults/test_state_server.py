@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.faults.company import PLAN, Company, company
 from tests.faults.kept import files
 from tests.faults.machines import LEAKS, PASSWORD, Machine, can_be_elsewhere, can_be_wrong, ended

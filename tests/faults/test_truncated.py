@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests.program import Ended, Forks, erpoa
 
 PEOPLE = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.cli.exits import Exit
 from tests import depth
 from tests.faults.company import PLAN, Company, company
 from tests.faults.machines import Machine, can_be_elsewhere, can_be_wrong, ended

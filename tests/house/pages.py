@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from unittest.mock import patch
 
 from erpoa_cli.cli.commands import ENTRIES, SECTIONS
+from erpoa_cli.cli.exits import OF_FAILURE, OF_PLAN, OF_RUN
 from erpoa_cli.cli.options import application
 from erpoa_cli.cli.program import main
 from erpoa_cli.core.codes import CATALOGUE
@@ -22,19 +24,19 @@ Global options work before and after the command. stdout is the answer, stderr i
 
 ## Exit codes
 
-| exit | meaning |
-|---|---|
-| 0 | success; for plan: no changes, or changes without `--detailed-exitcode` |
-| 1 | unexpected failure, network, internal |
-| 2 | changes or drift present, only with `--detailed-exitcode` |
-| 3 | invalid project, arguments, contract or unreadable plan; failed tests |
-| 4 | blocked: guard, policy, incomplete read where a removal was wanted |
-| 5 | applied with rejected, held or blocked rows |
-| 6 | stale, expired, already applied or altered plan |
-| 7 | locked by another run |
-| 8 | operations in doubt: `erpoa resume` |
-| 9 | unresolved conflicts |
-| 130, 143 | interrupted; the state is consistent |
+| exit | meaning | [kind](python.md#failures) |
+|---|---|---|
+| 0 | success; for plan: no changes, or changes without `--detailed-exitcode` | {0} |
+| 1 | unexpected failure, network, internal | {1} |
+| 2 | changes or drift present, only with `--detailed-exitcode` | {2} |
+| 3 | invalid project, arguments, contract or unreadable plan; failed tests | {3} |
+| 4 | blocked: guard, policy, incomplete read where a removal was wanted | {4} |
+| 5 | applied with rejected, held or blocked rows | {5} |
+| 6 | stale, expired, already applied or altered plan | {6} |
+| 7 | locked by another run | {7} |
+| 8 | operations in doubt: `erpoa resume` | {8} |
+| 9 | unresolved conflicts | {9} |
+| 130, 143 | interrupted; the state is consistent | {130} |
 
 When several hold: 1, 3, 7, 6, 4, 8, 9, 5, 2, 0.
 
@@ -62,7 +64,7 @@ Every message has a stable code; `erpoa explain CODE` tells the same as this pag
 
 def cli() -> str:
     """docs/cli.md: the help of every command."""
-    parts = [CLI, "## erpoa\n", _help()]
+    parts = [re.sub(r"\{(\d+)\}", _kinds, CLI), "## erpoa\n", _help()]
     for title, entries in SECTIONS.items():
         parts.append(f"## {title}\n")
         for entry in entries:
@@ -73,6 +75,12 @@ def cli() -> str:
                 for part in (f"#### erpoa {entry.name} {name}\n", _help(entry.name, name))
             ]
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _kinds(exit: re.Match[str]) -> str:
+    """The kinds of failure, and conclusions of plans and runs, that end in an exit code."""
+    of = (*OF_FAILURE.items(), *OF_PLAN.items(), *OF_RUN.items())
+    return ", ".join(dict.fromkeys(f"`{kind.value}`" for kind, code in of if code == int(exit[1])))
 
 
 def subcommands(name: str) -> list[str]:

@@ -114,6 +114,7 @@ def wrong_directions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     offences["cli.offence"] += [f"erpoa_cli.{layer}" for layer in BEHIND_USE_CASES]
     offences |= {
         "unlisted": ["erpoa_cli.core"],
+        "core.lowering.offence": ["erpoa_cli.core.plan", "erpoa_cli.core.reconcile"],
         "sdk.one": ["erpoa_cli.sdk.other"],
         "sdk.other": ["erpoa_cli.sdk.one"],
         "engine.apply": [],
@@ -155,6 +156,12 @@ def test_directions(layer: str, wrong_directions: dict[str, str]):
 @pytest.mark.parametrize("layer", BEHIND_USE_CASES)
 def test_cli_works_through_use_cases(layer: str, wrong_directions: dict[str, str]):
     assert f"erpoa_cli.cli.offence -> erpoa_cli.{layer} (" in wrong_directions["cli works through use cases"]
+
+
+def test_lowering_makes_no_plans(wrong_directions: dict[str, str]):
+    said = wrong_directions["lowering knows declarations and targets only"]
+    refused = set(re.findall(r"erpoa_cli\.core\.lowering\.offence -> erpoa_cli\.core\.(\w+) ", said))
+    assert refused == {"plan", "reconcile"}
 
 
 def test_every_module_belongs_to_a_layer(wrong_directions: dict[str, str]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
 from erpoa_cli.engine.doctor import missing_objects
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.integration.documents import LIFECYCLE, LINES, Documents, steps, target, tasks, told
@@ -29,13 +29,13 @@ def test_a_document_is_made_and_moved_step_by_step(world: Documents) -> None:
         ("PR-1", 3, "move", None, "submitted", "confirmed"),
     ]
     run = world.apply(plan)
-    assert run.exit is Exit.SUCCESS
+    assert run.conclusion is RunConclusion.SUCCEEDED
     assert run.outcomes == {"orders": {"applied": 1}}
     assert world.orders() == [("PR-1", "华信", "C", None)]
     base = world.base()["PR-1"]
     assert (base["agreed_state"], base["seen_state"]) == ("confirmed", "confirmed")
     second = world.plan()
-    assert second.exit is Exit.SUCCESS
+    assert second.conclusion is PlanConclusion.UNCHANGED
     assert second.header.counts == {"orders": {}}
 
 
@@ -66,9 +66,9 @@ def test_a_number_given_on_the_way_comes_back_in_the_same_run(tmp_path: Path) ->
     world.want("PR-1", "confirmed")
     run = world.apply()
     assert run.outcomes == {"orders": {"applied": 1}, "numbers": {"applied": 1}}
-    assert run.exit is Exit.SUCCESS
+    assert run.conclusion is RunConclusion.SUCCEEDED
     assert world.rows("SELECT no, number FROM requisition_number", "oa") == [("PR-1", "采购001")]
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_an_identifier_that_is_given_again_is_that_of_the_new_row(world: Documents) -> None:
@@ -116,9 +116,9 @@ def test_content_is_changed_where_it_can_be(world: Documents) -> None:
 def test_approve_revoke_approve_ends_in_one_living_document(world: Documents) -> None:
     for wanted in ("confirmed", "undo", "confirmed"):
         world.want("PR-1", wanted)
-        assert world.apply().exit is Exit.SUCCESS
+        assert world.apply().conclusion is RunConclusion.SUCCEEDED
         again = world.plan()
-        assert (again.exit, again.header.counts) == (Exit.SUCCESS, {"orders": {}})
+        assert (again.conclusion, again.header.counts) == (PlanConclusion.UNCHANGED, {"orders": {}})
     assert world.orders() == [("PR-1", "华信", "C", "B"), ("PR-1", "华信", "C", None)]
     assert world.base()["PR-1"]["generation"] == 2
 
@@ -129,7 +129,7 @@ def test_a_draft_is_deleted(world: Documents) -> None:
     world.want("PR-1", "undo")
     plan = world.plan()
     assert plan.header.counts == {"orders": {"delete": 1}}
-    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert world.orders() == []
     assert world.plan().header.counts == {"orders": {}}
 
@@ -165,7 +165,7 @@ def test_where_no_state_is_wanted_a_document_stays_where_it_is(world: Documents)
 def test_nothing_is_made_to_be_undone(world: Documents) -> None:
     world.want("PR-1", "undo")
     plan = world.plan()
-    assert (plan.exit, steps(plan), tasks(plan)) == (Exit.SUCCESS, [], [])
+    assert (plan.conclusion, steps(plan), tasks(plan)) == (PlanConclusion.UNCHANGED, [], [])
 
 
 def test_what_went_on_by_itself_is_as_it_is_wanted(tmp_path: Path) -> None:
@@ -181,10 +181,10 @@ def test_what_went_on_by_itself_is_as_it_is_wanted(tmp_path: Path) -> None:
     world.apply()
     world.want("PR-2", "confirmed")
     run = world.apply()
-    assert (run.exit, run.outcomes) == (Exit.SUCCESS, {"orders": {"applied": 1}})
+    assert (run.conclusion, run.outcomes) == (RunConclusion.SUCCEEDED, {"orders": {"applied": 1}})
     base = world.base()["PR-2"]
     assert (base["agreed_state"], base["seen_state"]) == ("confirmed", "received")
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
     world.sql("erp", "UPDATE po SET status = 'C' WHERE req_no = 'PR-1'")  # somebody was faster
     world.want("PR-1", "confirmed")
     plan = world.plan()
@@ -210,7 +210,7 @@ def test_somebody_took_it_back(world: Documents) -> None:
         ("move", None, "draft", "submitted"),
         ("move", None, "submitted", "confirmed"),
     ]
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.orders() == [("PR-1", "华信", "C", None)]
 
 
@@ -232,7 +232,7 @@ def test_a_document_made_by_hand_is_adopted_with_its_state(world: Documents) -> 
     (world.root / "targets/t.yml").write_text(target(on_first_contact="write"))
     plan = world.plan()
     assert [step[:3] for step in steps(plan)] == [("PR-2", 1, "move"), ("PR-2", 2, "move")]
-    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert len(world.orders()) == 4
     assert world.plan().header.counts == {"orders": {}}
 
@@ -262,7 +262,7 @@ def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:
     world.apply()
     world.sql("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
     unproven = world.plan()
-    assert (unproven.exit, steps(unproven)) == (Exit.BLOCKED, [])  # no lines were read at all
+    assert (unproven.conclusion, steps(unproven)) == (PlanConclusion.BLOCKED, [])  # no lines were read at all
     assert steps(unproven, "withheld") == [("PR-1", 1, "move", None, "confirmed", "undo")]
     world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-2', 1, '轴承', '2.00')")
     plan = world.plan()
@@ -270,7 +270,7 @@ def test_gone_from_the_source_is_undone(tmp_path: Path) -> None:
     assert [(g.guard, g.measured) for g in PlanFile.open(plan.path).guards if g.guard == "max_undo"] == [
         ("max_undo", 1)
     ]
-    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert world.orders()[0] == ("PR-1", "华信", "C", "B")
     assert set(world.base()) == {"PR-2"}
 
@@ -281,10 +281,10 @@ def test_lines_are_written_before_the_document_is_moved(tmp_path: Path) -> None:
     world.sql(
         "oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')"
     )
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.orders() == [("PR-1", "华信", "C", None)]
     assert len(world.rows("SELECT * FROM po_line")) == 2
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_a_document_that_did_not_move_is_not_told_as_moved(world: Documents) -> None:
@@ -305,7 +305,7 @@ def test_a_refused_move_is_not_tried_again_until_something_else_is_wanted(world:
     )
     world.want("PR-1", "confirmed")
     run = world.apply()
-    assert (run.exit, run.outcomes) == (Exit.PARTIAL, {"orders": {"rejected": 1}})
+    assert (run.conclusion, run.outcomes) == (RunConclusion.PARTIAL, {"orders": {"rejected": 1}})
     assert world.orders() == [("PR-1", "华信", "S", None)]
     base = world.base()["PR-1"]
     assert (base["agreed_state"], base["seen_state"]) == ("submitted", "submitted")
@@ -325,7 +325,7 @@ def lined(tmp_path: Path) -> Documents:
     world.sql(
         "oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '2.00'), ('PR-1', 2, '螺母', '100.00')"
     )
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     return world
 
 
@@ -338,10 +338,10 @@ def test_a_document_is_opened_for_its_lines(lined: Documents) -> None:
         ("move", None, "draft", "submitted"),
         ("move", None, "submitted", "confirmed"),
     ]
-    assert lined.apply(plan).exit is Exit.SUCCESS
+    assert lined.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert lined.orders() == [("PR-1", "华信", "C", None)]
     assert lined.rows("SELECT qty FROM po_line ORDER BY line") == [("3.00",), ("100.00",)]
-    assert lined.plan().exit is Exit.SUCCESS
+    assert lined.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_lines_of_what_was_received_wait_for_a_person(lined: Documents) -> None:
@@ -365,7 +365,7 @@ def test_a_revoked_form_with_an_empty_table_undoes_the_document_and_leaves_its_l
     )
     plan = lined.plan()
     assert plan.header.counts["orders.lines"] == {"create": 1}
-    assert lined.apply(plan).exit is Exit.SUCCESS
+    assert lined.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert lined.orders()[0] == ("PR-1", "华信", "C", "B")
     assert lined.rows("SELECT count(*) FROM po_line WHERE order_id = 1") == [(2,)]
     after = lined.plan()
@@ -373,7 +373,7 @@ def test_a_revoked_form_with_an_empty_table_undoes_the_document_and_leaves_its_l
     lined.apply(after)
     lined.want("PR-1", "confirmed")
     lined.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, '轴承', '5.00')")
-    assert lined.apply().exit is Exit.SUCCESS
+    assert lined.apply().conclusion is RunConclusion.SUCCEEDED
     assert [row[2:] for row in lined.orders()] == [("C", "B"), ("D", None), ("C", None)]
     assert lined.rows("SELECT order_id, item, qty FROM po_line ORDER BY id") == [
         (1, "轴承", "2.00"), (1, "螺母", "100.00"), (2, "螺母", "1.00"), (3, "轴承", "5.00"),
@@ -385,7 +385,7 @@ def test_approved_again_at_once_the_new_document_has_lines_of_its_own(lined: Doc
     lined.want("PR-1", "undo")
     lined.apply()
     lined.want("PR-1", "confirmed")
-    assert lined.apply().exit is Exit.SUCCESS
+    assert lined.apply().conclusion is RunConclusion.SUCCEEDED
     assert lined.rows("SELECT order_id, line FROM po_line ORDER BY id") == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert lined.plan().header.counts == {"orders": {}, "orders.lines": {}}
 
@@ -398,7 +398,7 @@ def test_a_draft_goes_with_its_lines(tmp_path: Path) -> None:
     world.want("PR-1", "undo")
     plan = world.plan()
     assert plan.header.counts == {"orders": {"delete": 1}, "orders.lines": {"delete": 1}}
-    assert world.apply(plan).exit is Exit.SUCCESS
+    assert world.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert (world.orders(), world.rows("SELECT * FROM po_line")) == ([], [])
     assert world.plan().header.counts == {"orders": {}, "orders.lines": {}}
 
@@ -416,7 +416,7 @@ def test_a_document_is_not_confirmed_without_a_line_that_was_refused(lined: Docu
     assert steps(again) == []
     assert [row[:3] for row in steps(again, "withheld")] == [("PR-1", 1, "move")]
     lined.sql("oa", "DELETE FROM requisition_line WHERE line = 3")
-    assert lined.apply().exit is Exit.SUCCESS
+    assert lined.apply().conclusion is RunConclusion.SUCCEEDED
     assert lined.orders() == [("PR-1", "华信", "C", None)]
 
 
@@ -431,17 +431,21 @@ def test_tasks_are_remembered_until_nobody_wants_them(world: Documents) -> None:
     world.sql("erp", "UPDATE po SET received = 5")
     world.want("PR-1", "undo")
     plan = world.plan()
-    assert (plan.exit, plan.header.applyable) == (Exit.CHANGES, True)
+    assert (plan.conclusion, plan.header.applyable) == (PlanConclusion.CHANGES, True)
     text = told(world.root, plan)
     assert (
         "# task no=PR-1  would move: it must no longer be, and is received, which only a person can undo"
         in text
     )
-    assert world.apply(plan).exit is Exit.PARTIAL
+    assert world.apply(plan).conclusion is RunConclusion.PARTIAL
     said = "it must no longer be, and is received, which only a person can undo"
     assert remembered(world) == [('{"no":"PR-1"}', "E0450", said)]
     again = world.plan()
-    assert (again.exit, again.header.applyable, tasks(again)) == (Exit.SUCCESS, False, [("PR-1", "E0450")])
+    assert (again.conclusion, again.header.applyable, tasks(again)) == (
+        PlanConclusion.UNCHANGED,
+        False,
+        [("PR-1", "E0450")],
+    )
     world.sql("erp", "UPDATE po SET received = 0, cancelled = 'B'")  # the person sent it back
     over = world.plan()
     assert (tasks(over), over.header.counts) == ([], {"orders": {"forget": 1}})
@@ -516,7 +520,7 @@ def test_an_undone_draft_takes_lines_with_it_that_are_kept_when_they_are_missing
     world.apply()
     world.want("PR-1", "undo")
     world.sql("oa", "DELETE FROM requisition_line WHERE no = 'PR-1'")
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.rows("SELECT req_no FROM po") == [("PR-2",)]
     assert world.rows("SELECT item FROM po_line") == [("螺母",)]
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.engine.changes.hanging import fold
 from erpoa_cli.state import open_writer
 from tests import planning
@@ -103,7 +103,7 @@ def test_what_leaves_in_the_same_plan_hangs_no_more(world: Small) -> None:
     assert withheld(world) == {}
     world.apply()
     assert (count(world, "vendor"), count(world, "contact")) == (2, 1)
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_what_is_protected_keeps_what_it_hangs_on(world: Small) -> None:
@@ -129,7 +129,7 @@ def test_what_the_collation_takes_for_the_same_hangs_too(world: Small) -> None:
     world.sql("DELETE FROM vendor WHERE code = 'V2'")
     assert "1 row of note" in withheld(world)["V2"]
     result = world.plan()
-    assert result.exit is Exit.BLOCKED
+    assert result.conclusion is PlanConclusion.BLOCKED
     (said,) = [d for d in result.diagnostics if d.code == "E0437"]
     assert "1 row of note" in said.detail
     world.apply(result)

@@ -13,8 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure, Location
+from erpoa_cli.core.conclusion import RunConclusion
+from erpoa_cli.core.diagnostic import Failure, Location
 from erpoa_cli.core.event import Event, Listener, Started, ignore
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.plan import Header
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.schema import INTEGER, STRING
@@ -269,7 +271,7 @@ def test_everything_but_the_refused_row_is_written(world: World) -> None:
     result = world.apply()
     assert _contents(world) == AFTER
     assert result.status is RunStatus.PARTIAL
-    assert result.exit is Exit.PARTIAL
+    assert result.conclusion is RunConclusion.PARTIAL
     assert result.outcomes == {
         "dept": {Outcome.APPLIED: 3},  # one of them in two steps
         "emp": {Outcome.APPLIED: 3, Outcome.REJECTED: 1},
@@ -304,7 +306,7 @@ def test_a_stale_row_gives_the_run_up_where_the_target_says_so(world: World) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(globals(), "DEPT", replace(DEPT, on_stale=OnStale.ABORT))
         result = world.apply()
-    assert (result.status, result.exit) == (RunStatus.ABORTED, Exit.PARTIAL)
+    assert (result.status, result.conclusion) == (RunStatus.ABORTED, RunConclusion.PARTIAL)
     assert world.sql("SELECT count(*) FROM emp") == [(2,)]
 
 
@@ -442,7 +444,7 @@ def test_a_plan_is_applied_once(world: World) -> None:
     world.apply()
     with pytest.raises(Failure) as refused:
         world.apply()
-    assert (refused.value.exit, refused.value.diagnostics[0].code) == (Exit.STALE, "E0534")
+    assert (refused.value.kind, refused.value.diagnostics[0].code) == (FailureKind.STALE, "E0534")
 
 
 def test_what_is_written_was_announced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

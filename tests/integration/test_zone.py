@@ -12,7 +12,7 @@ import pymysql  # type: ignore[import-untyped]
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
 from tests import mariadb, postgres
 from tests.unit.engine.test_zone import (
     HERE,
@@ -102,6 +102,6 @@ def test_instants_of_theirs_become_local_times(world: Served) -> None:
     world.declare(HERE, THERE)
     text = (world.root / "sources/s.yml").read_text()
     world.file("sources/s.yml", text.replace(f"{{type: timestamp, zone: {HERE}}}", "timestamptz"))
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.held() == {code: there(at) for code, at in LOCAL.items()}
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED

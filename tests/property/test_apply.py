@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import OnSourceGone
 from erpoa_cli.engine import staging
@@ -74,7 +74,7 @@ def test_the_database_is_what_the_oracle_says(
     first = real.plan("first.erpoaplan")
     found = planned(PlanFile.open(first.path))
     assert effects(found) == effects(expected)
-    assert (first.exit is Exit.BLOCKED) == removals_withheld(before, found)
+    assert (first.conclusion is PlanConclusion.BLOCKED) == removals_withheld(before, found)
     run = real.apply(first)
     assert {outcome for counts in run.outcomes.values() for outcome in counts} <= {Outcome.APPLIED}
     assert contents(real.contents(), before) == contents(after.actual, before)

@@ -10,7 +10,7 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.state.asking import DryRun, Yes
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _declared(*, moved: bool, trial: bool, anew: bool) -> Declared | None:
 
     if moved + trial + anew > 1:
         words = "--moved, --trial and --anew exclude each other"
-        raise Failure(Diagnostic("E0601", words), exit=Exit.INVALID)
+        raise Failure(Diagnostic("E0601", words))
     return Declared.MOVED if moved else Declared.TRIAL if trial else Declared.ANEW if anew else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from erpoa_cli.core.codes.code import Code
+from erpoa_cli.core.failure_kind import FailureKind
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -11,60 +12,70 @@ CODES: tuple[Code, ...] = (
         "A connector must answer every row of a batch with exactly one known outcome. This one did not, so nothing can be "
         "said about the batch from its answer.",
         "Report the connector's name and version to its author; `erpoa resume` looks the rows up and continues.",
+        FailureKind.FAILED,
     ),
     Code(
         "E0531",
         "the plan was made for other project files",
         "Files that decide what is written changed after the plan was made; what was reviewed is no longer what the project says.",
         "Run `erpoa plan` again and review the new plan.",
+        FailureKind.STALE,
     ),
     Code(
         "E0532",
         "the plan is aimed at another system",
         "A target system's identity (endpoint and tenant) differs from the one recorded in the plan.",
         "Check the configuration of the system and the environment, then plan again.",
+        FailureKind.STALE,
     ),
     Code(
         "E0533",
         "the plan has expired",
         "Plans are valid for a limited time, because the world moves on.",
         "Run `erpoa plan` again.",
+        FailureKind.STALE,
     ),
     Code(
         "E0534",
         "the plan was applied already",
         "A plan can be applied once.",
         "Run `erpoa plan` to see what is left to do, or `erpoa resume` if that run did not finish.",
+        FailureKind.STALE,
     ),
     Code(
         "E0535",
         "the plan is for another environment or project",
         "Project name, environment or state lineage of the plan are not those of this directory.",
         "Choose the environment with -e, or plan again here.",
+        FailureKind.STALE,
     ),
     Code(
         "E0536",
         "the state moved on since the plan",
         "Another run changed rows that this plan also changes.",
         "Run `erpoa plan` again and review the new plan.",
+        FailureKind.STALE,
     ),
     Code(
         "E0537",
         "the plan is not applyable",
         "The plan has nothing to do, met errors while planning, or is blocked by a guard or rule.",
         "Look at it with `erpoa show FILE`; mend the cause or waive the guard in a new plan.",
+        FailureKind.BLOCKED,
     ),
     Code(
         "E0538",
         "a run is unfinished",
         "An earlier apply stopped before its end. Its rows must be settled first.",
         "Run `erpoa resume`.",
+        FailureKind.IN_DOUBT,
     ),
     Code(
         "E0539",
         "there is no unfinished run",
         "`erpoa resume` continues a run that was interrupted; every run of this state has ended.",
         "Run `erpoa runs ls` to see the history.",
+        FailureKind.INVALID,
     ),
     Code(
         "E0540",
@@ -72,18 +83,21 @@ CODES: tuple[Code, ...] = (
         "The system refused the connection or failed as a whole after several attempts. Rows written before are recorded; "
         "the rest was not touched.",
         "Mend the cause, then run `erpoa resume`.",
+        FailureKind.FAILED,
     ),
     Code(
         "E0541",
         "guards block the plan now",
         "Guards are measured again with the current rules when a plan is applied; one of them is exceeded.",
         "Plan again; review what the guard shows; waive it for that plan with a reason if it is right.",
+        FailureKind.BLOCKED,
     ),
     Code(
         "E0542",
         "the run cannot be rolled back",
         "A rollback plan is made from an applied run's recorded before-values; this run has none.",
         "Run `erpoa runs ls` to choose another run.",
+        FailureKind.INVALID,
     ),
     Code(
         "E0543",
@@ -99,6 +113,7 @@ CODES: tuple[Code, ...] = (
         "typed there for what erpoa wrote.",
         "Check the configuration and the environment. If it is right, `erpoa state system NAME` says what it is: the same data "
         "moved, a copy for trial, or a new start.",
+        FailureKind.STALE,
     ),
     Code(
         "E0545",
@@ -106,5 +121,6 @@ CODES: tuple[Code, ...] = (
         "What was applied is remembered with the object and the system it was applied to. The target names another object now, or "
         "a system of another name that is another one: rows there would be taken for those that erpoa wrote.",
         "Name the old place again; or, if it is right, `erpoa state forget TARGET` begins anew there.",
+        FailureKind.STALE,
     ),
 )

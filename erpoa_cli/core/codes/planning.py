@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from erpoa_cli.core.codes.code import Code
+from erpoa_cli.core.failure_kind import FailureKind
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -170,6 +171,7 @@ CODES: tuple[Code, ...] = (
         "a guard blocks the plan",
         "More is changed than the limits allow; the numbers are in the message.",
         "Look at the changes; mend the cause, change the limit, or waive exactly this count with a reason.",
+        FailureKind.BLOCKED,
     ),
     Code(
         "E0431",
@@ -177,12 +179,19 @@ CODES: tuple[Code, ...] = (
         "A waiver names a guard that does not block, or another count than measured.",
         "Plan without it, or give the count that was measured.",
     ),
-    Code("E0432", "a rule objects", "A SQL rule of `policies/` returned rows.", "Look at the rows it names."),
+    Code(
+        "E0432",
+        "a rule objects",
+        "A SQL rule of `policies/` returned rows.",
+        "Look at the rows it names.",
+        FailureKind.BLOCKED,
+    ),
     Code(
         "E0433",
         "a rule cannot be evaluated",
         "The SQL of a rule fails on the plan's tables.",
         "Correct it; `erpoa schema print plan-tables` lists the columns.",
+        FailureKind.BLOCKED,
     ),
     Code(
         "E0435",
@@ -201,6 +210,7 @@ CODES: tuple[Code, ...] = (
         "removals are withheld",
         "Rows would have been removed, but the reads do not prove that they are gone, or rows of others would go along (E0438).",
         "See the withheld rows and their reasons.",
+        FailureKind.BLOCKED,
     ),
     Code(
         "E0438",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.parse import instant
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, table, type_of, value_sql, work
+from erpoa_cli.core.reconcile.shape import Shape, column, listed, table, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
-from erpoa_cli.core.target import Column, Constant, Reference, Result, TargetField
+from erpoa_cli.core.target import BoundField, Column, Constant, Reference, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
-    field: TargetField
+    field: BoundField
     value: str
     pending: str = ""
     join: str = ""
@@ -114,7 +114,7 @@ def _set_aside(shape: Shape, feed: Feed) -> str:
         f"TRY_CAST(json_extract_string(h.key, {literal('$.' + _json_name(k))}) AS {type_.duckdb}) AS {column('k_', k)}"
         for k, type_ in shape.key.items()
     ]
-    values = [f"CAST(NULL AS {type_of(f).duckdb}) AS {column('d_', f.name)}" for f in shape.fields]
+    values = [f"CAST(NULL AS {f.type.duckdb}) AS {column('d_', f.name)}" for f in shape.fields]
     return f"""UNION ALL BY NAME
     SELECT {listed([*keys, *values])}, min(h.code) AS problem_code,
         string_agg(DISTINCT concat_ws(': ', h.field, h.reason), '; ' ORDER BY concat_ws(': ', h.field, h.reason)) AS problem,
@@ -127,9 +127,9 @@ def _json_name(name: str) -> str:
 
 
 def _resolve(
-    shape: Shape, field: TargetField, number: int, others: Mapping[str, Other], late: bool
+    shape: Shape, field: BoundField, number: int, others: Mapping[str, Other], late: bool
 ) -> _Resolved:
-    type_ = type_of(field)
+    type_ = field.type
     match field.value:
         case Column(name):
             wanted = f"CAST(r.{identifier(name)} AS {type_.duckdb})"
@@ -153,7 +153,7 @@ def _or_own(found: _Resolved, own: str | None) -> _Resolved:
             nothing = f"({listed((f'r.{identifier(name)} IS NULL' for name in by), ' OR ')})"
         case _:
             return found
-    type_ = type_of(found.field)
+    type_ = found.field.type
     return replace(
         found,
         value=f"CASE WHEN {nothing} THEN CAST(r.{identifier(own)} AS {type_.duckdb}) ELSE {found.value} END",
@@ -162,7 +162,7 @@ def _or_own(found: _Resolved, own: str | None) -> _Resolved:
     )
 
 
-def _untold(field: TargetField, wanted: str) -> list[tuple[str, str, str]]:
+def _untold(field: BoundField, wanted: str) -> list[tuple[str, str, str]]:
     """An instant whose local time was there twice cannot be told from another once it is kept as local time."""
     if not field.zone:
         return []
@@ -186,7 +186,7 @@ def _pointer(target: str, key_text: str, field: str) -> str:
     return f"CAST(json_array({literal(target)}, {key_text}, {literal(field)}) AS VARCHAR)"
 
 
-def _reference(field: TargetField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
     nothing = listed((f"r.{identifier(name)} IS NULL" for name in reference.by), " OR ")
     problems = []
     if reference.when_null == "hold":
@@ -202,17 +202,17 @@ def _reference(field: TargetField, reference: Reference, j: str, other: Other) -
         problems.append((f"NOT ({nothing}) AND {j}.key_text IS NULL", "E0405", text))
     return _Resolved(
         field=field,
-        value=f"CASE WHEN {j}.pending THEN NULL ELSE CAST({j}.id AS {type_of(field).duckdb}) END",
+        value=f"CASE WHEN {j}.pending THEN NULL ELSE CAST({j}.id AS {field.type.duckdb}) END",
         pending=f"CASE WHEN {j}.pending THEN {_pointer(reference.target, f'{j}.key_text', '')} END",
         join=f"LEFT JOIN {work(reference.target, 'ids')} {j} ON {listed(_by(other, reference.by, j), ' AND ')}",
         problems=problems,
     )
 
 
-def _reference_list(field: TargetField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference_list(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
     """A list of ids; it waits for the next plan while one of the rows is not there yet."""
     (name,), (key, key_type) = reference.by, next(iter(other.shape.key.items()))
-    item = type_of(field).item
+    item = field.type.item
     assert item is not None
     by = f"r.{identifier(name)}"
     found = f"""(SELECT {{'ids': list(CAST(i.id AS {item.duckdb}) ORDER BY e.n) FILTER (i.key_text IS NOT NULL),
@@ -244,7 +244,7 @@ def _reference_list(field: TargetField, reference: Reference, j: str, other: Oth
     )
 
 
-def _result(field: TargetField, result: Result, j: str, other: Other) -> _Resolved:
+def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolved:
     """What the other target's rows hold now; one that is created by this plan gives it after its wave."""
     keys = list(other.shape.key)
     prefix, rest = keys[: len(result.by)], keys[len(result.by) :]
@@ -254,7 +254,7 @@ def _result(field: TargetField, result: Result, j: str, other: Other) -> _Resolv
     ours = f"d.{column('d_', result.field)}" if managed else "NULL"
     wanted = _wanted_value(other, managed)
     value = f"CASE WHEN i.pending THEN {ours} ELSE a.{identifier(result.field)} END"
-    type_ = type_of(managed) if managed else Type(Kind.STRING)
+    type_ = managed.type if managed else Type(Kind.STRING)
     open_ = f"i.pending AND {wanted}"
     single = not rest and not result.text
     answer = f"{j}.value"
@@ -279,14 +279,14 @@ def _result(field: TargetField, result: Result, j: str, other: Other) -> _Resolv
     pending = f"CASE WHEN {j}.open > 0 THEN {_pointer(result.target, f'{j}.key_text', result.field)} END"
     return _Resolved(
         field=field,
-        value=f"CASE WHEN {j}.open > 0 THEN NULL ELSE CAST({answer} AS {type_of(field).duckdb}) END",
+        value=f"CASE WHEN {j}.open > 0 THEN NULL ELSE CAST({answer} AS {field.type.duckdb}) END",
         pending=pending if single else "CAST(NULL AS VARCHAR)",
         join=join,
         waits=[f"CASE WHEN {listed(unknown, ' OR ')} THEN {literal(field.name)} END"] if unknown else [],
     )
 
 
-def _wanted_value(other: Other, managed: TargetField | None) -> str:
+def _wanted_value(other: Other, managed: BoundField | None) -> str:
     """Whether the value of a row that is created is given by their system (or by a later wave)."""
     if managed is None:
         return "true"

@@ -6,16 +6,16 @@ from enum import IntFlag
 
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile.compare import empty, equal
-from erpoa_cli.core.reconcile.shape import Shape, column, type_of, value_sql
+from erpoa_cli.core.reconcile.shape import Shape, column, value_sql
 from erpoa_cli.core.schema import literal
 from erpoa_cli.core.target import (
+    BoundField,
     OnDrift,
     Ownership,
     Reference,
     ReportOrWrite,
     Result,
     Target,
-    TargetField,
 )
 
 
@@ -38,16 +38,16 @@ class Verdict(IntFlag):
     REPORTED = DRIFT | CONFLICT
 
 
-def extra_fields(shape: Shape) -> tuple[TargetField, ...]:
+def extra_fields(shape: Shape) -> tuple[BoundField, ...]:
     """What is only carried as fields of ours, so that one rule judges everything."""
     some = shape.fields[0]
     return tuple(
-        TargetField(name=name, value=some.value, at=some.at, type=type_)
+        BoundField(name=name, value=some.value, at=some.at, type=type_)
         for name, type_ in shape.carried.items()
     )
 
 
-def confirmed(shape: Shape, field: TargetField) -> str:
+def confirmed(shape: Shape, field: BoundField) -> str:
     """The verdict of a field of a row that both sides have and we know."""
     if field == shape.state:
         return state(shape, field)
@@ -56,7 +56,7 @@ def confirmed(shape: Shape, field: TargetField) -> str:
     return _judge(shape.target, field, new=_new_field(shape.target, field))
 
 
-def state(shape: Shape, field: TargetField) -> str:
+def state(shape: Shape, field: BoundField) -> str:
     """The verdict of the state of a document that is known. `goal` and `way` tell what is wanted where it is.
 
     What went on by itself to where no move leads back from (received after confirmed) is progress and followed; what
@@ -76,7 +76,7 @@ def state(shape: Shape, field: TargetField) -> str:
         WHEN way IS NULL THEN {Verdict.ACCEPT} ELSE {_drift(shape.target)} END"""
 
 
-def _found_state(shape: Shape, field: TargetField) -> str:
+def _found_state(shape: Shape, field: BoundField) -> str:
     """The verdict of the state of a document that is met for the first time."""
     d, a = column("d_", field.name), column("a_", field.name)
     writes = shape.target.on_first_contact is ReportOrWrite.WRITE
@@ -86,7 +86,7 @@ def _found_state(shape: Shape, field: TargetField) -> str:
         WHEN way IS NULL THEN {lost} ELSE {Verdict.WRITE if writes else Verdict.DRIFT} END"""
 
 
-def found(shape: Shape, field: TargetField) -> str:
+def found(shape: Shape, field: BoundField) -> str:
     """The verdict of a field of a row of theirs that is met for the first time."""
     if field == shape.state:
         return _found_state(shape, field)
@@ -108,20 +108,20 @@ def found(shape: Shape, field: TargetField) -> str:
         WHEN {empty(field, a)} AND {wanted} THEN {Verdict.FILL} {theirs}ELSE {differs} END"""
 
 
-def restored(shape: Shape, field: TargetField) -> str:
+def restored(shape: Shape, field: BoundField) -> str:
     """The verdict of an extra field of a confirmed row: ours only while it bears our deactivation."""
     return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape.target, field, new=str(Verdict.SAME))} ELSE {Verdict.SAME} END"
 
 
-def ours_inactive(shape: Shape, field: TargetField) -> str:
+def ours_inactive(shape: Shape, field: BoundField) -> str:
     """We set this field when the row's source was gone, and `restore` says what it was."""
     if field.name not in shape.deactivate or field.name not in shape.target.restore:
         return "false"
-    wanted = value_sql(shape.deactivate[field.name], type_of(field))
+    wanted = value_sql(shape.deactivate[field.name], field.type)
     return f"coalesce(list_contains(known, {literal(field.name)}) AND {column('agreed_', field.name)} IS NOT DISTINCT FROM {wanted}, false)"
 
 
-def deactivated(shape: Shape, field: TargetField) -> str:
+def deactivated(shape: Shape, field: BoundField) -> str:
     """The verdict of a field of `deactivate` of a row that is gone from the source."""
     d, a = column("d_", field.name), column("a_", field.name)
     agreed, seen = column("agreed_", field.name), column("seen_", field.name)
@@ -133,7 +133,7 @@ def deactivated(shape: Shape, field: TargetField) -> str:
         WHEN {a} IS NOT DISTINCT FROM {seen} THEN {Verdict.SAME} ELSE {_drift(shape.target)} END"""
 
 
-def _judge(target: Target, field: TargetField, *, new: str) -> str:
+def _judge(target: Target, field: BoundField, *, new: str) -> str:
     d, a = column("d_", field.name), column("a_", field.name)
     agreed, seen = column("agreed_", field.name), column("seen_", field.name)
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
@@ -155,7 +155,7 @@ def _judge(target: Target, field: TargetField, *, new: str) -> str:
         ELSE {_conflict(target, field)} END"""
 
 
-def _new_field(target: Target, field: TargetField) -> str:
+def _new_field(target: Target, field: BoundField) -> str:
     if field.ownership is Ownership.SHARED:
         d, a = column("d_", field.name), column("a_", field.name)
         return (
@@ -165,7 +165,7 @@ def _new_field(target: Target, field: TargetField) -> str:
     return str(Verdict.WRITE if target.on_new_field is ReportOrWrite.WRITE else Verdict.DRIFT)
 
 
-def _unknown_shared(target: Target, field: TargetField) -> Verdict:
+def _unknown_shared(target: Target, field: BoundField) -> Verdict:
     """A shared field that nobody knew before and whose sides differ: two opposite targets that both wrote
     would swap the values, so only `on_conflict` decides."""
     return _conflict(target, field)
@@ -181,7 +181,7 @@ def _drift(target: Target) -> Verdict:
             return Verdict.ACCEPT
 
 
-def _conflict(target: Target, field: TargetField) -> Verdict:
+def _conflict(target: Target, field: BoundField) -> Verdict:
     """`write` and `accept` decide fields of ours; for shared fields a system is named, and its value wins."""
     choice = target.on_conflict
     if field.ownership is Ownership.SHARED:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, type_of, work
+from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
 from erpoa_cli.core.schema import Kind, identifier, literal
-from erpoa_cli.core.target import Reference, Result, TargetField
+from erpoa_cli.core.target import BoundField, Reference, Result
 
 _PLANNED = "kind IS NULL AND action IN ('create', 'update')"
 _REMOVAL = "kind IS NULL AND action IN ('delete', 'deactivate')"
@@ -22,12 +22,12 @@ def creating(shape: Shape) -> str:
         WHERE kind IS NULL AND action = 'create'"""
 
 
-def _points_to(field: TargetField) -> str:
+def _points_to(field: BoundField) -> str:
     assert isinstance(field.value, Reference | Result)
     return field.value.target
 
 
-def _dangles(field: TargetField) -> str:
+def _dangles(field: BoundField) -> str:
     pointer = f"json_extract_string({column('p_', field.name)}, '$[1]')"
     return (
         f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {column('p_', field.name)} IS NOT NULL "
@@ -85,7 +85,7 @@ def second_steps(shape: Shape) -> Iterator[str]:
     yield f"UPDATE {diff} SET step = 2 FROM {split} s WHERE {diff}.ordinal = s.ordinal AND s.whole"
 
 
-def _tree_fields(shape: Shape) -> list[TargetField]:
+def _tree_fields(shape: Shape) -> list[BoundField]:
     return [
         f
         for f in shape.fields
@@ -181,7 +181,7 @@ def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[st
     """The statements that empty deferred references of rows that are deleted, in *wave*, before the rows of *later* they
     point to are: these go first, and a reference to them would be in the way."""
     fields = [f for f in shape.fields if isinstance(f.value, Reference) and f.value.defer]
-    fields = [f for f in fields if _points_to(f) in later and type_of(f).kind is not Kind.LIST]
+    fields = [f for f in fields if _points_to(f) in later and f.type.kind is not Kind.LIST]
     if not fields or shape.lifecycle is not None:
         return
     diff, freed = table("diff", shape.name), work(shape.name, "freed")
@@ -206,7 +206,7 @@ def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[st
         FROM {freed} s WHERE d.ordinal = s.ordinal"""
 
 
-def _goes_too(field: TargetField, other: Shape) -> str:
+def _goes_too(field: BoundField, other: Shape) -> str:
     """Whether the row that `d` points to by *field* is another one that this plan deletes."""
     own = next(iter(other.id), None)
     if own is None:
@@ -242,7 +242,7 @@ def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:
         WHERE l.problem IS NULL AND {same}"""
 
 
-def referenced(shape: Shape, other: Shape, field: TargetField) -> str:
+def referenced(shape: Shape, other: Shape, field: BoundField) -> str:
     """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
     them by *field*: number of deletes."""
     own = next(iter(other.id))

@@ -13,22 +13,21 @@ from erpoa_cli.core.reconcile.shape import (
     names_sql,
     same_key,
     table,
-    type_of,
     value_sql,
     work,
 )
 from erpoa_cli.core.schema import Kind, identifier
-from erpoa_cli.core.target import Column, TargetField
+from erpoa_cli.core.target import BoundField, Column
 
 
-def match_sets(shape: Shape) -> tuple[tuple[TargetField, ...], ...]:
+def match_sets(shape: Shape) -> tuple[tuple[BoundField, ...], ...]:
     """The field sets that recognise a row; by default the fields that carry the key."""
     late = {f.name for f in shape.late}
     sets = shape.target.match
     if not sets:
         carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
         sets = (tuple(carried[k] for k in shape.key),) if set(shape.key) <= set(carried) else ()
-    usable = (tuple(shape.target.field(name) for name in names) for names in sets)
+    usable = (tuple(shape.field(name) for name in names) for names in sets)
     return tuple(fields for fields in usable if fields and not late & {f.name for f in fields})
 
 
@@ -70,7 +69,7 @@ def row_hash(shape: Shape, prefix: str) -> str:
     for field in shape.compared:
         value = column(prefix, field.name)
         parts.append(value)
-        if type_of(field).kind in (Kind.LIST, Kind.STRUCT):
+        if field.type.kind in (Kind.LIST, Kind.STRUCT):
             parts.append(f"CAST({value} AS VARCHAR)")  # DuckDB hashes NULL and an empty list alike
     return f"hash({listed(parts)})"
 
@@ -198,7 +197,7 @@ def elsewhere(shape: Shape) -> str:
     WHERE ordinal IS NOT NULL GROUP BY ordinal"""
 
 
-def _recognised(fields: Sequence[TargetField], ours: str) -> str:
+def _recognised(fields: Sequence[BoundField], ours: str) -> str:
     """Whether the row *ours* of desired is recognised in their row `o` by these fields."""
     pairs = (
         f"{normal(f, column('d_', f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}" for f in fields

@@ -22,6 +22,7 @@ from erpoa_cli.core.reconcile.shape import (
 from erpoa_cli.core.schema import Kind, identifier, literal
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import (
+    BoundField,
     Column,
     Mode,
     OnDrift,
@@ -32,7 +33,6 @@ from erpoa_cli.core.target import (
     Reference,
     ReportOrWrite,
     Result,
-    TargetField,
 )
 
 _WRITES = "('create', 'update', 'move', 'deactivate', 'delete')"
@@ -58,7 +58,7 @@ def restoring(shape: Shape, others: Mapping[str, Shape], extras: Iterable[str]) 
     target, at = shape.target, shape.target.at
     taken = {n: t for n, t in shape.extras.items() if n in set(extras)}
     fields = [replace(f, value=_fed(f, others), ownership=Ownership.OURS) for f in shape.fields]
-    fields += [TargetField(n, Column(own(n)), at, type=t) for n, t in taken.items()]
+    fields += [BoundField(n, Column(own(n)), at, type=t) for n, t in taken.items()]
     return replace(
         shape,
         extras={n: t for n, t in shape.extras.items() if n not in taken},
@@ -80,7 +80,7 @@ def restoring(shape: Shape, others: Mapping[str, Shape], extras: Iterable[str]) 
     )
 
 
-def _fed(field: TargetField, others: Mapping[str, Shape]) -> Column | Reference | Result:
+def _fed(field: BoundField, others: Mapping[str, Shape]) -> Column | Reference | Result:
     match field.value:
         case Reference() as reference:
             keys = range(_named(field, others[reference.target]))
@@ -92,9 +92,9 @@ def _fed(field: TargetField, others: Mapping[str, Shape]) -> Column | Reference 
             return Column(own(field.name))
 
 
-def _named(field: TargetField, other: Shape) -> int:
+def _named(field: BoundField, other: Shape) -> int:
     """How many columns name a row of *other*: its key, or a list of keys of one column."""
-    return 1 if field.type and field.type.kind is Kind.LIST else len(other.key)
+    return 1 if field.type.kind is Kind.LIST else len(other.key)
 
 
 # -- what the run did -------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str])
         match field.value:
             case Reference(target=to) if not missing[to] and _named(field, others[to]) == len(others[to].key):
                 other, value = others[to], column("a_", field.name, "c")
-                if (field.type and field.type.kind is Kind.LIST) or not other.id:
+                if field.type.kind is Kind.LIST or not other.id:
                     continue
                 there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({identifier(next(iter(other.id)))} AS VARCHAR) FROM {table('actual', to)})"
                 said = literal(f"{field.name}: the row of {to} that it pointed to is gone")
@@ -367,7 +367,7 @@ def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, prefix: 
         if isinstance(field.value, Reference):
             value = column(prefix, field.name, alias)
             where = work(field.value.target, "meant")
-            if field.type and field.type.kind is Kind.LIST:
+            if field.type.kind is Kind.LIST:
                 key = column("k_", next(iter(others[field.value.target].key)), "x")
                 yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed
                     FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
@@ -400,7 +400,7 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
         value = column("v_", field.name, "w")
         restored = f"list_contains(w.restored, {literal(field.name)})"
         match field.value:
-            case Reference(target=to) if field.type and field.type.kind is Kind.LIST:
+            case Reference(target=to) if field.type.kind is Kind.LIST:
                 found = f"({restored} OR m{number}.removed) AND {value} IS NOT NULL AND m{number}.whole"
                 key = f"m{number}.keys"
                 yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, 0))}"

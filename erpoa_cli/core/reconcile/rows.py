@@ -20,7 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import identifier, literal
-from erpoa_cli.core.target import Mode, OnSourceGone, OnVanished, TargetField
+from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
 
 
 def candidates(shape: Shape, evidence: Evidence) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _values(shape: Shape) -> Iterator[str]:
         yield f"d.{column('p_', field.name)}"
 
 
-def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
+def _desired_value(shape: Shape, field: BoundField | None, name: str) -> str:
     """What is wanted of a field: of a row that is gone from the source, what `deactivate` says, or that it is undone."""
     type_ = shape.columns[name]
     here = f"d.{column('d_', name)}" if field else f"CAST(NULL AS {type_.duckdb})"
@@ -229,7 +229,7 @@ def _sums(shape: Shape) -> str:
     return f"{some} AS signs, {every} AS unison{own}"
 
 
-def _left_alone(shape: Shape, field: TargetField) -> str:
+def _left_alone(shape: Shape, field: BoundField) -> str:
     """The content of a document that must no longer be is not looked at, nor are its lines."""
     if shape.wish:
         return f" OR {documents.line_undone(shape)}"
@@ -240,7 +240,7 @@ def _moved(shape: Shape) -> str:
     return f"WHEN action = 'move' THEN {names_sql([shape.state.name])} " if shape.state else ""
 
 
-def _gone_verdict(shape: Shape, field: TargetField) -> str:
+def _gone_verdict(shape: Shape, field: BoundField) -> str:
     if field == shape.state and shape.undoes:
         return judge.state(shape, field)
     return judge.deactivated(shape, field) if field.name in shape.deactivate else str(Verdict.SAME)

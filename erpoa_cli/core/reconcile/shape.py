@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.schema import Field, Type, identifier, literal
-from erpoa_cli.core.target import Mode, OnSourceGone, Ownership, Reference, Result, Target, TargetField
+from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, Ownership, Reference, Result, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """One target with everything the diff must know about its columns.
 
@@ -35,14 +36,18 @@ class Shape:
     def name(self) -> str:
         return self.target.name
 
-    @property
-    def fields(self) -> tuple[TargetField, ...]:
-        return self.target.fields
+    @cached_property
+    def fields(self) -> tuple[BoundField, ...]:
+        """The fields of the target, which reaches the diff only after binding; `ValueError` where one has no type."""
+        return tuple(f.bound for f in self.target.fields)
+
+    def field(self, name: str) -> BoundField:
+        return next(f for f in self.fields if f.name == name)
 
     @property
     def columns(self) -> dict[str, Type]:
         """Every field the diff carries values of: target fields, then those it only carries."""
-        return {f.name: type_of(f) for f in self.fields} | self.carried
+        return {f.name: f.type for f in self.fields} | self.carried
 
     @property
     def carried(self) -> dict[str, Type]:
@@ -50,19 +55,19 @@ class Shape:
         return dict(self.extras) | {f.name: f.type for f in self.lists.values()}
 
     @property
-    def compared(self) -> tuple[TargetField, ...]:
+    def compared(self) -> tuple[BoundField, ...]:
         """The fields whose later values matter: not theirs, not `ignore`, not after `create_only`."""
         if self.target.mode is Mode.CREATE_ONLY:
             return ()
         return tuple(f for f in self.fields if f.ownership is not Ownership.THEIRS and not ignored(f))
 
     @property
-    def pending(self) -> tuple[TargetField, ...]:
+    def pending(self) -> tuple[BoundField, ...]:
         """The fields whose value may only be known after a wave."""
         return tuple(f for f in self.fields if isinstance(f.value, Reference | Result))
 
     @property
-    def late(self) -> tuple[TargetField, ...]:
+    def late(self) -> tuple[BoundField, ...]:
         """The references that are resolved when all targets' rows are known: deferred ones and trees."""
         return tuple(
             f
@@ -75,9 +80,9 @@ class Shape:
         return self.target.lifecycle
 
     @property
-    def state(self) -> TargetField | None:
+    def state(self) -> BoundField | None:
         """The field of the wanted state, where the rows are documents with a lifecycle."""
-        return self.target.field(self.lifecycle.field) if self.lifecycle else None
+        return self.field(self.lifecycle.field) if self.lifecycle else None
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -96,14 +101,7 @@ class Shape:
         return dict(self.target.deactivate) if deactivates else {}
 
 
-def type_of(field: TargetField) -> Type:
-    """The bound type of *field*; a target reaches the diff only after binding."""
-    if field.type is None:
-        raise ValueError(f"field {field.name} has no type yet")
-    return field.type
-
-
-def ignored(field: TargetField) -> bool:
+def ignored(field: BoundField) -> bool:
     return any(step.kind == "ignore" for step in field.compare)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from erpoa_cli.core.reconcile.shape import Shape, type_of
+from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.core.target import Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
@@ -45,8 +45,8 @@ def layout(shape: Shape) -> Layout:
     target = shape.target
     pending = {f.name for f in shape.pending}
     fields = {
-        f.name: FieldLayout(type_of(f), f.sensitivity, f.reveal, f.ownership, f.name in pending)
-        for f in target.fields
+        f.name: FieldLayout(f.type, f.sensitivity, f.reveal, f.ownership, f.name in pending)
+        for f in shape.fields
     }
     more = {name: FieldLayout(type_, extra=True) for name, type_ in shape.extras.items()}
     more |= {f.name: FieldLayout(f.type, f.sensitivity, extra=True) for f in shape.lists.values()}

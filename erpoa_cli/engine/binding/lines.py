@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.reconcile.shape import type_of
 from erpoa_cli.core.schema import STRING, Field, Kind, Sensitivity, Type, parse_type
 from erpoa_cli.core.target import Lines, Target, embedded
 from erpoa_cli.sdk.connector import FieldInfo, ObjectInfo
@@ -54,7 +53,7 @@ def list_field(target: Target, document: ObjectInfo) -> Field:
     """The field of the documents that holds the lines of *target* (every field typed): what is wanted has the types of
     what is wanted, all other members of theirs their own."""
     lines = within(target)
-    own = {f.name: type_of(f) for f in target.fields if f.name != lines.link}
+    own = {f.name: f.bound.type for f in target.fields if f.name != lines.link}
     listing = document.field(lines.within)
     theirs = _members(listing) if listing is not None else None
     members = {n: own.get(n, t) for n, t in (theirs or own).items()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.plan import Read
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.objects import Looked, look
@@ -59,7 +60,7 @@ def stage(
     """Read and build *relations* and all that is needed for them, and read the rows that the targets *actuals* hold, as a
     plan would. With *offline* no source is asked; targets are, where a model or the caller asks for their rows.
 
-    `Failure` (exit 3) where such a target cannot be described."""
+    `Failure` (INVALID) where such a target cannot be described."""
     names = frozenset(relations)
     held = frozenset(actuals) | bound.actuals(names)
     looked = described(bound, connections, held)
@@ -82,10 +83,10 @@ def stage(
 
 
 def described(bound: Bound, connections: Connections, targets: Iterable[str]) -> Looked:
-    """The objects of *targets*; `Failure` (exit 3) with all that was found where one does not fit."""
+    """The objects of *targets*; `Failure` (INVALID) with all that was found where one does not fit."""
     looked = look(bound, connections, targets)
     if any(d.severity is Severity.ERROR for d in looked.diagnostics):
-        raise Failure(*looked.diagnostics, exit=Exit.INVALID)
+        raise Failure(*looked.diagnostics, kind=FailureKind.INVALID)
     return looked
 
 

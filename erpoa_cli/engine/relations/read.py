@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
@@ -149,7 +149,7 @@ def _same_system(task: _Task, connections: Connections) -> str:
     except Failure:
         return ""
     if task.known is not None and not may_be_planned(now, task.known):
-        raise Failure(another(system, now, task.known), exit=Exit.STALE)
+        raise Failure(another(system, now, task.known))
     return now
 
 

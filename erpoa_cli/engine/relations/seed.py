@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Location
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import Seed
 from erpoa_cli.core.schema import INTEGER, Field, identifier
@@ -69,7 +69,7 @@ def _rows(root: Path, seed: Seed) -> Iterator[tuple[int, list[str]]]:
 def _unreadable(seed: Seed, what: str, line: int) -> Failure:
     at = Location(seed.file, line)
     remedy = "A seed is CSV in UTF-8: a header, then rows with as many cells."
-    return Failure(Diagnostic("E0340", f"seed {seed.name}: {what}", remedy=remedy, at=at), exit=Exit.INVALID)
+    return Failure(Diagnostic("E0340", f"seed {seed.name}: {what}", remedy=remedy, at=at))
 
 
 def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field]) -> Iterator[Diagnostic]:

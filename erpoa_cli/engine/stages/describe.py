@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.target import OnDrift, OnVanished, Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
@@ -31,7 +31,7 @@ def choose(ctx: Context) -> Choice:
 def describe(ctx: Context, choice: Choice) -> Described:
     """Ask the target systems what their objects look like; types that only they know become known.
 
-    Failure (exit 3) where a target does not fit its object; E0544, E0545 where it is not the system, or not the place in
+    Failure (INVALID) where a target does not fit its object; E0544, E0545 where it is not the system, or not the place in
     it, whose rows are remembered."""
     asked = frozenset(choice.names) | ctx.bound.actuals(choice.relations)
     looked = described(ctx.bound, ctx.connections, asked)
@@ -75,5 +75,5 @@ def _identities(ctx: Context, bound: Bound, shapes: Mapping[str, Shape]) -> Mapp
         if kept and is_moved(target, kept, here, known) and ctx.state.managed(name, sealer=ctx.sealer):
             others.append(moved(target, kept, here, known))
     if others:
-        raise Failure(*others, exit=Exit.STALE)
+        raise Failure(*others)
     return {name: now[bound.targets[name].system] for name in shapes}

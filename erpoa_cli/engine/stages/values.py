@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit
+from erpoa_cli.core.conclusion import PlanConclusion
+from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started
 from erpoa_cli.core.guard import Measure, Waiver
 from erpoa_cli.core.plan import GuardVerdict, Header, Read
@@ -46,12 +47,11 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """The plan file written at `path`; `exit` is SUCCESS, CHANGES (something would be done) or BLOCKED; the
-    command line turns CHANGES into 0 unless `--detailed-exitcode`."""
+    """The plan file written at `path`, and what it amounts to."""
 
     path: Path
     header: Header
-    exit: Exit
+    conclusion: PlanConclusion
     diagnostics: tuple[Diagnostic, ...] = ()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from erpoa_cli import __version__
-from erpoa_cli.core.diagnostic import Diagnostic, Exit
+from erpoa_cli.core.conclusion import PlanConclusion
+from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.plan import Header
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql
 from erpoa_cli.core.target import OnSourceGone
@@ -52,15 +53,15 @@ def write(
         remembers=waits,
     )
     changes = sum(m.changes for m in weighed.measures)
-    code = (
-        Exit.BLOCKED
+    conclusion = (
+        PlanConclusion.BLOCKED
         if blocked or unproven or errored
-        else Exit.CHANGES
+        else PlanConclusion.CHANGES
         if changes or waits or _drifted(ctx, choice)
-        else Exit.SUCCESS
+        else PlanConclusion.UNCHANGED
     )
     objections = [guard.objection(verdict, project.targets) for verdict in blocked]
-    return PlanResult(path, header, code, (*diagnostics, *weighed.diagnostics, *objections, *unproven))
+    return PlanResult(path, header, conclusion, (*diagnostics, *weighed.diagnostics, *objections, *unproven))
 
 
 def _header(ctx: Context, choice: Choice, *, errored: bool) -> Header:

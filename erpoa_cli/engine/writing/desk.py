@@ -9,7 +9,7 @@ from functools import cached_property, partial
 
 import pyarrow as pa
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field, Type, literal
 from erpoa_cli.core.target import Ownership, Target, embedded
@@ -124,7 +124,6 @@ def desks(
                 Diagnostic("E0531", f"target {n} is no longer in the project", remedy="Plan again.")
                 for n in missing
             ),
-            exit=Exit.STALE,
         )
     with ExitStack() as stack:
         sessions: dict[str, Session] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.identity import another
@@ -27,11 +27,10 @@ def gate(
         *_other_systems(plan, project, connections, known),
     ]
     if stale:
-        raise Failure(*stale, exit=Exit.STALE)
+        raise Failure(*stale)
     if plan.header.errored:
         raise Failure(
             Diagnostic("E0537", "the plan met errors while it was made", remedy="Mend them and plan again."),
-            exit=Exit.BLOCKED,
         )
     blocking = [g for g in plan.guards if g.blocks]
     if blocking:
@@ -46,7 +45,6 @@ def gate(
                 )
                 for g in blocking
             ),
-            exit=Exit.BLOCKED,
         )
 
 
@@ -55,7 +53,7 @@ def same_systems(
 ) -> None:
     """Raise `Failure` when a target system of *plan* is not the one it was made for, or not the one that is *known*."""
     if others := list(_other_systems(plan, project, connections, known)):
-        raise Failure(*others, exit=Exit.STALE)
+        raise Failure(*others)
 
 
 def can_open(plan: PlanFile, known: Mapping[str, Layout], sealer: Sealer | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.guard import Measure, Waiver
 from erpoa_cli.core.plan import GuardVerdict
 from erpoa_cli.core.reconcile.shape import Shape
@@ -26,7 +26,7 @@ def recheck(
     plan: PlanFile, bound: Bound, connections: Connections, sealer: Sealer | None, now: datetime
 ) -> None:
     """Measure *plan* against today's guards, freezes and rules; what was waived in it stays waived for the same
-    count. Failure E0541 (exit 4) when something blocks, with E0433 for a rule that cannot be evaluated now."""
+    count. Failure E0541 (BLOCKED) when something blocks, with E0433 for a rule that cannot be evaluated now."""
     names = plan.members("changes")
     looked = look(bound, connections, names)
     shapes = [shape(looked.bound, looked.bound.targets[name], looked.infos[name]) for name in names]
@@ -40,7 +40,7 @@ def recheck(
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     if blocking:
         told = (_told(verdict, bound.targets) for verdict in blocking)
-        raise Failure(*problems, *told, exit=Exit.BLOCKED)
+        raise Failure(*problems, *told)
 
 
 def _judged(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
+from erpoa_cli.core.conclusion import RunConclusion
+from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
@@ -42,7 +43,7 @@ class ApplyOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: outcomes per target, what failed as a whole, and the exit code all of it amounts to."""
+    """How a run ended: outcomes per target, what failed as a whole, and what all of it amounts to."""
 
     run: str
     plan: PlanFile
@@ -52,17 +53,16 @@ class RunResult:
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
-    def exit(self) -> Exit:
-        codes = [Exit.SUCCESS]
-        if _left_over(self.outcomes) or self.plan.members("held") or self.plan.members("tasks"):
-            codes.append(Exit.PARTIAL)
-        if self.plan.members("conflicts"):
-            codes.append(Exit.CONFLICTS)
+    def conclusion(self) -> RunConclusion:
         if self.status is RunStatus.IN_DOUBT or any(c.get(Outcome.IN_DOUBT) for c in self.outcomes.values()):
-            codes.append(Exit.IN_DOUBT)
-        elif self.diagnostics:
-            codes.append(Exit.FAILURE)
-        return worst(codes)
+            return RunConclusion.IN_DOUBT
+        if self.diagnostics:
+            return RunConclusion.FAILED
+        if self.plan.members("conflicts"):
+            return RunConclusion.CONFLICTS
+        if _left_over(self.outcomes) or self.plan.members("held") or self.plan.members("tasks"):
+            return RunConclusion.PARTIAL
+        return RunConclusion.SUCCEEDED
 
 
 def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:

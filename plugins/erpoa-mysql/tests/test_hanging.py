@@ -8,7 +8,7 @@ from typing import Any
 
 from erpoa_mysql import MysqlConnector
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion
 from tests import planning
 from tests.unit.engine.small import Small
 
@@ -76,7 +76,7 @@ def test_nothing_is_lost_that_the_collation_takes_for_the_same(
     planning.apply(project, planning.plan(project, adopt=True))
     world.sql("DELETE FROM thing WHERE code = 'É1'")
     result = planning.plan(project)
-    assert result.exit is Exit.BLOCKED
+    assert result.conclusion is PlanConclusion.BLOCKED
     (row,) = planning.rows(result, "withheld", "things")
     assert row["code"] == "E0438"
     assert f"1 row of {other['database']}.child (ON DELETE CASCADE)" in row["reason"]

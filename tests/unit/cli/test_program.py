@@ -18,7 +18,8 @@ from erpoa_cli.cli.options import Color, Format, Options, merged, no_color
 from erpoa_cli.cli.plan import instant, waivers
 from erpoa_cli.cli.program import format_asked, main
 from erpoa_cli.cli.suggest import HABITS, OPTIONS, command_hint, option_hint
-from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.render.mask import Masker
 
 
@@ -37,7 +38,7 @@ def test_options_after_the_command_win_and_variables_add_up():
 def test_a_variable_is_name_and_value(text):
     with pytest.raises(Failure) as caught:
         merged(Options(), {"variables": [text]})
-    assert caught.value.exit is Exit.INVALID
+    assert caught.value.kind is FailureKind.INVALID
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erpoa_cli.core.diagnostic import Exit, Failure, Location
+from erpoa_cli.core.diagnostic import Failure, Location
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.project import Project, Seed, Source, Transform
 from erpoa_cli.core.target import Column, Lines, Reference, Result, Target, TargetField
@@ -190,7 +191,7 @@ def test_sets_of_earlier_runs_come_from_the_caller():
 def test_what_cannot_be_selected(expression: str, code: str, remedy: str):
     with pytest.raises(Failure) as caught:
         GRAPH.select(expression)
-    assert caught.value.exit is Exit.INVALID
+    assert caught.value.kind is FailureKind.INVALID
     assert caught.value.diagnostics[0].code == code
     assert remedy in caught.value.diagnostics[0].remedy
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from erpoa_cli.connectors.duckdb.session import DuckdbSession
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.conclusion import PlanConclusion
+from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, open_reader
@@ -42,7 +43,7 @@ def outcomes(orders: Orders) -> dict[str, dict[str, int]]:
 
 def assert_settled(orders: Orders) -> None:
     again = orders.plan()
-    assert again.exit is Exit.SUCCESS
+    assert again.conclusion is PlanConclusion.UNCHANGED
     assert not any(again.header.counts.values())
 
 
@@ -161,7 +162,7 @@ def test_a_line_that_is_missing_may_be_left_to_a_person(tmp_path: Path):
     assert [(line[1], line[3]) for line in orders.held("PR-1") or []] == [(1, D("9.000")), (2, D("3.000"))]
     assert tasks(orders) == [("orders.lines", "E0456")]
     again = orders.plan()
-    assert (again.exit, again.header.applyable) == (Exit.SUCCESS, False)
+    assert (again.conclusion, again.header.applyable) == (PlanConclusion.UNCHANGED, False)
 
     orders.run(
         "erp", "UPDATE purchase_order SET lines = list_filter(lines, lambda x: x.src_line = 1)"
@@ -222,7 +223,7 @@ def test_a_line_that_they_named_otherwise_goes_with_its_document(tmp_path: Path,
     orders.run("oa", "DELETE FROM requisition WHERE no = 'PR-1'")
     result = orders.plan()
     assert changes(result, "orders.lines", "withheld") == []
-    assert result.exit is not Exit.BLOCKED
+    assert result.conclusion is not PlanConclusion.BLOCKED
     orders.apply(result)
     assert orders.run("erp", "SELECT no FROM purchase_order") == [("PR-2",)]
     assert_settled(orders)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from erpoa_cli.connectors.files.session import FilesSession
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import InDoubt
@@ -114,12 +114,12 @@ def test_documents_with_lines_go_there_and_come_back(tmp_path: Path, kind: str):
     orders.want("PR-2", [(1, None, None, None)])
     assert orders.apply().outcomes["orders.lines"] == {Outcome.APPLIED: 3}
     assert orders.stored("PR-1") == [(1, HOSTILE, Decimal(2)), (2, "B", Decimal("123456789.125"))]
-    assert orders.plan().exit is Exit.SUCCESS
+    assert orders.plan().conclusion is PlanConclusion.UNCHANGED
     orders.want("PR-1", [(2, "C", Decimal("0.001"), None), (3, HOSTILE, Decimal(7), None)])
     told = orders.apply().outcomes
     assert (told["orders"], told["orders.lines"]) == ({Outcome.APPLIED: 1}, {Outcome.APPLIED: 3})
     assert orders.stored("PR-1") == [(2, "C", Decimal("0.001")), (3, HOSTILE, Decimal(7))]
-    assert orders.plan().exit is Exit.SUCCESS
+    assert orders.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "sqlite"])
@@ -161,4 +161,4 @@ def test_an_answer_that_was_lost_is_looked_up(tmp_path: Path, monkeypatch: pytes
     assert (told["orders"], told["orders.lines"]) == ({Outcome.APPLIED: 2}, {Outcome.APPLIED: 3})
     assert orders.stored("PR-1") == [(1, "A", Decimal(5)), (2, "B", Decimal(1))]
     assert orders.stored("PR-2") == [(1, "A", Decimal(5))]
-    assert orders.plan().exit is Exit.SUCCESS
+    assert orders.plan().conclusion is PlanConclusion.UNCHANGED

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import erpoa_cli
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.schema import RESERVED, identifier
 from tests.unit.engine.small import Small
 
@@ -78,7 +78,10 @@ def everything(world: Small, database: str) -> list[tuple[str, ...]]:
 def agrees(world: Small, names: list[str], key: str) -> bool:
     """Whether all is written, kept, changed and removed as if the names were any others."""
     world.apply()
-    if everything(world, "erp.db") != everything(world, "oa.db") or world.plan().exit is not Exit.SUCCESS:
+    if (
+        everything(world, "erp.db") != everything(world, "oa.db")
+        or world.plan().conclusion is not PlanConclusion.UNCHANGED
+    ):
         return False
     changed = next(n for n in names if n != key)
     with sqlite3.connect(world.root / "erp.db") as db:
@@ -87,7 +90,10 @@ def agrees(world: Small, names: list[str], key: str) -> bool:
         )
         db.execute(f"DELETE FROM thing WHERE {identifier(key)} = ?", [f"{key} 3"])
     world.apply()
-    return everything(world, "erp.db") == everything(world, "oa.db") and world.plan().exit is Exit.SUCCESS
+    return (
+        everything(world, "erp.db") == everything(world, "oa.db")
+        and world.plan().conclusion is PlanConclusion.UNCHANGED
+    )
 
 
 def test_fields_may_be_called_as_columns_within(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.relations import actual, read
@@ -77,24 +79,33 @@ def counts(result: PlanResult) -> dict[str, int]:
 
 
 def test_nothing_to_do_something_to_do_and_blocked_have_their_own_exit(company: Company) -> None:
-    assert (company.plan().exit, company.plan().header.applyable) == (Exit.SUCCESS, False)
+    assert (company.plan().conclusion, company.plan().header.applyable) == (PlanConclusion.UNCHANGED, False)
     company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
     changed = company.plan()
-    assert (changed.exit, changed.header.applyable, counts(changed)) == (Exit.CHANGES, True, {"update": 1})
+    assert (changed.conclusion, changed.header.applyable, counts(changed)) == (
+        PlanConclusion.CHANGES,
+        True,
+        {"update": 1},
+    )
     company.rule("block")
     blocked = company.plan()
-    assert (blocked.exit, blocked.header.applyable) == (Exit.BLOCKED, False)
+    assert (blocked.conclusion, blocked.header.applyable) == (PlanConclusion.BLOCKED, False)
     assert [d.code for d in blocked.diagnostics] == ["E0432"]
 
 
 @pytest.mark.parametrize(
-    ("severity", "exit"), [("warn", Exit.CHANGES), ("block", Exit.BLOCKED), ("approval", Exit.BLOCKED)]
+    ("severity", "conclusion"),
+    [
+        ("warn", PlanConclusion.CHANGES),
+        ("block", PlanConclusion.BLOCKED),
+        ("approval", PlanConclusion.BLOCKED),
+    ],
 )
-def test_a_rule_warns_or_blocks(company: Company, severity: str, exit: Exit) -> None:
+def test_a_rule_warns_or_blocks(company: Company, severity: str, conclusion: PlanConclusion) -> None:
     company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
     company.rule(severity)
     result = company.plan()
-    assert result.exit is exit
+    assert result.conclusion is conclusion
     (said,) = [g for g in PlanFile.open(result.path).guards if g.guard == "rule:no_deletes"]
     assert (said.measured, said.message) == (1, "t/code=001")
 
@@ -114,22 +125,22 @@ def test_a_freeze_lets_no_change_pass(company: Company) -> None:
     company.file(
         POLICIES, 'freezes: {year_end: {from: "2026-11-30T00:00Z", until: "2026-12-01T00:00Z", select: "t"}}'
     )
-    assert company.plan().exit is Exit.SUCCESS
+    assert company.plan().conclusion is PlanConclusion.UNCHANGED
     company.sql("UPDATE supplier SET name = '改' WHERE code = '001'")
-    assert company.plan().exit is Exit.BLOCKED
+    assert company.plan().conclusion is PlanConclusion.BLOCKED
 
 
 def test_a_drop_withholds_removals_until_exactly_it_is_waived(company: Company) -> None:
     company.lose(4)
     held = company.plan()
-    assert (held.exit, counts(held)) == (Exit.BLOCKED, {})
-    assert company.plan(Waiver("s", "max_drop", 3, "r")).exit is Exit.BLOCKED
+    assert (held.conclusion, counts(held)) == (PlanConclusion.BLOCKED, {})
+    assert company.plan(Waiver("s", "max_drop", 3, "r")).conclusion is PlanConclusion.BLOCKED
     waived = company.plan(Waiver("s", "max_drop", 4, "年底清理"))
-    assert (waived.exit, counts(waived)) == (Exit.CHANGES, {"delete": 4})
+    assert (waived.conclusion, counts(waived)) == (PlanConclusion.CHANGES, {"delete": 4})
     (told,) = [g for g in PlanFile.open(waived.path).guards if g.guard == "max_drop"]
     assert (told.target, told.measured, told.base, told.waived) == ("s", 4, 10, "年底清理")
     company.apply(waived)
-    assert company.plan().exit is Exit.SUCCESS
+    assert company.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_an_applied_plan_does_not_make_a_drop_the_new_measure(company: Company) -> None:
@@ -139,36 +150,36 @@ def test_an_applied_plan_does_not_make_a_drop_the_new_measure(company: Company) 
     assert counts(partly) == {"update": 1}
     company.apply(partly)
     again = company.plan()
-    assert (again.exit, counts(again)) == (Exit.BLOCKED, {})
+    assert (again.conclusion, counts(again)) == (PlanConclusion.BLOCKED, {})
 
 
 def test_an_empty_source_proves_nothing_whatever_is_waived(company: Company) -> None:
     company.lose(10)
     result = company.plan(Waiver("s", "max_drop", 10, "r"), Waiver("t", "max_delete", 10, "r"))
-    assert (result.exit, counts(result)) == (Exit.BLOCKED, {})
+    assert (result.conclusion, counts(result)) == (PlanConclusion.BLOCKED, {})
 
 
 def test_a_guard_is_waived_for_exactly_its_count(company: Company) -> None:
     company.lose(6)
     drop = Waiver("s", "max_drop", 6, "r")
-    assert company.plan(drop).exit is Exit.BLOCKED
-    assert company.plan(drop, Waiver("t", "max_delete", 7, "r")).exit is Exit.BLOCKED
-    assert company.plan(drop, Waiver("t", "max_delete", 6, "r")).exit is Exit.CHANGES
+    assert company.plan(drop).conclusion is PlanConclusion.BLOCKED
+    assert company.plan(drop, Waiver("t", "max_delete", 7, "r")).conclusion is PlanConclusion.BLOCKED
+    assert company.plan(drop, Waiver("t", "max_delete", 6, "r")).conclusion is PlanConclusion.CHANGES
     idle = company.plan(drop, Waiver("t", "max_delete", 6, "r"), Waiver("t", "max_create", 1, "r"))
     assert "E0431" in [d.code for d in idle.diagnostics]
 
 
 def test_fewer_rows_wanted_than_expected_block(company: Company) -> None:
     company.file(POLICIES, "guards: {min_rows: 10}\n")
-    assert company.plan().exit is Exit.SUCCESS
+    assert company.plan().conclusion is PlanConclusion.UNCHANGED
     company.file(POLICIES, "guards: {min_rows: 11}\n")
     result = company.plan()
-    assert result.exit is Exit.BLOCKED
+    assert result.conclusion is PlanConclusion.BLOCKED
     (verdict,) = [g for g in PlanFile.open(result.path).guards if g.blocks]
     assert (verdict.guard, verdict.target, verdict.measured) == ("min_rows", "t", 10)
     text = (company.root / "targets/t.yml").read_text().replace("guards: {", "guards: {min_rows: 3, ")
     company.file("targets/t.yml", text)
-    assert company.plan().exit is Exit.SUCCESS  # the target's own goes before the project's
+    assert company.plan().conclusion is PlanConclusion.UNCHANGED  # the target's own goes before the project's
 
 
 @pytest.mark.parametrize(
@@ -281,7 +292,7 @@ def test_a_rule_that_breaks_after_the_plan_forbids_the_apply(company: Company) -
     )
     with pytest.raises(Failure) as failure:
         company.apply(result)
-    assert failure.value.exit is Exit.BLOCKED
+    assert failure.value.kind is FailureKind.BLOCKED
     told = [(d.code, str(d.at)) for d in failure.value.diagnostics]
     assert told == [("E0433", f"{POLICIES}:1:9"), ("E0541", f"{POLICIES}:1:9")]
     assert "address" in failure.value.diagnostics[0].summary + failure.value.diagnostics[0].detail
@@ -327,11 +338,11 @@ def test_a_plan_for_one_place_is_refused_at_another(
     if not changed:
         company.apply(plan)
         plan = company.plan()
-    assert plan.exit is (Exit.CHANGES if changed else Exit.SUCCESS)
+    assert plan.conclusion is (PlanConclusion.CHANGES if changed else PlanConclusion.UNCHANGED)
     company.environment["PLACE"] = "there"
     with pytest.raises(Failure) as failure:
         company.apply(plan)
-    assert (failure.value.exit, [d.code for d in failure.value.diagnostics]) == (Exit.STALE, ["E0532"])
+    assert (failure.value.kind, [d.code for d in failure.value.diagnostics]) == (FailureKind.STALE, ["E0532"])
     company.environment["PLACE"] = "here/../here"
     company.apply(plan)
 
@@ -341,7 +352,11 @@ def test_a_narrowed_plan_is_not_complete_and_one_with_a_failed_read_is_errored(c
     assert not company.plan(targets=frozenset({"t"})).header.complete
     company.sql("DROP TABLE supplier")
     failed = company.plan()
-    assert (failed.exit, failed.header.errored, failed.header.applyable) == (Exit.BLOCKED, True, False)
+    assert (failed.conclusion, failed.header.errored, failed.header.applyable) == (
+        PlanConclusion.BLOCKED,
+        True,
+        False,
+    )
 
 
 def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(company: Company) -> None:
@@ -350,7 +365,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(compa
         "DELETE FROM supplier WHERE code = '009'; INSERT INTO supplier VALUES (10, 'X1', '别人')", "oa.db"
     )
     result = company.plan()
-    assert (result.exit, counts(result)) == (Exit.BLOCKED, {"delete": 1})
+    assert (result.conclusion, counts(result)) == (PlanConclusion.BLOCKED, {"delete": 1})
     (kept,) = planning.rows(result, "withheld", "t")
     assert (kept["k_code"], kept["code"], kept["a_code"]) == ("009", "E0415", "X1")
     (said,) = [d for d in result.diagnostics if d.code == "E0437"]
@@ -359,7 +374,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(compa
     with open_writer(company.root, "default") as state:
         state.forget("t", '{"code":"009"}')
     company.apply(company.plan())
-    assert company.plan().exit is Exit.SUCCESS
+    assert company.plan().conclusion is PlanConclusion.UNCHANGED
     with sqlite3.connect(company.root / "oa.db") as oa:
         left = {row[0] for row in oa.execute("SELECT code FROM supplier")}
     assert "X1" in left
@@ -369,7 +384,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(compa
 def test_a_renamed_row_is_removed_when_a_person_says_that_it_is_ours(company: Company) -> None:
     company.sql("DELETE FROM supplier WHERE code = '009'")
     company.sql("UPDATE supplier SET code = '9' WHERE code = '009'", "oa.db")
-    assert (company.plan().exit, counts(company.plan())) == (Exit.BLOCKED, {})
+    assert (company.plan().conclusion, counts(company.plan())) == (PlanConclusion.BLOCKED, {})
     with open_writer(company.root, "default") as state:
         state.adopt(state.targets()["t"], '{"code":"009"}', {"id": "10"})
     assert counts(company.plan()) == {"delete": 1}
@@ -449,7 +464,7 @@ def test_where_a_model_wants_nothing_nothing_is_removed(company: Company) -> Non
     text = (company.root / "targets/t.yml").read_text().replace("from: s", "from: m")
     company.file("targets/t.yml", text)
     nothing = company.plan()
-    assert (nothing.exit, counts(nothing)) == (Exit.BLOCKED, {})
+    assert (nothing.conclusion, counts(nothing)) == (PlanConclusion.BLOCKED, {})
     assert set(_told(nothing, "withheld").values()) == {"E0420"}
     company.sql("INSERT INTO supplier VALUES ('91', '新')")
     assert counts(company.plan()) == {"create": 1, "delete": 10}
@@ -489,7 +504,7 @@ def goods(company: Company) -> Company:
 def test_a_row_that_is_referred_to_by_one_that_stays_is_not_removed(goods: Company) -> None:
     goods.sql("DELETE FROM supplier WHERE code = '009'; DELETE FROM good WHERE code = 'G2'")
     result = goods.plan()
-    assert (result.exit, counts(result)) == (Exit.BLOCKED, {"delete": 1})
+    assert (result.conclusion, counts(result)) == (PlanConclusion.BLOCKED, {"delete": 1})
     (verdict,) = [g for g in PlanFile.open(result.path).guards if g.blocks]
     assert (verdict.guard, verdict.target, verdict.measured) == ("referential", "t", 1)
 
@@ -501,10 +516,10 @@ def test_a_row_that_a_target_left_out_may_refer_to_is_not_removed(goods: Company
     assert (counts(narrowed), _told(narrowed, "withheld")) == ({}, {"005": "E0427"})
 
 
-def _refused(company: Company, result: PlanResult) -> tuple[Exit | None, list[str]]:
+def _refused(company: Company, result: PlanResult) -> tuple[FailureKind | None, list[str]]:
     with pytest.raises(Failure) as failure:
         company.apply(result)
-    return failure.value.exit, [d.code for d in failure.value.diagnostics]
+    return failure.value.kind, [d.code for d in failure.value.diagnostics]
 
 
 def test_nothing_is_applied_beside_an_unfinished_run(company: Company) -> None:
@@ -512,7 +527,7 @@ def test_nothing_is_applied_beside_an_unfinished_run(company: Company) -> None:
     first, second = company.plan(), company.plan()
     with open_writer(company.root, "default") as state:
         state.open_run(PlanFile.open(first.path))
-    assert _refused(company, second) == (Exit.IN_DOUBT, ["E0538"])
+    assert _refused(company, second) == (FailureKind.IN_DOUBT, ["E0538"])
 
 
 def test_a_plan_of_another_project_is_refused(company: Company) -> None:
@@ -520,7 +535,7 @@ def test_a_plan_of_another_project_is_refused(company: Company) -> None:
     result = company.plan()
     company.file("erpoa.yml", "format: 1\nname: other\nowner: a@b.example\ndescription: d\n")
     exit_, codes = _refused(company, result)
-    assert (exit_, set(codes)) == (Exit.STALE, {"E0535", "E0531"})
+    assert (exit_, set(codes)) == (FailureKind.STALE, {"E0535", "E0531"})
 
 
 def test_what_blocked_a_plan_forbids_applying_it_whatever_the_rules_of_today_say(company: Company) -> None:
@@ -528,9 +543,9 @@ def test_what_blocked_a_plan_forbids_applying_it_whatever_the_rules_of_today_say
     company.file(POLICIES, "guards: {min_rows: 11}\n")
     blocked = company.plan()
     company.file(POLICIES, "guards: {}\n")
-    assert _refused(company, blocked) == (Exit.BLOCKED, ["E0537"])
+    assert _refused(company, blocked) == (FailureKind.BLOCKED, ["E0537"])
     company.sql("DROP TABLE supplier")
-    assert _refused(company, company.plan()) == (Exit.BLOCKED, ["E0537"])
+    assert _refused(company, company.plan()) == (FailureKind.BLOCKED, ["E0537"])
 
 
 def test_rows_in_doubt_are_withheld(company: Company) -> None:
@@ -563,4 +578,4 @@ def test_a_row_that_is_not_there_after_it_was_written_is_rejected(company: Compa
     )
     company.sql("INSERT INTO supplier VALUES ('91', '新')")
     result = company.apply(company.plan())
-    assert (result.exit, result.outcomes["t"]) == (Exit.PARTIAL, {Outcome.REJECTED: 1})
+    assert (result.conclusion, result.outcomes["t"]) == (RunConclusion.PARTIAL, {Outcome.REJECTED: 1})

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pytest
 
 from erpoa_cli.connectors.sqlite.session import SqliteSession
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.sdk.connector import WriteBatch
@@ -96,7 +98,7 @@ def test_without_the_key_that_sealed_the_plan_nothing_begins(world: Small, key: 
     path = world.root / ".erpoa/key"
     path.unlink() if key is None else path.write_text(key)
     failure = refused(lambda: world.apply(plan))
-    assert (codes(failure), failure.exit) == ({"E0513"} if key is None else {"E0514"}, Exit.INVALID)
+    assert (codes(failure), failure.kind) == ({"E0513"} if key is None else {"E0514"}, FailureKind.INVALID)
     if key is None:
         assert "a new key opens nothing" in failure.diagnostics[0].remedy
     assert theirs(world) == []
@@ -126,7 +128,7 @@ def test_without_the_key_that_sealed_the_base_nothing_is_planned(world: Small, k
         rebuild,
     ):
         failure = refused(work)
-        assert (codes(failure), failure.exit) == (expected, Exit.INVALID)
+        assert (codes(failure), failure.kind) == (expected, FailureKind.INVALID)
         if key is None:
             assert "a new key opens nothing" in failure.diagnostics[0].remedy
     assert about_the_key(world)
@@ -177,7 +179,7 @@ def test_another_database_under_the_name_is_refused(world: Small) -> None:
     other(world)
     point(world, "oa", "other.db")
     failure = refused(world.plan)
-    assert (codes(failure), failure.exit) == ({"E0544"}, Exit.STALE)
+    assert (codes(failure), failure.kind) == ({"E0544"}, FailureKind.STALE)
     told = failure.diagnostics[0]
     assert "other.db" in told.summary
     assert "oa.db" in told.summary
@@ -203,7 +205,7 @@ def test_a_target_that_is_elsewhere_is_refused_until_it_is_forgotten(
     target = (world.root / "targets/t.yml").read_text()
     world.file("targets/t.yml", target.replace("system: oa, object: person", change))
     failure = refused(world.plan)
-    assert (codes(failure), failure.exit) == ({"E0545"}, Exit.STALE)
+    assert (codes(failure), failure.kind) == ({"E0545"}, FailureKind.STALE)
     assert place in failure.diagnostics[0].summary
     assert "state forget people" in failure.diagnostics[0].remedy
     with open_writer(world.root, "default") as store:
@@ -217,7 +219,7 @@ def test_a_system_that_is_called_otherwise_is_the_same(world: Small) -> None:
     world.file(
         "targets/t.yml", (world.root / "targets/t.yml").read_text().replace("system: oa,", "system: oa9,")
     )
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_the_same_data_that_moved_goes_on(world: Small) -> None:
@@ -225,7 +227,7 @@ def test_the_same_data_that_moved_goes_on(world: Small) -> None:
     shutil.copy(world.root / "oa.db", world.root / "other.db")
     point(world, "oa", "other.db")
     declare(world, "oa", "sqlite:other.db")
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
     world.sql("DELETE FROM person WHERE code = '002'")
     world.apply(world.plan(full=True))
     assert [row[0] for row in theirs(world, "other.db")] == ["001"]
@@ -238,7 +240,7 @@ def test_a_copy_for_trial_is_planned_with_and_not_applied_to(world: Small) -> No
     point(world, "oa", "other.db")
     declare(world, "oa", "sqlite:other.db", trial=True)
     plan = world.plan()
-    assert plan.exit is Exit.CHANGES
+    assert plan.conclusion is PlanConclusion.CHANGES
     assert codes(refused(lambda: world.apply(plan))) == {"E0544"}
     assert len(theirs(world, "other.db")) == 2
     point(world, "oa", "oa.db")
@@ -278,7 +280,7 @@ def test_a_project_that_is_moved_as_a_whole_is_the_same(
     world.apply()
     moved = Small(tmp_path_factory.mktemp("elsewhere") / "project")
     shutil.copytree(world.root, moved.root)
-    assert moved.plan().exit is Exit.SUCCESS
+    assert moved.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def declare(world: Small, system: str, identity: str, *, trial: bool = False) -> None:
@@ -350,8 +352,8 @@ def test_a_damaged_snapshot_is_refused_and_read_anew(world: Small) -> None:
     failure = refused(world.plan)
     assert codes(failure) == {"E0505"}
     assert "--full-read" in failure.diagnostics[0].remedy
-    assert world.plan(full=True).exit is Exit.SUCCESS
-    assert world.plan().exit is Exit.SUCCESS
+    assert world.plan(full=True).conclusion is PlanConclusion.UNCHANGED
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
 
 
 def test_what_describes_a_snapshot_is_not_believed_when_it_was_changed(world: Small) -> None:
@@ -418,7 +420,7 @@ def test_a_row_that_is_read_back_with_another_key_is_in_doubt(
 
     monkeypatch.setattr(SqliteSession, "write_rows", mistaken)
     result = world.apply()
-    assert (result.outcomes["people"], result.exit) == ({Outcome.IN_DOUBT: 2}, Exit.IN_DOUBT)
+    assert (result.outcomes["people"], result.conclusion) == ({Outcome.IN_DOUBT: 2}, RunConclusion.IN_DOUBT)
     with open_reader(world.root, "default") as state:
         assert state.managed("people", sealer=SEALER) == 0
 

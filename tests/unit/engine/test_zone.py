@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure, Severity
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
+from erpoa_cli.core.diagnostic import Failure, Severity
+from erpoa_cli.core.failure_kind import FailureKind
 from tests import planning
 from tests.unit.engine.small import Small
 
@@ -116,17 +118,17 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> World:
 @pytest.mark.parametrize("zone", [THERE, "UTC", HERE, "Europe/Berlin", "Asia/Kolkata"])
 def test_local_times_become_those_of_the_other_zone(world: World, zone: str) -> None:
     world.declare(HERE, zone)
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.held() == {code: there(at, zone) for code, at in LOCAL.items()}
-    assert world.plan().exit is Exit.SUCCESS  # what was written reads as what was wanted
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED  # what was written reads as what was wanted
     world.write("erp", "UPDATE note SET moment = '2024-07-01 12:00:01' WHERE code = 'summer'")
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     assert world.held()["summer"] == there("2024-07-01 12:00:01", zone)
 
 
 def test_a_moment_whose_local_time_comes_twice_is_held(world: World) -> None:
     world.put("twice", TWICE)
-    assert world.apply().exit is Exit.PARTIAL
+    assert world.apply().conclusion is RunConclusion.PARTIAL
     assert world.held() == {code: there(at) for code, at in LOCAL.items()}
     assert world.aside("held") == {
         "twice": ("E0414", "moment: its local time in America/New_York was there twice"),
@@ -136,7 +138,7 @@ def test_a_moment_whose_local_time_comes_twice_is_held(world: World) -> None:
 @pytest.mark.parametrize("local", ["1986-05-04 02:30:00", "1986-09-14 01:30:00"], ids=["gap", "overlap"])
 def test_a_local_time_that_never_was_or_was_twice_holds_its_row(world: World, local: str) -> None:
     world.put("odd", local)
-    assert world.apply().exit is Exit.PARTIAL
+    assert world.apply().conclusion is RunConclusion.PARTIAL
     assert world.held() == {code: there(at) for code, at in LOCAL.items()}
     ((code, reason),) = world.aside("held").values()
     assert code == "E0320"
@@ -144,7 +146,7 @@ def test_a_local_time_that_never_was_or_was_twice_holds_its_row(world: World, lo
 
 
 def test_their_ambiguous_time_holds_the_row(world: World) -> None:
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     world.write("oa", "UPDATE note SET moment = '2024-11-03 01:30:00' WHERE code = 'after'")
     world.write("erp", "UPDATE note SET moment = '2024-07-02 12:00:00' WHERE code = 'after'")
     assert world.aside("held")["after"][0] == "E0410"
@@ -153,18 +155,18 @@ def test_their_ambiguous_time_holds_the_row(world: World) -> None:
 
 
 def test_a_row_that_moved_is_not_overwritten(world: World) -> None:
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     world.write("erp", "UPDATE note SET moment = '2024-07-02 12:00:00' WHERE code = 'after'")
     plan = world.plan()
     world.write("oa", "UPDATE note SET moment = '2024-11-03 05:00:00' WHERE code = 'after'")
-    assert world.apply(plan).exit is Exit.PARTIAL
+    assert world.apply(plan).conclusion is RunConclusion.PARTIAL
     assert world.held()["after"] == "2024-11-03 05:00:00"
 
 
 def test_an_incremental_read_goes_on_from_the_local_time(world: World) -> None:
     """Read from where it stood, less ten minutes, by the clock of the system: eight hours off would lose rows."""
     world.declare(HERE, THERE, ", incremental: {cursor: moment, lookback: PT10M}")
-    assert world.apply().exit is Exit.SUCCESS
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
     newest = datetime.fromisoformat("2024-12-31 00:30:00.123456")
     for code, minutes in (("late", -9), ("new", 1), ("too late", -11)):
         world.put(code, (newest + timedelta(minutes=minutes)).isoformat(" "))
@@ -179,5 +181,5 @@ def test_a_zone_of_a_target_is_for_instants_kept_as_local_times(world: World) ->
     with pytest.raises(Failure) as failure:
         world.plan()
     (found,) = [d for d in failure.value.diagnostics if d.severity is Severity.ERROR]
-    assert (found.code, failure.value.exit) == ("E0318", Exit.INVALID)
+    assert (found.code, failure.value.kind) == ("E0318", FailureKind.INVALID)
     assert "moment has a zone, but wants timestamp" in found.summary

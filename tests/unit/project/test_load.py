@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core import project as core
-from erpoa_cli.core.diagnostic import Exit, Failure, Location
+from erpoa_cli.core.diagnostic import Failure, Location
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.project import Completeness, Incremental, Project
 from erpoa_cli.core.schema import Field, Sensitivity, parse_type
 from erpoa_cli.core.secret import Secret
@@ -33,7 +34,7 @@ Loaded = Callable[..., Project]
 
 
 def code(caught: pytest.ExceptionInfo[Failure]) -> str:
-    assert caught.value.exit is Exit.INVALID
+    assert caught.value.kind is FailureKind.INVALID
     return " ".join(d.code for d in caught.value.diagnostics if d.severity == "error")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.plan import GuardVerdict, Header, Read, ReadStatus, Verdict
 from erpoa_cli.core.schema import INTEGER, STRING, TIMESTAMPTZ, Sensitivity, decimal
 from erpoa_cli.core.secret import Secret
@@ -195,8 +196,8 @@ def apply(
     return journal
 
 
-def failure(call: Callable[[], Any]) -> tuple[str, Exit]:
-    """Code and exit of the failure that *call* ends in."""
+def failure(call: Callable[[], Any]) -> tuple[str, FailureKind]:
+    """Code and kind of the failure that *call* ends in."""
     with pytest.raises(Failure) as caught:
         call()
-    return caught.value.diagnostics[0].code, caught.value.exit
+    return caught.value.diagnostics[0].code, caught.value.kind

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.state import release_lock
 from tests.unit.state.samples import failure
 
@@ -17,7 +17,7 @@ sys.stdin.readline()
 try:
     state = place.writer(command="erpoa apply")
 except Failure as failure:
-    print(failure.diagnostics[0].code, int(failure.exit), flush=True)
+    print(failure.diagnostics[0].code, failure.kind, flush=True)
 else:
     print("won", flush=True)
     sys.stdin.readline()
@@ -36,7 +36,7 @@ def test_of_two_writers_one_waits_outside(place):
         racer.stdin.write("go\n")
         racer.stdin.flush()
     answers = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
-    assert sorted(answers) == ["E0520 7", "E0520 7", "won"]
+    assert sorted(answers) == ["E0520 locked", "E0520 locked", "won"]
     with place.reader() as state:
         holder = state.lock_holder()
         assert holder is not None
@@ -51,7 +51,7 @@ def test_of_two_writers_one_waits_outside(place):
 
 
 def test_the_lock_of_a_living_process_holds(writer, place):
-    assert failure(place.writer) == ("E0520", Exit.LOCKED)
+    assert failure(place.writer) == ("E0520", FailureKind.LOCKED)
 
 
 def test_an_expired_lock_is_taken_over_and_fences_the_old_holder(place):
@@ -60,7 +60,7 @@ def test_an_expired_lock_is_taken_over_and_fences_the_old_holder(place):
     long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     old._control.run("UPDATE lease SET expires = ?", long_ago)
     with place.writer(command="heir") as heir:
-        assert failure(lambda: old.protect("t", "{}")) == ("E0521", Exit.LOCKED)
+        assert failure(lambda: old.protect("t", "{}")) == ("E0521", FailureKind.LOCKED)
         heir.protect("t", "{}")
         old.close()  # must not release the heir's lock
         holder = heir.lock_holder()
@@ -73,7 +73,7 @@ def test_a_released_lock_fences_its_holder(writer, place):
     assert released is not None
     assert released.pid == os.getpid()
     assert release_lock(place.root, "dev", place.url) is None
-    assert failure(lambda: writer.protect("t", "{}")) == ("E0521", Exit.LOCKED)
+    assert failure(lambda: writer.protect("t", "{}")) == ("E0521", FailureKind.LOCKED)
     assert writer.protected() == []
 
 
@@ -82,7 +82,7 @@ def test_the_heartbeat_keeps_the_lock(place):
     with place.writer(lease=timedelta(seconds=0.9)) as state:
         first = state.lock_holder()
         state._lock._stop.wait(2)
-        assert failure(place.writer) == ("E0520", Exit.LOCKED)
+        assert failure(place.writer) == ("E0520", FailureKind.LOCKED)
         second = state.lock_holder()
         assert first is not None
         assert second is not None

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.state import PlanFile, Sealer, planfile, planzip
 from tests.unit.state.samples import GUARD, HOSTILE, NOON, READ, SEALER, SUPPLIERS, header, make_plan, row
 
@@ -37,7 +38,7 @@ def path(tmp_path):
 def refusal(path):
     with pytest.raises(Failure) as caught:
         PlanFile.open(path)
-    return caught.value.diagnostics[0].code, caught.value.exit
+    return caught.value.diagnostics[0].code, caught.value.kind
 
 
 def test_what_was_written_comes_back(path):
@@ -106,7 +107,7 @@ def test_every_damaged_byte_is_found(path):
         path.write_bytes(
             content[:position] + bytes([content[position] ^ (1 << position % 8)]) + content[position + 1 :]
         )
-        assert refusal(path) == ("E0502", Exit.STALE), position
+        assert refusal(path) == ("E0502", FailureKind.STALE), position
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.999])
@@ -114,23 +115,23 @@ def test_a_truncated_plan_is_damaged(path, keep):
     make_plan(path, ROWS)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
-    assert refusal(path) == ("E0502", Exit.STALE)
+    assert refusal(path) == ("E0502", FailureKind.STALE)
 
 
 def test_appended_bytes_are_found(path):
     make_plan(path, ROWS)
     path.write_bytes(path.read_bytes() + b"\0")
-    assert refusal(path) == ("E0502", Exit.STALE)
+    assert refusal(path) == ("E0502", FailureKind.STALE)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"x" * 5000, "订单".encode() * 100])
 def test_something_else_is_not_a_plan(path, content):
     path.write_bytes(content)
-    assert refusal(path) == ("E0501", Exit.INVALID)
+    assert refusal(path) == ("E0501", FailureKind.INVALID)
 
 
 def test_a_missing_file_is_not_a_plan(path):
-    assert refusal(path) == ("E0501", Exit.INVALID)
+    assert refusal(path) == ("E0501", FailureKind.INVALID)
 
 
 def forge(path, change, compression=zipfile.ZIP_STORED):
@@ -182,7 +183,7 @@ def extend(members):
 def test_a_forged_part_does_not_fit_the_digests(path, change):
     make_plan(path, ROWS)
     forge(path, change)
-    assert refusal(path) == ("E0502", Exit.STALE)
+    assert refusal(path) == ("E0502", FailureKind.STALE)
 
 
 def test_the_forger_of_these_tests_can_write_a_valid_plan(path):
@@ -194,13 +195,13 @@ def test_the_forger_of_these_tests_can_write_a_valid_plan(path):
 def test_compressed_members_are_refused(path):
     make_plan(path, ROWS)
     forge(path, lambda members: None, zipfile.ZIP_DEFLATED)
-    assert refusal(path) == ("E0502", Exit.STALE)
+    assert refusal(path) == ("E0502", FailureKind.STALE)
 
 
 def test_a_newer_format_is_refused(path, monkeypatch):
     make_plan(path, ROWS)
     monkeypatch.setattr(planfile, "FORMAT", planfile.FORMAT - 1)
-    assert refusal(path) == ("E0503", Exit.INVALID)
+    assert refusal(path) == ("E0503", FailureKind.INVALID)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_a_newer_format_is_refused(path, monkeypatch):
 def test_limits_of_size(path, monkeypatch, limit, value):
     make_plan(path, ROWS)
     monkeypatch.setattr(planzip if hasattr(planzip, limit) else planfile, limit, value)
-    assert refusal(path) == ("E0504", Exit.INVALID)
+    assert refusal(path) == ("E0504", FailureKind.INVALID)
 
 
 def test_a_file_exchanged_after_verification_is_not_used(path):

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from erpoa_cli.core.diagnostic import Exit, Failure
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.schema import STRING, decimal
 from erpoa_cli.core.situation import Action
 from erpoa_cli.state import FieldLayout, Intent, Layout, RunStatus, desired_digests, open_records
@@ -119,7 +120,7 @@ def test_everything_is_private(tmp_path, writer):
 
 def test_a_plan_is_applied_once(tmp_path, writer):
     journal = apply(writer, tmp_path, "p1", CREATES)
-    assert failure(lambda: writer.open_run(journal.plan, SEALER)) == ("E0534", Exit.STALE)
+    assert failure(lambda: writer.open_run(journal.plan, SEALER)) == ("E0534", FailureKind.STALE)
     found = writer.consumed_by("p1")
     assert found is not None
     assert found.id == journal.run
@@ -128,7 +129,7 @@ def test_a_plan_is_applied_once(tmp_path, writer):
 
 def test_a_plan_of_another_state_is_refused(tmp_path, writer):
     plan = make_plan(tmp_path / "p1.erpoaplan", CREATES, lineage="other")
-    assert failure(lambda: writer.open_run(plan, SEALER)) == ("E0535", Exit.STALE)
+    assert failure(lambda: writer.open_run(plan, SEALER)) == ("E0535", FailureKind.STALE)
     assert writer.runs() == []
 
 
@@ -136,7 +137,7 @@ def test_only_rows_touched_since_make_a_plan_stale(tmp_path, writer):
     same = make_plan(tmp_path / "same.erpoaplan", CREATES[:1], lineage=writer.lineage)
     other = make_plan(tmp_path / "other.erpoaplan", [{**CREATES[0], "k_code": "999"}], lineage=writer.lineage)
     apply(writer, tmp_path, "p1", CREATES)
-    assert failure(lambda: writer.open_run(same, SEALER)) == ("E0536", Exit.STALE)
+    assert failure(lambda: writer.open_run(same, SEALER)) == ("E0536", FailureKind.STALE)
     writer.open_run(other, SEALER)
 
 
@@ -151,7 +152,7 @@ def test_edits_by_hand_make_a_plan_stale(tmp_path, writer):
         for i, r in enumerate(rows)
     ]
     assert writer.forget("suppliers", '{"code":"001"}', SEALER) == 1
-    assert failure(lambda: writer.open_run(plans[0], SEALER)) == ("E0536", Exit.STALE)
+    assert failure(lambda: writer.open_run(plans[0], SEALER)) == ("E0536", FailureKind.STALE)
     writer.open_run(plans[1], SEALER)
 
 
@@ -373,7 +374,7 @@ def test_fields_that_changed_their_declaration(tmp_path, writer, place):
     assert place.base(odd)["001"]["known"] == []  # DE1 is no number
     keyed = Layout(**{**{f: getattr(now, f) for f in Layout.__slots__}, "key": {"no": STRING}})
     with place.reader() as state:
-        assert failure(lambda: state.base(keyed, SEALER).read_all()) == ("E0527", Exit.INVALID)
+        assert failure(lambda: state.base(keyed, SEALER).read_all()) == ("E0527", FailureKind.INVALID)
 
 
 def test_environments_do_not_meet(tmp_path, place, writer):
@@ -400,7 +401,7 @@ def test_a_transaction_is_all_or_nothing(writer):
 def test_a_state_that_was_put_back_under_the_lock_is_not_written(tmp_path, writer):
     apply(writer, tmp_path, "p1", CREATES[:1])
     writer._control.run("UPDATE environments SET serial = serial - 1")
-    assert failure(lambda: apply(writer, tmp_path, "p2", CREATES[1:])) == ("E0529", Exit.STALE)
+    assert failure(lambda: apply(writer, tmp_path, "p2", CREATES[1:])) == ("E0529", FailureKind.STALE)
     assert writer.serial == 0
 
 
@@ -534,22 +535,22 @@ def test_an_altered_audit_trail_is_found(writer):
     assert head is not None
     assert head.number == 3
     writer._control.run("UPDATE audit SET who = 'nobody' WHERE number = 2")
-    assert failure(writer.verify_audit) == ("E0525", Exit.FAILURE)
+    assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
     writer._control.run("DELETE FROM audit WHERE number = 2")
-    assert failure(writer.verify_audit) == ("E0525", Exit.FAILURE)
+    assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
 
 
 def test_formats_are_refused(place, writer):
     writer._control.run("UPDATE meta SET value = '99' WHERE name = 'format'")
     for opened in (place.reader, place.writer):
-        assert failure(opened) == ("E0522", Exit.INVALID)
+        assert failure(opened) == ("E0522", FailureKind.INVALID)
 
 
 def test_a_damaged_store_is_told(tmp_path, local):
     (tmp_path / ".erpoa").mkdir()
     (tmp_path / ".erpoa" / "control.db").write_bytes(b"not a database at all" * 100)
     for opened in (local.reader, local.writer):
-        assert failure(opened) == ("E0523", Exit.FAILURE)
+        assert failure(opened) == ("E0523", FailureKind.DAMAGED)
 
 
 def test_an_id_is_linked_to_one_key(tmp_path, writer):
@@ -574,7 +575,7 @@ def test_a_store_that_is_gone_is_no_first_contact(tmp_path, local, how):
         with pytest.raises(Failure) as caught:
             door()
         (told,) = caught.value.diagnostics
-        assert (told.code, caught.value.exit) == ("E0512", Exit.INVALID)
+        assert (told.code, caught.value.kind) == ("E0512", FailureKind.INVALID)
         assert "erpoa state restore" in told.remedy
     local.reader("elsewhere").close()  # of which nothing was remembered
     store.write_bytes(kept)
