@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
@@ -11,14 +13,16 @@ from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
 from erpoa_cli.core.plan import GuardVerdict, Read, share
 from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
+from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.target import Limit, Ownership, Target
+from erpoa_cli.engine.batching import READ, calls, placed, with_before
 from erpoa_cli.engine.changes.diff import Differ
-from erpoa_cli.engine.changes.freeze import counts
+from erpoa_cli.engine.changes.freeze import MEMBERS, counts
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.state import Layout
+from erpoa_cli.state.columns import match_keys
 
-_BULK = 50_000  # rows of a batch where nothing else is said
 _LOOK = {
     "max_delete": "See whether the rows are really gone from the source",
     "max_undo": "See why so many documents must no longer be",
@@ -42,7 +46,6 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
         "updates": actions.get("update", 0) + moved.alone,
         "removals": actions.get("delete", 0) + actions.get("deactivate", 0) - moved.deleted,
     }
-    size = info.batch_size or shape.target.batch or _BULK
     theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))
     written = "kind IS NULL AND action = 'update'"
     return Measure(
@@ -55,9 +58,28 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
             staging.scalar(f"SELECT count(*) FROM {diff} WHERE {written} AND list_has_any(fields, {theirs})")
         ),
         undos=moved.undone,
-        calls=0 if shape.target.embedded else sum(-(-n // size) for n in (*total.values(), moved.undone)),
+        calls=0 if shape.target.embedded else _calls(shape, layout, info, staging),
         **total,
     )
+
+
+def _calls(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging) -> int:
+    """Calls in which apply writes what is planned, if none of it is refused or repeated."""
+    changes = f"FROM {table('diff', shape.name)} WHERE {MEMBERS['changes']}"
+    last = staging.scalar(f"SELECT max(step) {changes}")
+    if last is None:
+        return 0
+    columns = [*READ, *(f"k_{name}" for name in layout.key if last > 1)]
+    keys: list[pa.Array] = []
+
+    def coming() -> Iterator[pa.RecordBatch]:
+        for rows in staging.reader(f"SELECT {listed(map(identifier, columns))} {changes}"):
+            if last > 1:
+                keys.append(match_keys(rows, layout.key))
+            yield rows
+
+    found = placed(coming())
+    return calls(with_before(found, pa.concat_arrays(keys)) if keys else found, shape.target, info)
 
 
 @dataclass(frozen=True, slots=True)

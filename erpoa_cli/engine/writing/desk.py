@@ -28,9 +28,6 @@ from erpoa_cli.sdk.connector import (
 )
 from erpoa_cli.state import Layout, PlanFile, StateReader
 
-_BULK = 50_000  # rows per transaction where neither target nor object says otherwise
-_SINGLE = 100  # likewise where there is no transaction
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -74,12 +71,6 @@ class Desk:
     def transactional(self) -> bool:
         """Whether a batch is written as a whole or not at all."""
         return self.info.create_safety is CreateSafety.TRANSACTION
-
-    @property
-    def batch_size(self) -> int:
-        """Rows per write: what the target says, within what the object takes."""
-        limits = [n for n in (self.target.batch, self.info.batch_size) if n]
-        return min(limits, default=_BULK if self.transactional else _SINGLE)
 
     @property
     def computed(self) -> str:

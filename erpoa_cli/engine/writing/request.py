@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Action
 from erpoa_cli.core.target import Column, Target
+from erpoa_cli.engine.batching import asked
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.sdk.connector import (
@@ -36,7 +37,7 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,
-        action=batch.action if create or batch.call or batch.action is Action.DELETE else Action.UPDATE,
+        action=asked(batch.action, batch.call),
         rows=table.to_batches()[0],
         run=run,
         number=number,

@@ -14,6 +14,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
+from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
@@ -220,7 +221,7 @@ class Walk:
 
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
-        sizes = {name: desk.batch_size for name, desk in self._desks.items()}
+        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
         alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
         for batch in batches(alone, self._rows, sizes, self._done):
             if self._options.stop.is_set():
