@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from erpoa_cli.state import PlanFile
     from erpoa_cli.usecase import Workspace
 
-MEMBERS = ("changes", "held", "withheld", "tasks", "drift", "conflicts")
-
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
@@ -54,6 +52,7 @@ def revealing(options: Options, work: Workspace, plan: PlanFile, names: Sequence
 
     Failure (exit INVALID) for a name that is no sensitive field, a class that is never shown, a missing reason and
     an output that others could read, or without the project's key."""
+    from erpoa_cli.core.plan import ASIDE, Member
     from erpoa_cli.state import require_again
 
     if not reason.strip():
@@ -61,7 +60,7 @@ def revealing(options: Options, work: Workspace, plan: PlanFile, names: Sequence
     _private(options)
     known = {
         (target, name): field.sensitivity
-        for target in sorted({t for member in MEMBERS for t in plan.members(member)})
+        for target in sorted({t for member in (Member.CHANGES, *ASIDE) for t in plan.members(member)})
         for name, field in plan.layout(target).fields.items()
         if field.sealed
     }

@@ -15,7 +15,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.graph import RELATIONS, NodeId
 from erpoa_cli.core.guard import Waiver, idle_waivers
-from erpoa_cli.core.plan import Header, Read, ReadStatus
+from erpoa_cli.core.plan import Header, Member, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, work
@@ -438,7 +438,7 @@ def _unproven(p: Planning) -> list[Diagnostic]:
 
 
 def _drifted(p: Planning) -> bool:
-    told = f"({MEMBERS['drift']}) OR ({MEMBERS['conflicts']})"
+    told = f"({MEMBERS[Member.DRIFT]}) OR ({MEMBERS[Member.CONFLICTS]})"
     return any(
         p.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)} WHERE {told}") for n in p.selected
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
+from erpoa_cli.core.plan import ASIDE, REPORTED, Change, FieldChange, Member, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
 from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
@@ -23,13 +23,6 @@ from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.ways import Way, ways
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 
-_ASIDE = {
-    "held": "held",
-    "withheld": "withheld",
-    "tasks": "task",
-    "drift": "drift",
-    "conflicts": "conflict",
-}  # member: kind
 _EXAMPLES = 3  # of a group of new rows
 _COUNTED = ("action", "cause")  # what the rows of a plan are counted by
 
@@ -116,14 +109,14 @@ class _Teller:
 
     def place(self, name: str) -> tuple[int, str]:
         """Where a target stands in the report: in the order of writing, those without changes last."""
-        if name not in self._plan.members("changes"):
+        if name not in self._plan.members(Member.CHANGES):
             return sys.maxsize, name
-        return pc.min(self._plan.table("changes", name, columns=["wave"])["wave"]).as_py() or 0, name
+        return pc.min(self._plan.table(Member.CHANGES, name, columns=["wave"])["wave"]).as_py() or 0, name
 
     def target(self, name: str) -> TargetReport:
         about = self._plan.targets.get(name, {})
         tables = {
-            member: t for member in ("changes", *_ASIDE) if (t := self._table(member, name)) is not None
+            member: t for member in (Member.CHANGES, *ASIDE) if (t := self._table(member, name)) is not None
         }
         if not tables:
             layout = None
@@ -131,15 +124,15 @@ class _Teller:
             changes: pa.Table | None = None
         else:
             layout = self._plan.layout(name)
-            changes = tables.get("changes")
+            changes = tables.get(Member.CHANGES)
             self._ways = ways(self._plan, layout)
             changes = changes if changes is None else self._without_followers(changes)
         listed, patterns, unlisted = self._changes(name, layout, changes)
         aside: list[SetAside] = []
         unlisted_aside = 0
-        for member, kind in _ASIDE.items():
+        for member in ASIDE:
             if (table := tables.get(member)) is not None and layout is not None:
-                rows = list(self._set_aside(layout, self._opened(member, layout, self._cut(table)), kind))
+                rows = list(self._set_aside(layout, self._opened(member, layout, self._cut(table)), member))
                 aside += rows
                 unlisted_aside += table.num_rows - len(rows)
         return TargetReport(
@@ -148,7 +141,7 @@ class _Teller:
             object=str(about.get("object", layout.object if layout else "")),
             parent=self._parent(name),
             counts=self._plan.header.counts.get(name, {}),
-            aside={kind: tables[member].num_rows for member, kind in _ASIDE.items() if member in tables},
+            aside={member.kind: tables[member].num_rows for member in ASIDE if member in tables},
             outcomes=self._outcomes.get(name, NONE).counts(),
             causes=_causes(changes),
             patterns=patterns,
@@ -210,7 +203,7 @@ class _Teller:
         if self._limit is None or changes.num_rows <= self._limit:
             return _by_row(self._rows(name, layout, changes)), (), 0
         updated = changes.filter(pc.is_in(changes["action"], pa.array(FOLDABLE)))["ordinal"].combine_chunks()
-        folded = fold(self._plan.table("changes", name, ordinals=updated), layout, self._ask)
+        folded = fold(self._plan.table(Member.CHANGES, name, ordinals=updated), layout, self._ask)
         single = self._single(name, changes, folded.outliers)
         raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit), *self._moves(layout, changes)]
         examples = [ordinal for pattern in raw for ordinal in pattern["examples"]]
@@ -253,7 +246,7 @@ class _Teller:
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
         steps = [n for first in table["ordinal"].to_pylist() for n in self._steps(first)]
         outcomes = self._outcomes.get(name, NONE).of(pa.array(steps, pa.int64()))
-        opened = self._opened("changes", layout, table)
+        opened = self._opened(Member.CHANGES, layout, table)
         hidden = self._hidden(name, layout)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
             told = [outcomes[n] for n in self._steps(row["ordinal"]) if n in outcomes]
@@ -300,14 +293,15 @@ class _Teller:
         way = self._ways.get(ordinal)
         return way.ordinals if way else (ordinal,)
 
-    def _set_aside(self, layout: Layout, table: pa.Table, kind: str) -> Iterator[SetAside]:
+    def _set_aside(self, layout: Layout, table: pa.Table, member: Member) -> Iterator[SetAside]:
         for key, row in zip(_keys(table, layout), table.to_pylist(), strict=True):
-            told = {"drift": row["drifted"], "conflict": row["conflicted"]}.get(kind, row["fields"]) or ()
+            differ = {Member.DRIFT: row["drifted"], Member.CONFLICTS: row["conflicted"]}
+            told = differ.get(member, row["fields"]) or ()
             yield SetAside(
                 address=Address.of(layout.target, key),
-                kind=kind,
+                kind=member.kind,
                 code=row["code"] or "",
-                reason=row["reason"] or _first_contact(row, kind),
+                reason=row["reason"] or _first_contact(row, member.kind),
                 wanted=Action(row["action"]) if row["action"] else None,
                 fields={field: self._field(row, field, layout) for field in told if field in layout.fields},
             )
@@ -340,7 +334,7 @@ def _by_row(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def _first_contact(row: Mapping[str, Any], kind: str) -> str:
     """Nobody changed anything when two rows meet: they never agreed."""
-    met = kind in {"drift", "conflict"} and row["situation"] == Situation.FOUND
+    met = kind in REPORTED and row["situation"] == Situation.FOUND
     return "first contact, nothing was agreed before" if met else ""
 
 

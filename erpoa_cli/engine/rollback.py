@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Measure
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.reconcile.embedded import together
 from erpoa_cli.core.reconcile.shape import (
     Shape,
@@ -53,7 +54,7 @@ def rollback(
     plan = _planned(run, bound, state)
     project = bound.project
     sealer = load_sealer(Path(project.root), project.key)
-    if any(plan.layout(name).sealed_fields for name in plan.members("changes")):
+    if any(plan.layout(name).sealed_fields for name in plan.members(Member.CHANGES)):
         require_again(sealer)
     with Staging(Path(project.root), as_of=options.as_of) as staging:
         planning = Planning(
@@ -76,8 +77,8 @@ def rollback(
             _stage_changes(planning, plan, run, name)
         shapes = [planning.shapes[name] for name in planning.selected]
         waves = max(
-            pc.max(plan.table("changes", name, columns=["wave"])["wave"]).as_py()
-            for name in plan.members("changes")
+            pc.max(plan.table(Member.CHANGES, name, columns=["wave"])["wave"]).as_py()
+            for name in plan.members(Member.CHANGES)
         )
         for shape in shapes:
             staging.execute(reborn(shape))
@@ -95,14 +96,14 @@ def rollback(
 
 def changed_targets(run: str, bound: Bound, state: StateReader) -> frozenset[str]:
     """The targets that *run* changed: what a rollback plan selects."""
-    return frozenset(_planned(run, bound, state).members("changes"))
+    return frozenset(_planned(run, bound, state).members(Member.CHANGES))
 
 
 def _planned(run: str, bound: Bound, state: StateReader) -> PlanFile:
     if state.run(run) is None:
         raise _impossible(f"there is no run {run}")
     plan = state.plan(run)
-    names = plan.members("changes")
+    names = plan.members(Member.CHANGES)
     if not names:
         raise _impossible(f"run {run} wrote nothing")
     if missing := [n for n in names if n not in bound.targets]:
@@ -129,7 +130,9 @@ def _stage_changes(p: Planning, plan: PlanFile, run: str, name: str) -> None:
     if not results:
         raise _impossible(f"run {run} recorded no outcome for {name}")
     told = pa.concat_tables(results, promote_options="default")
-    staging.make("diff", f"{name}/planned", plan.table("changes", name, p.sealer), "SELECT * FROM incoming")
+    staging.make(
+        "diff", f"{name}/planned", plan.table(Member.CHANGES, name, p.sealer), "SELECT * FROM incoming"
+    )
     staging.make("diff", f"{name}/told", told, "SELECT * FROM incoming")
     staging.execute(done(shape, frozenset(told.schema.names)))
 

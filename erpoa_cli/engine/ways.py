@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action
 from erpoa_cli.state import Layout, PlanFile
 from erpoa_cli.state.columns import match_keys
@@ -35,7 +36,7 @@ def ways(plan: PlanFile, layout: Layout) -> Mapping[int, Way]:
         return {}
     before, after = f"a_{layout.state}", f"d_{layout.state}"
     columns = ["action", "step", "call", before, after, *(f"k_{name}" for name in layout.key)]
-    table = plan.table("changes", layout.target, columns=columns)
+    table = plan.table(Member.CHANGES, layout.target, columns=columns)
     table = table.filter(pc.equal(table["action"], Action.MOVE.value))
     table = table.append_column("key", pa.chunked_array([match_keys(table, layout.key)]))
     found: dict[int, Way] = {}

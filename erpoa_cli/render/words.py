@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from erpoa_cli.core.plan import Member
+
 SYMBOLS: Mapping[str, str] = {
     "create": "+",
     "update": "~",
@@ -23,7 +25,9 @@ SYMBOLS: Mapping[str, str] = {
 }
 WRITING = ("create", "update", "move", "deactivate", "delete")
 STATE_ONLY = ("adopt", "converge", "accept", "forget")
-ASIDE = ("conflict", "drift", "task", "held", "withheld")
+ASIDE = tuple(
+    member.kind for member in (Member.CONFLICTS, Member.DRIFT, Member.TASKS, Member.HELD, Member.WITHHELD)
+)
 OUTCOMES = ("applied", "rejected", "stale", "blocked", "in_doubt", "waiting")
 
 

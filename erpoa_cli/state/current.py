@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.plan import Member
 from erpoa_cli.state import audit, edits
 from erpoa_cli.state.archive import Archive
 from erpoa_cli.state.blobs import Blobs
@@ -46,7 +47,7 @@ class _News:
     results: list[tuple[int, bytes]]
 
     def concerns(self, target: str) -> bool:
-        return bool(self.results) or (self.opened and target in self.plan.members("state"))
+        return bool(self.results) or (self.opened and target in self.plan.members(Member.STATE))
 
 
 class Base:
@@ -207,14 +208,14 @@ class Base:
 def _patches(news: _News, target: str, sealer: Sealer | None) -> Iterator[Patch]:
     layout = news.plan.layout(target)
 
-    def source(member: str) -> Source:
+    def source(member: Member) -> Source:
         return lambda columns: news.plan.batches(member, target, columns=columns)
 
     if news.opened:
-        yield from patches(layout, source("state"), None, sealer)
+        yield from patches(layout, source(Member.STATE), None, sealer)
     if news.results:
         words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
-        yield from patches(layout, source("changes"), words, sealer)
+        yield from patches(layout, source(Member.CHANGES), words, sealer)
 
 
 def _live(batches: Rows) -> Rows:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, closing, edits, place, sharing
 from erpoa_cli.state.control import Control, now
@@ -144,7 +145,7 @@ class StateWriter(StateReader):
         )
 
     def _close_run(self, run: str, plan: PlanFile, status: RunStatus, sealer: Sealer | None) -> int:
-        targets = sorted({*plan.members("changes"), *plan.members("state")})
+        targets = sorted({*plan.members(Member.CHANGES), *plan.members(Member.STATE)})
         folded = [image for target in targets if (image := self._base.fold(target, sealer))]
         done = status in (RunStatus.APPLIED, RunStatus.PARTIAL)
         shared = sharing.share(self.root, self.environment, self._blobs, plan) if self._blobs and done else []

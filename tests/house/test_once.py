@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from erpoa_cli.core.plan import Member
+from erpoa_cli.engine.changes.freeze import MEMBERS as MEMBERS_OF_A_DIFF
 from tests.house.sources import PACKAGE, modules
 
 Finds = Callable[[ast.AST], bool]
@@ -33,6 +35,32 @@ def attribute(*names: str) -> Finds:
     return lambda node: isinstance(node, ast.Attribute) and node.attr in names
 
 
+def words(node: ast.AST) -> list[object]:
+    """The constants that a display, a class or the first argument of a call holds."""
+    match node:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            pass
+        case ast.Dict(keys=keys):
+            parts = [key for key in keys if key is not None]
+        case ast.ClassDef(body=body):
+            parts = [line.value for line in body if isinstance(line, ast.Assign)]
+        case _:
+            parts = []
+    return [part.value for part in parts if isinstance(part, ast.Constant)]
+
+
+MEMBERS = set(Member)
+ASKED = {"members", "table", "batches"}  # of a plan file
+
+
+def names_members(node: ast.AST) -> bool:
+    """A list of members, or one of them that a plan is asked for."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKED:
+        return any(isinstance(one, ast.Constant) and one.value in MEMBERS for one in node.args[:1])
+    few = 2 if isinstance(node, ast.ClassDef) else 1  # causes are called so, too: drift and state
+    return len(MEMBERS.intersection(map(str, words(node)))) > few
+
+
 FACTS = [
     Fact(
         "how many rows a batch has",
@@ -42,6 +70,14 @@ FACTS = [
         attribute("batch_size", "rows_per_call"),
         "size = info.batch_size or 50_000",
         under="engine",
+    ),
+    Fact(
+        "what a plan has rows of",
+        frozenset(
+            {"core/plan.py", "render/words.py", "render/terminal.py"}
+        ),  # the last two have a sign for each
+        names_members,
+        'tables = plan.members("held")',
     ),
 ]
 
@@ -58,3 +94,7 @@ def test_a_fact_is_written_in_its_home_alone(fact: Fact):
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
 def test_its_spelling_is_noticed(fact: Fact):
     assert list(fact.found(ast.parse(fact.example))) == [1]
+
+
+def test_every_member_of_a_plan_says_which_rows_it_has():
+    assert tuple(MEMBERS_OF_A_DIFF) == tuple(Member)

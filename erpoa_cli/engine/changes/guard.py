@@ -10,7 +10,7 @@ import pyarrow as pa
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
-from erpoa_cli.core.plan import GuardVerdict, Read, share
+from erpoa_cli.core.plan import GuardVerdict, Member, Read, share
 from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
 from erpoa_cli.core.schema import identifier
@@ -65,7 +65,7 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
 
 def _calls(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging) -> int:
     """Calls in which apply writes what is planned, if none of it is refused or repeated."""
-    changes = f"FROM {table('diff', shape.name)} WHERE {MEMBERS['changes']}"
+    changes = f"FROM {table('diff', shape.name)} WHERE {MEMBERS[Member.CHANGES]}"
     last = staging.scalar(f"SELECT max(step) {changes}")
     if last is None:
         return 0

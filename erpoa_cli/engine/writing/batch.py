@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action
 from erpoa_cli.engine.batching import READ, Place, created, cut, groups, placed, stepwise, with_before
 from erpoa_cli.state import PlanFile
@@ -62,10 +63,10 @@ def placing(plan: PlanFile, target: str) -> pa.Table:
     layout = plan.layout(target)
     pending = [f"p_{name}" for name, field in layout.fields.items() if field.pending]
     keys = [f"k_{name}" for name in layout.key]
-    table = placed(plan.batches("changes", target, columns=[*READ, *pending]))
+    table = placed(plan.batches(Member.CHANGES, target, columns=[*READ, *pending]))
     if not stepwise(table):
         return table
-    found = [match_keys(batch, layout.key) for batch in plan.batches("changes", target, columns=keys)]
+    found = [match_keys(batch, layout.key) for batch in plan.batches(Member.CHANGES, target, columns=keys)]
     return with_before(table, pa.concat_arrays(found))
 
 

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import pyarrow as pa
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field, Type, literal
 from erpoa_cli.core.target import Ownership, Target, embedded
@@ -107,7 +108,7 @@ def desks(
     """A desk for every target that *plan* changes; one session per system, held for the whole block.
 
     Failure E0531 when the project has no such target any more."""
-    names = plan.members("changes")
+    names = plan.members(Member.CHANGES)
     missing = [name for name in names if name not in targets]
     if missing:
         raise Failure(

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.reconcile.compose import composed
 from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
@@ -110,7 +111,7 @@ class _Inside:
         """The line rows of the plan per document."""
         columns = [f"k_{name}" for name in self._key]
         found: dict[str, list[int]] = {}
-        for rows in self._plan.batches("changes", self.name, columns=["ordinal", *columns]):
+        for rows in self._plan.batches(Member.CHANGES, self.name, columns=["ordinal", *columns]):
             for key, ordinal in zip(
                 match_keys(rows, self._key).to_pylist(), rows["ordinal"].to_pylist(), strict=True
             ):

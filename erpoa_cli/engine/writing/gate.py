@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
+from erpoa_cli.core.plan import APPLIED
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.identity import another
@@ -61,7 +62,7 @@ def same_systems(
 def can_open(plan: PlanFile, known: Mapping[str, Layout], sealer: Sealer | None) -> None:
     """Raise `Failure` when *plan*, or what is *known* of its targets, holds sealed values that *sealer* does not open:
     without the key (E0513), or with another one (E0514), what is written would be what is sealed."""
-    for member in ("changes", "state"):
+    for member in APPLIED:
         for target in plan.members(member):
             if target in known and known[target].sealed_fields:
                 require_again(sealer)

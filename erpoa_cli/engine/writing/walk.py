@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
@@ -55,9 +56,9 @@ class RunResult:
     @property
     def exit(self) -> Exit:
         codes = [Exit.SUCCESS]
-        if _left_over(self.outcomes) or self.plan.members("held") or self.plan.members("tasks"):
+        if _left_over(self.outcomes) or self.plan.members(Member.HELD) or self.plan.members(Member.TASKS):
             codes.append(Exit.PARTIAL)
-        if self.plan.members("conflicts"):
+        if self.plan.members(Member.CONFLICTS):
             codes.append(Exit.CONFLICTS)
         if self.status is RunStatus.IN_DOUBT or any(c.get(Outcome.IN_DOUBT) for c in self.outcomes.values()):
             codes.append(Exit.IN_DOUBT)
@@ -97,7 +98,7 @@ class Walk:
     ) -> None:
         self._plan = plan
         self._sealer = sealer
-        self._tables = {name: placing(plan, name) for name in plan.members("changes")}
+        self._tables = {name: placing(plan, name) for name in plan.members(Member.CHANGES)}
         self._desks = desks
         self._journal = journal
         self._options = options
@@ -164,7 +165,7 @@ class Walk:
         """What is to be written, and what must be there; what was agreed has no part in it."""
         names = self._plan.layout(target).plan_schema().names
         columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
-        return self._plan.table("changes", target, self._sealer, columns=columns, ordinals=ordinals)
+        return self._plan.table(Member.CHANGES, target, self._sealer, columns=columns, ordinals=ordinals)
 
     def _task(self, batch: Batch, number: int) -> _Task:
         """*batch* with the lines it carries, as far as their pending values are known by now."""
