@@ -16,10 +16,10 @@ from functools import cached_property
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
+from erpoa_cli.core.relation import NOUNS
 from erpoa_cli.core.target import Reference, Result, Target, embedded
 
 NodeId = str
-RELATIONS = ("source", "seed", "transform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Graph:
 
     def __init__(self, project: Project) -> None:
         self.nodes: dict[NodeId, GraphNode] = {node.id: node for node in _nodes(project)}
-        self._relation = {n.name: n.id for n in self.nodes.values() if n.kind in RELATIONS}
+        self._relation = {n.name: n.id for n in self.nodes.values() if n.kind in NOUNS}
         self.parents: dict[NodeId, tuple[NodeId, ...]] = dict.fromkeys(self.nodes, ())
         self._ordering: dict[NodeId, tuple[NodeId, ...]] = {}
         for transform in project.transforms.values():
@@ -203,7 +203,7 @@ class Graph:
         return found
 
 
-KINDS = ("source", "seed", "transform", "target", "test")
+KINDS = (*NOUNS, "target", "test")
 METHODS = ("tag", "path", "system", "kind", "owner", "state", "result", *KINDS)
 _TERM = re.compile(r"(?P<up>\d*\+)?(?P<what>.*?)(?P<down>\+\d*)?")
 _GLOB = re.compile(r"[*?\[]")

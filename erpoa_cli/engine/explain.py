@@ -10,6 +10,7 @@ from typing import Any
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical, canonical_sql
 from erpoa_cli.core.plan import Change, FieldChange, SetAside
+from erpoa_cli.core.relation import schema_of
 from erpoa_cli.core.schema import Field, Sensitivity, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 from erpoa_cli.engine.binding.bound import Bound
@@ -118,7 +119,7 @@ def _wanted(address: Address, target: Target, bound: Bound, staging: Staging) ->
     fields = {field.name: field for field in bound.relations[target.from_]}
     if not {name for name, _ in address.key} <= fields.keys():
         return {}
-    schema = "source" if target.from_ in bound.project.sources else "model"
+    schema = schema_of(bound.project, target.from_)
     conditions = [
         f"{canonical_sql(identifier(name), fields[name].type)} = {literal(text)}"
         for name, text in address.key
@@ -179,7 +180,7 @@ def _rows(
         known = {field.name: field for field in fields}
         shared = {column: value for column, value in address.key if column in known and column in target.key}
         if shared:
-            schema = "source" if name in bound.project.sources else "model"
+            schema = schema_of(bound.project, name)
             yield _matching(name, relation(schema, name), known, shared, staging)
 
 

@@ -13,12 +13,13 @@ from erpoa_cli import __version__
 from erpoa_cli.core.definition import changed
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
-from erpoa_cli.core.graph import RELATIONS, NodeId
+from erpoa_cli.core.graph import NodeId
 from erpoa_cli.core.guard import Waiver, idle_waivers
 from erpoa_cli.core.plan import Header, Member, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, work
+from erpoa_cli.core.relation import NOUNS, schema_of
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished, embedded
 from erpoa_cli.engine.binding.bound import Bound
@@ -272,7 +273,7 @@ def _task(p: Planning, name: str, edited: frozenset[NodeId]) -> Task:
     return Task(
         shape=p.shapes[name],
         feed=Feed(
-            schema="source" if source in p.bound.project.sources else "model",
+            schema=schema_of(p.bound.project, source),
             name=source,
             columns=p.bound.relations[source],
             held=bool(held_rows) and named,
@@ -297,7 +298,7 @@ def _edited(p: Planning) -> frozenset[NodeId]:
 def _behind(p: Planning, name: str) -> set[NodeId]:
     """A target and everything it is fed from, as nodes."""
     relations = p.bound.needed([p.bound.targets[name].from_])
-    return {f"target:{name}"} | {f"{kind}:{relation}" for relation in relations for kind in RELATIONS}
+    return {f"target:{name}"} | {f"{kind}:{relation}" for relation in relations for kind in NOUNS}
 
 
 def _list_unread(p: Planning, name: str, actual: Read) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from erpoa_cli.core.plan import Member
+from erpoa_cli.core.relation import KINDS
 from erpoa_cli.engine.changes.freeze import MEMBERS as MEMBERS_OF_A_DIFF
 from tests.house.sources import PACKAGE, modules
 
@@ -61,6 +62,26 @@ def names_members(node: ast.AST) -> bool:
     return len(MEMBERS.intersection(map(str, words(node)))) > few
 
 
+LAYING = {"relation", "Place", "create", "insert", "make", "delete", "set_aside"}
+
+
+def lays_a_relation(node: ast.AST) -> bool:
+    """A schema for relations of the project, given to what names or fills one, or chosen between two."""
+    match node:
+        case ast.IfExp(body=ast.Constant(value=str(one)), orelse=ast.Constant(value=str(other))):
+            return {one, other} == PLACES
+        case ast.Call(
+            func=ast.Name(id=called) | ast.Attribute(attr=called), args=args, keywords=keywords
+        ) if called in LAYING:
+            given = [*args[:2], *(k.value for k in keywords if k.arg == "schema")]
+            return any(isinstance(one, ast.Constant) and one.value in PLACES for one in given)
+        case ast.Call(func=ast.Name(id="RelationKind")):
+            return True
+        case _:
+            return False
+
+
+PLACES = {kind.schema for kind in KINDS}
 FACTS = [
     Fact(
         "how many rows a batch has",
@@ -78,6 +99,12 @@ FACTS = [
         ),  # the last two have a sign for each
         names_members,
         'tables = plan.members("held")',
+    ),
+    Fact(
+        "where a relation lies",
+        frozenset({"core/relation.py"}),
+        lays_a_relation,
+        'schema = "source" if name in project.sources else "model"',
     ),
 ]
 

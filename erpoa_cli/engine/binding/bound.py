@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
 
-from erpoa_cli.core.project import Project, Seed, Source, Transform
+from erpoa_cli.core.project import Project, Source
+from erpoa_cli.core.relation import declared, kind_of, names
 from erpoa_cli.core.schema import Field
 from erpoa_cli.core.target import Target
 
@@ -24,7 +25,7 @@ class Bound:
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Seeds and transforms, each after what it refers to."""
-        return tuple(n for n in build_order(self.project) if n not in self.project.sources)
+        return tuple(n for n in build_order(self.project) if not kind_of(self.project, n).read)
 
     @cached_property
     def sensitive(self) -> bool:
@@ -43,7 +44,7 @@ class Bound:
 
     def behind(self, relation: str) -> frozenset[str]:
         """The sources that *relation* is made of, itself if it is one."""
-        return frozenset(n for n in self.made_of(relation) if n in self.project.sources)
+        return frozenset(n for n in self.made_of(relation) if kind_of(self.project, n).read)
 
     def actuals(self, names: Iterable[str]) -> frozenset[str]:
         """The targets whose actual rows the relations *names*, or those needed for them, read."""
@@ -53,14 +54,6 @@ class Bound:
     def key(self, relation: str) -> tuple[str, ...]:
         """The declared key of *relation*; empty when it has none."""
         return declared(self.project, relation).key
-
-
-def declared(project: Project, relation: str) -> Source | Seed | Transform:
-    """The source, seed or transform called *relation*."""
-    for kind in (project.sources, project.seeds, project.transforms):
-        if relation in kind:
-            return kind[relation]
-    raise KeyError(relation)
 
 
 def inputs(project: Project, relation: str) -> tuple[str, ...]:
@@ -78,8 +71,9 @@ def prerequisites(project: Project, relation: str) -> tuple[str, ...]:
 
 def build_order(project: Project) -> tuple[str, ...]:
     """Every relation after its prerequisites, otherwise as declared; CycleError when there is no such order."""
-    names = (*project.sources, *project.seeds, *project.transforms)
-    return tuple(TopologicalSorter({name: prerequisites(project, name) for name in names}).static_order())
+    return tuple(
+        TopologicalSorter({name: prerequisites(project, name) for name in names(project)}).static_order()
+    )
 
 
 def _closure(names: Iterable[str], following: Callable[[str], Iterable[str]]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from erpoa_cli.core.contract import Contract, accepts
 from erpoa_cli.core.diagnostic import Diagnostic, Findings, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import DataTest, Project, Transform
+from erpoa_cli.core.relation import SOURCE, TRANSFORM
 from erpoa_cli.core.schema import Field, Sensitivity, Type
 from erpoa_cli.engine.binding.lineage import Origin, lineage
 from erpoa_cli.engine.problem import SqlProblem
@@ -97,8 +98,8 @@ def origins(
     model: Transform, names: Sequence[str], relations: Mapping[str, tuple[Field, ...]], staging: Staging
 ) -> list[Origin]:
     """What each column of *model* is computed from."""
-    places = {("source", n): relations[n] for n in model.sources} | {
-        ("model", n): relations[n] for n in model.refs
+    places = {(SOURCE.schema, n): relations[n] for n in model.sources} | {
+        (TRANSFORM.schema, n): relations[n] for n in model.refs
     }
     known = {place: [f.name for f in fields] for place, fields in places.items()}
     for name in model.actuals:
