@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from erpoa_cli.core.schema import Kind, identifier, literal
+from erpoa_cli.core.situation import EDITS
 from erpoa_cli.state import FieldLayout, Layout
 
 Ask = Callable[[str, Mapping[str, pa.Table]], pa.Table]
@@ -48,7 +49,7 @@ def fold(changes: pa.Table, layout: Layout, ask: Ask) -> Folded:
 
 
 _SLIM = ["ordinal", "action", "fields"]
-FOLDABLE = ("update", "deactivate")
+FOLDABLE = tuple(action.value for action in EDITS)
 """The actions whose rows are folded."""
 
 _COMMON = f"""

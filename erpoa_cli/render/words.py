@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from erpoa_cli.core.plan import Member
+from erpoa_cli.core.situation import MEMORY, WRITES
 
 SYMBOLS: Mapping[str, str] = {
     "create": "+",
@@ -23,8 +24,8 @@ SYMBOLS: Mapping[str, str] = {
     "held": "·",
     "withheld": "·",
 }
-WRITING = ("create", "update", "move", "deactivate", "delete")
-STATE_ONLY = ("adopt", "converge", "accept", "forget")
+WRITING = tuple(action.value for action in WRITES)
+STATE_ONLY = tuple(action.value for action in MEMORY)
 ASIDE = tuple(
     member.kind for member in (Member.CONFLICTS, Member.DRIFT, Member.TASKS, Member.HELD, Member.WITHHELD)
 )

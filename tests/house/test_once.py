@@ -5,6 +5,7 @@ A fact names its home and recognises its own spelling in a syntax tree; each is 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import pytest
 
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.relation import KINDS
+from erpoa_cli.core.situation import Action
 from erpoa_cli.engine.changes.freeze import MEMBERS as MEMBERS_OF_A_DIFF
 from tests.house.sources import PACKAGE, modules
 
@@ -81,6 +83,14 @@ def lays_a_relation(node: ast.AST) -> bool:
             return False
 
 
+QUOTED = re.compile(f"'({'|'.join(Action)})'")
+
+
+def quotes_an_action(node: ast.AST) -> bool:
+    """SQL text with an action in it, in f-strings too."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(QUOTED.search(node.value))
+
+
 PLACES = {kind.schema for kind in KINDS}
 FACTS = [
     Fact(
@@ -105,6 +115,12 @@ FACTS = [
         frozenset({"core/relation.py"}),
         lays_a_relation,
         'schema = "source" if name in project.sources else "model"',
+    ),
+    Fact(
+        "actions as SQL",
+        frozenset({"engine/rollback.py"}),  # a diff of its own
+        quotes_an_action,
+        """where = f"{kind} AND action IN ('create', 'update')\"""",
     ),
 ]
 

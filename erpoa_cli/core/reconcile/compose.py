@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from erpoa_cli.core.reconcile.shape import column, listed
 from erpoa_cli.core.schema import Type, identifier, literal
+from erpoa_cli.core.situation import Action, does
 
 
 def composed(
@@ -38,10 +39,10 @@ def composed(
             generate_subscripts(p.{column("a_", within)}, 1) AS place FROM {documents} p),
     change AS (SELECT p.ordinal AS document, c.* FROM {lines} c JOIN {documents} p ON {same}),
     kept AS (SELECT t.document, 0 AS part, t.place,
-            CASE WHEN c.action = 'update' THEN {kept} ELSE t.line END AS line
-        FROM theirs t LEFT JOIN change c ON c.document = t.document AND c.action IN ('update', 'delete') AND {it}
-        WHERE c.action IS DISTINCT FROM 'delete' AND t.line IS NOT NULL),
-    added AS (SELECT c.document, 1 AS part, c.ordinal AS place, {new} AS line FROM change c WHERE c.action = 'create'),
+            CASE WHEN {does(Action.UPDATE, of="c")} THEN {kept} ELSE t.line END AS line
+        FROM theirs t LEFT JOIN change c ON c.document = t.document AND {does(Action.UPDATE, Action.DELETE, of="c")} AND {it}
+        WHERE c.action IS DISTINCT FROM {Action.DELETE.sql} AND t.line IS NOT NULL),
+    added AS (SELECT c.document, 1 AS part, c.ordinal AS place, {new} AS line FROM change c WHERE {does(Action.CREATE, of="c")}),
     every AS (SELECT document, CAST(list(line ORDER BY part, place) AS {whole}) AS lines
         FROM (SELECT * FROM kept UNION ALL SELECT * FROM added) GROUP BY document)
     SELECT p.ordinal, coalesce(e.lines, CAST([] AS {whole})) AS lines

@@ -13,6 +13,7 @@ from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Course, Step, Way
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.shape import Shape, column, listed, names_sql, table, value_sql, work
 from erpoa_cli.core.schema import STRING, identifier, literal
+from erpoa_cli.core.situation import CONTENT, LINES, Action, does
 
 _WAYS = ("way", "opening", "closing", "reopening", "reclosing")
 _MOVED = f"({Verdict.WRITTEN} | {Verdict.TASK})"
@@ -138,10 +139,10 @@ def action(shape: Shape) -> str:
         return ""
     told = column("v_", shape.state.name)
     lost = f"{undone(shape)} AND a_row IS NULL"
-    return f"""WHEN {lost} AND situation = 'vanished' THEN 'forget'
+    return f"""WHEN {lost} AND situation = 'vanished' THEN {Action.FORGET.sql}
         WHEN {lost} AND b_row IS NULL THEN NULL
-        WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN 'update'
-        WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN 'move'"""
+        WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN {Action.UPDATE.sql}
+        WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql}"""
 
 
 def gone(shape: Shape) -> str:
@@ -149,8 +150,8 @@ def gone(shape: Shape) -> str:
     assert shape.state is not None
     told = column("v_", shape.state.name)
     return (
-        f"CASE WHEN {told} & {_MOVED} <> 0 THEN 'move' WHEN b_row IS NULL THEN NULL "
-        f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN 'accept' WHEN {told} & {Verdict.SETTLE} <> 0 THEN 'converge' END"
+        f"CASE WHEN {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql} WHEN b_row IS NULL THEN NULL "
+        f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN {Action.ACCEPT.sql} WHEN {told} & {Verdict.SETTLE} <> 0 THEN {Action.CONVERGE.sql} END"
     )
 
 
@@ -162,17 +163,17 @@ def tasks(shape: Shape) -> list[tuple[str, str, str]]:
     start = f"coalesce({here}, 'nothing')"
     return [
         (
-            f"action = 'move' AND {told} & {Verdict.TASK} <> 0 AND goal = {literal(TASK)}",
+            f"{does(Action.MOVE)} AND {told} & {Verdict.TASK} <> 0 AND goal = {literal(TASK)}",
             "E0450",
             f"concat('it must no longer be, and is ', {start}, ', which only a person can undo')",
         ),
         (
-            f"(action = 'create' AND way IS NULL) OR (action IN ('move', 'update') AND {told} & {Verdict.TASK} <> 0)",
+            f"({does(Action.CREATE)} AND way IS NULL) OR ({does(Action.MOVE, Action.UPDATE)} AND {told} & {Verdict.TASK} <> 0)",
             "E0451",
             f"concat('it shall be ', goal, ', and no move leads there from ', {start})",
         ),
         (
-            f"action = 'update' AND {_aside('opening')} IS NULL",
+            f"{does(Action.UPDATE)} AND {_aside('opening')} IS NULL",
             "E0452",
             f"concat('its content changed, and it is ', {start}, ', in which nothing can be written')",
         ),
@@ -195,14 +196,14 @@ def steps(shape: Shape) -> str:
     if shape.state is None:
         return ""
     none = f"CAST([] AS {_step_type(shape)}[])"
-    opening = f"CASE WHEN kind IS NULL AND action = 'update' THEN {_aside('opening')} ELSE {none} END"
+    opening = f"CASE WHEN kind IS NULL AND {does(Action.UPDATE)} THEN {_aside('opening')} ELSE {none} END"
     closing = (
-        f"CASE WHEN kind IS NOT NULL THEN {none} WHEN action IN ('create', 'move') THEN way "
-        f"WHEN action = 'update' THEN {_aside('closing')} ELSE {none} END"
+        f"CASE WHEN kind IS NOT NULL THEN {none} WHEN {does(Action.CREATE, Action.MOVE)} THEN way "
+        f"WHEN {does(Action.UPDATE)} THEN {_aside('closing')} ELSE {none} END"
     )
     last = f"after[len(after)].call = '' AND after[len(after)].goal = {literal(ABSENT)}"
     return (
-        f", {opening} AS before, {closing} AS after, {undone(shape)} AND action = 'move' AS undoing, "
+        f", {opening} AS before, {closing} AS after, {undone(shape)} AND {does(Action.MOVE)} AS undoing, "
         f"coalesce(undoing AND {last}, false) AS leaves"
     )
 
@@ -232,8 +233,8 @@ def line_action(shape: Shape) -> str:
     and what would be in its way when its row is deleted goes first."""
     if not shape.wish:
         return ""
-    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN 'forget'
-            WHEN parent_leaves THEN 'delete' END"""
+    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN {Action.FORGET.sql}
+            WHEN parent_leaves THEN {Action.DELETE.sql} END"""
 
 
 def line_undone(shape: Shape) -> str:
@@ -252,17 +253,17 @@ def follow_lines(parent: Shape, lines: Shape) -> Iterator[str]:
     same = listed((f"{column('k_', k, 'w')} = {column('k_', k, 'p')}" for k in keys), " AND ")
     yield f"""UPDATE {diff} AS p SET kind = 'withheld', code = 'E0429', links = false, reason = 'a line of it is withheld'
         FROM (SELECT DISTINCT {own} FROM {child} WHERE kind = 'withheld') w
-        WHERE {same} AND p.kind IS NULL AND p.action IN ('move', 'update') AND NOT p.undoing"""
+        WHERE {same} AND p.kind IS NULL AND {does(Action.MOVE, Action.UPDATE, of="p")} AND NOT p.undoing"""
     if not lifecycle.editable:
         return
-    written = f"(SELECT DISTINCT {own} FROM {child} WHERE kind IS NULL AND action IN ('create', 'update', 'delete')) w"
-    moved = "p.kind IS NULL AND p.action = 'move' AND NOT p.undoing"
+    written = f"(SELECT DISTINCT {own} FROM {child} WHERE kind IS NULL AND {does(*LINES)}) w"
+    moved = f"p.kind IS NULL AND {does(Action.MOVE, of='p')} AND NOT p.undoing"
     yield f"""UPDATE {diff} AS p SET before = opening, after = closing, shift = len(opening) FROM {written}
         WHERE {same} AND {moved} AND opening IS NOT NULL"""
     yield f"UPDATE {diff} AS p SET {_closed_task(state.name)} FROM {written} WHERE {same} AND {moved} AND opening IS NULL"
     yield _reopened(parent, written, same)
     yield f"""UPDATE {child} AS w SET kind = 'withheld', code = 'E0455', links = false, reason = 'its document waits for a person'
-        FROM {diff} p WHERE {same} AND p.kind = 'task' AND w.kind IS NULL AND w.action IN ('create', 'update', 'delete')"""
+        FROM {diff} p WHERE {same} AND p.kind = 'task' AND w.kind IS NULL AND {does(*LINES, of="w")}"""
 
 
 def _closed_task(state: str) -> str:
@@ -290,7 +291,7 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
     busy = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
     return f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal,
-            {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, 'move' AS action,
+            {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, {Action.MOVE.sql} AS action,
             'data' AS cause, 0 AS wave, 1 AS step, [] AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             [{literal(state)}] AS known, [] AS waiting, c.opening IS NOT NULL AS links,
             CASE WHEN c.opening IS NULL THEN 'task' END AS kind, CASE WHEN c.opening IS NULL THEN 'E0452' END AS code,
@@ -301,12 +302,12 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
             JOIN {table("desired", shape.name)} d ON {linked} JOIN {table("actual", shape.name)} a ON a.rowid = p.a_row
             JOIN {work(shape.name, "courses")} c ON c.start = {here} AND c.word IS NULL
         WHERE coalesce(len(c.opening), 1) > 0 AND NOT EXISTS (SELECT 1 FROM {diff} o
-            WHERE {busy} AND (o.kind IS NOT NULL OR o.action IN ('create', 'update', 'move')))"""
+            WHERE {busy} AND (o.kind IS NOT NULL OR {does(Action.CREATE, Action.UPDATE, Action.MOVE, of="o")}))"""
 
 
 # -- the steps as rows --------------------------------------------------------------------------------------------
 
-_PLANNED = "kind IS NULL AND action IN ('create', 'update', 'move')"
+_PLANNED = f"kind IS NULL AND {does(Action.CREATE, Action.UPDATE, Action.MOVE)}"
 
 
 def most_steps(shape: Shape, where: str, *, undoing: bool = False) -> str:
@@ -346,11 +347,11 @@ def _rows(shape: Shape, where: str, wave: str, step: str, chosen: str) -> str:
             f"CASE WHEN list_contains(s.kept, {literal(name)}) THEN {kept} ELSE {before} END AS {before}"
         )
     same = listed((f"p.{column('k_', k)} = o.{column('k_', k)}" for k in shape.key), " AND ")
-    content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND p.action IN ('create', 'update')"
+    content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND {does(*CONTENT, of='p')}"
     return f"""INSERT INTO {diff} BY NAME
         SELECT * EXCLUDE (s, n, last, total) REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY n, ordinal) AS ordinal,
-            CASE WHEN {deletes} THEN 'delete' ELSE 'move' END AS action, {wave} AS wave, {step} AS step,
+            CASE WHEN {deletes} THEN {Action.DELETE.sql} ELSE {Action.MOVE.sql} END AS action, {wave} AS wave, {step} AS step,
             nullif(s.call, '') AS call, CASE WHEN s.part OR {deletes} THEN [] ELSE list_concat([{literal(state)}], s.names) END AS fields,
             [] AS drifted, [] AS conflicted, [] AS settled, [] AS waiting,
             CASE WHEN undoing THEN {literal(UNDO)} END AS reason,
@@ -370,11 +371,11 @@ def settle_rows(shape: Shape) -> Iterator[str]:
     yield f"UPDATE {diff} SET step = step + shift WHERE kind IS NULL AND shift > 0"
     yield (
         f"UPDATE {diff} SET {state} = {literal(shape.lifecycle.first)} "
-        f"WHERE kind IS NULL AND action = 'create' AND {state} IS NOT NULL"
+        f"WHERE kind IS NULL AND {does(Action.CREATE)} AND {state} IS NOT NULL"
     )
-    moved = "kind IS NULL AND action = 'move' AND len(after) > 0"
+    moved = f"kind IS NULL AND {does(Action.MOVE)} AND len(after) > 0"
     yield f"DELETE FROM {diff} WHERE {moved} AND len(drifted) + len(conflicted) + len(settled) = 0"
     yield (
-        f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN 'converge' END, wave = 0 "
+        f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN {Action.CONVERGE.sql} END, wave = 0 "
         f"WHERE {moved}"
     )

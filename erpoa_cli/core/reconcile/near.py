@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from erpoa_cli.core.reconcile.recognise import row_hash
 from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
 from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.situation import Action, does
 from erpoa_cli.core.target import Column, OnSourceGone, Owns
 
 
@@ -104,7 +105,7 @@ def _removed_with_document(shape: Shape, alias: str) -> str:
         return "false"
     keys = tuple(shape.key)[: shape.document]
     ours, theirs = (listed(column("k_", k, each) for k in keys) for each in (alias, "p"))
-    leaves = "p.action = 'delete' OR p.leaves" if shape.wish else "p.action = 'delete'"
+    leaves = does(Action.DELETE, of="p") + (" OR p.leaves" if shape.wish else "")
     return f"({ours}) IN (SELECT ({theirs}) FROM {table('diff', lines.parent)} p WHERE {leaves})"
 
 

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
 from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.situation import CONTENT, REMOVALS, Action, does
 from erpoa_cli.core.target import Reference, Result, TargetField
 
-_PLANNED = "kind IS NULL AND action IN ('create', 'update')"
-_REMOVAL = "kind IS NULL AND action IN ('delete', 'deactivate')"
+_PLANNED = f"kind IS NULL AND {does(*CONTENT)}"
+_REMOVAL = f"kind IS NULL AND {does(*REMOVALS)}"
 
 
 def creating(shape: Shape) -> str:
     """The statement that fills `T/creating`: key texts of the rows this plan creates."""
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "creating")} AS
         SELECT {key_text_sql(shape, "")} AS key_text FROM {table("diff", shape.name)}
-        WHERE kind IS NULL AND action = 'create'"""
+        WHERE kind IS NULL AND {does(Action.CREATE)}"""
 
 
 def _points_to(field: TargetField) -> str:
@@ -55,7 +56,7 @@ def waiting_rows(shape: Shape) -> str:
     """Updates of which nothing is left are withheld: they say what they wait for."""
     return f"""UPDATE {table("diff", shape.name)} SET kind = 'withheld', code = 'E0425',
             reason = concat('waits for values of this plan: ', array_to_string(waiting, ', '))
-        WHERE {_PLANNED} AND action = 'update' AND len(fields) = 0"""
+        WHERE {_PLANNED} AND {does(Action.UPDATE)} AND len(fields) = 0"""
 
 
 def second_steps(shape: Shape) -> Iterator[str]:
@@ -72,12 +73,12 @@ def second_steps(shape: Shape) -> Iterator[str]:
     second = f"list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
     split = work(shape.name, "split")
     yield f"""CREATE OR REPLACE TABLE {split} AS
-        SELECT ordinal, {second} AS second, len({second}) = len(fields) AND action = 'update' AS whole FROM {diff}
+        SELECT ordinal, {second} AS second, len({second}) = len(fields) AND {does(Action.UPDATE)} AS whole FROM {diff}
         WHERE {_PLANNED} AND len({second}) > 0"""
     yield f"""INSERT INTO {diff}
         SELECT d.* REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
-            'update' AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
+            {Action.UPDATE.sql} AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             true AS links{", before[1:0] AS before, after[1:0] AS after" if shape.lifecycle else ""})
         FROM {diff} d JOIN {split} s USING (ordinal) WHERE NOT s.whole"""
     yield f"""UPDATE {diff} SET fields = list_filter(fields, lambda x: NOT list_contains(s.second, x))
@@ -204,8 +205,8 @@ def referenced(shape: Shape, other: Shape, field: TargetField) -> str:
     them by *field*: number of deletes."""
     own = next(iter(other.id))
     ids = listed((f"d.{column('id_', i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
-    leaves = f"(d.action = 'delete' OR list_contains(d.fields, {literal(field.name)}))"
+    leaves = f"({does(Action.DELETE, of='d')} OR list_contains(d.fields, {literal(field.name)}))"
     return f"""SELECT count(DISTINCT g.ordinal) FROM {table("diff", other.name)} g
         JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{column("id_", own)}
-        WHERE g.kind IS NULL AND g.action = 'delete'
+        WHERE g.kind IS NULL AND {does(Action.DELETE, of="g")}
         AND NOT EXISTS (SELECT 1 FROM {table("diff", shape.name)} d WHERE d.kind IS NULL AND {ids} AND {leaves})"""

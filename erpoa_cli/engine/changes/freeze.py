@@ -15,6 +15,7 @@ from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import APPLIED, GuardVerdict, Header, Member, Read
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.situation import MEMORY, WRITES, Action, does
 from erpoa_cli.core.target import Ownership, Target
 from erpoa_cli.engine.changes.effects import Effects
 from erpoa_cli.engine.staging import Staging, relation
@@ -23,8 +24,8 @@ from erpoa_cli.state.columns import conform
 
 _SORTED = 1 << 17  # ordinals whose rows are sorted at once
 MEMBERS: Mapping[Member, str] = {
-    Member.CHANGES: "kind IS NULL AND action IN ('create', 'update', 'move', 'deactivate', 'delete')",
-    Member.STATE: "kind IS NULL AND action IN ('adopt', 'converge', 'accept', 'forget')",
+    Member.CHANGES: f"kind IS NULL AND {does(*WRITES)}",
+    Member.STATE: f"kind IS NULL AND {does(*MEMORY)}",
     Member.HELD: "kind = 'held'",
     Member.WITHHELD: "kind = 'withheld'",
     Member.TASKS: "kind = 'task'",
@@ -142,7 +143,7 @@ def counts(staging: Staging, columns: Layout) -> dict[str, int]:
     """Action → rows; a row that several steps write is counted once, and once more where it is moved too."""
     diff = relation("diff", columns.target)
     same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)
-    before = "f.step < d.step AND f.kind IS NULL AND (f.action = 'move') = (d.action = 'move')"
+    before = f"f.step < d.step AND f.kind IS NULL AND ({does(Action.MOVE, of='f')}) = ({does(Action.MOVE, of='d')})"
     rows = staging.sql(
         f"SELECT action, count(*) AS n FROM {diff} d WHERE kind IS NULL AND action IS NOT NULL "
         f"AND NOT (step > 1 AND EXISTS (SELECT 1 FROM {diff} f WHERE {before} AND {same})) "

@@ -14,6 +14,7 @@ from erpoa_cli.core.plan import GuardVerdict, Member, Read, share
 from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.situation import CONTENT, Action, does
 from erpoa_cli.core.target import Limit, Ownership, Target
 from erpoa_cli.engine.batching import READ, calls, placed, with_before
 from erpoa_cli.engine.changes.diff import Differ
@@ -42,12 +43,12 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
     actions = counts(staging, layout)
     moved = _moved(shape, staging)
     total = {
-        "creates": actions.get("create", 0),
-        "updates": actions.get("update", 0) + moved.alone,
-        "removals": actions.get("delete", 0) + actions.get("deactivate", 0) - moved.deleted,
+        "creates": actions.get(Action.CREATE, 0),
+        "updates": actions.get(Action.UPDATE, 0) + moved.alone,
+        "removals": actions.get(Action.DELETE, 0) + actions.get(Action.DEACTIVATE, 0) - moved.deleted,
     }
     theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))
-    written = "kind IS NULL AND action = 'update'"
+    written = f"kind IS NULL AND {does(Action.UPDATE)}"
     return Measure(
         target=name,
         base=_count(staging, table("base", name)),
@@ -99,7 +100,7 @@ def _moved(shape: Shape, staging: Staging) -> _Moved:
     (row,) = staging.sql(
         "SELECT count(*) FILTER (moves AND NOT undone AND NOT beside) AS alone, count(*) FILTER (undone) AS undone, "
         "count(*) FILTER (undone AND deletes) AS deleted FROM (SELECT bool_or(undoing) AS undone, "
-        "bool_or(action IN ('create', 'update')) AS beside, bool_or(action = 'move') AS moves, bool_or(action = 'delete') AS deletes "
+        f"bool_or({does(*CONTENT)}) AS beside, bool_or({does(Action.MOVE)}) AS moves, bool_or({does(Action.DELETE)}) AS deletes "
         f"FROM {table('diff', shape.name)} WHERE kind IS NULL AND wave > 0 GROUP BY {keys})"
     ).to_pylist()
     return _Moved(**row)

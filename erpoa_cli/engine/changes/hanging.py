@@ -11,6 +11,7 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table
 from erpoa_cli.core.schema import STRING, Field, Kind, Type
+from erpoa_cli.core.situation import Action, does
 from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import Hanging, ObjectInfo, Reading, ReadRequest, Session, Writable
@@ -50,7 +51,7 @@ def _deleted(shape: Shape, one: Hanging, staging: Staging) -> dict[str, Values]:
     selected = ", ".join(column("", c) for c in columns if c is not None)
     rows = staging.sql(
         f"SELECT {key_text_sql(shape, '')} AS key_text{', ' if selected else ''}{selected} FROM {table('diff', shape.name)} "
-        "WHERE kind IS NULL AND action = 'delete'"
+        f"WHERE kind IS NULL AND {does(Action.DELETE)}"
     )
     types = [_type(shape, name) for name in one.references] if columns else []
     values = [
@@ -143,7 +144,7 @@ def _leaving(other: Shape, staging: Staging) -> Iterator[Values]:
     if not ids:
         return
     rows = staging.sql(
-        f"SELECT {ids} FROM {table('diff', other.name)} WHERE kind IS NULL AND action = 'delete'"
+        f"SELECT {ids} FROM {table('diff', other.name)} WHERE kind IS NULL AND {does(Action.DELETE)}"
     ).to_pylist()
     for row in rows:
         yield tuple(canonical(row[f"id_{n}"], t) for n, t in other.id.items())

@@ -13,6 +13,7 @@ from erpoa_cli.core.plan import GuardVerdict, Read
 from erpoa_cli.core.project import Rule
 from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table
 from erpoa_cli.core.schema import literal
+from erpoa_cli.core.situation import REMOVALS, Action, does
 from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout
@@ -158,7 +159,7 @@ _NO_FIELDS = (
 def _changes(shape: Shape) -> str:
     return f"""SELECT {address_sql(shape)} AS address, {literal(shape.name)} AS target, {key_text_sql(shape, "")} AS key,
         action, situation, cause, wave, step,
-        CASE WHEN action IN ('delete', 'deactivate') OR (action = 'move' AND reason = 'undo') THEN 'high' ELSE 'normal' END AS risk, fields
+        CASE WHEN {does(*REMOVALS)} OR ({does(Action.MOVE)} AND reason = 'undo') THEN 'high' ELSE 'normal' END AS risk, fields
         FROM {table("diff", shape.name)} WHERE kind IS NULL AND wave > 0"""
 
 
