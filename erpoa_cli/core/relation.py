@@ -50,6 +50,11 @@ def schema_of(project: Project, name: str) -> str:
     return kind_of(project, name).schema
 
 
+def node_of(project: Project, name: str) -> str:
+    """The node of the relation called *name* in the graph of *project*; KeyError when there is none."""
+    return f"{kind_of(project, name).noun}:{name}"
+
+
 def declared(project: Project, name: str) -> Relation:
     """The relation called *name*; KeyError when there is none."""
     return kind_of(project, name).among(project)[name]

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from graphlib import CycleError
 from pathlib import Path
 
+from erpoa_cli.core.dependency import build_order
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Findings
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.relation import SOURCE, TRANSFORM, declared
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.binding.abilities import Conforms, judge_systems
-from erpoa_cli.engine.binding.bound import Bound, build_order
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import bind_target, expected_actual
 from erpoa_cli.engine.binding.model import bind_model, bind_tests
 from erpoa_cli.engine.relations.seed import load_seed

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from erpoa_cli import __version__
 from erpoa_cli.core.definition import changed
+from erpoa_cli.core.dependency import closure, referring
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.graph import NodeId
@@ -19,11 +20,11 @@ from erpoa_cli.core.plan import Header, Member, Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, work
-from erpoa_cli.core.relation import NOUNS, schema_of
+from erpoa_cli.core.relation import node_of, schema_of
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.core.target import OnDrift, OnSourceGone, OnVanished, embedded
 from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.binding.columns import closure, layout, referring, shape
+from erpoa_cli.engine.binding.columns import layout, shape
 from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.changes import guard, withhold
@@ -87,7 +88,7 @@ def choose(p: Planning) -> None:
     documents = [within(t).parent if t.embedded else n for n in selected for t in [p.bound.targets[n]]]
     inside = [lines.name for n in documents for lines in embedded(p.bound.targets, n)]
     selected = [n for n in p.bound.targets if n in {*selected, *documents, *inside}]
-    p.names = closure(p.bound, selected)
+    p.names = closure(p.bound.targets, selected)
     p.selected = tuple(n for n in p.names if n in selected)
 
 
@@ -224,7 +225,7 @@ def _keep_back(p: Planning, names: Sequence[str]) -> None:
             continue
         withhold.remembered(one, p.layouts[name], p.staging, p.state, p.sealer, retry=p.options.retry)
         withhold.sibling_creates(one, p.staging, earlier)
-        withhold.unselected(one, p.staging, sorted(referring(p.bound, name) - set(p.selected)))
+        withhold.unselected(one, p.staging, sorted(referring(p.bound.targets, name) - set(p.selected)))
         if p.options.adopt:
             withhold.only_adopt(one, p.staging)
         if p.options.drift_only:
@@ -298,7 +299,7 @@ def _edited(p: Planning) -> frozenset[NodeId]:
 def _behind(p: Planning, name: str) -> set[NodeId]:
     """A target and everything it is fed from, as nodes."""
     relations = p.bound.needed([p.bound.targets[name].from_])
-    return {f"target:{name}"} | {f"{kind}:{relation}" for relation in relations for kind in NOUNS}
+    return {f"target:{name}"} | {node_of(p.bound.project, relation) for relation in relations}
 
 
 def _list_unread(p: Planning, name: str, actual: Read) -> bool:

@@ -13,13 +13,14 @@ from typing import Any
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.dependency import inputs
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import UnitTest
 from erpoa_cli.core.relation import TRANSFORM, schema_of
 from erpoa_cli.core.schema import Field, identifier
-from erpoa_cli.engine.binding.bound import Bound, inputs
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import expected_actual
 from erpoa_cli.engine.binding.model import selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem

@@ -91,6 +91,18 @@ def quotes_an_action(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(QUOTED.search(node.value))
 
 
+def follows_an_edge(node: ast.AST) -> bool:
+    """What a model or test reads put together, the targets that a target waits for, or a sorting of its own."""
+    match node:
+        case ast.Tuple() | ast.List() | ast.Set():
+            attributes = {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+            return {"sources", "refs"} <= attributes
+        case ast.Attribute(attr="depends_on") | ast.Name(id="TopologicalSorter"):
+            return True
+        case _:
+            return False
+
+
 PLACES = {kind.schema for kind in KINDS}
 FACTS = [
     Fact(
@@ -115,6 +127,12 @@ FACTS = [
         frozenset({"core/relation.py"}),
         lays_a_relation,
         'schema = "source" if name in project.sources else "model"',
+    ),
+    Fact(
+        "what depends on what",
+        frozenset({"core/dependency.py", "core/project.py"}),
+        follows_an_edge,
+        "behind = [*model.sources, *model.refs]",
     ),
     Fact(
         "actions as SQL",

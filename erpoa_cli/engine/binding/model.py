@@ -32,7 +32,7 @@ def bind_model(
     findings: Findings,
 ) -> tuple[Field, ...] | None:
     """The columns of *model* over the empty relations in *staging*; None, with findings, when it does not bind."""
-    if any(name not in relations for name in (*model.sources, *model.refs)):
+    if any(name not in relations for name in model.inputs):
         return None  # what it reads has findings already
     try:
         columns = staging.describe(selected(model.sql))
@@ -118,9 +118,7 @@ def classed(
 ) -> tuple[Field, ...]:
     """*fields* with their sensitivity: the highest of what they are computed from, unless declassified with a
     reason, and of what the contract says."""
-    classes = {
-        (name, f.name): f.sensitivity for name in (*model.sources, *model.refs) for f in relations[name]
-    }
+    classes = {(name, f.name): f.sensitivity for name in model.inputs for f in relations[name]}
     for name in model.actuals:
         classes |= {(f"actual.{name}", f.name): f.sensitivity for f in project.targets[name].fields}
     if all(c is Sensitivity.PUBLIC for c in classes.values()):
@@ -173,7 +171,7 @@ def bind_tests(
 ) -> None:
     """Judge the SQL of data tests whose relations are bound."""
     for test in project.tests.values():
-        if all(name in relations for name in (*test.sources, *test.refs)):
+        if all(name in relations for name in test.inputs):
             _bind_test(project, test, staging, findings)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from erpoa_cli.core.dependency import inputs
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.project import Transform
 from erpoa_cli.core.relation import TRANSFORM
 from erpoa_cli.core.schema import Field, identifier
-from erpoa_cli.engine.binding.bound import Bound, inputs
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.model import origins, selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
@@ -205,7 +206,7 @@ def run_data_tests(built: Built, staging: Staging, *, seconds: float = SECONDS) 
     """Run the `tests/*.sql` whose relations are all built and not blocked."""
     found = []
     for test in built.bound.project.tests.values():
-        needed = {*test.sources, *test.refs}
+        needed = set(test.inputs)
         if needed <= {*built.held} and not needed & {*built.blocked}:
             with staging.limited(seconds):
                 found.append(run_data_test(staging, built.bound, test))
