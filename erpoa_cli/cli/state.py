@@ -14,6 +14,7 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
+from erpoa_cli.core.columns import ID, KEY, Columns
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.report import Answer, Table
@@ -79,12 +80,10 @@ def links(
         layout = _known(state, target)
         key = work.sealer
         live = [row for batch in state.base(layout, key) for row in batch.to_pylist()]
-        rows = [
-            (_texts(row, "k_", layout.key), _texts(row, "id_", layout.id), row["generation"]) for row in live
-        ]
+        rows = [(_texts(row, KEY, layout.key), _texts(row, ID, layout.id), row["generation"]) for row in live]
         rows.sort(key=lambda row: [value or "" for value in row[0].values()])
         gone = state.generations(layout, key).to_pylist()
-        over = [(_texts(row, "k_", layout.key), row["generation"]) for row in gone]
+        over = [(_texts(row, KEY, layout.key), row["generation"]) for row in gone]
     tables = [
         Table(
             (*layout.key, *(f"their {n}" for n in layout.id), "generation"),
@@ -102,11 +101,11 @@ def links(
     return Ending(Answer(data=data, tables=tuple(tables)))
 
 
-def _texts(row: Mapping[str, Any], prefix: str, types: Mapping[str, Any]) -> dict[str, str | None]:
+def _texts(row: Mapping[str, Any], columns: Columns, types: Mapping[str, Any]) -> dict[str, str | None]:
     """The values of *row* in the columns of *types*, as canonical text."""
     from erpoa_cli.core.canonical import canonical
 
-    return {name: canonical(row[prefix + name], type_) for name, type_ in types.items()}
+    return {name: canonical(row[columns(name)], type_) for name, type_ in types.items()}
 
 
 @command(app)

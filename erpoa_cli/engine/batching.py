@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import PENDING
 from erpoa_cli.core.situation import Action, Situation
 from erpoa_cli.core.target import Target
 from erpoa_cli.sdk.connector import CreateSafety, ObjectInfo
@@ -60,7 +61,7 @@ def _slim(rows: pa.RecordBatch) -> pa.Table:
     columns["label"] = coded(rows["fields"])
     columns["before"] = pa.repeat("", rows.num_rows).dictionary_encode()
     columns["created"] = created(rows)
-    waiting = {name: rows[name].dictionary_encode() for name in rows.schema.names if name.startswith("p_")}
+    waiting = {name: rows[name].dictionary_encode() for name in rows.schema.names if PENDING.has(name)}
     return pa.table({**columns, **waiting})
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.columns import AGREED, KEY, NOW, PENDING, PLANNED, SEEN, WANTED
 from erpoa_cli.core.plan import ASIDE, REPORTED, Change, FieldChange, Member, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
 from erpoa_cli.core.situation import Action, Cause, Situation
@@ -162,7 +163,7 @@ class _Teller:
         if name not in self._plan.members(member):
             return None
         layout = self._plan.layout(name)
-        table = self._plan.table(member, name, columns=[*_COUNTED, *(f"k_{key}" for key in layout.key)])
+        table = self._plan.table(member, name, columns=[*_COUNTED, *(KEY(key) for key in layout.key)])
         if not self._addresses:
             return table
         wanted = [a for a in self._addresses if a.target == name]
@@ -187,7 +188,7 @@ class _Teller:
         if shown and self._sealer:
             opened = self._plan.table(member, name, self._sealer, ordinals=ordinals)
         for field in layout.sealed_fields:
-            for column in (f"{image}_{field}" for image in ("d", "a", "agreed", "seen")):
+            for column in (image(field) for image in PLANNED):
                 if column not in table.schema.names:
                     continue
                 values = opened[column] if opened is not None and field in shown else _masked(table[column])
@@ -254,8 +255,8 @@ class _Teller:
             action, way = Action(row["action"]), self._ways.get(row["ordinal"])
             if way:
                 row |= {
-                    f"a_{layout.state}": way.before,
-                    f"d_{layout.state}": way.after,
+                    NOW(layout.state): way.before,
+                    WANTED(layout.state): way.after,
                     "fields": [layout.state],
                 }
             names = layout.fields if action is Action.DELETE else row["fields"] or ()
@@ -308,14 +309,14 @@ class _Teller:
 
     def _field(self, row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
         field = layout.fields[name]
-        pending = row.get(f"p_{name}")
+        pending = row.get(PENDING(name))
         target, key, what = json.loads(pending) if pending else ("", "", "")
-        agreed = row.get(f"agreed_{name}")
+        agreed = row.get(AGREED(name))
         return FieldChange(
-            before=row.get(f"a_{name}"),
-            after=row.get(f"d_{name}"),
+            before=row.get(NOW(name)),
+            after=row.get(WANTED(name)),
             agreed=agreed,
-            seen=row.get(f"seen_{name}"),
+            seen=row.get(SEEN(name)),
             pending=(target, key, what) if pending else None,
             never=agreed is None if row["known"] is None else name not in row["known"],
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
@@ -340,7 +341,7 @@ def _first_contact(row: Mapping[str, Any], kind: str) -> str:
 
 def _keys(table: pa.Table, layout: Layout) -> Iterator[dict[str, str]]:
     columns = {
-        name: [canonical(value, type_) or "" for value in table[f"k_{name}"].to_pylist()]
+        name: [canonical(value, type_) or "" for value in table[KEY(name)].to_pylist()]
         for name, type_ in layout.key.items()
     }
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))

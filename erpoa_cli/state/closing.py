@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY, WANTED
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.state import planjson
@@ -87,9 +88,9 @@ def remember_rejections(
 
 def _with_goals(plan: PlanFile, layout: Layout, rows: pa.Table) -> pa.Table:
     """*rows* of documents whose state is the one that the last step of the document leads to."""
-    state = f"d_{layout.state}"
+    state = WANTED(layout.state)
     every = plan.table(
-        Member.CHANGES, layout.target, columns=["step", state, *(f"k_{name}" for name in layout.key)]
+        Member.CHANGES, layout.target, columns=["step", state, *(KEY(name) for name in layout.key)]
     )
     every = every.append_column("key", match_keys(every, layout.key))
     last = every.sort_by([("step", "descending")])
@@ -148,7 +149,7 @@ def remember_tasks(control: Control, environment: str, run: str, plan: PlanFile)
 
 def _written_keys(plan: PlanFile, layout: Layout, ordinals: Array) -> set[str]:
     keys = plan.batches(
-        Member.CHANGES, layout.target, columns=[f"k_{name}" for name in layout.key], ordinals=ordinals
+        Member.CHANGES, layout.target, columns=[KEY(name) for name in layout.key], ordinals=ordinals
     )
     return {key for batch in keys for key in key_texts(batch, layout.key)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import APPLIED, Member
 from erpoa_cli.state.columns import key_texts
@@ -74,7 +75,7 @@ def _rows(plan: PlanFile) -> Iterator[tuple[str, list[str]]]:
 
 
 def _columns(key: Iterable[str]) -> list[str]:
-    return [f"k_{name}" for name in key]
+    return [KEY(name) for name in key]
 
 
 def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID
 from erpoa_cli.core.plan import APPLIED, Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import place, sharing
@@ -89,7 +90,7 @@ class StateReader(StateRecords):
         for batch in batches:
             here = pc.invert(batch["dead"])
             for name, type_ in layout.id.items():
-                here = pc.and_(here, pc.equal(texts(batch[f"id_{name}"], type_), id[name]))
+                here = pc.and_(here, pc.equal(texts(batch[ID(name)], type_), id[name]))
             found += key_texts(batch.filter(here), layout.key)
         return tuple(found)
 

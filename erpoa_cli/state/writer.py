@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import ID
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
@@ -184,7 +185,7 @@ class StateWriter(StateReader):
         if applied:
             columns["outcome"] = pa.array([Outcome.APPLIED.value])
             if doubt.action is Action.CREATE:
-                columns |= {f"id_{name}": one_value(id[name], type_) for name, type_ in layout.id.items()}
+                columns |= {ID(name): one_value(id[name], type_) for name, type_ in layout.id.items()}
         else:
             words = {
                 "outcome": Outcome.REJECTED.value,

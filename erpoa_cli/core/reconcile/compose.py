@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from erpoa_cli.core.reconcile.shape import column, listed
+from erpoa_cli.core.columns import ID, KEY, NOW, WANTED
+from erpoa_cli.core.reconcile.shape import listed
 from erpoa_cli.core.schema import Type, identifier, literal
 from erpoa_cli.core.situation import Action, does
 
@@ -27,16 +28,14 @@ def composed(
     values of; *type_*: of the list, whose structs have all members that there are."""
     assert type_.item is not None
     members = dict(type_.item.members)
-    same = listed((f"{column('k_', k, 'c')} = {column('k_', k, 'p')}" for k in key), " AND ")
-    it = listed(
-        (f"t.line.{identifier(i)} IS NOT DISTINCT FROM {column('id_', i, 'c')}" for i in id_), " AND "
-    )
+    same = listed((f"{KEY.sql(k, 'c')} = {KEY.sql(k, 'p')}" for k in key), " AND ")
+    it = listed((f"t.line.{identifier(i)} IS NOT DISTINCT FROM {ID.sql(i, 'c')}" for i in id_), " AND ")
     kept = _struct(members, written, lambda name: f"t.line.{identifier(name)}")
     new = _struct(members, written, lambda name: f"CAST(NULL AS {members[name].duckdb})")
     whole = type_.duckdb
     return f"""
-    WITH theirs AS (SELECT p.ordinal AS document, unnest(p.{column("a_", within)}) AS line,
-            generate_subscripts(p.{column("a_", within)}, 1) AS place FROM {documents} p),
+    WITH theirs AS (SELECT p.ordinal AS document, unnest(p.{NOW.sql(within)}) AS line,
+            generate_subscripts(p.{NOW.sql(within)}, 1) AS place FROM {documents} p),
     change AS (SELECT p.ordinal AS document, c.* FROM {lines} c JOIN {documents} p ON {same}),
     kept AS (SELECT t.document, 0 AS part, t.place,
             CASE WHEN {does(Action.UPDATE, of="c")} THEN {kept} ELSE t.line END AS line
@@ -55,7 +54,7 @@ def _struct(members: Mapping[str, Type], written: Collection[str], other: Callab
     for name, type_ in members.items():
         value = other(name)
         if name in written:
-            new = f"CAST({column('d_', name, 'c')} AS {type_.duckdb})"
+            new = f"CAST({WANTED.sql(name, 'c')} AS {type_.duckdb})"
             value = f"CASE WHEN list_contains(c.fields, {literal(name)}) THEN {new} ELSE {value} END"
         parts.append(f"{identifier(name)} := {value}")
     return f"struct_pack({listed(parts)})"

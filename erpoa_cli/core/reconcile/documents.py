@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from erpoa_cli.core.columns import ID, KEPT, KEY, NOW, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Course, Step, Way
 from erpoa_cli.core.reconcile.judge import Verdict
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, names_sql, table, value_sql, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, names_sql, table, value_sql, work
 from erpoa_cli.core.schema import STRING, identifier, literal
 from erpoa_cli.core.situation import CONTENT, LINES, Action, does
 
@@ -54,7 +55,7 @@ def _way(shape: Shape, way: Way | None, kept: dict[str, Any]) -> str:
 
 
 def _step_type(shape: Shape) -> str:
-    values = [f"{identifier(image + n)} {t}" for n, t in _sets(shape).items() for image in ("v_", "w_")]
+    values = [f"{image.sql(n)} {t}" for n, t in _sets(shape).items() for image in (VERDICT, KEPT)]
     plain = ["call VARCHAR", "start VARCHAR", "goal VARCHAR", "part BOOLEAN", "first BOOLEAN"]
     return f"STRUCT({listed([*plain, 'names VARCHAR[]', 'kept VARCHAR[]', *values])})"
 
@@ -71,9 +72,9 @@ def _step(shape: Shape, step: Step, kept: Mapping[str, Any]) -> str:
         "kept": names_sql(n for n in kept if n in _sets(shape)),
     }
     values = {
-        f"{image}_{name}": value_sql(given.get(name), shape.columns[name])
+        image(name): value_sql(given.get(name), shape.columns[name])
         for name in _sets(shape)
-        for image, given in (("v", step.set), ("w", kept))
+        for image, given in ((VERDICT, step.set), (KEPT, kept))
     }
     return f"{{{listed(f'{literal(n)}: {v}' for n, v in (plain | values).items())}}}"
 
@@ -96,7 +97,7 @@ def course_join(shape: Shape) -> str:
     if shape.lifecycle is None or shape.state is None:
         return ""
     gone = literal(UNDO) if shape.undoes else "NULL"
-    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{column('d_', shape.state.name)} END"
+    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{WANTED.sql(shape.state.name)} END"
     start = f"CASE WHEN n.a_row IS NULL THEN {literal(shape.lifecycle.first)} ELSE a.{identifier(shape.state.name)} END"
     return f" LEFT JOIN {work(shape.name, 'courses')} c ON c.start = {start} AND c.word IS NOT DISTINCT FROM {word}"
 
@@ -105,14 +106,14 @@ def undone(shape: Shape) -> str:
     """A SQL condition, never NULL: the document must no longer be."""
     if shape.state is None:
         return "false"
-    return f"coalesce({column('d_', shape.state.name)} = {literal(UNDO)}, false)"
+    return f"coalesce({WANTED.sql(shape.state.name)} = {literal(UNDO)}, false)"
 
 
 def problems(shape: Shape) -> list[tuple[str, str, str, str]]:
     """Why a document is held for its state: condition, kind, code, reason."""
     if shape.lifecycle is None or shape.state is None:
         return []
-    ours, theirs = column("d_", shape.state.name), column("a_", shape.state.name)
+    ours, theirs = WANTED.sql(shape.state.name), NOW.sql(shape.state.name)
     states = listed(map(literal, shape.lifecycle.states))
     return [
         (
@@ -137,7 +138,7 @@ def action(shape: Shape) -> str:
     """Cases of a row's action that only documents have; they come before all others."""
     if shape.state is None:
         return ""
-    told = column("v_", shape.state.name)
+    told = VERDICT.sql(shape.state.name)
     lost = f"{undone(shape)} AND a_row IS NULL"
     return f"""WHEN {lost} AND situation = 'vanished' THEN {Action.FORGET.sql}
         WHEN {lost} AND b_row IS NULL THEN NULL
@@ -148,7 +149,7 @@ def action(shape: Shape) -> str:
 def gone(shape: Shape) -> str:
     """The action of a document that is gone from the source."""
     assert shape.state is not None
-    told = column("v_", shape.state.name)
+    told = VERDICT.sql(shape.state.name)
     return (
         f"CASE WHEN {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql} WHEN b_row IS NULL THEN NULL "
         f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN {Action.ACCEPT.sql} WHEN {told} & {Verdict.SETTLE} <> 0 THEN {Action.CONVERGE.sql} END"
@@ -159,7 +160,7 @@ def tasks(shape: Shape) -> list[tuple[str, str, str]]:
     """What only a person can do: condition, code, reason."""
     if shape.state is None:
         return []
-    told, here = column("v_", shape.state.name), column("a_", shape.state.name)
+    told, here = VERDICT.sql(shape.state.name), NOW.sql(shape.state.name)
     start = f"coalesce({here}, 'nothing')"
     return [
         (
@@ -187,7 +188,7 @@ def _aside(way: str) -> str:
 
 def moves(shape: Shape) -> str:
     """Whether the state of a row is to change, as a column of `summed`."""
-    return f", {column('v_', shape.state.name)} & {Verdict.WRITTEN} <> 0 AS moves" if shape.state else ""
+    return f", {VERDICT.sql(shape.state.name)} & {Verdict.WRITTEN} <> 0 AS moves" if shape.state else ""
 
 
 def steps(shape: Shape) -> str:
@@ -224,7 +225,7 @@ def fate(shape: Shape) -> tuple[str, str]:
     diff."""
     if not shape.wish:
         return "", ""
-    wished = f", coalesce({column('d_', shape.wish)} = {literal(UNDO)}, false) AS undone, false AS leaves"
+    wished = f", coalesce({WANTED.sql(shape.wish)} = {literal(UNDO)}, false) AS undone, false AS leaves"
     return wished, ", coalesce(undoing, false) AS undone, leaves"
 
 
@@ -249,8 +250,8 @@ def follow_lines(parent: Shape, lines: Shape) -> Iterator[str]:
         return
     diff, child = table("diff", parent.name), table("diff", lines.name)
     keys = list(lines.key)[: lines.document]
-    own = listed(column("k_", k) for k in keys)
-    same = listed((f"{column('k_', k, 'w')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    own = listed(KEY.sql(k) for k in keys)
+    same = listed((f"{KEY.sql(k, 'w')} = {KEY.sql(k, 'p')}" for k in keys), " AND ")
     yield f"""UPDATE {diff} AS p SET kind = 'withheld', code = 'E0429', links = false, reason = 'a line of it is withheld'
         FROM (SELECT DISTINCT {own} FROM {child} WHERE kind = 'withheld') w
         WHERE {same} AND p.kind IS NULL AND {does(Action.MOVE, Action.UPDATE, of="p")} AND NOT p.undoing"""
@@ -267,9 +268,7 @@ def follow_lines(parent: Shape, lines: Shape) -> Iterator[str]:
 
 
 def _closed_task(state: str) -> str:
-    said = (
-        f"concat('its lines changed, and it is ', {column('a_', state)}, ', in which nothing can be written')"
-    )
+    said = f"concat('its lines changed, and it is ', {NOW.sql(state)}, ', in which nothing can be written')"
     return f"kind = 'task', code = 'E0452', links = false, reason = {said}"
 
 
@@ -280,15 +279,15 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
     diff, none = table("diff", shape.name), f"CAST([] AS {_step_type(shape)}[])"
     fields = {f.name for f in shape.fields}
     values = [
-        *(f"{'d.' + column('d_', n) if n in fields else 'NULL'} AS {column('d_', n)}" for n in shape.columns),
-        *(f"a.{identifier(n)} AS {column('a_', n)}" for n in shape.columns),
+        *(f"{'d.' + WANTED.sql(n) if n in fields else 'NULL'} AS {WANTED.sql(n)}" for n in shape.columns),
+        *(f"a.{identifier(n)} AS {NOW.sql(n)}" for n in shape.columns),
     ]
     here = f"a.{identifier(state)}"
     told = f"concat('its lines changed, and it is ', {here}, ', in which nothing can be written')"
-    keys = listed(f"p.{column('k_', k)}" for k in shape.key)
-    ids = [f"p.{column('id_', i)}" for i in shape.id]
-    linked = listed((f"{column('k_', k, 'd')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
-    busy = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
+    keys = listed(f"p.{KEY.sql(k)}" for k in shape.key)
+    ids = [f"p.{ID.sql(i)}" for i in shape.id]
+    linked = listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'p')}" for k in shape.key), " AND ")
+    busy = listed((f"{KEY.sql(k, 'o')} = {KEY.sql(k, 'p')}" for k in shape.key), " AND ")
     return f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal,
             {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, {Action.MOVE.sql} AS action,
@@ -337,16 +336,16 @@ def _rows(shape: Shape, where: str, wave: str, step: str, chosen: str) -> str:
     over = names_sql([*sorted(shape.lifecycle.dead), ABSENT])
     deletes = f"s.call = '' AND s.goal = {literal(ABSENT)}"
     values = [
-        f"s.goal AS {column('d_', state)}",
-        f"CASE WHEN s.first THEN s.start END AS {column('a_', state)}",
+        f"s.goal AS {WANTED.sql(state)}",
+        f"CASE WHEN s.first THEN s.start END AS {NOW.sql(state)}",
     ]
     for name in _sets(shape):
-        kept, before = column("w_", name, "s"), column("a_", name)
-        values.append(f"{column('v_', name, 's')} AS {column('d_', name)}")
+        kept, before = KEPT.sql(name, "s"), NOW.sql(name)
+        values.append(f"{VERDICT.sql(name, 's')} AS {WANTED.sql(name)}")
         values.append(
             f"CASE WHEN list_contains(s.kept, {literal(name)}) THEN {kept} ELSE {before} END AS {before}"
         )
-    same = listed((f"p.{column('k_', k)} = o.{column('k_', k)}" for k in shape.key), " AND ")
+    same = listed((f"p.{KEY.sql(k)} = o.{KEY.sql(k)}" for k in shape.key), " AND ")
     content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND {does(*CONTENT, of='p')}"
     return f"""INSERT INTO {diff} BY NAME
         SELECT * EXCLUDE (s, n, last, total) REPLACE (
@@ -367,7 +366,7 @@ def settle_rows(shape: Shape) -> Iterator[str]:
     moved stays for what it tells beside that."""
     if shape.lifecycle is None:
         return
-    diff, state = table("diff", shape.name), column("d_", shape.lifecycle.field)
+    diff, state = table("diff", shape.name), WANTED.sql(shape.lifecycle.field)
     yield f"UPDATE {diff} SET step = step + shift WHERE kind IS NULL AND shift > 0"
     yield (
         f"UPDATE {diff} SET {state} = {literal(shape.lifecycle.first)} "

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from erpoa_cli.core.columns import KEY, NOW, WANTED
 from erpoa_cli.core.reconcile.compose import composed
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, same_key, table, work
 from erpoa_cli.core.schema import literal
 from erpoa_cli.core.situation import CONTENT, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import Lines, OnLineProblem
@@ -28,12 +29,12 @@ def _keys(lines: Shape) -> tuple[str, ...]:
 
 
 def _same(lines: Shape, left: str, right: str) -> str:
-    return listed((f"{column('k_', k, left)} = {column('k_', k, right)}" for k in _keys(lines)), " AND ")
+    return listed((f"{KEY.sql(k, left)} = {KEY.sql(k, right)}" for k in _keys(lines)), " AND ")
 
 
 def hold_unread(document: Shape, lines: Shape) -> str:
     """The statement that holds all lines of documents with a value that could not be read: nobody knows their lines."""
-    keys = listed(column("k_", k) for k in document.key)
+    keys = listed(KEY.sql(k) for k in document.key)
     rows = listed(
         (f"SELECT {keys}, a_row FROM {work(document.name, part)}" for part in ("link", "match")), " UNION "
     )
@@ -46,7 +47,7 @@ def hold_unread(document: Shape, lines: Shape) -> str:
 def touched(document: Shape, lines: Sequence[Shape]) -> str:
     """The statement that fills `T/touched`: keys of the documents of which a line is written and which the diff
     itself has nothing to say of."""
-    keys = listed(column("k_", k) for k in document.key)
+    keys = listed(KEY.sql(k) for k in document.key)
     written = listed(
         (f"SELECT {keys} FROM {table('diff', each.name)} WHERE {_WRITES}" for each in lines), " UNION "
     )
@@ -69,7 +70,7 @@ def carry(document: Shape, lines: Shape) -> Iterator[str]:
         closed_task = f", kind = CASE WHEN {opening} IS NULL THEN 'task' END, code = CASE WHEN {opening} IS NULL THEN 'E0452' END, "
         closed_task += (
             f"reason = CASE WHEN {opening} IS NULL THEN concat('its lines changed, and it is ', "
-            f"{column('a_', document.state.name)}, ', in which nothing can be written') END"
+            f"{NOW.sql(document.state.name)}, ', in which nothing can be written') END"
         )
     yield f"""UPDATE {table("diff", document.name)} AS d SET
             fields = list_append(fields, {within}),
@@ -86,7 +87,7 @@ def settle(document: Shape, lines: Shape) -> Iterator[str]:
     spec = _within(lines)
     within = literal(spec.within)
     whole, parts = table("diff", document.name), table("diff", lines.name)
-    keys = listed(column("k_", k) for k in _keys(lines))
+    keys = listed(KEY.sql(k) for k in _keys(lines))
     if spec.on_problem is OnLineProblem.HOLD_DOCUMENT:
         yield f"""UPDATE {whole} AS d SET kind = 'held', code = 'E0412', links = false, reason = l.reason
             FROM (SELECT {keys}, concat('a line of it is held: ', min(reason)) AS reason
@@ -124,7 +125,7 @@ def compose(document: Shape, lines: Shape) -> str:
         id_=[i for i in lines.id if i != spec.link],
         written=[f.name for f in lines.fields if f.name != spec.link],
     )
-    return f"""UPDATE {whole} AS d SET {column("d_", spec.within)} = w.lines FROM ({wanted}) w
+    return f"""UPDATE {whole} AS d SET {WANTED.sql(spec.within)} = w.lines FROM ({wanted}) w
         WHERE d.ordinal = w.ordinal"""
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
+from erpoa_cli.core.columns import ID, KEY, NOW, PENDING
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, listed, table, work
 from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import CONTENT, REMOVALS, Action, does
 from erpoa_cli.core.target import Reference, Result, TargetField
@@ -29,9 +30,9 @@ def _points_to(field: TargetField) -> str:
 
 
 def _dangles(field: TargetField) -> str:
-    pointer = f"json_extract_string({column('p_', field.name)}, '$[1]')"
+    pointer = f"json_extract_string({PENDING.sql(field.name)}, '$[1]')"
     return (
-        f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {column('p_', field.name)} IS NOT NULL "
+        f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {PENDING.sql(field.name)} IS NOT NULL "
         f"AND {pointer} NOT IN (SELECT key_text FROM {work(_points_to(field), 'creating')})"
     )
 
@@ -42,7 +43,7 @@ def settle_pending(shape: Shape) -> Iterator[str]:
     for field in shape.pending:
         value = field.value
         if isinstance(value, Reference) and not value.defer:
-            reason = f"concat({literal(f'{field.name}: waits for {value.target} ')}, json_extract_string({column('p_', field.name)}, '$[1]'), ', which is not written')"
+            reason = f"concat({literal(f'{field.name}: waits for {value.target} ')}, json_extract_string({PENDING.sql(field.name)}, '$[1]'), ', which is not written')"
             yield f"""UPDATE {table("diff", shape.name)} SET kind = 'held', code = 'E0409', reason = {reason}, links = false
                 WHERE {_dangles(field)}"""
             continue
@@ -67,7 +68,7 @@ def second_steps(shape: Shape) -> Iterator[str]:
         return
     diff = table("diff", shape.name)
     names = listed(
-        f"CASE WHEN {column('p_', f.name)} IS NOT NULL AND list_contains(fields, {literal(f.name)}) THEN {literal(f.name)} END"
+        f"CASE WHEN {PENDING.sql(f.name)} IS NOT NULL AND list_contains(fields, {literal(f.name)}) THEN {literal(f.name)} END"
         for f in deferred
     )
     second = f"list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
@@ -103,7 +104,7 @@ def depths(shape: Shape) -> Iterator[str]:
     waits = listed(
         (
             f"SELECT ordinal, {key_text_sql(shape, '')} AS own, "
-            f"json_extract_string({column('p_', f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
+            f"json_extract_string({PENDING.sql(f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
             f"WHERE {_PLANNED} AND step = 1 AND list_contains(fields, {literal(f.name)})"
             for f in trees
         ),
@@ -153,7 +154,7 @@ def removal_depths(shape: Shape) -> str:
     own = next(iter(shape.id), "")
     edges = [
         f"SELECT p.ordinal AS parent, c.ordinal AS child FROM {table('diff', shape.name)} c "
-        f"JOIN {table('diff', shape.name)} p ON c.{column('a_', f.name)} = p.{column('id_', own)} "
+        f"JOIN {table('diff', shape.name)} p ON c.{NOW.sql(f.name)} = p.{ID.sql(own)} "
         f"AND p.ordinal <> c.ordinal WHERE c.{_REMOVAL.replace(' AND ', ' AND c.')} AND p.{_REMOVAL.replace(' AND ', ' AND p.')}"
         for f in trees
         if own
@@ -182,21 +183,21 @@ def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:
     """A document and its lines are held together: with *document* a line's problem holds the document; a
     document's problem always holds its lines."""
     keys = tuple(shape.key)[: shape.document]
-    same = listed((f"{column('k_', k, 'l')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'p')}" for k in keys), " AND ")
     lines, documents = table("desired", shape.name), table("desired", parent.name)
-    every = listed(column("k_", k) for k in shape.key)
-    unnamed = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    every = listed(KEY.sql(k) for k in shape.key)
+    unnamed = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     if document:
         yield f"""UPDATE {documents} AS p SET problem_code = 'E0412', problem = l.problem
-            FROM (SELECT {listed(column("k_", k) for k in keys)}, concat('a line of it is held: ', min(problem)) AS problem
+            FROM (SELECT {listed(KEY.sql(k) for k in keys)}, concat('a line of it is held: ', min(problem)) AS problem
                 FROM (SELECT {every}, CASE WHEN {unnamed} THEN 'its key is empty' WHEN count(*) > 1
                     THEN concat('the key of a line is repeated: ', {key_text_sql(shape, "")}) ELSE min(problem) END AS problem
                     FROM {lines} GROUP BY {every})
-                WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) l
+                WHERE problem IS NOT NULL GROUP BY {listed(KEY.sql(k) for k in keys)}) l
             WHERE p.problem IS NULL AND {same}"""
     yield f"""UPDATE {lines} AS l SET problem_code = 'E0413', problem = concat('its document is held: ', p.problem)
-        FROM (SELECT {listed(column("k_", k) for k in keys)}, min(problem) AS problem FROM {documents}
-            WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) p
+        FROM (SELECT {listed(KEY.sql(k) for k in keys)}, min(problem) AS problem FROM {documents}
+            WHERE problem IS NOT NULL GROUP BY {listed(KEY.sql(k) for k in keys)}) p
         WHERE l.problem IS NULL AND {same}"""
 
 
@@ -204,9 +205,9 @@ def referenced(shape: Shape, other: Shape, field: TargetField) -> str:
     """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
     them by *field*: number of deletes."""
     own = next(iter(other.id))
-    ids = listed((f"d.{column('id_', i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    ids = listed((f"d.{ID.sql(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
     leaves = f"({does(Action.DELETE, of='d')} OR list_contains(d.fields, {literal(field.name)}))"
     return f"""SELECT count(DISTINCT g.ordinal) FROM {table("diff", other.name)} g
-        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{column("id_", own)}
+        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{ID.sql(own)}
         WHERE g.kind IS NULL AND {does(Action.DELETE, of="g")}
         AND NOT EXISTS (SELECT 1 FROM {table("diff", shape.name)} d WHERE d.kind IS NULL AND {ids} AND {leaves})"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, PENDING, PLANNED, SEEN, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile import documents, judge
 from erpoa_cli.core.reconcile.judge import Verdict
@@ -11,7 +12,6 @@ from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
 from erpoa_cli.core.reconcile.recognise import elsewhere, estranged
 from erpoa_cli.core.reconcile.shape import (
     Shape,
-    column,
     listed,
     names_sql,
     same_key,
@@ -61,10 +61,10 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
     `diff."T"`, which it makes with *first* 0 (with *every*, all of them): each with its situation, what is wrong with it, the verdicts of its
     fields and its action. The base rows of the candidates are in `base."T/rows"`. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
     batches, and everything after them costs per batch."""
-    keys = [column("k_", k) for k in shape.key]
-    ids = [column("id_", i) for i in shape.id]
-    values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
-    pending = [column("p_", f.name) for f in shape.pending]
+    keys = [KEY.sql(k) for k in shape.key]
+    ids = [ID.sql(i) for i in shape.id]
+    values = [image.sql(n) for n in shape.columns for image in PLANNED]
+    pending = [PENDING.sql(f.name) for f in shape.pending]
     generation = (
         f"CASE WHEN {does(Action.CREATE)} THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
     )
@@ -102,10 +102,10 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
 
 def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
     """The candidates for which *wanted* holds, with all their values and their situation."""
-    ids = [f"coalesce(a.{identifier(i)}, {column('id_', i, 'b')}) AS {column('id_', i)}" for i in shape.id]
+    ids = [f"coalesce(a.{identifier(i)}, {ID.sql(i, 'b')}) AS {ID.sql(i)}" for i in shape.id]
     moved = (
         listed(
-            (f"a.{identifier(i)} IS DISTINCT FROM {column('id_', i, 'b')}" for i in shape.id),
+            (f"a.{identifier(i)} IS DISTINCT FROM {ID.sql(i, 'b')}" for i in shape.id),
             " OR ",
         )
         or "false"
@@ -148,8 +148,8 @@ def _parent_join(shape: Shape) -> str:
     if lines is None:
         return ""
     keys = tuple(shape.key)[: shape.document]
-    text = listed(column("k_", k) for k in keys)
-    on = listed((f"{column('k_', k, 'parent')} = {column('k_', k, 'n')}" for k in keys), " AND ")
+    text = listed(KEY.sql(k) for k in keys)
+    on = listed((f"{KEY.sql(k, 'parent')} = {KEY.sql(k, 'n')}" for k in keys), " AND ")
     wanted, planned = documents.fate(shape)
     undone = ", bool_or(undone) AS undone, bool_or(leaves) AS leaves" if shape.wish else ""
     return f""" LEFT JOIN (
@@ -164,24 +164,24 @@ def _values(shape: Shape) -> Iterator[str]:
     fields = {f.name: f for f in shape.fields}
     for name in shape.columns:
         yield _desired_value(shape, fields.get(name), name)
-        yield f"a.{identifier(name)} AS {column('a_', name)}"
-        yield f"b.{column('agreed_', name)}"
-        yield f"b.{column('seen_', name)}"
+        yield f"a.{identifier(name)} AS {NOW.sql(name)}"
+        yield f"b.{AGREED.sql(name)}"
+        yield f"b.{SEEN.sql(name)}"
     for field in shape.pending:
-        yield f"d.{column('p_', field.name)}"
+        yield f"d.{PENDING.sql(field.name)}"
 
 
 def _desired_value(shape: Shape, field: TargetField | None, name: str) -> str:
     """What is wanted of a field: of a row that is gone from the source, what `deactivate` says, or that it is undone."""
     type_ = shape.columns[name]
-    here = f"d.{column('d_', name)}" if field else f"CAST(NULL AS {type_.duckdb})"
+    here = f"d.{WANTED.sql(name)}" if field else f"CAST(NULL AS {type_.duckdb})"
     if field is None and name in shape.target.restore:
         here = value_sql(shape.target.restore[name], type_)
     undoes = shape.undoes and field == shape.state
     if name not in shape.deactivate and not undoes:
-        return f"{here} AS {column('d_', name)}"
+        return f"{here} AS {WANTED.sql(name)}"
     off = value_sql(UNDO if undoes else shape.deactivate[name], type_)
-    return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
+    return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {WANTED.sql(name)}"
 
 
 def _situation(shape: Shape, evidence: Evidence) -> str:
@@ -211,12 +211,12 @@ def _verdicts(shape: Shape) -> str:
         f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL{_left_alone(shape, f)} THEN {Verdict.SAME}
             WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
-            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
+            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in shape.fields
     ]
     extras = [
         f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME} WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
-            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
+            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in judge.extra_fields(shape)
     ]
     return listed(fields + extras)
@@ -225,9 +225,9 @@ def _verdicts(shape: Shape) -> str:
 def _sums(shape: Shape) -> str:
     """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has; of documents also
     `own`: the verdicts of their content, and whether their state `moves`."""
-    some = listed((column("v_", name) for name in shape.columns), " | ")
-    every = listed((column("v_", f.name) for f in shape.compared), " & ") or "0"
-    content = listed((column("v_", name) for name in shape.content), " | ")
+    some = listed((VERDICT.sql(name) for name in shape.columns), " | ")
+    every = listed((VERDICT.sql(f.name) for f in shape.compared), " & ") or "0"
+    content = listed((VERDICT.sql(name) for name in shape.content), " | ")
     own = f", {content} AS own{documents.moves(shape)}" if shape.state else ""
     return f"{some} AS signs, {every} AS unison{own}"
 
@@ -253,7 +253,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
     """`kind`, `code` and `reason` of rows that are held for what their data are."""
     update_only = "true" if shape.target.mode is Mode.UPDATE_ONLY else "false"
     recreates = "true" if shape.target.on_vanished is OnVanished.RECREATE else "false"
-    unnameable = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    unnameable = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     cases = [
         (
             "unnamed AND d_row IS NOT NULL",
@@ -316,7 +316,7 @@ def _among(shape: Shape, verdicts: Verdict, names: Iterable[str] | None = None) 
 
     Making a list per row is what costs: most rows have no such field, and rows found equal have every one."""
     told = list(shape.columns if names is None else names)
-    parts = (f"CASE WHEN {column('v_', name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in told)
+    parts = (f"CASE WHEN {VERDICT.sql(name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in told)
     return f"""CASE WHEN signs & {verdicts} = 0 THEN []
             WHEN situation = 'found' AND unison & {verdicts} <> 0 THEN {names_sql(f.name for f in shape.compared if f.name in told)}
             ELSE list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL) END"""

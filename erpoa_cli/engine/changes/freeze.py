@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.definition import definitions
 from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import APPLIED, GuardVerdict, Header, Member, Read
@@ -142,7 +143,7 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def counts(staging: Staging, columns: Layout) -> dict[str, int]:
     """Action → rows; a row that several steps write is counted once, and once more where it is moved too."""
     diff = relation("diff", columns.target)
-    same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)
+    same = " AND ".join(f"f.{KEY.sql(k)} = d.{KEY.sql(k)}" for k in columns.key)
     before = f"f.step < d.step AND f.kind IS NULL AND ({does(Action.MOVE, of='f')}) = ({does(Action.MOVE, of='d')})"
     rows = staging.sql(
         f"SELECT action, count(*) AS n FROM {diff} d WHERE kind IS NULL AND action IS NOT NULL "

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
 from erpoa_cli.core.plan import GuardVerdict, Member, Read, share
 from erpoa_cli.core.project import Project, Source
-from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
+from erpoa_cli.core.reconcile.shape import Shape, ignored, listed, names_sql, table
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.situation import CONTENT, Action, does
 from erpoa_cli.core.target import Limit, Ownership, Target
@@ -70,7 +71,7 @@ def _calls(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging) -> 
     last = staging.scalar(f"SELECT max(step) {changes}")
     if last is None:
         return 0
-    columns = [*READ, *(f"k_{name}" for name in layout.key if last > 1)]
+    columns = [*READ, *(KEY(name) for name in layout.key if last > 1)]
     keys: list[pa.Array] = []
 
     def coming() -> Iterator[pa.RecordBatch]:
@@ -96,7 +97,7 @@ class _Moved:
 def _moved(shape: Shape, staging: Staging) -> _Moved:
     if shape.state is None:
         return _Moved()
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(KEY.sql(k) for k in shape.key)
     (row,) = staging.sql(
         "SELECT count(*) FILTER (moves AND NOT undone AND NOT beside) AS alone, count(*) FILTER (undone) AS undone, "
         "count(*) FILTER (undone AND deletes) AS deleted FROM (SELECT bool_or(undoing) AS undone, "

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table, work
+from erpoa_cli.core.columns import WANTED
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
 from erpoa_cli.core.situation import REMOVALS, Action, does
 from erpoa_cli.engine.staging import Staging
@@ -60,7 +61,7 @@ def _goal(shape: Shape) -> str:
     """What is remembered of a refused document is the state that it was to reach."""
     if shape.state is None:
         return ""
-    wish = column("d_", shape.state.name)
+    wish = WANTED.sql(shape.state.name)
     return f" REPLACE (CASE WHEN {wish} IS NOT NULL THEN coalesce(goal, {wish}) END AS {wish})"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY, PENDING
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action
 from erpoa_cli.engine.batching import READ, Place, created, cut, groups, placed, stepwise, with_before
@@ -61,8 +62,8 @@ def with_unready(batch: Batch, ready: Batch) -> Batch:
 def placing(plan: PlanFile, target: str) -> pa.Table:
     """What says when each change of *target* is written, and what it waits for (`p_…`): some forty bytes per row."""
     layout = plan.layout(target)
-    pending = [f"p_{name}" for name, field in layout.fields.items() if field.pending]
-    keys = [f"k_{name}" for name in layout.key]
+    pending = [PENDING(name) for name, field in layout.fields.items() if field.pending]
+    keys = [KEY(name) for name in layout.key]
     table = placed(plan.batches(Member.CHANGES, target, columns=[*READ, *pending]))
     if not stepwise(table):
         return table

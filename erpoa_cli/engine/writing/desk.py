@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import ID
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.project import Project
@@ -155,7 +156,7 @@ def _linked(state: StateReader, targets: Mapping[str, Target], layout: Layout) -
     found: set[tuple[object, ...]] = set()
     for name in (layout.target, *siblings(targets, targets[layout.target])):
         for batch in state.base(replace(layout, target=name, fields={})):
-            found.update(zip(*(batch[f"id_{field}"].to_pylist() for field in layout.id), strict=True))
+            found.update(zip(*(batch[ID(field)].to_pylist() for field in layout.id), strict=True))
     return found
 
 

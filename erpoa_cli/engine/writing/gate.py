@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from erpoa_cli.core.columns import NOW, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, Failure
 from erpoa_cli.core.plan import APPLIED
 from erpoa_cli.core.project import Project
@@ -67,7 +68,7 @@ def can_open(plan: PlanFile, known: Mapping[str, Layout], sealer: Sealer | None)
             if target in known and known[target].sealed_fields:
                 require_again(sealer)
             if fields := plan.layout(target).sealed_fields:
-                sealed = [f"{image}_{name}" for name in fields for image in ("d", "a")]
+                sealed = [image(name) for name in fields for image in (WANTED, NOW)]
                 next(plan.batches(member, target, require_again(sealer), columns=sealed), None)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import BASE, PENDING, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Exit, worst
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Member
@@ -164,7 +165,7 @@ class Walk:
     def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
         """What is to be written, and what must be there; what was agreed has no part in it."""
         names = self._plan.layout(target).plan_schema().names
-        columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
+        columns = [name for name in names if not any(image.has(name) for image in BASE)]
         return self._plan.table(Member.CHANGES, target, self._sealer, columns=columns, ordinals=ordinals)
 
     def _task(self, batch: Batch, number: int) -> _Task:
@@ -266,7 +267,7 @@ class Walk:
         tables = []
         if outcomes is not None:
             lists = [n for n in self._desks[task.batch.target].lists if n in task.ready.fields]
-            recomposed = [n for n in lists if not _as_planned(task, f"d_{n}")]
+            recomposed = [n for n in lists if not _as_planned(task, WANTED(n))]
             tables.append(_with_resolved(task.ready, outcomes, recomposed))
         if task.problems:
             rows = [
@@ -324,9 +325,9 @@ def _as_planned(task: _Task, column: str) -> bool:
 def _with_resolved(ready: Batch, outcomes: pa.Table, recomposed: Sequence[str]) -> pa.Table:
     """*outcomes* with the values that pending references were resolved to, and the lists that were *recomposed* of
     such values, as `d_*`."""
-    names = [f for f in ready.fields if f"p_{f}" in ready.rows.schema.names]
-    pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
-    pending += [f"d_{f}" for f in recomposed]
+    names = [f for f in ready.fields if PENDING(f) in ready.rows.schema.names]
+    pending = [WANTED(f) for f in names if ready.rows[PENDING(f)].null_count < ready.rows.num_rows]
+    pending += [WANTED(f) for f in recomposed]
     if not pending:
         return outcomes
     rows = ready.rows.take(pc.index_in(outcomes["ordinal"], ready.rows["ordinal"].combine_chunks()))
