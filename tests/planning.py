@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from erpoa_cli.core.guard import Waiver
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.apply import apply as walk_plan
 from erpoa_cli.engine.binding.bound import Bound
@@ -39,7 +40,7 @@ __all__ = [
 
 NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
 AUTHOR = "a@b.example"
-MEMBERS = ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts")
+MEMBERS = tuple(Member)
 Getenv = Callable[[str], str | None]
 
 

@@ -12,6 +12,7 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.exits import Exit
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.progress import listener
+from erpoa_cli.core.plan import REPORTED
 from erpoa_cli.core.report import PlanReport
 
 app = application()
@@ -40,5 +41,5 @@ def drift(
     ending = replace(ending, report=replace(report, file=""))
     if ending.exit not in {Exit.SUCCESS, Exit.CHANGES}:
         return ending
-    drifted = any(t.aside.get(kind) for t in report.targets for kind in ("drift", "conflict"))
+    drifted = any(t.aside.get(kind) for t in report.targets for kind in REPORTED)
     return replace(ending, exit=Exit.CHANGES if drifted and detailed_exitcode else Exit.SUCCESS)

@@ -13,7 +13,7 @@ from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.plan import Change, SetAside
+from erpoa_cli.core.plan import Change, Member, SetAside
 from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.core.situation import Action
 
@@ -125,8 +125,8 @@ def _one(found: Explanation, row: Change | SetAside) -> str:
                 f"Plan {found.plan} would {row.action} {found.address}{what} in wave {row.wave}: situation "
                 f"{row.situation}, cause {row.cause}{why}."
             )
-        case SetAside(kind="drift" | "conflict"):
-            who = "they changed" if row.kind == "drift" else "both sides changed"
+        case SetAside() if row.compared:
+            who = "they changed" if row.kind == Member.DRIFT.kind else "both sides changed"
             why = row.reason or (f"{who} {', '.join(row.fields)}" if row.fields else "they deleted it")
             return f"Plan {found.plan} reports {row.kind} of {found.address} and writes none of it: {why}."
         case SetAside():

@@ -1,7 +1,7 @@
 """What depends on what: order, circles, waves of targets, and the selection grammar.
 
-Nodes are `kind:name` (source, seed, transform, target, test). A transform depends on what its source() and
-ref() calls name, a target on its `from`, and on the targets that `ref`, `result`, `depends_on` and lines name.
+Nodes are `kind:name` (source, seed, transform, target, test), edges those of `core.dependency`. A transform depends on what its
+source() and ref() calls name, a target on its `from`, and on the targets that `ref`, `result`, `depends_on` and lines name.
 actual() is no dependency: it reads what a system holds now. A deferred ref does not order targets.
 """
 
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from erpoa_cli.core.dependency import inputs, links, reach
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import Project
-from erpoa_cli.core.target import Reference, Result, Target, embedded
+from erpoa_cli.core.relation import NOUNS
 
 NodeId = str
-RELATIONS = ("source", "seed", "transform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,21 @@ class Graph:
 
     def __init__(self, project: Project) -> None:
         self.nodes: dict[NodeId, GraphNode] = {node.id: node for node in _nodes(project)}
-        self._relation = {n.name: n.id for n in self.nodes.values() if n.kind in RELATIONS}
+        self._relation = {n.name: n.id for n in self.nodes.values() if n.kind in NOUNS}
         self.parents: dict[NodeId, tuple[NodeId, ...]] = dict.fromkeys(self.nodes, ())
         self._ordering: dict[NodeId, tuple[NodeId, ...]] = {}
         for transform in project.transforms.values():
-            names = [*transform.sources, *transform.refs]
-            self.parents[f"transform:{transform.name}"] = self._known(self._relation.get(n) for n in names)
+            made_of = inputs(project, transform.name)
+            self.parents[f"transform:{transform.name}"] = self._known(self._relation.get(n) for n in made_of)
         for test in project.tests.values():
-            names = [*test.sources, *test.refs]
-            self.parents[f"test:{test.name}"] = self._known(self._relation.get(n) for n in names)
+            self.parents[f"test:{test.name}"] = self._known(self._relation.get(n) for n in test.inputs)
         for target in project.targets.values():
             here = f"target:{target.name}"
             fed = self._known([self._relation.get(target.from_)])
-            links = self._known(f"target:{name}" for name, _ in _links(target, project.targets))
-            now = self._known(
-                f"target:{name}" for name, deferred in _links(target, project.targets) if not deferred
-            )
-            self.parents[here] = tuple(dict.fromkeys([*fed, *(i for i in links if i != here)]))
+            needed = list(links(target, project.targets))
+            now = self._known(f"target:{link.target}" for link in needed if not link.deferred)
+            later = self._known(f"target:{link.target}" for link in needed)
+            self.parents[here] = tuple(dict.fromkeys([*fed, *(i for i in later if i != here)]))
             self._ordering[here] = (*fed, *now)
         for i, parents in self.parents.items():
             self._ordering.setdefault(i, parents)
@@ -99,11 +97,11 @@ class Graph:
 
     def upstream(self, ids: Iterable[NodeId], steps: int | None = None) -> frozenset[NodeId]:
         """*ids* and what they depend on, as far as *steps* edges (None: all the way)."""
-        return _reach(ids, self.parents, steps)
+        return reach(ids, self.parents.__getitem__, steps)
 
     def downstream(self, ids: Iterable[NodeId], steps: int | None = None) -> frozenset[NodeId]:
         """*ids* and what depends on them, as far as *steps* edges (None: all the way)."""
-        return _reach(ids, self.children, steps)
+        return reach(ids, self.children.__getitem__, steps)
 
     def select(
         self,
@@ -202,7 +200,7 @@ class Graph:
         return found
 
 
-KINDS = ("source", "seed", "transform", "target", "test")
+KINDS = (*NOUNS, "target", "test")
 METHODS = ("tag", "path", "system", "kind", "owner", "state", "result", *KINDS)
 _TERM = re.compile(r"(?P<up>\d*\+)?(?P<what>.*?)(?P<down>\+\d*)?")
 _GLOB = re.compile(r"[*?\[]")
@@ -238,42 +236,12 @@ def _nodes(project: Project) -> Iterator[GraphNode]:
         yield GraphNode(f"test:{test.name}", "test", test.name, test.file)
 
 
-def _links(target: Target, targets: Mapping[str, Target]) -> Iterator[tuple[str, bool]]:
-    """(target, deferred) that rows of *target*, one of *targets*, need to exist first."""
-    for field in target.fields:
-        match field.value:
-            case Reference(target=name, defer=defer):
-                yield name, defer
-            case Result(target=name):
-                yield name, False
-            case _:
-                pass
-    for name in target.depends_on:
-        yield name, False
-    if target.lines:
-        yield target.lines.parent, False
-    for lines in embedded(targets, target.name):  # they are written with it
-        yield from ((name, defer) for name, defer in _links(lines, targets) if name != target.name)
-
-
 def _reversed(edges: Mapping[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, tuple[NodeId, ...]]:
     found: dict[NodeId, list[NodeId]] = {i: [] for i in edges}
     for i, others in edges.items():
         for other in others:
             found[other].append(i)
     return {i: tuple(others) for i, others in found.items()}
-
-
-def _reach(
-    ids: Iterable[NodeId], edges: Mapping[NodeId, tuple[NodeId, ...]], steps: int | None
-) -> frozenset[NodeId]:
-    found = set(ids)
-    edge = set(found)
-    while edge and steps != 0:
-        edge = {j for i in edge for j in edges[i]} - found
-        found |= edge
-        steps = None if steps is None else steps - 1
-    return frozenset(found)
 
 
 def _circles(edges: Mapping[NodeId, tuple[NodeId, ...]]) -> Iterator[tuple[NodeId, ...]]:

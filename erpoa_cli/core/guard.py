@@ -38,7 +38,8 @@ class Waiver:
 class Measure:
     """What a plan does to one target, in rows. `base`: rows under management; `actual`: rows the object holds;
     `desired`: rows wanted; `removals`: deletes and deactivations; `undos`: documents that must no longer be; `referenced`: deletes of rows that rows which
-    stay refer to; `forbidden`: updates of fields whose master is the target's own system; `calls`: batches."""
+    stay refer to; `forbidden`: updates of fields whose master is the target's own system; `calls`: in how many calls it is
+    all written."""
 
     target: str
     base: int = 0

@@ -14,6 +14,31 @@ from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.situation import Action, Cause, Outcome, Situation
 
 
+class Member(StrEnum):
+    """The kinds of rows that a plan tells apart, each a table per target, in the order of the file. A row is set aside in one of
+    the others, or is a change; it is drift or a conflict beside that."""
+
+    CHANGES = "changes"  # written
+    STATE = "state"  # only the state follows
+    HELD = "held"
+    WITHHELD = "withheld"
+    TASKS = "tasks"
+    DRIFT = "drift"
+    CONFLICTS = "conflicts"
+
+    @property
+    def kind(self) -> str:
+        """What one row of it is called."""
+        return self.value.removesuffix("s")
+
+
+APPLIED = (Member.CHANGES, Member.STATE)  # what apply does
+ASIDE = tuple(member for member in Member if member not in APPLIED)  # what it does not
+REPORTED = frozenset(
+    {Member.DRIFT.kind, Member.CONFLICTS.kind}
+)  # kinds of rows that are set aside and may be changes too
+
+
 class ReadStatus(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -86,11 +111,16 @@ class SetAside:
     doubt), task (only a person can do it), drift or conflict that is only reported. `code` is a diagnostic code or short machine word."""
 
     address: Address
-    kind: str  # held | withheld | task | drift | conflict
+    kind: str  # as a `Member` of `ASIDE` calls it
     code: str
     reason: str
     wanted: Action | None = None  # what would have been done
     fields: Mapping[str, FieldChange] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> bool:
+        """Whether it tells how two sides differ; what is written of such a row stands among the changes."""
+        return self.kind in REPORTED
 
 
 @dataclass(frozen=True, slots=True)

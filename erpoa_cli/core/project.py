@@ -137,6 +137,11 @@ class Transform:
     owner: str = ""
     tags: tuple[str, ...] = ()
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The relations that it reads."""
+        return (*self.sources, *self.refs)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataTest:
@@ -150,6 +155,11 @@ class DataTest:
     actuals: tuple[str, ...]
     at: Location
     severity: TestSeverity = TestSeverity.ERROR
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The relations that it reads."""
+        return (*self.sources, *self.refs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from erpoa_cli.core.schema import literal
+
 
 class Situation(StrEnum):
     """How desired, actual and base stand to each other (the table in `docs/engine.md`)."""
@@ -36,8 +38,31 @@ class Action(StrEnum):
     def writes(self) -> bool:
         return self in WRITES
 
+    @property
+    def sql(self) -> str:
+        """The action as the column `action` of a diff has it."""
+        return literal(self.value)
 
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.MOVE, Action.DEACTIVATE, Action.DELETE})
+
+WRITES = (Action.CREATE, Action.UPDATE, Action.MOVE, Action.DEACTIVATE, Action.DELETE)
+MEMORY = (Action.ADOPT, Action.CONVERGE, Action.ACCEPT, Action.FORGET)  # only the state follows
+REMOVALS = (Action.DEACTIVATE, Action.DELETE)
+CONTENT = (
+    Action.CREATE,
+    Action.UPDATE,
+)  # write what the source wants; deferred values follow in a second step
+EDITS = (Action.UPDATE, Action.DEACTIVATE)  # write some fields of a row that is there
+LINES = (Action.CREATE, Action.UPDATE, Action.DELETE)  # what is done to lines
+
+
+def does(*actions: Action, of: str = "") -> str:
+    """SQL: whether the action of a row (of the alias *of*) is one of *actions*; NULL where a row has none."""
+    column = f"{of}.action" if of else "action"
+    match actions:
+        case (one,):
+            return f"{column} = {one.sql}"
+        case _:
+            return f"{column} IN ({', '.join(action.sql for action in actions)})"
 
 
 class Cause(StrEnum):

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from graphlib import CycleError
 from pathlib import Path
 
+from erpoa_cli.core.dependency import build_order
 from erpoa_cli.core.diagnostic import Diagnostic, Findings
 from erpoa_cli.core.project import Project
+from erpoa_cli.core.relation import SOURCE, TRANSFORM, declared
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.binding.abilities import Conforms, judge_systems
-from erpoa_cli.engine.binding.bound import Bound, build_order, declared
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import bind_target, expected_actual
 from erpoa_cli.engine.binding.model import bind_model, bind_tests
 from erpoa_cli.engine.relations.seed import load_seed
@@ -40,7 +42,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
         for name in _order(project, findings):
             if name in project.sources:
                 relations[name] = project.sources[name].fields
-                staging.create("source", name, relations[name])
+                staging.create(SOURCE.schema, name, relations[name])
             elif name in project.seeds:
                 relations[name] = project.seeds[name].fields
                 for finding in load_seed(staging, Path(project.root), project.seeds[name], relations[name]):
@@ -51,7 +53,7 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                 fields = bind_model(project, model, relations, staging, findings) if known else None
                 if fields is not None:
                     relations[name] = fields
-                    staging.create("model", name, fields)
+                    staging.create(TRANSFORM.schema, name, fields)
         bind_tests(project, relations, staging, findings)
     targets = {name: bind_target(target, relations, findings) for name, target in project.targets.items()}
     return Bound(project, relations, targets), findings

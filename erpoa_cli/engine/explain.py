@@ -9,7 +9,9 @@ from typing import Any
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical, canonical_sql
+from erpoa_cli.core.columns import AGREED, KEY, SEEN
 from erpoa_cli.core.plan import Change, FieldChange, SetAside
+from erpoa_cli.core.relation import schema_of
 from erpoa_cli.core.schema import Field, Sensitivity, identifier, literal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField
 from erpoa_cli.engine.binding.bound import Bound
@@ -103,8 +105,7 @@ def _base(address: Address, state: StateReader, sealer: Sealer | None, staging: 
         return {}
     staging.make("base", address.target, state.base(layout, sealer))
     conditions = [
-        f"{canonical_sql(identifier(f'k_{name}'), layout.key[name])} = {literal(text)}"
-        for name, text in address.key
+        f"{canonical_sql(KEY.sql(name), layout.key[name])} = {literal(text)}" for name, text in address.key
     ]
     found = staging.sql(
         f"SELECT * FROM {relation('base', address.target)} WHERE {' AND '.join(conditions)}"
@@ -117,7 +118,7 @@ def _wanted(address: Address, target: Target, bound: Bound, staging: Staging) ->
     fields = {field.name: field for field in bound.relations[target.from_]}
     if not {name for name, _ in address.key} <= fields.keys():
         return {}
-    schema = "source" if target.from_ in bound.project.sources else "model"
+    schema = schema_of(bound.project, target.from_)
     conditions = [
         f"{canonical_sql(identifier(name), fields[name].type)} = {literal(text)}"
         for name, text in address.key
@@ -131,7 +132,7 @@ def _wanted(address: Address, target: Target, bound: Bound, staging: Staging) ->
 def _unchanged(field: TargetField, base: Mapping[str, Any], wanted: Mapping[str, Any]) -> FieldChange:
     """The values of a field that the plan does not name. What a reference becomes is known to plans alone: it is
     told as it was agreed."""
-    agreed = base.get(f"agreed_{field.name}")
+    agreed = base.get(AGREED(field.name))
     match field.value:
         case Column(name):
             after = wanted.get(name)
@@ -139,7 +140,7 @@ def _unchanged(field: TargetField, base: Mapping[str, Any], wanted: Mapping[str,
             after = value
         case _:
             after = agreed
-    seen = base.get(f"seen_{field.name}")
+    seen = base.get(SEEN(field.name))
     return FieldChange(
         before=seen,
         after=after,
@@ -178,7 +179,7 @@ def _rows(
         known = {field.name: field for field in fields}
         shared = {column: value for column, value in address.key if column in known and column in target.key}
         if shared:
-            schema = "source" if name in bound.project.sources else "model"
+            schema = schema_of(bound.project, name)
             yield _matching(name, relation(schema, name), known, shared, staging)
 
 

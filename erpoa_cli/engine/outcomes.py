@@ -5,6 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.state import PlanFile, StateReader
 from erpoa_cli.state.columns import match_keys
@@ -61,11 +63,11 @@ def worst(told: pa.Table, rows: pa.Table | None) -> dict[Outcome, int]:
 
 def row_numbers(plan: PlanFile, target: str) -> pa.Table | None:
     """`ordinal row` of the changes of *target*; None where every row is one step."""
-    steps = plan.table("changes", target, columns=["step"])
+    steps = plan.table(Member.CHANGES, target, columns=["step"])
     if pc.max(steps["step"]).as_py() in (None, 1):
         return None
     key = plan.layout(target).key
-    rows = plan.table("changes", target, columns=[f"k_{name}" for name in key])
+    rows = plan.table(Member.CHANGES, target, columns=[KEY(name) for name in key])
     keys = match_keys(rows, key)
     return pa.table({"ordinal": rows["ordinal"], "row": pc.index_in(keys, value_set=keys)})
 

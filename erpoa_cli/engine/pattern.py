@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from erpoa_cli.core.schema import Kind, identifier, literal
+from erpoa_cli.core.columns import NOW, PENDING, WANTED
+from erpoa_cli.core.schema import Kind, literal
+from erpoa_cli.core.situation import EDITS
 from erpoa_cli.state import FieldLayout, Layout
 
 Ask = Callable[[str, Mapping[str, pa.Table]], pa.Table]
@@ -48,7 +50,7 @@ def fold(changes: pa.Table, layout: Layout, ask: Ask) -> Folded:
 
 
 _SLIM = ["ordinal", "action", "fields"]
-FOLDABLE = ("update", "deactivate")
+FOLDABLE = tuple(action.value for action in EDITS)
 """The actions whose rows are folded."""
 
 _COMMON = f"""
@@ -102,10 +104,10 @@ def _labels(name: str, field: FieldLayout, columns: Sequence[str]) -> Iterator[s
     if field.type.item is not None and field.type.item.kind is Kind.STRUCT:
         yield "'lines changed'"
         return
-    before, after = identifier(f"a_{name}"), identifier(f"d_{name}")
-    if f"p_{name}" in columns:
-        yield f"CASE WHEN {identifier(f'p_{name}')} IS NOT NULL THEN 'set to what another row gives' END"
-        known = f"{identifier(f'p_{name}')} IS NULL"
+    before, after = NOW.sql(name), WANTED.sql(name)
+    if PENDING(name) in columns:
+        yield f"CASE WHEN {PENDING.sql(name)} IS NOT NULL THEN 'set to what another row gives' END"
+        known = f"{PENDING.sql(name)} IS NULL"
     else:
         known = "true"
     both = f"{known} AND {before} IS NOT NULL AND {after} IS NOT NULL"

@@ -11,6 +11,7 @@ from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.plan import Read
+from erpoa_cli.core.relation import ACTUAL, schema_of
 from erpoa_cli.core.schema import STRING, Field, Sensitivity, identifier
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.lineage import lineage
@@ -156,12 +157,12 @@ def _place(bound: Bound, schema: str, name: str) -> tuple[str, str] | None:
     before what targets hold."""
     asked = schema.casefold()
     for known in bound.relations:
-        own = "source" if known in bound.project.sources else "model"
+        own = schema_of(bound.project, known)
         if known.casefold() == name.casefold() and asked in ("", own):
             return own, known
     for known in bound.targets:
-        if known.casefold() == name.casefold() and asked in ("", "actual"):
-            return "actual", known
+        if known.casefold() == name.casefold() and asked in ("", ACTUAL):
+            return ACTUAL, known
     return None
 
 

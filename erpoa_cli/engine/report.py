@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.plan import Change, FieldChange, Pattern, SetAside
+from erpoa_cli.core.columns import AGREED, KEY, NOW, PENDING, PLANNED, SEEN, WANTED
+from erpoa_cli.core.plan import ASIDE, REPORTED, Change, FieldChange, Member, Pattern, SetAside
 from erpoa_cli.core.report import PlanReport, RunSummary, TargetReport
 from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
@@ -23,13 +24,6 @@ from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.ways import Way, ways
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 
-_ASIDE = {
-    "held": "held",
-    "withheld": "withheld",
-    "tasks": "task",
-    "drift": "drift",
-    "conflicts": "conflict",
-}  # member: kind
 _EXAMPLES = 3  # of a group of new rows
 _COUNTED = ("action", "cause")  # what the rows of a plan are counted by
 
@@ -116,14 +110,14 @@ class _Teller:
 
     def place(self, name: str) -> tuple[int, str]:
         """Where a target stands in the report: in the order of writing, those without changes last."""
-        if name not in self._plan.members("changes"):
+        if name not in self._plan.members(Member.CHANGES):
             return sys.maxsize, name
-        return pc.min(self._plan.table("changes", name, columns=["wave"])["wave"]).as_py() or 0, name
+        return pc.min(self._plan.table(Member.CHANGES, name, columns=["wave"])["wave"]).as_py() or 0, name
 
     def target(self, name: str) -> TargetReport:
         about = self._plan.targets.get(name, {})
         tables = {
-            member: t for member in ("changes", *_ASIDE) if (t := self._table(member, name)) is not None
+            member: t for member in (Member.CHANGES, *ASIDE) if (t := self._table(member, name)) is not None
         }
         if not tables:
             layout = None
@@ -131,15 +125,15 @@ class _Teller:
             changes: pa.Table | None = None
         else:
             layout = self._plan.layout(name)
-            changes = tables.get("changes")
+            changes = tables.get(Member.CHANGES)
             self._ways = ways(self._plan, layout)
             changes = changes if changes is None else self._without_followers(changes)
         listed, patterns, unlisted = self._changes(name, layout, changes)
         aside: list[SetAside] = []
         unlisted_aside = 0
-        for member, kind in _ASIDE.items():
+        for member in ASIDE:
             if (table := tables.get(member)) is not None and layout is not None:
-                rows = list(self._set_aside(layout, self._opened(member, layout, self._cut(table)), kind))
+                rows = list(self._set_aside(layout, self._opened(member, layout, self._cut(table)), member))
                 aside += rows
                 unlisted_aside += table.num_rows - len(rows)
         return TargetReport(
@@ -148,7 +142,7 @@ class _Teller:
             object=str(about.get("object", layout.object if layout else "")),
             parent=self._parent(name),
             counts=self._plan.header.counts.get(name, {}),
-            aside={kind: tables[member].num_rows for member, kind in _ASIDE.items() if member in tables},
+            aside={member.kind: tables[member].num_rows for member in ASIDE if member in tables},
             outcomes=self._outcomes.get(name, NONE).counts(),
             causes=_causes(changes),
             patterns=patterns,
@@ -169,7 +163,7 @@ class _Teller:
         if name not in self._plan.members(member):
             return None
         layout = self._plan.layout(name)
-        table = self._plan.table(member, name, columns=[*_COUNTED, *(f"k_{key}" for key in layout.key)])
+        table = self._plan.table(member, name, columns=[*_COUNTED, *(KEY(key) for key in layout.key)])
         if not self._addresses:
             return table
         wanted = [a for a in self._addresses if a.target == name]
@@ -194,7 +188,7 @@ class _Teller:
         if shown and self._sealer:
             opened = self._plan.table(member, name, self._sealer, ordinals=ordinals)
         for field in layout.sealed_fields:
-            for column in (f"{image}_{field}" for image in ("d", "a", "agreed", "seen")):
+            for column in (image(field) for image in PLANNED):
                 if column not in table.schema.names:
                     continue
                 values = opened[column] if opened is not None and field in shown else _masked(table[column])
@@ -210,7 +204,7 @@ class _Teller:
         if self._limit is None or changes.num_rows <= self._limit:
             return _by_row(self._rows(name, layout, changes)), (), 0
         updated = changes.filter(pc.is_in(changes["action"], pa.array(FOLDABLE)))["ordinal"].combine_chunks()
-        folded = fold(self._plan.table("changes", name, ordinals=updated), layout, self._ask)
+        folded = fold(self._plan.table(Member.CHANGES, name, ordinals=updated), layout, self._ask)
         single = self._single(name, changes, folded.outliers)
         raw = [*folded.patterns.to_pylist(), *_news(changes, self._limit), *self._moves(layout, changes)]
         examples = [ordinal for pattern in raw for ordinal in pattern["examples"]]
@@ -253,7 +247,7 @@ class _Teller:
     def _rows(self, name: str, layout: Layout, table: pa.Table) -> Iterator[Change]:
         steps = [n for first in table["ordinal"].to_pylist() for n in self._steps(first)]
         outcomes = self._outcomes.get(name, NONE).of(pa.array(steps, pa.int64()))
-        opened = self._opened("changes", layout, table)
+        opened = self._opened(Member.CHANGES, layout, table)
         hidden = self._hidden(name, layout)
         for key, row in zip(_keys(opened, layout), opened.to_pylist(), strict=True):
             told = [outcomes[n] for n in self._steps(row["ordinal"]) if n in outcomes]
@@ -261,8 +255,8 @@ class _Teller:
             action, way = Action(row["action"]), self._ways.get(row["ordinal"])
             if way:
                 row |= {
-                    f"a_{layout.state}": way.before,
-                    f"d_{layout.state}": way.after,
+                    NOW(layout.state): way.before,
+                    WANTED(layout.state): way.after,
                     "fields": [layout.state],
                 }
             names = layout.fields if action is Action.DELETE else row["fields"] or ()
@@ -300,28 +294,29 @@ class _Teller:
         way = self._ways.get(ordinal)
         return way.ordinals if way else (ordinal,)
 
-    def _set_aside(self, layout: Layout, table: pa.Table, kind: str) -> Iterator[SetAside]:
+    def _set_aside(self, layout: Layout, table: pa.Table, member: Member) -> Iterator[SetAside]:
         for key, row in zip(_keys(table, layout), table.to_pylist(), strict=True):
-            told = {"drift": row["drifted"], "conflict": row["conflicted"]}.get(kind, row["fields"]) or ()
+            differ = {Member.DRIFT: row["drifted"], Member.CONFLICTS: row["conflicted"]}
+            told = differ.get(member, row["fields"]) or ()
             yield SetAside(
                 address=Address.of(layout.target, key),
-                kind=kind,
+                kind=member.kind,
                 code=row["code"] or "",
-                reason=row["reason"] or _first_contact(row, kind),
+                reason=row["reason"] or _first_contact(row, member.kind),
                 wanted=Action(row["action"]) if row["action"] else None,
                 fields={field: self._field(row, field, layout) for field in told if field in layout.fields},
             )
 
     def _field(self, row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
         field = layout.fields[name]
-        pending = row.get(f"p_{name}")
+        pending = row.get(PENDING(name))
         target, key, what = json.loads(pending) if pending else ("", "", "")
-        agreed = row.get(f"agreed_{name}")
+        agreed = row.get(AGREED(name))
         return FieldChange(
-            before=row.get(f"a_{name}"),
-            after=row.get(f"d_{name}"),
+            before=row.get(NOW(name)),
+            after=row.get(WANTED(name)),
             agreed=agreed,
-            seen=row.get(f"seen_{name}"),
+            seen=row.get(SEEN(name)),
             pending=(target, key, what) if pending else None,
             never=agreed is None if row["known"] is None else name not in row["known"],
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
@@ -340,13 +335,13 @@ def _by_row(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def _first_contact(row: Mapping[str, Any], kind: str) -> str:
     """Nobody changed anything when two rows meet: they never agreed."""
-    met = kind in {"drift", "conflict"} and row["situation"] == Situation.FOUND
+    met = kind in REPORTED and row["situation"] == Situation.FOUND
     return "first contact, nothing was agreed before" if met else ""
 
 
 def _keys(table: pa.Table, layout: Layout) -> Iterator[dict[str, str]]:
     columns = {
-        name: [canonical(value, type_) or "" for value in table[f"k_{name}"].to_pylist()]
+        name: [canonical(value, type_) or "" for value in table[KEY(name)].to_pylist()]
         for name, type_ in layout.key.items()
     }
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))

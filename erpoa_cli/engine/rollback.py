@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from erpoa_cli.core.dependency import referring
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
-from erpoa_cli.core.plan import Read
+from erpoa_cli.core.plan import Member, Read
 from erpoa_cli.core.reconcile import restore
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, names_sql
 from erpoa_cli.core.target import Reference, Result
 from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.binding.columns import referring
 from erpoa_cli.engine.changes.diff import Task
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import context
@@ -48,7 +48,7 @@ def rollback(
     lines. Failure E0542 when the run is unknown or applied nothing."""
     plan = _recorded(run, bound, state)
     with context(bound, connections, state, options, listener) as ctx:
-        if any(plan.layout(name).sealed_fields for name in plan.members("changes")):
+        if any(plan.layout(name).sealed_fields for name in plan.members(Member.CHANGES)):
             require_again(ctx.sealer)
         with ctx.stage("choose targets"):
             choice = _choose(ctx, plan)
@@ -76,14 +76,14 @@ def rollback(
 
 def changed_targets(run: str, bound: Bound, state: StateReader) -> frozenset[str]:
     """The targets that *run* changed: what a rollback plan selects."""
-    return frozenset(_recorded(run, bound, state).members("changes"))
+    return frozenset(_recorded(run, bound, state).members(Member.CHANGES))
 
 
 def _recorded(run: str, bound: Bound, state: StateReader) -> PlanFile:
     if state.run(run) is None:
         raise _impossible(f"there is no run {run}")
     plan = state.plan(run)
-    names = plan.members("changes")
+    names = plan.members(Member.CHANGES)
     if not names:
         raise _impossible(f"run {run} wrote nothing")
     if lost := [n for n in names if n not in bound.targets]:
@@ -100,10 +100,10 @@ def _impossible(summary: str) -> Failure:
 def _choose(ctx: Context, plan: PlanFile) -> Choice:
     """The targets that are asked for, and of what the run made there, those that may refer to it by now."""
     asked = choose(ctx)
-    changed = set(plan.members("changes"))
+    changed = set(plan.members(Member.CHANGES))
     waiting, beside = list(asked.selected), set[str]()
     while waiting:
-        for name in referring(ctx.bound, waiting.pop()) - changed - beside - set(asked.selected):
+        for name in referring(ctx.bound.targets, waiting.pop()) - changed - beside - set(asked.selected):
             beside.add(name)
             waiting.append(name)
     more = choose(replace(ctx, options=replace(ctx.options, targets=frozenset({*asked.selected, *beside}))))
@@ -166,7 +166,7 @@ def _stage_run(ctx: Context, shape: Shape, layout: Layout, plan: PlanFile | None
     """`T/kept`: all that is remembered of the target; `T/done`: what the run did to its rows."""
     name, staging = shape.name, ctx.staging
     staging.make("diff", f"{name}/kept", ctx.state.base(layout, ctx.sealer), "SELECT * FROM incoming")
-    if plan is None or name not in plan.members("changes"):
+    if plan is None or name not in plan.members(Member.CHANGES):
         staging.execute(restore.nothing_done(shape))
         return
     kept = plan.layout(name)
@@ -180,7 +180,7 @@ def _stage_run(ctx: Context, shape: Shape, layout: Layout, plan: PlanFile | None
     if not results:
         raise _impossible(f"run {run} recorded no outcome for {name}")
     told = pa.concat_tables(results, promote_options="default")
-    planned = plan.table("changes", name, ctx.sealer)
+    planned = plan.table(Member.CHANGES, name, ctx.sealer)
     staging.make("diff", f"{name}/planned", planned, "SELECT * FROM incoming")
     staging.make("diff", f"{name}/told", told, "SELECT * FROM incoming")
     recorded = restore.Recorded(

@@ -22,12 +22,14 @@ import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from erpoa_cli.core.interrupt import interrupt_behind
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.relation import ACTUAL, KINDS, schema_of
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.described import declared_type
 from erpoa_cli.engine.problem import SqlProblem, TimedOut
 
 _CATALOG = "staging"
-SCHEMAS = ("source", "model", "actual", "desired", "base", "diff", "held")
+SCHEMAS = (*dict.fromkeys(kind.schema for kind in KINDS), ACTUAL, "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
 SLICE = 1 << 18  # rows of one relation that are loaded at once, about
 _WIDE = 1 << 27  # bytes that they may take
@@ -289,6 +291,11 @@ class Staging:
 def relation(schema: str, name: str) -> str:
     """A relation of the staging area as SQL names it."""
     return f"{identifier(schema)}.{identifier(name)}"
+
+
+def located(project: Project, name: str) -> str:
+    """The relation of *project* called *name*, as SQL names it where it lies; KeyError when there is none."""
+    return relation(schema_of(project, name), name)
 
 
 def _slices(data: Any) -> Iterator[pa.Table]:

@@ -13,12 +13,14 @@ from typing import Any
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.dependency import inputs
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import UnitTest
+from erpoa_cli.core.relation import TRANSFORM, schema_of
 from erpoa_cli.core.schema import Field, identifier
-from erpoa_cli.engine.binding.bound import Bound, inputs
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import expected_actual
 from erpoa_cli.engine.binding.model import selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem
@@ -117,7 +119,7 @@ def _left(rows: Sequence[Row], others: Sequence[Row]) -> tuple[Row, ...]:
 def _give(bound: Bound, test: UnitTest, name: str, staging: Staging) -> None:
     """Fill an input with the rows given for it; columns that are not given are NULL."""
     fields = bound.relations[name]
-    schema = "source" if name in bound.project.sources else "model"
+    schema = schema_of(bound.project, name)
     staging.create(schema, name, fields)
     rows = test.given.get(name, ())
     if rows:
@@ -129,8 +131,8 @@ def _wanted(test: UnitTest, fields: Sequence[Field], staging: Staging) -> list[R
     named = {name for row in test.expect for name in row}
     columns = [f for f in fields if f.name in named]
     table = _typed(test, "expect", test.expect, fields, staging)
-    staging.make("model", "?expect", table, "FROM incoming")
-    return _texts(staging, relation("model", "?expect"), columns)
+    staging.make(TRANSFORM.schema, "?expect", table, "FROM incoming")
+    return _texts(staging, relation(TRANSFORM.schema, "?expect"), columns)
 
 
 def _texts(staging: Staging, what: str, fields: Sequence[Field]) -> list[Row]:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY, NOW, WANTED
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action
 from erpoa_cli.state import Layout, PlanFile
 from erpoa_cli.state.columns import match_keys
@@ -33,9 +35,9 @@ def ways(plan: PlanFile, layout: Layout) -> Mapping[int, Way]:
     """The ways in the changes of a target, by the ordinal of their first step; empty where its rows have no state."""
     if not layout.state:
         return {}
-    before, after = f"a_{layout.state}", f"d_{layout.state}"
-    columns = ["action", "step", "call", before, after, *(f"k_{name}" for name in layout.key)]
-    table = plan.table("changes", layout.target, columns=columns)
+    before, after = NOW(layout.state), WANTED(layout.state)
+    columns = ["action", "step", "call", before, after, *(KEY(name) for name in layout.key)]
+    table = plan.table(Member.CHANGES, layout.target, columns=columns)
     table = table.filter(pc.equal(table["action"], Action.MOVE.value))
     table = table.append_column("key", pa.chunked_array([match_keys(table, layout.key)]))
     found: dict[int, Way] = {}

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.relation import SCHEMAS
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.project.secrets import SecretChain, SecretsUnreadable
 from erpoa_cli.project.template import Templates
 from erpoa_cli.project.template_problem import TemplateProblem
-
-SCHEMAS = {"source": "source", "ref": "model", "actual": "actual"}
-"""Function → staging schema of the relations it names."""
 
 AS_OF = "getvariable('as_of')"
 """The plan's instant, in SQL."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.project.functions import SCHEMAS, Inputs, model_templates
+from erpoa_cli.core.relation import SCHEMAS
+from erpoa_cli.project.functions import Inputs, model_templates
 from erpoa_cli.project.scope import Scope
 from erpoa_cli.project.template import Piece, Rendered, Templates, line_column
 from erpoa_cli.project.template_problem import TemplateProblem

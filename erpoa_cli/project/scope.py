@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.relation import NOUNS
 from erpoa_cli.core.schema import RESERVED, Field, Type, parse_type
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
-
-RELATIONS = ("source", "seed", "transform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Scope:
     def declare(self, noun: str, name: str, at: Location) -> bool:
         """Note a second declaration of *name*; whether it is the first. Relations share one name space, and
         names that differ in upper and lower case alone are one relation in SQL."""
-        space = "relation" if noun in RELATIONS else noun
+        space = "relation" if noun in NOUNS else noun
         other, known, place = self._taken.setdefault((space, name.casefold()), (noun, name, at))
         self.names.setdefault(noun, {}).setdefault(name, at)
         if place == at:
@@ -59,12 +58,12 @@ class Scope:
         return False
 
     def known(self, noun: str) -> list[str]:
-        nouns = RELATIONS if noun == "relation" else (noun,)
+        nouns = NOUNS if noun == "relation" else (noun,)
         return [name for other in nouns for name in self.names.get(other, {})]
 
     def need(self, noun: str, name: str, at: Location) -> bool:
         """Whether there is such a *noun*; noted when not."""
-        nouns = RELATIONS if noun == "relation" else (noun,)
+        nouns = NOUNS if noun == "relation" else (noun,)
         if any(name in self.names.get(n, {}) or f"{n}s" in self.blind for n in nouns):
             return True
         word = "transform, source or seed" if noun == "relation" else noun

@@ -12,8 +12,9 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exported at run time only
 
+from erpoa_cli.core.relation import SCHEMAS
 from erpoa_cli.core.schema import identifier
-from erpoa_cli.project.functions import AS_OF, SCHEMAS
+from erpoa_cli.project.functions import AS_OF
 from erpoa_cli.project.sql_order import one_argument, ordered, ordered_after, ordered_before
 from erpoa_cli.project.template import Rendered
 

@@ -22,7 +22,7 @@ def build_unit_test(entry: Entry, scope: Scope, transforms: dict[str, Transform]
                     scope.need_column(relation, column, row.key_at(column))
     transform = transforms.get(name)
     if transform is not None:
-        for relation in (*transform.sources, *transform.refs):
+        for relation in transform.inputs:
             if relation not in given:
                 scope.notes.error(
                     "E0113",

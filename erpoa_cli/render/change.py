@@ -173,15 +173,14 @@ def aside_lines(
         Piece(" "),
         Piece(key_of(row.address, parent), "key"),
     ]
-    compared = row.kind in {"drift", "conflict"}  # what is written of such a row stands among the changes
-    if row.wanted is not None and not compared:
+    if row.wanted is not None and not row.compared:
         heading += [Piece(f"  would {row.wanted.value}", "note")]
     if row.reason:
         heading += [Piece(": "), Piece(clean.terminal(row.reason))]
     if row.code:
         heading += [Piece(f" [{clean.terminal(row.code)}]", "note")]
     yield from wrapped(heading, cells, indent + 4)
-    if compared:
+    if row.compared:
         yield from _three_values(row.fields, cells, indent + 4, full=full)
     elif row.wanted is Action.UPDATE:
         yield from field_lines(row.fields, cells, indent + 4, full=full)

@@ -137,7 +137,7 @@ def _set_aside(one: SetAside) -> Markup:
     """A row that is not written; of a difference all three values, between which a person decides."""
     fields = [_three(name, field) for name, field in one.fields.items()]
     span = str(max(len(fields), 1))
-    would = f"would {one.wanted.value}" if one.wanted and one.kind not in {"drift", "conflict"} else ""
+    would = f"would {one.wanted.value}" if one.wanted and not one.compared else ""
     head = [
         element("td", text(marked(one.kind)), *_note(would), css="word", rowspan=span),
         element("td", element("span", text(_key(one)), css="key"), rowspan=span),

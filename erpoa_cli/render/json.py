@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from erpoa_cli.core.diagnostic import Diagnostic
-from erpoa_cli.core.plan import Change, FieldChange, GuardVerdict, Pattern, Read, SetAside
+from erpoa_cli.core.plan import Change, FieldChange, GuardVerdict, Member, Pattern, Read, SetAside
 from erpoa_cli.core.report import Answer, PlanReport
 from erpoa_cli.core.situation import Action
 from erpoa_cli.render.value import HIDDEN, HIDDEN_CHANGED, plain, revealed
@@ -108,14 +108,8 @@ def plan(report: PlanReport) -> Document:
             t.target: t.unlisted + t.unlisted_aside for t in report.targets if t.unlisted + t.unlisted_aside
         },
     }
-    for member, kind in (
-        ("withheld", "withheld"),
-        ("held", "held"),
-        ("tasks", "task"),
-        ("drift", "drift"),
-        ("conflicts", "conflict"),
-    ):
-        told[member] = [_set_aside(s) for t in report.targets for s in t.set_aside if s.kind == kind]
+    for member in (Member.WITHHELD, Member.HELD, Member.TASKS, Member.DRIFT, Member.CONFLICTS):
+        told[member] = [_set_aside(s) for t in report.targets for s in t.set_aside if s.kind == member.kind]
     told["uncompared"] = {t.target: dict(t.uncompared) for t in report.targets if t.uncompared}
     told["guards"] = [_guard(g) for g in report.guards]
     told["reads"] = [read_member(r) for r in report.reads]

@@ -84,7 +84,7 @@ def _target(target: TargetReport) -> Iterator[str]:
         compared = [
             (_key(s), name, *sides(field), agreed(field))
             for s in target.set_aside
-            if s.kind in {"drift", "conflict"}
+            if s.compared
             for name, field in s.fields.items()
         ]
         if compared:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from erpoa_cli.core.plan import Member
+from erpoa_cli.core.situation import MEMORY, WRITES
+
 SYMBOLS: Mapping[str, str] = {
     "create": "+",
     "update": "~",
@@ -21,9 +24,11 @@ SYMBOLS: Mapping[str, str] = {
     "held": "·",
     "withheld": "·",
 }
-WRITING = ("create", "update", "move", "deactivate", "delete")
-STATE_ONLY = ("adopt", "converge", "accept", "forget")
-ASIDE = ("conflict", "drift", "task", "held", "withheld")
+WRITING = tuple(action.value for action in WRITES)
+STATE_ONLY = tuple(action.value for action in MEMORY)
+ASIDE = tuple(
+    member.kind for member in (Member.CONFLICTS, Member.DRIFT, Member.TASKS, Member.HELD, Member.WITHHELD)
+)
 OUTCOMES = ("applied", "rejected", "stale", "blocked", "in_doubt", "waiting")
 
 

@@ -70,7 +70,10 @@ class Hanging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """An object of a system: table, file, model or endpoint."""
+    """An object of a system: table, file, model or endpoint.
+
+    `rows_per_call`: action (`create`, `update`, `delete`) or name of a lifecycle's call → rows that one call to the system writes at
+    most, where a write may take several; `max_calls` counts these."""
 
     address: str
     fields: tuple[FieldInfo, ...]
@@ -84,6 +87,7 @@ class ObjectInfo:
     writable: bool = True
     create_safety: CreateSafety = CreateSafety.TRANSACTION
     batch_size: int | None = None  # rows per write; None: no limit of its own
+    rows_per_call: Mapping[str, int] = field(default_factory=dict)
     settles: float = 0.0  # seconds until a write that was answered shows in what is read
     lingers: float = 0.0  # seconds that a call whose answer was lost may still be at work
     lifecycle: Lifecycle | None = None  # of known business documents; a target may declare another

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY, WANTED
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import key_texts, match_keys
@@ -59,7 +61,7 @@ def remember_rejections(
         if not rejected.num_rows:
             continue
         rejected = rejected.sort_by("ordinal")
-        rows = plan.table("changes", target, sealer, ordinals=flat(rejected["ordinal"]))
+        rows = plan.table(Member.CHANGES, target, sealer, ordinals=flat(rejected["ordinal"]))
         if layout.state:
             rows = _with_goals(plan, layout, rows)
         facts = zip(
@@ -86,9 +88,9 @@ def remember_rejections(
 
 def _with_goals(plan: PlanFile, layout: Layout, rows: pa.Table) -> pa.Table:
     """*rows* of documents whose state is the one that the last step of the document leads to."""
-    state = f"d_{layout.state}"
+    state = WANTED(layout.state)
     every = plan.table(
-        "changes", layout.target, columns=["step", state, *(f"k_{name}" for name in layout.key)]
+        Member.CHANGES, layout.target, columns=["step", state, *(KEY(name) for name in layout.key)]
     )
     every = every.append_column("key", match_keys(every, layout.key))
     last = every.sort_by([("step", "descending")])
@@ -106,7 +108,7 @@ def remember_doubts(control: Control, environment: str, run: str, plan: PlanFile
         doubtful = results.filter(pc.equal(results["outcome"], Outcome.IN_DOUBT.value)).sort_by("ordinal")
         if not doubtful.num_rows:
             continue
-        rows = plan.table("changes", target, ordinals=flat(doubtful["ordinal"]))
+        rows = plan.table(Member.CHANGES, target, ordinals=flat(doubtful["ordinal"]))
         facts = zip(
             key_texts(rows, plan.layout(target).key),
             rows["ordinal"].to_pylist(),
@@ -127,8 +129,8 @@ def remember_tasks(control: Control, environment: str, run: str, plan: PlanFile)
     at = now()
     for target in plan.targets:
         told: dict[str, tuple[str, str]] = {}
-        if target in plan.members("tasks"):
-            rows = plan.table("tasks", target)
+        if target in plan.members(Member.TASKS):
+            rows = plan.table(Member.TASKS, target)
             facts = zip(_words(rows, "code"), _words(rows, "reason"), strict=True)
             told = dict(zip(key_texts(rows, plan.layout(target).key), facts, strict=True))
         open_ = control.rows(
@@ -147,7 +149,7 @@ def remember_tasks(control: Control, environment: str, run: str, plan: PlanFile)
 
 def _written_keys(plan: PlanFile, layout: Layout, ordinals: Array) -> set[str]:
     keys = plan.batches(
-        "changes", layout.target, columns=[f"k_{name}" for name in layout.key], ordinals=ordinals
+        Member.CHANGES, layout.target, columns=[KEY(name) for name in layout.key], ordinals=ordinals
     )
     return {key for batch in keys for key in key_texts(batch, layout.key)}
 

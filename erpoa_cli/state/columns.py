@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.canonical import key_text
+from erpoa_cli.core.columns import KEY, VALUES
 from erpoa_cli.core.schema import Type
 from erpoa_cli.state.layout import FieldLayout
 from erpoa_cli.state.seal import Sealer, require
@@ -18,7 +19,6 @@ from erpoa_cli.state.texts import Array, Column, flat, texts
 PARQUET: Mapping[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
 
 _SEPARATOR = "\x1f"  # between names of fields, none of which has control characters
-_IMAGES = ("d", "a", "agreed", "seen", "s", "r")
 
 
 def conform(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.RecordBatch:
@@ -56,8 +56,8 @@ def open_columns(
 def _sealed(schema: pa.Schema, fields: Mapping[str, FieldLayout]) -> Iterable[tuple[str, Type, int]]:
     for name, field in fields.items():
         if field.sealed:
-            for image in _IMAGES:
-                position = schema.get_field_index(f"{image}_{name}")
+            for image in VALUES:
+                position = schema.get_field_index(image(name))
                 if position >= 0:
                     yield name, field.type, position
 
@@ -107,7 +107,7 @@ class Members:
 
 def match_keys(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> Array:
     """One text per row, equal exactly where all key columns are equal (no key column is NULL)."""
-    columns = [texts(batch[f"k_{name}"], type_) for name, type_ in key.items()]
+    columns = [texts(batch[KEY(name)], type_) for name, type_ in key.items()]
     if len(columns) == 1:
         return columns[0]
     parts: list[Column | str] = []
@@ -118,5 +118,5 @@ def match_keys(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> Arr
 
 def key_texts(batch: pa.RecordBatch | pa.Table, key: Mapping[str, Type]) -> list[str]:
     """Key JSON per row, as `core.canonical.key_text` writes it."""
-    columns = [texts(batch[f"k_{name}"], type_).to_pylist() for name, type_ in key.items()]
+    columns = [texts(batch[KEY(name)], type_).to_pylist() for name, type_ in key.items()]
     return [key_text(dict(zip(key, row, strict=True))) for row in zip(*columns, strict=True)]

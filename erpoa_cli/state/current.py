@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import AGREED, KEY, KNOWN, SEEN
+from erpoa_cli.core.plan import Member
 from erpoa_cli.state import audit, edits
 from erpoa_cli.state.archive import Archive
 from erpoa_cli.state.blobs import Blobs
@@ -46,7 +48,7 @@ class _News:
     results: list[tuple[int, bytes]]
 
     def concerns(self, target: str) -> bool:
-        return bool(self.results) or (self.opened and target in self.plan.members("state"))
+        return bool(self.results) or (self.opened and target in self.plan.members(Member.STATE))
 
 
 class Base:
@@ -76,7 +78,7 @@ class Base:
 
     def generations(self, layout: Layout, sealer: Sealer | None) -> pa.Table:
         """Keys and generations of dead rows."""
-        columns = [*(f"k_{name}" for name in layout.key), "generation"]
+        columns = [*(KEY(name) for name in layout.key), "generation"]
         schema = pa.schema([rest_schema(layout).field(name) for name in columns])
         dead = [batch.filter(batch["dead"]).select(columns) for batch in self._wanted(layout, sealer)]
         return pa.Table.from_batches([conform(batch, schema) for batch in dead], schema)
@@ -110,7 +112,7 @@ class Base:
             return
         for batch in batches:
             for name in layout.sealed_fields:
-                for image in (f"agreed_{name}", f"seen_{name}"):
+                for image in (AGREED(name), SEEN(name)):
                     if len(some := batch[image].drop_null()[:1]):
                         sealer.open(without_macs(some), layout.fields[name].type, f"{target}.{name}")
                         return
@@ -207,14 +209,14 @@ class Base:
 def _patches(news: _News, target: str, sealer: Sealer | None) -> Iterator[Patch]:
     layout = news.plan.layout(target)
 
-    def source(member: str) -> Source:
+    def source(member: Member) -> Source:
         return lambda columns: news.plan.batches(member, target, columns=columns)
 
     if news.opened:
-        yield from patches(layout, source("state"), None, sealer)
+        yield from patches(layout, source(Member.STATE), None, sealer)
     if news.results:
         words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
-        yield from patches(layout, source("changes"), words, sealer)
+        yield from patches(layout, source(Member.CHANGES), words, sealer)
 
 
 def _live(batches: Rows) -> Rows:
@@ -235,10 +237,10 @@ def _presented(
     batch: pa.RecordBatch, layout: Layout, sealer: Sealer | None, schema: pa.Schema
 ) -> pa.RecordBatch:
     """A batch at rest as planning sees it."""
-    columns = {name: batch[name] for name in batch.schema.names if not name.startswith("known_")}
+    columns = {name: batch[name] for name in batch.schema.names if not KNOWN.has(name)}
     columns["known"] = _known(batch, sorted(layout.fields))
     for name in layout.sealed_fields:
-        for image in (f"agreed_{name}", f"seen_{name}"):
+        for image in (AGREED(name), SEEN(name)):
             columns[image] = without_macs(columns[image])
     shown = pa.RecordBatch.from_pydict(columns)
     if layout.sealed_fields:
@@ -250,7 +252,7 @@ def _known(batch: pa.RecordBatch, names: list[str]) -> Array:
     """The list of known fields per row, each distinct list built once."""
     if not names:
         return pa.array([[]] * batch.num_rows, pa.list_(pa.utf8()))  # Arrow repeats no list zero times
-    bits = [pc.if_else(batch[f"known_{name}"], "1", "0") for name in names]
+    bits = [pc.if_else(batch[KNOWN(name)], "1", "0") for name in names]
     codes = pc.binary_join_element_wise(*bits, "").dictionary_encode()
     lists = [
         [name for name, bit in zip(names, code, strict=True) if bit == "1"]

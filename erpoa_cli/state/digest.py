@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import PENDING, WANTED, Columns
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.seal import Sealer, require
@@ -74,9 +75,11 @@ def _json_parts(column: Column, type_: Type) -> Parts:
             return quoted(plain)
 
 
-def value_parts(layout: Layout, batch: pa.RecordBatch, image: str, name: str, sealer: Sealer | None) -> Parts:
-    """Canonical JSON of the values of column `IMAGE_NAME`; sealed fields by their HMAC."""
-    field, column = layout.fields[name], batch[f"{image}_{name}"]
+def value_parts(
+    layout: Layout, batch: pa.RecordBatch, image: Columns, name: str, sealer: Sealer | None
+) -> Parts:
+    """Canonical JSON of the values that *image* has of the field *name*; sealed fields by their HMAC."""
+    field, column = layout.fields[name], batch[image(name)]
     if not field.sealed:
         return _json_parts(column, field.type)
     macs = require(sealer).mac(column, field.type, f"{layout.target}.{name}").to_pylist()
@@ -85,10 +88,10 @@ def value_parts(layout: Layout, batch: pa.RecordBatch, image: str, name: str, se
 
 def wanted_parts(layout: Layout, batch: pa.RecordBatch, name: str, sealer: Sealer | None) -> Parts:
     """Canonical JSON of what a row wants in field *name*: the value, or the reference it waits for."""
-    value = value_parts(layout, batch, "d", name, sealer)
-    if f"p_{name}" not in batch.schema.names or batch[f"p_{name}"].null_count == batch.num_rows:
+    value = value_parts(layout, batch, WANTED, name, sealer)
+    if PENDING(name) not in batch.schema.names or batch[PENDING(name)].null_count == batch.num_rows:
         return value
-    pending = batch[f"p_{name}"]
+    pending = batch[PENDING(name)]
     canonical = [None if p is None else _json(json.loads(p)) for p in pending.to_pylist()]
     reference = pc.binary_join_element_wise('{"ref":', pa.array(canonical, pa.utf8()), "}", "")
     return [pc.coalesce(reference, joined(value))]

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, KNOWN, SEEN
 from erpoa_cli.state.columns import conform, match_keys
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.layout import Layout
@@ -64,11 +65,11 @@ def forget_all(rows: Rows, layout: Layout) -> Edit:
     found = [0]
 
     def dead(batches: Rows) -> Rows:
-        keeps = {*(f"k_{name}" for name in layout.key), "generation"}
+        keeps = {*(KEY(name) for name in layout.key), "generation"}
         for batch in batches:
             found[0] += batch.num_rows - pc.sum(batch["dead"]).as_py()
             columns = {name: batch[name] for name in batch.schema.names if name in keeps}
-            columns |= {f"known_{name}": pa.repeat(False, batch.num_rows) for name in layout.fields}
+            columns |= {KNOWN(name): pa.repeat(False, batch.num_rows) for name in layout.fields}
             columns["dead"] = pa.repeat(True, batch.num_rows)
             yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
 
@@ -90,7 +91,7 @@ def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:
         for batch in batches:
             here = pc.is_in(match_keys(batch, layout.key), match_keys(before, layout.key))
             columns = {name: batch[name] for name in batch.schema.names}
-            for name in (f"k_{name}" for name in layout.key):
+            for name in (KEY(name) for name in layout.key):
                 columns[name] = pc.if_else(here, after[name][0], batch[name])
             yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
 
@@ -132,9 +133,9 @@ def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> p
         raise ValueError(f"the key of {layout.target} is ({', '.join(layout.key)})")
     columns: dict[str, Array] = {}
     for name, type_ in layout.key.items():
-        columns[f"k_{name}"] = one_value(parts[name], type_)
+        columns[KEY(name)] = one_value(parts[name], type_)
     for name, type_ in layout.id.items():
-        columns[f"id_{name}"] = one_value(id.get(name), type_)
+        columns[ID(name)] = one_value(id.get(name), type_)
     columns |= {
         "generation": pa.nulls(1, pa.int64()),
         "create": pa.array([False]),
@@ -142,8 +143,6 @@ def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> p
     }
     rest = rest_schema(layout)
     for name in layout.fields:
-        columns[f"known_{name}"] = pa.array([False])
-        columns |= {
-            image: pa.nulls(1, rest.field(image).type) for image in (f"agreed_{name}", f"seen_{name}")
-        }
+        columns[KNOWN(name)] = pa.array([False])
+        columns |= {image: pa.nulls(1, rest.field(image).type) for image in (AGREED(name), SEEN(name))}
     return pa.RecordBatch.from_pydict(columns)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import VALUES
 from erpoa_cli.core.schema import Type
 from erpoa_cli.state.columns import conform, open_columns, seal_columns
 from erpoa_cli.state.fold import last_words
@@ -74,9 +75,9 @@ def mask_errors(results: pa.Table, rows: pa.Table, fields: Mapping[str, FieldLay
     for name, field in fields.items():
         if field.sealed:
             for table in (rows, results):
-                for image in ("d", "a", "agreed", "seen", "s", "r"):
-                    if f"{image}_{name}" in table.schema.names:
-                        hidden.update(_texts(table[f"{image}_{name}"], field.type))
+                for image in VALUES:
+                    if image(name) in table.schema.names:
+                        hidden.update(_texts(table[image(name)], field.type))
     words = [_masked(text, hidden) for text in results["error"].to_pylist()]
     return results.set_column(position, "error", pa.array(words, pa.utf8()))
 

@@ -13,6 +13,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import AGREED, BASE, ID, KEY, KNOWN, NOW, PENDING, SAVED, SEEN, WANTED
 from erpoa_cli.core.situation import Action, Outcome, Situation
 from erpoa_cli.state.columns import Members, conform, match_keys
 from erpoa_cli.state.image import with_macs
@@ -48,7 +49,7 @@ def patches(
     patches, in order."""
     done = None if results is None else _applied(results)
     sizes, found = [], []
-    for piece in source([*(f"k_{name}" for name in layout.key), *_OURS]):
+    for piece in source([*(KEY(name) for name in layout.key), *_OURS]):
         rows, _ = _effective(piece, done)
         sizes.append(rows.num_rows)
         found.append(match_keys(rows, layout.key))
@@ -71,8 +72,9 @@ def _pieces(
     chosen: list[Array] | None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a patch; only the *chosen* ones (a mask per piece)."""
-    kept = ("agreed_", "seen_")  # what was agreed before has no part in what is agreed now
-    columns = [name for name in layout.plan_schema().names if not name.startswith(kept)]
+    columns = [  # what was agreed before has no part in what is agreed now
+        name for name in layout.plan_schema().names if not any(image.has(name) for image in BASE)
+    ]
     for number, piece in enumerate(source(columns)):
         rows, told = _effective(piece, done)
         if chosen is not None:
@@ -88,7 +90,8 @@ def _cut(mask: Array, sizes: Sequence[int]) -> list[Array]:
 
 def _applied(results: pa.Table) -> pa.RecordBatch:
     """What the base needs of the *results* of applied rows, in the order of their ordinals."""
-    told = ("ordinal", "deviated", *(n for n in results.schema.names if n.startswith(("id_", "d_", "s_"))))
+    needed = (ID, WANTED, SAVED)
+    told = ("ordinal", "deviated", *(n for n in results.schema.names if any(c.has(n) for c in needed)))
     done = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
     done = done.select([name for name in told if name in results.schema.names]).sort_by("ordinal")
     return conform(done, done.schema)
@@ -134,8 +137,8 @@ def _patch(
     layout: Layout, rows: pa.RecordBatch, results: pa.RecordBatch | None, sealer: Sealer | None
 ) -> pa.RecordBatch:
     told = {} if results is None else {name: flat(results[name]) for name in results.schema.names}
-    columns = {f"k_{name}": flat(rows[f"k_{name}"]) for name in layout.key}
-    for name in (f"id_{name}" for name in layout.id):
+    columns = {KEY(name): flat(rows[KEY(name)]) for name in layout.key}
+    for name in (ID(name) for name in layout.id):
         planned = flat(rows[name])
         columns[name] = pc.coalesce(told[name].cast(planned.type), planned) if name in told else planned
     action = flat(rows["action"])
@@ -148,11 +151,11 @@ def _patch(
         members["deviated"] = Members(told["deviated"])
     for name, field in layout.fields.items():
         written, agreed, seen = _images(rows, told, members, columns["create"], name)
-        for image, value in (("agreed", agreed), ("seen", seen)):
+        for image, value in ((AGREED, agreed), (SEEN, seen)):
             place = f"{layout.target}.{name}"
             kept = with_macs(value, field.type, place, require_again(sealer)) if field.sealed else value
-            columns[f"{image}_{name}"] = kept
-        columns[f"known_{name}"] = written
+            columns[image(name)] = kept
+        columns[KNOWN(name)] = written
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -161,17 +164,17 @@ def _images(
 ) -> tuple[Array, Array, Array]:
     """Of one field: where the base follows, and its two new images."""
     written, settled = members["fields"].hold(name), members["settled"].hold(name)
-    desired, actual = flat(rows[f"d_{name}"]), flat(rows[f"a_{name}"])
+    desired, actual = flat(rows[WANTED(name)]), flat(rows[NOW(name)])
     agreed = desired
-    if f"d_{name}" in told:  # what was pending, by itself or somewhere in a list
-        waited = rows[f"p_{name}"] if f"p_{name}" in rows.schema.names else told[f"d_{name}"]
-        agreed = pc.if_else(pc.is_valid(flat(waited)), told[f"d_{name}"], desired)
+    if WANTED(name) in told:  # what was pending, by itself or somewhere in a list
+        waited = rows[PENDING(name)] if PENDING(name) in rows.schema.names else told[WANTED(name)]
+        agreed = pc.if_else(pc.is_valid(flat(waited)), told[WANTED(name)], desired)
     seen = agreed
     if told:
         checked = pc.is_valid(told["deviated"]) if "deviated" in told else pa.repeat(False, len(desired))
         seen = pc.if_else(
             pc.or_(checked, create), agreed, actual
         )  # unchecked: what they had before stays seen
-        if f"s_{name}" in told:
-            seen = pc.if_else(members["deviated"].hold(name), told[f"s_{name}"], seen)
+        if SAVED(name) in told:
+            seen = pc.if_else(members["deviated"].hold(name), told[SAVED(name)], seen)
     return pc.or_(written, settled), pc.if_else(written, agreed, desired), pc.if_else(written, seen, actual)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from erpoa_cli.core.columns import BASE, ID, KEY, KNOWN
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
@@ -30,9 +31,9 @@ _GRACE = 2  # images kept per target: a reader that opened the state just now st
 def rest_schema(layout: Layout) -> pa.Schema:
     """Columns of an image at rest, with the layout as metadata."""
     base = layout.base_schema(sealed=True)
-    identity = [field for field in base if field.name.startswith(("k_", "id_"))]
-    images = [field for field in base if field.name.startswith(("agreed_", "seen_"))]
-    known = [pa.field(f"known_{name}", pa.bool_()) for name in layout.fields]
+    identity = [field for field in base if KEY.has(field.name) or ID.has(field.name)]
+    images = [field for field in base if any(image.has(field.name) for image in BASE)]
+    known = [pa.field(KNOWN(name), pa.bool_()) for name in layout.fields]
     state = [pa.field("generation", pa.int64()), pa.field("dead", pa.bool_())]
     return pa.schema([*identity, *state, *known, *images]).with_metadata(
         {METADATA_KEY: layout.to_json().encode()}
@@ -156,7 +157,7 @@ def refit(
         for name, field in wanted.fields.items():
             before = stored.fields.get(name)
             if before is None:
-                columns[f"known_{name}"] = pa.repeat(False, batch.num_rows)
+                columns[KNOWN(name)] = pa.repeat(False, batch.num_rows)
             elif (before.type, before.sealed) != (field.type, field.sealed):
                 _convert(columns, name, before, field, f"{wanted.target}.{name}", sealer)
         kept = {name: column for name, column in columns.items() if name in schema.names}
@@ -182,18 +183,18 @@ def _convert(
     context: str,
     sealer: Sealer | None,
 ) -> None:
-    for image in ("agreed", "seen"):
-        column = columns[f"{image}_{name}"]
+    for image in BASE:
+        column = columns[image(name)]
         if before.sealed:
             column = require_again(sealer).open(without_macs(column), before.type, context)
         converted = _cast(column, before.type, after.type)
         if converted is None:
             converted = pa.nulls(len(column), arrow_type(after.type))
-            columns[f"known_{name}"] = pa.repeat(False, len(column))
+            columns[KNOWN(name)] = pa.repeat(False, len(column))
         if after.sealed:
             sealed = require(sealer).seal(converted, after.type, context)
             converted = with_macs(sealed, after.type, context, require(sealer))
-        columns[f"{image}_{name}"] = converted
+        columns[image(name)] = converted
 
 
 def _cast(column: Array, before: Type, after: Type) -> Array | None:

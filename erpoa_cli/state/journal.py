@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.plan import Member
 from erpoa_cli.state.control import Control, now
 from erpoa_cli.state.entries import mask_errors, write_ordinals, write_results
 from erpoa_cli.state.group import GroupCommit
@@ -144,5 +145,5 @@ class Journal:
         wrong = results.filter(pc.is_valid(results["error"]))
         if not wrong.num_rows:
             return results
-        rows = self.plan.table("changes", target, self._sealer, ordinals=flat(wrong["ordinal"]))
+        rows = self.plan.table(Member.CHANGES, target, self._sealer, ordinals=flat(wrong["ordinal"]))
         return mask_errors(results, rows, layout.fields)

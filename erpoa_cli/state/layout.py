@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, PENDING, PLANNED, SEEN, Columns
 from erpoa_cli.core.schema import Sensitivity, Type, parse_type
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.sdk.arrow import arrow_type
@@ -78,15 +79,15 @@ class Layout:
                 *self._identity(),
                 ("generation", pa.int64()),
                 ("known", pa.list_(pa.utf8())),
-                *self._values("agreed", sealed),
-                *self._values("seen", sealed),
+                *self._values(AGREED, sealed),
+                *self._values(SEEN, sealed),
             ]
         )
 
     def plan_schema(self, *, sealed: bool = False) -> pa.Schema:
         """Columns of the plan file's tables of this target, with the layout as metadata."""
-        values = [column for image in ("d", "a", "agreed", "seen") for column in self._values(image, sealed)]
-        pending = [(f"p_{name}", pa.utf8()) for name, field in self.fields.items() if field.pending]
+        values = [column for image in PLANNED for column in self._values(image, sealed)]
+        pending = [(PENDING(name), pa.utf8()) for name, field in self.fields.items() if field.pending]
         schema = pa.schema([*_HEAD, *self._identity(), *_ROW, *values, *pending])
         return schema.with_metadata({METADATA_KEY: self.to_json().encode()})
 
@@ -139,11 +140,11 @@ class Layout:
         )
 
     def _identity(self) -> list[tuple[str, pa.DataType]]:
-        keys = [(f"k_{name}", arrow_type(type_)) for name, type_ in self.key.items()]
-        return keys + [(f"id_{name}", arrow_type(type_)) for name, type_ in self.id.items()]
+        keys = [(KEY(name), arrow_type(type_)) for name, type_ in self.key.items()]
+        return keys + [(ID(name), arrow_type(type_)) for name, type_ in self.id.items()]
 
-    def _values(self, image: str, sealed: bool) -> list[tuple[str, pa.DataType]]:
+    def _values(self, image: Columns, sealed: bool) -> list[tuple[str, pa.DataType]]:
         return [
-            (f"{image}_{name}", pa.binary() if sealed and field.sealed else arrow_type(field.type))
+            (image(name), pa.binary() if sealed and field.sealed else arrow_type(field.type))
             for name, field in self.fields.items()
         ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.plan import APPLIED, Member
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.planfile import PlanFile
 
@@ -63,14 +65,14 @@ def _met(keys: set[str] | None, key: str) -> bool:
 
 
 def _rows(plan: PlanFile) -> Iterator[tuple[str, list[str]]]:
-    for member in ("changes", "state"):
+    for member in APPLIED:
         for target in plan.members(member):
             key = plan.layout(target).key
             yield target, key_texts(plan.table(member, target, columns=_columns(key)), key)
 
 
 def _columns(key: Iterable[str]) -> list[str]:
-    return [f"k_{name}" for name in key]
+    return [KEY(name) for name in key]
 
 
 def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:
@@ -81,14 +83,17 @@ def _touched(state: StateReader, serial: int) -> dict[str, set[str]]:
     for run in state.runs():
         if run.serial is None or run.serial > serial:
             plan = state.plan(run.id)
-            for target in plan.members("state"):
+            for target in plan.members(Member.STATE):
                 types = plan.layout(target).key
-                keys = key_texts(plan.table("state", target, columns=_columns(types)), types)
+                keys = key_texts(plan.table(Member.STATE, target, columns=_columns(types)), types)
                 found.setdefault(target, set()).update(keys)
             for batch in state.batches(run.id):
                 types = plan.layout(batch.intent.target).key
                 rows = plan.table(
-                    "changes", batch.intent.target, columns=_columns(types), ordinals=batch.intent.ordinals
+                    Member.CHANGES,
+                    batch.intent.target,
+                    columns=_columns(types),
+                    ordinals=batch.intent.ordinals,
                 )
                 keys = key_texts(rows, types)
                 found.setdefault(batch.intent.target, set()).update(keys)

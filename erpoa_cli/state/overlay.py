@@ -18,6 +18,7 @@ from typing import IO, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, KNOWN, SEEN
 from erpoa_cli.state.columns import conform, match_keys
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.layout import Layout
@@ -150,18 +151,18 @@ def _patched(batch: pa.RecordBatch, patch: pa.RecordBatch, layout: Layout) -> pa
     # A new life: created (again), or linked again after it was deleted or forgotten.
     reborn = pc.and_(links, pc.or_(pc.fill_null(patch["create"], False), batch["dead"]))
     emptied = pc.or_(gone, reborn)
-    columns = {f"k_{name}": batch[f"k_{name}"] for name in layout.key}
-    for name in (f"id_{name}" for name in layout.id):
+    columns = {KEY(name): batch[KEY(name)] for name in layout.key}
+    for name in (ID(name) for name in layout.id):
         old = _without(batch[name], emptied)
         columns[name] = pc.if_else(links, pc.coalesce(patch[name], old), old)
     next_life = pc.max_element_wise(pc.add(batch["generation"], 1), patch["generation"])
     columns["generation"] = pc.if_else(reborn, next_life, batch["generation"])
     columns["dead"] = pc.if_else(hit, gone, batch["dead"])
     for name in layout.fields:
-        follows = pc.and_(links, pc.fill_null(patch[f"known_{name}"], False))
-        known = pc.and_(batch[f"known_{name}"], pc.invert(emptied))
-        columns[f"known_{name}"] = pc.or_(known, follows)
-        for image in (f"agreed_{name}", f"seen_{name}"):
+        follows = pc.and_(links, pc.fill_null(patch[KNOWN(name)], False))
+        known = pc.and_(batch[KNOWN(name)], pc.invert(emptied))
+        columns[KNOWN(name)] = pc.or_(known, follows)
+        for image in (AGREED(name), SEEN(name)):
             columns[image] = pc.if_else(follows, patch[image], _without(batch[image], emptied))
     return conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
 
@@ -175,6 +176,6 @@ def _new_rows(patch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
     columns["generation"] = pc.max_element_wise(patch["generation"], 1)
     columns["dead"] = pa.repeat(False, patch.num_rows)
     for name in layout.fields:
-        for image in (f"agreed_{name}", f"seen_{name}"):
-            columns[image] = _without(patch[image], pc.invert(patch[f"known_{name}"]))
+        for image in (AGREED(name), SEEN(name)):
+            columns[image] = _without(patch[image], pc.invert(patch[KNOWN(name)]))
     return conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.core.plan import GuardVerdict, Header, Read
+from erpoa_cli.core.plan import GuardVerdict, Header, Member, Read
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import PARQUET, conform, open_columns, seal_columns
 from erpoa_cli.state.durable import replacing
@@ -26,7 +26,6 @@ from erpoa_cli.state.layout import METADATA_KEY, Layout
 from erpoa_cli.state.planzip import (
     HEADER,
     JSON_MEMBERS,
-    MEMBERS,
     SEAL,
     Hashing,
     altered,
@@ -77,12 +76,13 @@ def write_plan(
         "guards.json": planjson.guards_to_json(guards),
     }
     digests: dict[str, str] = {}
+    order: list[str] = list(Member)
     with replacing(path) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             archive.comment = bytes(SEAL)
             for name, content in contents.items():
                 digests[name] = store(archive, name, planjson.dumps(content))
-            for member, target in sorted(tables, key=lambda m: (MEMBERS.index(m[0]), m[1].encode())):
+            for member, target in sorted(tables, key=lambda m: (order.index(m[0]), m[1].encode())):
                 rows = _first_rows(tables[member, target])
                 if rows is not None:
                     name = f"{member}/{target}.parquet"
@@ -193,7 +193,7 @@ class PlanFile:
 
     def layout(self, target: str) -> Layout:
         """Columns of the target's rows; KeyError when the plan has no rows of it."""
-        for member in MEMBERS:
+        for member in Member:
             name = f"{member}/{target}.parquet"
             if name in self._where:
                 return _layout(self._parquet(name).schema_arrow)

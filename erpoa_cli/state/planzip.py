@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.plan import Member
 
-MEMBERS = ("changes", "state", "held", "withheld", "tasks", "drift", "conflicts")
 HEADER = "plan.json"
 JSON_MEMBERS = ("inputs.json", "reads.json", "targets.json", "guards.json")
 MAX_FILE = 16 << 30
@@ -26,7 +26,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can say
 _END = b"PK\x05\x06"
 _END_BYTES = 22  # of the end record without its comment
 _PIECE = 1 << 20
-_NAME = re.compile(rf"(?:{'|'.join(MEMBERS)})/[^/\\\0]{{1,200}}\.parquet")
+_NAME = re.compile(rf"(?:{'|'.join(Member)})/[^/\\\0]{{1,200}}\.parquet")
 
 
 def member_info(name: str) -> zipfile.ZipInfo:

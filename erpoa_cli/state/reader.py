@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID
+from erpoa_cli.core.plan import APPLIED, Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import place, sharing
 from erpoa_cli.state.archive import Archive
@@ -88,7 +90,7 @@ class StateReader(StateRecords):
         for batch in batches:
             here = pc.invert(batch["dead"])
             for name, type_ in layout.id.items():
-                here = pc.and_(here, pc.equal(texts(batch[f"id_{name}"], type_), id[name]))
+                here = pc.and_(here, pc.equal(texts(batch[ID(name)], type_), id[name]))
             found += key_texts(batch.filter(here), layout.key)
         return tuple(found)
 
@@ -101,12 +103,7 @@ class StateReader(StateRecords):
         plans = (self.plan(run.id) for run in self.unfinished())
         layouts = [
             *self.targets().values(),
-            *(
-                plan.layout(t)
-                for plan in plans
-                for member in ("changes", "state")
-                for t in plan.members(member)
-            ),
+            *(plan.layout(t) for plan in plans for member in APPLIED for t in plan.members(member)),
         ]
         return any(one.sealed_fields for one in layouts) or Snapshots(self.root, self.environment).seals()
 
@@ -171,7 +168,7 @@ class StateReader(StateRecords):
         for (target, ordinal), (intent, outcome, reason) in words.items():
             if outcome == Outcome.IN_DOUBT:
                 plan = plan or self.plan(run.id)
-                row = plan.table("changes", target, ordinals=pa.array([ordinal]))
+                row = plan.table(Member.CHANGES, target, ordinals=pa.array([ordinal]))
                 key = key_texts(row, plan.layout(target).key)[0]
                 yield Doubt(target, key, run.id, ordinal, intent.action, reason, run.opened)
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import ID
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.operator import Operator
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import audit, closing, edits, place, sharing
 from erpoa_cli.state.control import Control, now
@@ -154,7 +156,7 @@ class StateWriter(StateReader):
         )
 
     def _close_run(self, run: str, plan: PlanFile, status: RunStatus, sealer: Sealer | None) -> int:
-        targets = sorted({*plan.members("changes"), *plan.members("state")})
+        targets = sorted({*plan.members(Member.CHANGES), *plan.members(Member.STATE)})
         folded = [image for target in targets if (image := self._base.fold(target, sealer))]
         done = status in (RunStatus.APPLIED, RunStatus.PARTIAL)
         shared = sharing.share(self.root, self.environment, self._blobs, plan) if self._blobs and done else []
@@ -193,7 +195,7 @@ class StateWriter(StateReader):
         if applied:
             columns["outcome"] = pa.array([Outcome.APPLIED.value])
             if doubt.action is Action.CREATE:
-                columns |= {f"id_{name}": one_value(id[name], type_) for name, type_ in layout.id.items()}
+                columns |= {ID(name): one_value(id[name], type_) for name, type_ in layout.id.items()}
         else:
             words = {
                 "outcome": Outcome.REJECTED.value,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from erpoa_cli.core.address import Address
+from erpoa_cli.core.columns import ID, KEY, Columns
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
@@ -105,19 +106,17 @@ def links(work: Workspace, target: str) -> Links:
         layout = known_target(state, target)
         rows = [row for batch in state.base(layout, work.sealer) for row in batch.to_pylist()]
         gone = state.generations(layout, work.sealer).to_pylist()
-    live = [
-        Link(_texts(row, "k_", layout.key), _texts(row, "id_", layout.id), row["generation"]) for row in rows
-    ]
+    live = [Link(_texts(row, KEY, layout.key), _texts(row, ID, layout.id), row["generation"]) for row in rows]
     live.sort(key=lambda link: [value or "" for value in link.key.values()])
-    over = tuple(Link(_texts(row, "k_", layout.key), {}, row["generation"]) for row in gone)
+    over = tuple(Link(_texts(row, KEY, layout.key), {}, row["generation"]) for row in gone)
     return Links(target, tuple(layout.key), tuple(layout.id), tuple(live), over)
 
 
-def _texts(row: Mapping[str, Any], prefix: str, types: Mapping[str, Any]) -> dict[str, str | None]:
+def _texts(row: Mapping[str, Any], columns: Columns, types: Mapping[str, Any]) -> dict[str, str | None]:
     """The values of *row* in the columns of *types*, as canonical text."""
     from erpoa_cli.core.canonical import canonical
 
-    return {name: canonical(row[prefix + name], type_) for name, type_ in types.items()}
+    return {name: canonical(row[columns(name)], type_) for name, type_ in types.items()}
 
 
 def tasks(work: Workspace, target: str | None = None) -> list[OpenTask]:

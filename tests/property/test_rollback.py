@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def test_a_run_is_taken_back(
     shutil.rmtree(directory)
 
 
-def without(rows: Sequence[Row], left: set[object]) -> list[list[tuple[str, object]]]:
+def without(rows: Sequence[Row], left: Collection[object]) -> list[list[tuple[str, object]]]:
     """*rows* less those with the identifiers *left*, without identifiers: a row that is made anew has another."""
     told = (row for row in rows if row["id"] not in left)
     return sorted(([(n, v) for n, v in sorted(row.items()) if n != "id"] for row in told), key=repr)
@@ -236,7 +236,7 @@ def taken_back(copy: Real, run: str, before: list[Order]) -> None:
     assert written(copy.contents(), left) == written(before, left)
 
 
-def written(orders: list[Order], left: set[object] = frozenset()) -> list[Any]:
+def written(orders: list[Order], left: Collection[object] = ()) -> list[Any]:
     """What orders hold, without the numbers that their system gives; a list that was NULL comes again as an empty one."""
 
     def plain(line: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.columns import KEY, PENDING, WANTED
 from erpoa_cli.core.parse import instant
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, table, value_sql, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, table, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.core.target import BoundField, Column, Constant, Reference, Result
 
@@ -45,7 +46,7 @@ def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool
     resolved = [
         _or_own(_resolve(shape, f, n, others, late), feed.own.get(f.name)) for n, f in enumerate(shape.fields)
     ]
-    keys = [f"r.{identifier(k)} AS {column('k_', k)}" for k in shape.key]
+    keys = [f"r.{identifier(k)} AS {KEY.sql(k)}" for k in shape.key]
     problems = [p for r in resolved for p in r.problems]
     waits = [w for r in resolved for w in r.waits]
     waiting = (
@@ -55,8 +56,8 @@ def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool
     )
     columns = [
         *keys,
-        *(f"{r.value} AS {column('d_', r.field.name)}" for r in resolved),
-        *(f"{r.pending} AS {column('p_', r.field.name)}" for r in resolved if r.pending),
+        *(f"{r.value} AS {WANTED.sql(r.field.name)}" for r in resolved),
+        *(f"{r.pending} AS {PENDING.sql(r.field.name)}" for r in resolved if r.pending),
         f"{_first(problems, 1)} AS problem_code",
         f"{_first(problems, 2)} AS problem",
         f"{waiting} AS waiting",
@@ -111,10 +112,10 @@ def _set_aside(shape: Shape, feed: Feed) -> str:
     if not feed.held or shape.target.lines is not None:
         return ""
     keys = [
-        f"TRY_CAST(json_extract_string(h.key, {literal('$.' + _json_name(k))}) AS {type_.duckdb}) AS {column('k_', k)}"
+        f"TRY_CAST(json_extract_string(h.key, {literal('$.' + _json_name(k))}) AS {type_.duckdb}) AS {KEY.sql(k)}"
         for k, type_ in shape.key.items()
     ]
-    values = [f"CAST(NULL AS {f.type.duckdb}) AS {column('d_', f.name)}" for f in shape.fields]
+    values = [f"CAST(NULL AS {f.type.duckdb}) AS {WANTED.sql(f.name)}" for f in shape.fields]
     return f"""UNION ALL BY NAME
     SELECT {listed([*keys, *values])}, min(h.code) AS problem_code,
         string_agg(DISTINCT concat_ws(': ', h.field, h.reason), '; ' ORDER BY concat_ws(': ', h.field, h.reason)) AS problem,
@@ -174,7 +175,7 @@ def _untold(field: BoundField, wanted: str) -> list[tuple[str, str, str]]:
 def _by(other: Other, by: Sequence[str], alias: str) -> Iterator[str]:
     """Conditions: the columns *by* equal the first key columns of the other target."""
     for name, (key, type_) in zip(by, other.shape.key.items(), strict=False):
-        yield f"{column('k_', key, alias)} = TRY_CAST(r.{identifier(name)} AS {type_.duckdb})"
+        yield f"{KEY.sql(key, alias)} = TRY_CAST(r.{identifier(name)} AS {type_.duckdb})"
 
 
 def _shown(by: Sequence[str]) -> str:
@@ -219,7 +220,7 @@ def _reference_list(field: BoundField, reference: Reference, j: str, other: Othe
             'waits': bool_or(coalesce(i.pending, false)), 'lost': count(*) FILTER (i.key_text IS NULL),
             'which': string_agg(CAST(e.v AS VARCHAR), ', ') FILTER (i.key_text IS NULL)}}
         FROM (SELECT unnest({by}) AS v, generate_subscripts({by}, 1) AS n) e
-        LEFT JOIN {work(reference.target, "ids")} i ON {column("k_", key, "i")} = TRY_CAST(e.v AS {key_type.duckdb}))"""
+        LEFT JOIN {work(reference.target, "ids")} i ON {KEY.sql(key, "i")} = TRY_CAST(e.v AS {key_type.duckdb}))"""
     problems = []
     if reference.when_null == "hold":
         problems.append(
@@ -248,10 +249,10 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
     """What the other target's rows hold now; one that is created by this plan gives it after its wave."""
     keys = list(other.shape.key)
     prefix, rest = keys[: len(result.by)], keys[len(result.by) :]
-    shown = listed(column("k_", k, "i") for k in prefix)
-    order = listed((column("k_", k, "i") for k in rest), ", ") or "1"
+    shown = listed(KEY.sql(k, "i") for k in prefix)
+    order = listed((KEY.sql(k, "i") for k in rest), ", ") or "1"
     managed = next((f for f in other.shape.fields if f.name == result.field), None)
-    ours = f"d.{column('d_', result.field)}" if managed else "NULL"
+    ours = f"d.{WANTED.sql(result.field)}" if managed else "NULL"
     wanted = _wanted_value(other, managed)
     value = f"CASE WHEN i.pending THEN {ours} ELSE a.{identifier(result.field)} END"
     type_ = managed.type if managed else Type(Kind.STRING)
@@ -268,10 +269,10 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
     )
     join = f"""LEFT JOIN (
         SELECT {shown.replace("i.", "")}, {combined} AS value, count(*) FILTER (open) AS open, min(key_text) AS key_text
-        FROM (SELECT {listed(column("k_", k, "i") for k in keys)}, i.key_text, {value} AS value, {open_} AS open
+        FROM (SELECT {listed(KEY.sql(k, "i") for k in keys)}, i.key_text, {value} AS value, {open_} AS open
             FROM {work(result.target, "ids")} i LEFT JOIN {table("actual", result.target)} a ON a.rowid = i.a_row
             LEFT JOIN {table("desired", result.target)} d ON i.pending
-                AND {listed((f"{column('k_', k, 'd')} = {column('k_', k, 'i')}" for k in keys), " AND ")})
+                AND {listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'i')}" for k in keys), " AND ")})
         GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j), " AND ")}"""
     unknown = [f"{j}.open > 0"] if not single else []
     if not other.complete:
@@ -291,5 +292,5 @@ def _wanted_value(other: Other, managed: BoundField | None) -> str:
     if managed is None:
         return "true"
     if managed in other.shape.pending:
-        return f"d.{column('p_', managed.name)} IS NOT NULL"
+        return f"d.{PENDING.sql(managed.name)} IS NOT NULL"
     return "false"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from erpoa_cli.core.columns import ID, KEPT, KEY, NOW, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Course, Step, Way
 from erpoa_cli.core.reconcile.judge import Verdict
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, names_sql, table, value_sql, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, names_sql, table, value_sql, work
 from erpoa_cli.core.schema import STRING, identifier, literal
+from erpoa_cli.core.situation import CONTENT, LINES, Action, does
 
 _WAYS = ("way", "opening", "closing", "reopening", "reclosing")
 _MOVED = f"({Verdict.WRITTEN} | {Verdict.TASK})"
@@ -53,7 +55,7 @@ def _way(shape: Shape, way: Way | None, kept: dict[str, Any]) -> str:
 
 
 def _step_type(shape: Shape) -> str:
-    values = [f"{identifier(image + n)} {t}" for n, t in _sets(shape).items() for image in ("v_", "w_")]
+    values = [f"{image.sql(n)} {t}" for n, t in _sets(shape).items() for image in (VERDICT, KEPT)]
     plain = ["call VARCHAR", "start VARCHAR", "goal VARCHAR", "part BOOLEAN", "first BOOLEAN"]
     return f"STRUCT({listed([*plain, 'names VARCHAR[]', 'kept VARCHAR[]', *values])})"
 
@@ -70,9 +72,9 @@ def _step(shape: Shape, step: Step, kept: Mapping[str, Any]) -> str:
         "kept": names_sql(n for n in kept if n in _sets(shape)),
     }
     values = {
-        f"{image}_{name}": value_sql(given.get(name), shape.columns[name])
+        image(name): value_sql(given.get(name), shape.columns[name])
         for name in _sets(shape)
-        for image, given in (("v", step.set), ("w", kept))
+        for image, given in ((VERDICT, step.set), (KEPT, kept))
     }
     return f"{{{listed(f'{literal(n)}: {v}' for n, v in (plain | values).items())}}}"
 
@@ -95,7 +97,7 @@ def course_join(shape: Shape) -> str:
     if shape.lifecycle is None or shape.state is None:
         return ""
     gone = literal(UNDO) if shape.undoes else "NULL"
-    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{column('d_', shape.state.name)} END"
+    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{WANTED.sql(shape.state.name)} END"
     start = f"CASE WHEN n.a_row IS NULL THEN {literal(shape.lifecycle.first)} ELSE a.{identifier(shape.state.name)} END"
     return f" LEFT JOIN {work(shape.name, 'courses')} c ON c.start = {start} AND c.word IS NOT DISTINCT FROM {word}"
 
@@ -104,14 +106,14 @@ def undone(shape: Shape) -> str:
     """A SQL condition, never NULL: the document must no longer be."""
     if shape.state is None:
         return "false"
-    return f"coalesce({column('d_', shape.state.name)} = {literal(UNDO)}, false)"
+    return f"coalesce({WANTED.sql(shape.state.name)} = {literal(UNDO)}, false)"
 
 
 def problems(shape: Shape) -> list[tuple[str, str, str, str]]:
     """Why a document is held for its state: condition, kind, code, reason."""
     if shape.lifecycle is None or shape.state is None:
         return []
-    ours, theirs = column("d_", shape.state.name), column("a_", shape.state.name)
+    ours, theirs = WANTED.sql(shape.state.name), NOW.sql(shape.state.name)
     states = listed(map(literal, shape.lifecycle.states))
     return [
         (
@@ -136,21 +138,21 @@ def action(shape: Shape) -> str:
     """Cases of a row's action that only documents have; they come before all others."""
     if shape.state is None:
         return ""
-    told = column("v_", shape.state.name)
+    told = VERDICT.sql(shape.state.name)
     lost = f"{undone(shape)} AND a_row IS NULL"
-    return f"""WHEN {lost} AND situation = 'vanished' THEN 'forget'
+    return f"""WHEN {lost} AND situation = 'vanished' THEN {Action.FORGET.sql}
         WHEN {lost} AND b_row IS NULL THEN NULL
-        WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN 'update'
-        WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN 'move'"""
+        WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN {Action.UPDATE.sql}
+        WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql}"""
 
 
 def gone(shape: Shape) -> str:
     """The action of a document that is gone from the source."""
     assert shape.state is not None
-    told = column("v_", shape.state.name)
+    told = VERDICT.sql(shape.state.name)
     return (
-        f"CASE WHEN {told} & {_MOVED} <> 0 THEN 'move' WHEN b_row IS NULL THEN NULL "
-        f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN 'accept' WHEN {told} & {Verdict.SETTLE} <> 0 THEN 'converge' END"
+        f"CASE WHEN {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql} WHEN b_row IS NULL THEN NULL "
+        f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN {Action.ACCEPT.sql} WHEN {told} & {Verdict.SETTLE} <> 0 THEN {Action.CONVERGE.sql} END"
     )
 
 
@@ -158,21 +160,21 @@ def tasks(shape: Shape) -> list[tuple[str, str, str]]:
     """What only a person can do: condition, code, reason."""
     if shape.state is None:
         return []
-    told, here = column("v_", shape.state.name), column("a_", shape.state.name)
+    told, here = VERDICT.sql(shape.state.name), NOW.sql(shape.state.name)
     start = f"coalesce({here}, 'nothing')"
     return [
         (
-            f"action = 'move' AND {told} & {Verdict.TASK} <> 0 AND goal = {literal(TASK)}",
+            f"{does(Action.MOVE)} AND {told} & {Verdict.TASK} <> 0 AND goal = {literal(TASK)}",
             "E0450",
             f"concat('it must no longer be, and is ', {start}, ', which only a person can undo')",
         ),
         (
-            f"(action = 'create' AND way IS NULL) OR (action IN ('move', 'update') AND {told} & {Verdict.TASK} <> 0)",
+            f"({does(Action.CREATE)} AND way IS NULL) OR ({does(Action.MOVE, Action.UPDATE)} AND {told} & {Verdict.TASK} <> 0)",
             "E0451",
             f"concat('it shall be ', goal, ', and no move leads there from ', {start})",
         ),
         (
-            f"action = 'update' AND {_aside('opening')} IS NULL",
+            f"{does(Action.UPDATE)} AND {_aside('opening')} IS NULL",
             "E0452",
             f"concat('its content changed, and it is ', {start}, ', in which nothing can be written')",
         ),
@@ -186,7 +188,7 @@ def _aside(way: str) -> str:
 
 def moves(shape: Shape) -> str:
     """Whether the state of a row is to change, as a column of `summed`."""
-    return f", {column('v_', shape.state.name)} & {Verdict.WRITTEN} <> 0 AS moves" if shape.state else ""
+    return f", {VERDICT.sql(shape.state.name)} & {Verdict.WRITTEN} <> 0 AS moves" if shape.state else ""
 
 
 def steps(shape: Shape) -> str:
@@ -195,14 +197,14 @@ def steps(shape: Shape) -> str:
     if shape.state is None:
         return ""
     none = f"CAST([] AS {_step_type(shape)}[])"
-    opening = f"CASE WHEN kind IS NULL AND action = 'update' THEN {_aside('opening')} ELSE {none} END"
+    opening = f"CASE WHEN kind IS NULL AND {does(Action.UPDATE)} THEN {_aside('opening')} ELSE {none} END"
     closing = (
-        f"CASE WHEN kind IS NOT NULL THEN {none} WHEN action IN ('create', 'move') THEN way "
-        f"WHEN action = 'update' THEN {_aside('closing')} ELSE {none} END"
+        f"CASE WHEN kind IS NOT NULL THEN {none} WHEN {does(Action.CREATE, Action.MOVE)} THEN way "
+        f"WHEN {does(Action.UPDATE)} THEN {_aside('closing')} ELSE {none} END"
     )
     last = f"after[len(after)].call = '' AND after[len(after)].goal = {literal(ABSENT)}"
     return (
-        f", {opening} AS before, {closing} AS after, {undone(shape)} AND action = 'move' AS undoing, "
+        f", {opening} AS before, {closing} AS after, {undone(shape)} AND {does(Action.MOVE)} AS undoing, "
         f"coalesce(undoing AND {last}, false) AS leaves"
     )
 
@@ -223,7 +225,7 @@ def fate(shape: Shape) -> tuple[str, str]:
     diff."""
     if not shape.wish:
         return "", ""
-    wished = f", coalesce({column('d_', shape.wish)} = {literal(UNDO)}, false) AS undone, false AS leaves"
+    wished = f", coalesce({WANTED.sql(shape.wish)} = {literal(UNDO)}, false) AS undone, false AS leaves"
     return wished, ", coalesce(undoing, false) AS undone, leaves"
 
 
@@ -232,8 +234,8 @@ def line_action(shape: Shape) -> str:
     and what would be in its way when its row is deleted goes first."""
     if not shape.wish:
         return ""
-    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN 'forget'
-            WHEN parent_leaves THEN 'delete' END"""
+    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN {Action.FORGET.sql}
+            WHEN parent_leaves THEN {Action.DELETE.sql} END"""
 
 
 def line_undone(shape: Shape) -> str:
@@ -248,27 +250,25 @@ def follow_lines(parent: Shape, lines: Shape) -> Iterator[str]:
         return
     diff, child = table("diff", parent.name), table("diff", lines.name)
     keys = list(lines.key)[: lines.document]
-    own = listed(column("k_", k) for k in keys)
-    same = listed((f"{column('k_', k, 'w')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    own = listed(KEY.sql(k) for k in keys)
+    same = listed((f"{KEY.sql(k, 'w')} = {KEY.sql(k, 'p')}" for k in keys), " AND ")
     yield f"""UPDATE {diff} AS p SET kind = 'withheld', code = 'E0429', links = false, reason = 'a line of it is withheld'
         FROM (SELECT DISTINCT {own} FROM {child} WHERE kind = 'withheld') w
-        WHERE {same} AND p.kind IS NULL AND p.action IN ('move', 'update') AND NOT p.undoing"""
+        WHERE {same} AND p.kind IS NULL AND {does(Action.MOVE, Action.UPDATE, of="p")} AND NOT p.undoing"""
     if not lifecycle.editable:
         return
-    written = f"(SELECT DISTINCT {own} FROM {child} WHERE kind IS NULL AND action IN ('create', 'update', 'delete')) w"
-    moved = "p.kind IS NULL AND p.action = 'move' AND NOT p.undoing"
+    written = f"(SELECT DISTINCT {own} FROM {child} WHERE kind IS NULL AND {does(*LINES)}) w"
+    moved = f"p.kind IS NULL AND {does(Action.MOVE, of='p')} AND NOT p.undoing"
     yield f"""UPDATE {diff} AS p SET before = opening, after = closing, shift = len(opening) FROM {written}
         WHERE {same} AND {moved} AND opening IS NOT NULL"""
     yield f"UPDATE {diff} AS p SET {_closed_task(state.name)} FROM {written} WHERE {same} AND {moved} AND opening IS NULL"
     yield _reopened(parent, written, same)
     yield f"""UPDATE {child} AS w SET kind = 'withheld', code = 'E0455', links = false, reason = 'its document waits for a person'
-        FROM {diff} p WHERE {same} AND p.kind = 'task' AND w.kind IS NULL AND w.action IN ('create', 'update', 'delete')"""
+        FROM {diff} p WHERE {same} AND p.kind = 'task' AND w.kind IS NULL AND {does(*LINES, of="w")}"""
 
 
 def _closed_task(state: str) -> str:
-    said = (
-        f"concat('its lines changed, and it is ', {column('a_', state)}, ', in which nothing can be written')"
-    )
+    said = f"concat('its lines changed, and it is ', {NOW.sql(state)}, ', in which nothing can be written')"
     return f"kind = 'task', code = 'E0452', links = false, reason = {said}"
 
 
@@ -279,18 +279,18 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
     diff, none = table("diff", shape.name), f"CAST([] AS {_step_type(shape)}[])"
     fields = {f.name for f in shape.fields}
     values = [
-        *(f"{'d.' + column('d_', n) if n in fields else 'NULL'} AS {column('d_', n)}" for n in shape.columns),
-        *(f"a.{identifier(n)} AS {column('a_', n)}" for n in shape.columns),
+        *(f"{'d.' + WANTED.sql(n) if n in fields else 'NULL'} AS {WANTED.sql(n)}" for n in shape.columns),
+        *(f"a.{identifier(n)} AS {NOW.sql(n)}" for n in shape.columns),
     ]
     here = f"a.{identifier(state)}"
     told = f"concat('its lines changed, and it is ', {here}, ', in which nothing can be written')"
-    keys = listed(f"p.{column('k_', k)}" for k in shape.key)
-    ids = [f"p.{column('id_', i)}" for i in shape.id]
-    linked = listed((f"{column('k_', k, 'd')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
-    busy = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'p')}" for k in shape.key), " AND ")
+    keys = listed(f"p.{KEY.sql(k)}" for k in shape.key)
+    ids = [f"p.{ID.sql(i)}" for i in shape.id]
+    linked = listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'p')}" for k in shape.key), " AND ")
+    busy = listed((f"{KEY.sql(k, 'o')} = {KEY.sql(k, 'p')}" for k in shape.key), " AND ")
     return f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal,
-            {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, 'move' AS action,
+            {listed([keys, *ids])}, greatest(p.generation, 1) AS generation, 'confirmed' AS situation, {Action.MOVE.sql} AS action,
             'data' AS cause, 0 AS wave, 1 AS step, [] AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             [{literal(state)}] AS known, [] AS waiting, c.opening IS NOT NULL AS links,
             CASE WHEN c.opening IS NULL THEN 'task' END AS kind, CASE WHEN c.opening IS NULL THEN 'E0452' END AS code,
@@ -301,12 +301,12 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
             JOIN {table("desired", shape.name)} d ON {linked} JOIN {table("actual", shape.name)} a ON a.rowid = p.a_row
             JOIN {work(shape.name, "courses")} c ON c.start = {here} AND c.word IS NULL
         WHERE coalesce(len(c.opening), 1) > 0 AND NOT EXISTS (SELECT 1 FROM {diff} o
-            WHERE {busy} AND (o.kind IS NOT NULL OR o.action IN ('create', 'update', 'move')))"""
+            WHERE {busy} AND (o.kind IS NOT NULL OR {does(Action.CREATE, Action.UPDATE, Action.MOVE, of="o")}))"""
 
 
 # -- the steps as rows --------------------------------------------------------------------------------------------
 
-_PLANNED = "kind IS NULL AND action IN ('create', 'update', 'move')"
+_PLANNED = f"kind IS NULL AND {does(Action.CREATE, Action.UPDATE, Action.MOVE)}"
 
 
 def most_steps(shape: Shape, where: str, *, undoing: bool = False) -> str:
@@ -336,21 +336,21 @@ def _rows(shape: Shape, where: str, wave: str, step: str, chosen: str) -> str:
     over = names_sql([*sorted(shape.lifecycle.dead), ABSENT])
     deletes = f"s.call = '' AND s.goal = {literal(ABSENT)}"
     values = [
-        f"s.goal AS {column('d_', state)}",
-        f"CASE WHEN s.first THEN s.start END AS {column('a_', state)}",
+        f"s.goal AS {WANTED.sql(state)}",
+        f"CASE WHEN s.first THEN s.start END AS {NOW.sql(state)}",
     ]
     for name in _sets(shape):
-        kept, before = column("w_", name, "s"), column("a_", name)
-        values.append(f"{column('v_', name, 's')} AS {column('d_', name)}")
+        kept, before = KEPT.sql(name, "s"), NOW.sql(name)
+        values.append(f"{VERDICT.sql(name, 's')} AS {WANTED.sql(name)}")
         values.append(
             f"CASE WHEN list_contains(s.kept, {literal(name)}) THEN {kept} ELSE {before} END AS {before}"
         )
-    same = listed((f"p.{column('k_', k)} = o.{column('k_', k)}" for k in shape.key), " AND ")
-    content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND p.action IN ('create', 'update')"
+    same = listed((f"p.{KEY.sql(k)} = o.{KEY.sql(k)}" for k in shape.key), " AND ")
+    content = f"SELECT max(p.step) FROM {diff} p WHERE {same} AND p.kind IS NULL AND {does(*CONTENT, of='p')}"
     return f"""INSERT INTO {diff} BY NAME
         SELECT * EXCLUDE (s, n, last, total) REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY n, ordinal) AS ordinal,
-            CASE WHEN {deletes} THEN 'delete' ELSE 'move' END AS action, {wave} AS wave, {step} AS step,
+            CASE WHEN {deletes} THEN {Action.DELETE.sql} ELSE {Action.MOVE.sql} END AS action, {wave} AS wave, {step} AS step,
             nullif(s.call, '') AS call, CASE WHEN s.part OR {deletes} THEN [] ELSE list_concat([{literal(state)}], s.names) END AS fields,
             [] AS drifted, [] AS conflicted, [] AS settled, [] AS waiting,
             CASE WHEN undoing THEN {literal(UNDO)} END AS reason,
@@ -366,15 +366,15 @@ def settle_rows(shape: Shape) -> Iterator[str]:
     moved stays for what it tells beside that."""
     if shape.lifecycle is None:
         return
-    diff, state = table("diff", shape.name), column("d_", shape.lifecycle.field)
+    diff, state = table("diff", shape.name), WANTED.sql(shape.lifecycle.field)
     yield f"UPDATE {diff} SET step = step + shift WHERE kind IS NULL AND shift > 0"
     yield (
         f"UPDATE {diff} SET {state} = {literal(shape.lifecycle.first)} "
-        f"WHERE kind IS NULL AND action = 'create' AND {state} IS NOT NULL"
+        f"WHERE kind IS NULL AND {does(Action.CREATE)} AND {state} IS NOT NULL"
     )
-    moved = "kind IS NULL AND action = 'move' AND len(after) > 0"
+    moved = f"kind IS NULL AND {does(Action.MOVE)} AND len(after) > 0"
     yield f"DELETE FROM {diff} WHERE {moved} AND len(drifted) + len(conflicted) + len(settled) = 0"
     yield (
-        f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN 'converge' END, wave = 0 "
+        f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN {Action.CONVERGE.sql} END, wave = 0 "
         f"WHERE {moved}"
     )

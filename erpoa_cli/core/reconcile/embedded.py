@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from erpoa_cli.core.columns import KEY, NOW, WANTED
 from erpoa_cli.core.reconcile.compose import composed
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, same_key, table, work
 from erpoa_cli.core.schema import literal
+from erpoa_cli.core.situation import CONTENT, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import Lines, OnLineProblem
 
-_WRITES = "kind IS NULL AND action IN ('create', 'update', 'delete')"
-_THERE = "situation IN ('confirmed', 'found') OR action = 'create'"  # or will be
+_WRITES = f"kind IS NULL AND {does(*LINES)}"
+_THERE = f"situation IN ('confirmed', 'found') OR {does(Action.CREATE)}"  # or will be
 
 
 def _within(lines: Shape) -> Lines:
@@ -27,12 +29,12 @@ def _keys(lines: Shape) -> tuple[str, ...]:
 
 
 def _same(lines: Shape, left: str, right: str) -> str:
-    return listed((f"{column('k_', k, left)} = {column('k_', k, right)}" for k in _keys(lines)), " AND ")
+    return listed((f"{KEY.sql(k, left)} = {KEY.sql(k, right)}" for k in _keys(lines)), " AND ")
 
 
 def hold_unread(document: Shape, lines: Shape) -> str:
     """The statement that holds all lines of documents with a value that could not be read: nobody knows their lines."""
-    keys = listed(column("k_", k) for k in document.key)
+    keys = listed(KEY.sql(k) for k in document.key)
     rows = listed(
         (f"SELECT {keys}, a_row FROM {work(document.name, part)}" for part in ("link", "match")), " UNION "
     )
@@ -45,7 +47,7 @@ def hold_unread(document: Shape, lines: Shape) -> str:
 def touched(document: Shape, lines: Sequence[Shape]) -> str:
     """The statement that fills `T/touched`: keys of the documents of which a line is written and which the diff
     itself has nothing to say of."""
-    keys = listed(column("k_", k) for k in document.key)
+    keys = listed(KEY.sql(k) for k in document.key)
     written = listed(
         (f"SELECT {keys} FROM {table('diff', each.name)} WHERE {_WRITES}" for each in lines), " UNION "
     )
@@ -60,20 +62,22 @@ def carry(document: Shape, lines: Shape) -> Iterator[str]:
     there = f"SELECT 1 FROM {table('diff', lines.name)} l WHERE {_WRITES} AND {_same(lines, 'l', 'd')}"
     ways = closed_task = ""
     if document.state is not None:
-        opening = "CASE WHEN action = 'move' THEN opening WHEN action IN ('create', 'update') THEN before ELSE reopening END"
+        opening = (
+            f"CASE WHEN {does(Action.MOVE)} THEN opening WHEN {does(*CONTENT)} THEN before ELSE reopening END"
+        )
         ways = f""", before = coalesce({opening}, before), shift = coalesce(len({opening}), 0),
             after = coalesce({opening.replace("opening", "closing").replace("before", "after")}, after)"""
         closed_task = f", kind = CASE WHEN {opening} IS NULL THEN 'task' END, code = CASE WHEN {opening} IS NULL THEN 'E0452' END, "
         closed_task += (
             f"reason = CASE WHEN {opening} IS NULL THEN concat('its lines changed, and it is ', "
-            f"{column('a_', document.state.name)}, ', in which nothing can be written') END"
+            f"{NOW.sql(document.state.name)}, ', in which nothing can be written') END"
         )
     yield f"""UPDATE {table("diff", document.name)} AS d SET
             fields = list_append(fields, {within}),
-            action = CASE WHEN action IN ('create', 'update') THEN action ELSE 'update' END,
-            cause = CASE WHEN action IN ('create', 'update') THEN cause ELSE 'data' END,
+            action = CASE WHEN {does(*CONTENT)} THEN action ELSE {Action.UPDATE.sql} END,
+            cause = CASE WHEN {does(*CONTENT)} THEN cause ELSE 'data' END,
             links = links OR situation = 'confirmed'{ways}{closed_task}
-        WHERE kind IS NULL AND ({_THERE}) AND coalesce(action, '') NOT IN ('delete', 'deactivate', 'forget')
+        WHERE kind IS NULL AND ({_THERE}) AND NOT coalesce({does(*REMOVALS, Action.FORGET)}, false)
             AND {"NOT undoing AND " if document.state else ""}EXISTS ({there})"""
 
 
@@ -83,26 +87,26 @@ def settle(document: Shape, lines: Shape) -> Iterator[str]:
     spec = _within(lines)
     within = literal(spec.within)
     whole, parts = table("diff", document.name), table("diff", lines.name)
-    keys = listed(column("k_", k) for k in _keys(lines))
+    keys = listed(KEY.sql(k) for k in _keys(lines))
     if spec.on_problem is OnLineProblem.HOLD_DOCUMENT:
         yield f"""UPDATE {whole} AS d SET kind = 'held', code = 'E0412', links = false, reason = l.reason
             FROM (SELECT {keys}, concat('a line of it is held: ', min(reason)) AS reason
                 FROM {parts} WHERE kind = 'held' AND code <> 'E0413' GROUP BY {keys}) l
-            WHERE d.kind IS NULL AND d.action IN ('create', 'update') AND {_same(lines, "d", "l")}"""
+            WHERE d.kind IS NULL AND {does(*CONTENT, of="d")} AND {_same(lines, "d", "l")}"""
     carried = f"""SELECT 1 FROM {whole} c WHERE c.kind IS NULL AND {_same(lines, "c", "l")}
-            AND (c.action = 'delete' OR list_contains(c.fields, {within}))"""
+            AND ({does(Action.DELETE, of="c")} OR list_contains(c.fields, {within}))"""
     yield f"""UPDATE {parts} AS l SET links = false, kind = CASE WHEN w.kind IN ('withheld', 'task') THEN 'withheld' ELSE 'held' END,
             code = CASE w.kind WHEN 'withheld' THEN w.code WHEN 'task' THEN 'E0455' ELSE 'E0413' END,
             reason = CASE WHEN w.kind IS NULL THEN 'its document is not written' WHEN w.kind = 'task' THEN 'its document waits for a person'
                 ELSE concat('its document is ', w.kind, ': ', w.reason) END
         FROM (SELECT l.ordinal, d.kind, d.code, d.reason FROM {parts} l
             LEFT JOIN {whole} d ON d.kind IS NOT NULL AND {_same(lines, "d", "l")}
-            WHERE l.kind IS NULL AND l.action IN ('create', 'update', 'delete') AND NOT EXISTS ({carried})) w
+            WHERE l.kind IS NULL AND {does(*LINES, of="l")} AND NOT EXISTS ({carried})) w
         WHERE l.ordinal = w.ordinal"""
     left = f"SELECT 1 FROM {parts} l WHERE {_WRITES} AND {_same(lines, 'l', 'd')}"
     rest = f"list_filter(fields, lambda x: x <> {within})"
-    idle = f"action = 'update' AND len({rest}) = 0"
-    state = "CASE WHEN situation = 'found' THEN 'adopt' WHEN len(settled) > 0 THEN 'converge' END"
+    idle = f"{does(Action.UPDATE)} AND len({rest}) = 0"
+    state = f"CASE WHEN situation = 'found' THEN {Action.ADOPT.sql} WHEN len(settled) > 0 THEN {Action.CONVERGE.sql} END"
     yield f"""UPDATE {whole} AS d SET fields = {rest}, action = CASE WHEN {idle} THEN {state} ELSE action END,
             cause = CASE WHEN {idle} THEN 'state' ELSE cause END
         WHERE kind IS NULL AND list_contains(fields, {within}) AND NOT EXISTS ({left})"""
@@ -121,7 +125,7 @@ def compose(document: Shape, lines: Shape) -> str:
         id_=[i for i in lines.id if i != spec.link],
         written=[f.name for f in lines.fields if f.name != spec.link],
     )
-    return f"""UPDATE {whole} AS d SET {column("d_", spec.within)} = w.lines FROM ({wanted}) w
+    return f"""UPDATE {whole} AS d SET {WANTED.sql(spec.within)} = w.lines FROM ({wanted}) w
         WHERE d.ordinal = w.ordinal"""
 
 
@@ -129,7 +133,7 @@ def with_document(document: Shape, lines: Shape) -> str:
     """The statement that gives lines the wave of their document: one call writes both."""
     return f"""UPDATE {table("diff", lines.name)} AS l SET wave = d.wave FROM {table("diff", document.name)} d
         WHERE l.kind IS NULL AND d.kind IS NULL
-            AND (d.action = 'delete' OR list_contains(d.fields, {literal(_within(lines).within)})) AND {_same(lines, "d", "l")}"""
+            AND ({does(Action.DELETE, of="d")} OR list_contains(d.fields, {literal(_within(lines).within)})) AND {_same(lines, "d", "l")}"""
 
 
 def together(document: Shape, lines: Shape) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+from erpoa_cli.core.columns import AGREED, NOW, PENDING, SEEN, WANTED
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile.compare import empty, equal
-from erpoa_cli.core.reconcile.shape import Shape, column, value_sql
+from erpoa_cli.core.reconcile.shape import Shape, value_sql
 from erpoa_cli.core.schema import literal
 from erpoa_cli.core.target import (
     BoundField,
@@ -61,8 +62,8 @@ def state(shape: Shape, field: BoundField) -> str:
 
     What went on by itself to where no move leads back from (received after confirmed) is progress and followed; what
     can be brought back was changed by somebody. A new wish is carried out from wherever the document is."""
-    d, a = column("d_", field.name), column("a_", field.name)
-    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    d, a = WANTED.sql(field.name), NOW.sql(field.name)
+    agreed, seen = AGREED.sql(field.name), SEEN.sql(field.name)
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
     settled = f"{known} AND ({agreed} IS NOT DISTINCT FROM {d} OR {agreed} = {a}) AND {seen} IS NOT DISTINCT FROM {a}"
     report = shape.target.on_new_field is ReportOrWrite.REPORT
@@ -78,7 +79,7 @@ def state(shape: Shape, field: BoundField) -> str:
 
 def _found_state(shape: Shape, field: BoundField) -> str:
     """The verdict of the state of a document that is met for the first time."""
-    d, a = column("d_", field.name), column("a_", field.name)
+    d, a = WANTED.sql(field.name), NOW.sql(field.name)
     writes = shape.target.on_first_contact is ReportOrWrite.WRITE
     lost = f"CASE WHEN {d} = {literal(UNDO)} THEN {Verdict.TASK if writes else Verdict.DRIFT} ELSE {Verdict.ACCEPT} END"
     return f"""CASE WHEN goal IS NULL THEN {Verdict.SAME}
@@ -92,7 +93,7 @@ def found(shape: Shape, field: BoundField) -> str:
         return _found_state(shape, field)
     if field not in shape.compared:
         return str(Verdict.SAME)
-    d, a = column("d_", field.name), column("a_", field.name)
+    d, a = WANTED.sql(field.name), NOW.sql(field.name)
     report = Verdict.DRIFT if shape.target.on_first_contact is ReportOrWrite.REPORT else Verdict.WRITE
     shared = field.ownership is Ownership.SHARED
     differs = _unknown_shared(shape.target, field) if shared else report
@@ -100,7 +101,7 @@ def found(shape: Shape, field: BoundField) -> str:
     theirs = f"WHEN {empty(field, d)} THEN {Verdict.SAME} " if shared else ""
     wanted = f"NOT {empty(field, d)}"
     if isinstance(field.value, Reference | Result):
-        pending = column("p_", field.name)
+        pending = PENDING.sql(field.name)
         return f"""CASE WHEN list_contains(waiting, {literal(field.name)}) THEN {Verdict.SAME}
             WHEN {pending} IS NULL AND {equal(field, d, a)} THEN {Verdict.SETTLE}
             WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN {Verdict.FILL} ELSE {differs} END"""
@@ -118,13 +119,13 @@ def ours_inactive(shape: Shape, field: BoundField) -> str:
     if field.name not in shape.deactivate or field.name not in shape.target.restore:
         return "false"
     wanted = value_sql(shape.deactivate[field.name], field.type)
-    return f"coalesce(list_contains(known, {literal(field.name)}) AND {column('agreed_', field.name)} IS NOT DISTINCT FROM {wanted}, false)"
+    return f"coalesce(list_contains(known, {literal(field.name)}) AND {AGREED.sql(field.name)} IS NOT DISTINCT FROM {wanted}, false)"
 
 
 def deactivated(shape: Shape, field: BoundField) -> str:
     """The verdict of a field of `deactivate` of a row that is gone from the source."""
-    d, a = column("d_", field.name), column("a_", field.name)
-    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    d, a = WANTED.sql(field.name), NOW.sql(field.name)
+    agreed, seen = AGREED.sql(field.name), SEEN.sql(field.name)
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
     ours = f"({known} AND {d} IS NOT DISTINCT FROM {agreed})"
     return f"""CASE WHEN {d} IS NOT DISTINCT FROM {a}
@@ -134,15 +135,15 @@ def deactivated(shape: Shape, field: BoundField) -> str:
 
 
 def _judge(target: Target, field: BoundField, *, new: str) -> str:
-    d, a = column("d_", field.name), column("a_", field.name)
-    agreed, seen = column("agreed_", field.name), column("seen_", field.name)
+    d, a = WANTED.sql(field.name), NOW.sql(field.name)
+    agreed, seen = AGREED.sql(field.name), SEEN.sql(field.name)
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
     ours, theirs = equal(field, d, agreed), equal(field, a, seen)
     same = equal(field, d, a)
     waits = "false"
     if isinstance(field.value, Reference | Result):
         # A pending value is none that anybody knew before: it differs from everything.
-        pending = f"{column('p_', field.name)} IS NOT NULL"
+        pending = f"{PENDING.sql(field.name)} IS NOT NULL"
         ours, same = f"(NOT {pending} AND {ours})", f"(NOT {pending} AND {same})"
         waits = f"list_contains(waiting, {literal(field.name)})"
     shared = field.ownership is Ownership.SHARED
@@ -157,7 +158,7 @@ def _judge(target: Target, field: BoundField, *, new: str) -> str:
 
 def _new_field(target: Target, field: BoundField) -> str:
     if field.ownership is Ownership.SHARED:
-        d, a = column("d_", field.name), column("a_", field.name)
+        d, a = WANTED.sql(field.name), NOW.sql(field.name)
         return (
             f"CASE WHEN {empty(field, d)} THEN {Verdict.SAME} WHEN {empty(field, a)} THEN {Verdict.WRITE} "
             f"ELSE {_unknown_shared(target, field)} END"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from erpoa_cli.core.columns import ID, KEY, PENDING, WANTED
 from erpoa_cli.core.reconcile.recognise import row_hash
-from erpoa_cli.core.reconcile.shape import Shape, column, listed, same_key, table, work
+from erpoa_cli.core.reconcile.shape import Shape, listed, same_key, table, work
 from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.situation import Action, does
 from erpoa_cli.core.target import Column, OnSourceGone, Owns
 
 
@@ -28,8 +30,8 @@ class Evidence:
 
 def twin(shape: Shape) -> str:
     """Keys of desired that are repeated or not whole, with the first row that has each."""
-    keys = listed(column("k_", k) for k in shape.key)
-    null = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    keys = listed(KEY.sql(k) for k in shape.key)
+    null = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "twin")} AS
         SELECT {keys}, min(rowid) AS first_row, count(*) AS copies, {null} AS unnamed
         FROM {table("desired", shape.name)} GROUP BY {keys} HAVING count(*) > 1 OR {null}"""
@@ -42,7 +44,7 @@ def proof(shape: Shape, evidence: Evidence) -> str:
     unlinked = f"""NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
             WHERE l.a_row IS NOT NULL AND {same_key(shape, "l", "d")})
         AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE {same_key(shape, "m", "d")})"""
-    null = listed((f"{column('k_', k, 'd')} IS NULL" for k in shape.key), " OR ")
+    null = listed((f"{KEY.sql(k, 'd')} IS NULL" for k in shape.key), " OR ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "proof")} AS
         SELECT CASE WHEN {literal(evidence.desired)} <> '' THEN {literal(evidence.desired)}
             WHEN {"false" if evidence.whole else "true"} AND NOT EXISTS (SELECT 1 FROM {table("desired", shape.name)})
@@ -59,20 +61,16 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
 
     What is numbered and sorted here need not be sorted with all its values. With *first*, the number to count from:
     instead the rows that `T/touched` names, which are written for their lines."""
-    keys = listed(column("k_", k, "d") for k in shape.key)
-    both = listed(
-        f"coalesce({column('k_', k, 'd')}, {column('k_', k, 'l')}) AS {column('k_', k)}" for k in shape.key
-    )
-    match_keys = listed(column("k_", k, "m") for k in shape.key)
-    linked_ids = [f"l.{column('id_', i)}" for i in shape.id]
-    order = [f"{column('k_', k)} NULLS FIRST" for k in shape.key] + [column("id_", i) for i in shape.id]
-    ids = [column("id_", i) for i in shape.id]
-    pending = [f"{column('p_', f.name)} IS NOT NULL" for f in shape.pending]
+    keys = listed(KEY.sql(k, "d") for k in shape.key)
+    both = listed(f"coalesce({KEY.sql(k, 'd')}, {KEY.sql(k, 'l')}) AS {KEY.sql(k)}" for k in shape.key)
+    match_keys = listed(KEY.sql(k, "m") for k in shape.key)
+    linked_ids = [f"l.{ID.sql(i)}" for i in shape.id]
+    order = [f"{KEY.sql(k)} NULLS FIRST" for k in shape.key] + [ID.sql(i) for i in shape.id]
+    ids = [ID.sql(i) for i in shape.id]
+    pending = [f"{PENDING.sql(f.name)} IS NOT NULL" for f in shape.pending]
     waiting = ["len(waiting) > 0"] if shape.pending else []
     special = listed(["problem IS NOT NULL", *pending, *waiting, *_leaving(shape)], " OR ")
-    twins = listed(
-        (f"{column('k_', k, 't')} IS NOT DISTINCT FROM {column('k_', k, 'd')}" for k in shape.key), " AND "
-    )
+    twins = listed((f"{KEY.sql(k, 't')} IS NOT DISTINCT FROM {KEY.sql(k, 'd')}" for k in shape.key), " AND ")
     wanted = (
         "NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)"
     )
@@ -81,7 +79,7 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     gone = _removed_with_document(shape, "l") if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
-    WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, "d_")} AS desired_hash,
+    WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, WANTED)} AS desired_hash,
             {special} OR t.first_row IS NOT NULL AS special, t.copies, t.unnamed
         FROM {table("desired", shape.name)} d LEFT JOIN {work(shape.name, "twin")} t ON {twins}
         WHERE t.first_row IS NULL OR t.first_row = d.rowid),
@@ -106,8 +104,8 @@ def _removed_with_document(shape: Shape, alias: str) -> str:
     if lines is None:
         return "false"
     keys = tuple(shape.key)[: shape.document]
-    ours, theirs = (listed(column("k_", k, each) for k in keys) for each in (alias, "p"))
-    leaves = "p.action = 'delete' OR p.leaves" if shape.wish else "p.action = 'delete'"
+    ours, theirs = (listed(KEY.sql(k, each) for k in keys) for each in (alias, "p"))
+    leaves = does(Action.DELETE, of="p") + (" OR p.leaves" if shape.wish else "")
     return f"({ours}) IN (SELECT ({theirs}) FROM {table('diff', lines.parent)} p WHERE {leaves})"
 
 
@@ -124,11 +122,11 @@ def _foreign(shape: Shape, evidence: Evidence) -> str:
         return ""
     carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
     named = [
-        f"TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb}) AS {column('k_', k)}"
+        f"TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb}) AS {KEY.sql(k)}"
         for k, t in shape.key.items()
         if k in carried
     ]
-    ids = [f"a.{identifier(i)} AS {column('id_', i)}" for i in shape.id]
+    ids = [f"a.{identifier(i)} AS {ID.sql(i)}" for i in shape.id]
     return f"""UNION ALL BY NAME
     SELECT {listed((f"{c}," for c in named + ids), " ")}
         a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table, work
+from erpoa_cli.core.columns import ID, KEY, NOW, PENDING, WANTED
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, listed, table, work
 from erpoa_cli.core.schema import Kind, identifier, literal
+from erpoa_cli.core.situation import CONTENT, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Reference, Result
 
-_PLANNED = "kind IS NULL AND action IN ('create', 'update')"
-_REMOVAL = "kind IS NULL AND action IN ('delete', 'deactivate')"
+_PLANNED = f"kind IS NULL AND {does(*CONTENT)}"
+_REMOVAL = f"kind IS NULL AND {does(*REMOVALS)}"
 
 
 def creating(shape: Shape) -> str:
     """The statement that fills `T/creating`: key texts of the rows this plan creates."""
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "creating")} AS
         SELECT {key_text_sql(shape, "")} AS key_text FROM {table("diff", shape.name)}
-        WHERE kind IS NULL AND action = 'create'"""
+        WHERE kind IS NULL AND {does(Action.CREATE)}"""
 
 
 def _points_to(field: BoundField) -> str:
@@ -28,9 +30,9 @@ def _points_to(field: BoundField) -> str:
 
 
 def _dangles(field: BoundField) -> str:
-    pointer = f"json_extract_string({column('p_', field.name)}, '$[1]')"
+    pointer = f"json_extract_string({PENDING.sql(field.name)}, '$[1]')"
     return (
-        f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {column('p_', field.name)} IS NOT NULL "
+        f"{_PLANNED} AND list_contains(fields, {literal(field.name)}) AND {PENDING.sql(field.name)} IS NOT NULL "
         f"AND {pointer} NOT IN (SELECT key_text FROM {work(_points_to(field), 'creating')})"
     )
 
@@ -41,7 +43,7 @@ def settle_pending(shape: Shape) -> Iterator[str]:
     for field in shape.pending:
         value = field.value
         if isinstance(value, Reference) and not value.defer:
-            reason = f"concat({literal(f'{field.name}: waits for {value.target} ')}, json_extract_string({column('p_', field.name)}, '$[1]'), ', which is not written')"
+            reason = f"concat({literal(f'{field.name}: waits for {value.target} ')}, json_extract_string({PENDING.sql(field.name)}, '$[1]'), ', which is not written')"
             yield f"""UPDATE {table("diff", shape.name)} SET kind = 'held', code = 'E0409', reason = {reason}, links = false
                 WHERE {_dangles(field)}"""
             continue
@@ -55,7 +57,7 @@ def waiting_rows(shape: Shape) -> str:
     """Updates of which nothing is left are withheld: they say what they wait for."""
     return f"""UPDATE {table("diff", shape.name)} SET kind = 'withheld', code = 'E0425',
             reason = concat('waits for values of this plan: ', array_to_string(waiting, ', '))
-        WHERE {_PLANNED} AND action = 'update' AND len(fields) = 0"""
+        WHERE {_PLANNED} AND {does(Action.UPDATE)} AND len(fields) = 0"""
 
 
 def second_steps(shape: Shape) -> Iterator[str]:
@@ -66,18 +68,18 @@ def second_steps(shape: Shape) -> Iterator[str]:
         return
     diff = table("diff", shape.name)
     names = listed(
-        f"CASE WHEN {column('p_', f.name)} IS NOT NULL AND list_contains(fields, {literal(f.name)}) THEN {literal(f.name)} END"
+        f"CASE WHEN {PENDING.sql(f.name)} IS NOT NULL AND list_contains(fields, {literal(f.name)}) THEN {literal(f.name)} END"
         for f in deferred
     )
     second = f"list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
     split = work(shape.name, "split")
     yield f"""CREATE OR REPLACE TABLE {split} AS
-        SELECT ordinal, {second} AS second, len({second}) = len(fields) AND action = 'update' AS whole FROM {diff}
+        SELECT ordinal, {second} AS second, len({second}) = len(fields) AND {does(Action.UPDATE)} AS whole FROM {diff}
         WHERE {_PLANNED} AND len({second}) > 0"""
     yield f"""INSERT INTO {diff}
         SELECT d.* REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
-            'update' AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
+            {Action.UPDATE.sql} AS action, 2 AS step, s.second AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             true AS links{", before[1:0] AS before, after[1:0] AS after" if shape.lifecycle else ""})
         FROM {diff} d JOIN {split} s USING (ordinal) WHERE NOT s.whole"""
     yield f"""UPDATE {diff} SET fields = list_filter(fields, lambda x: NOT list_contains(s.second, x))
@@ -102,7 +104,7 @@ def depths(shape: Shape) -> Iterator[str]:
     waits = listed(
         (
             f"SELECT ordinal, {key_text_sql(shape, '')} AS own, "
-            f"json_extract_string({column('p_', f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
+            f"json_extract_string({PENDING.sql(f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
             f"WHERE {_PLANNED} AND step = 1 AND list_contains(fields, {literal(f.name)})"
             for f in trees
         ),
@@ -152,7 +154,7 @@ def removal_depths(shape: Shape) -> str:
     own = next(iter(shape.id), "")
     edges = [
         f"SELECT p.ordinal AS parent, c.ordinal AS child FROM {table('diff', shape.name)} c "
-        f"JOIN {table('diff', shape.name)} p ON c.{column('a_', f.name)} = p.{column('id_', own)} "
+        f"JOIN {table('diff', shape.name)} p ON c.{NOW.sql(f.name)} = p.{ID.sql(own)} "
         f"AND p.ordinal <> c.ordinal WHERE c.{_REMOVAL.replace(' AND ', ' AND c.')} AND p.{_REMOVAL.replace(' AND ', ' AND p.')}"
         for f in trees
         if own
@@ -190,19 +192,19 @@ def released(shape: Shape, later: Mapping[str, Shape], wave: int) -> Iterator[st
     )
     yield f"""CREATE OR REPLACE TABLE {freed} AS SELECT ordinal, names FROM (
             SELECT ordinal, list_filter(CAST([{names}] AS VARCHAR[]), lambda x: x IS NOT NULL) AS names
-            FROM {diff} d WHERE kind IS NULL AND action = 'delete')
+            FROM {diff} d WHERE kind IS NULL AND {does(Action.DELETE)})
         WHERE len(names) > 0"""
     emptied = {f.name: f"list_contains(s.names, {literal(f.name)})" for f in fields}
-    left = [f"CASE WHEN {freely} THEN NULL ELSE d.{column('a_', n)} END" for n, freely in emptied.items()]
+    left = [f"CASE WHEN {freely} THEN NULL ELSE d.{NOW.sql(n)} END" for n, freely in emptied.items()]
     # What is remembered follows the order of ordinals: the delete comes last, so it is the copy.
     yield f"""INSERT INTO {diff}
         SELECT d.* REPLACE (
             (SELECT max(ordinal) FROM {diff}) + row_number() OVER (ORDER BY d.ordinal) AS ordinal,
-            {listed(f"{value} AS {column('a_', n)}" for value, n in zip(left, emptied, strict=True))})
+            {listed(f"{value} AS {NOW.sql(n)}" for value, n in zip(left, emptied, strict=True))})
         FROM {diff} d JOIN {freed} s USING (ordinal)"""
-    wanted = {n: f"d.{column('a_', n)}" for n in shape.columns} | dict(zip(emptied, left, strict=True))
-    yield f"""UPDATE {diff} AS d SET action = 'update', wave = {wave}, fields = s.names, drifted = [], conflicted = [],
-            settled = [], links = true, {listed(f"{column('d_', n)} = {value}" for n, value in wanted.items())}
+    wanted = {n: f"d.{NOW.sql(n)}" for n in shape.columns} | dict(zip(emptied, left, strict=True))
+    yield f"""UPDATE {diff} AS d SET action = {Action.UPDATE.sql}, wave = {wave}, fields = s.names, drifted = [], conflicted = [],
+            settled = [], links = true, {listed(f"{WANTED.sql(n)} = {value}" for n, value in wanted.items())}
         FROM {freed} s WHERE d.ordinal = s.ordinal"""
 
 
@@ -211,8 +213,8 @@ def _goes_too(field: BoundField, other: Shape) -> str:
     own = next(iter(other.id), None)
     if own is None:
         return "false"
-    return f"""EXISTS (SELECT 1 FROM {table("diff", other.name)} g WHERE g.kind IS NULL AND g.action = 'delete'
-        AND g.{column("id_", own)} = d.{column("a_", field.name)})"""
+    return f"""EXISTS (SELECT 1 FROM {table("diff", other.name)} g WHERE g.kind IS NULL AND {does(Action.DELETE, of="g")}
+        AND g.{ID.sql(own)} = d.{NOW.sql(field.name)})"""
 
 
 def any_released(shape: Shape, wave: int) -> str:
@@ -224,21 +226,21 @@ def hold_lines(shape: Shape, parent: Shape, *, document: bool) -> Iterator[str]:
     """A document and its lines are held together: with *document* a line's problem holds the document; a
     document's problem always holds its lines."""
     keys = tuple(shape.key)[: shape.document]
-    same = listed((f"{column('k_', k, 'l')} = {column('k_', k, 'p')}" for k in keys), " AND ")
+    same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'p')}" for k in keys), " AND ")
     lines, documents = table("desired", shape.name), table("desired", parent.name)
-    every = listed(column("k_", k) for k in shape.key)
-    unnamed = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    every = listed(KEY.sql(k) for k in shape.key)
+    unnamed = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     if document:
         yield f"""UPDATE {documents} AS p SET problem_code = 'E0412', problem = l.problem
-            FROM (SELECT {listed(column("k_", k) for k in keys)}, concat('a line of it is held: ', min(problem)) AS problem
+            FROM (SELECT {listed(KEY.sql(k) for k in keys)}, concat('a line of it is held: ', min(problem)) AS problem
                 FROM (SELECT {every}, CASE WHEN {unnamed} THEN 'its key is empty' WHEN count(*) > 1
                     THEN concat('the key of a line is repeated: ', {key_text_sql(shape, "")}) ELSE min(problem) END AS problem
                     FROM {lines} GROUP BY {every})
-                WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) l
+                WHERE problem IS NOT NULL GROUP BY {listed(KEY.sql(k) for k in keys)}) l
             WHERE p.problem IS NULL AND {same}"""
     yield f"""UPDATE {lines} AS l SET problem_code = 'E0413', problem = concat('its document is held: ', p.problem)
-        FROM (SELECT {listed(column("k_", k) for k in keys)}, min(problem) AS problem FROM {documents}
-            WHERE problem IS NOT NULL GROUP BY {listed(column("k_", k) for k in keys)}) p
+        FROM (SELECT {listed(KEY.sql(k) for k in keys)}, min(problem) AS problem FROM {documents}
+            WHERE problem IS NOT NULL GROUP BY {listed(KEY.sql(k) for k in keys)}) p
         WHERE l.problem IS NULL AND {same}"""
 
 
@@ -246,9 +248,9 @@ def referenced(shape: Shape, other: Shape, field: BoundField) -> str:
     """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
     them by *field*: number of deletes."""
     own = next(iter(other.id))
-    ids = listed((f"d.{column('id_', i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
-    leaves = f"(d.action = 'delete' OR list_contains(d.fields, {literal(field.name)}))"
+    ids = listed((f"d.{ID.sql(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    leaves = f"({does(Action.DELETE, of='d')} OR list_contains(d.fields, {literal(field.name)}))"
     return f"""SELECT count(DISTINCT g.ordinal) FROM {table("diff", other.name)} g
-        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{column("id_", own)}
-        WHERE g.kind IS NULL AND g.action = 'delete'
+        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{ID.sql(own)}
+        WHERE g.kind IS NULL AND {does(Action.DELETE, of="g")}
         AND NOT EXISTS (SELECT 1 FROM {table("diff", shape.name)} d WHERE d.kind IS NULL AND {ids} AND {leaves})"""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, PLAIN, SEEN, WANTED, Columns
 from erpoa_cli.core.reconcile.compare import normal
 from erpoa_cli.core.reconcile.shape import (
     Shape,
-    column,
     key_text_sql,
     listed,
     names_sql,
@@ -55,19 +55,19 @@ def estranged(shape: Shape) -> str:
     sets = [fields for fields in match_sets(shape) if watched.issuperset(f.name for f in fields)]
     if not shape.id or not sets:
         return "false"
-    seen = [[normal(f, column("seen_", f.name)) for f in fields] for fields in sets]
-    here = [[normal(f, column("a_", f.name)) for f in fields] for fields in sets]
+    seen = [[normal(f, SEEN.sql(f.name)) for f in fields] for fields in sets]
+    here = [[normal(f, NOW.sql(f.name)) for f in fields] for fields in sets]
     told = listed((f"({listed((f'{v} IS NOT NULL' for v in one), ' AND ')})" for one in seen), " OR ")
     pairs = (zip(one, two, strict=True) for one, two in zip(seen, here, strict=True))
     left = listed((f"({listed((f'{v} = {w}' for v, w in each), ' AND ')})" for each in pairs), " OR ")
     return f"(a_row IS NOT NULL AND ({told}) AND NOT coalesce({left}, false))"
 
 
-def row_hash(shape: Shape, prefix: str) -> str:
+def row_hash(shape: Shape, image: Columns) -> str:
     """A hash over the compared fields: equal hashes of equal types mean equal values (docs/adr/0004)."""
     parts = ["0"]
     for field in shape.compared:
-        value = column(prefix, field.name)
+        value = image.sql(field.name)
         parts.append(value)
         if field.type.kind in (Kind.LIST, Kind.STRUCT):
             parts.append(f"CAST({value} AS VARCHAR)")  # DuckDB hashes NULL and an empty list alike
@@ -77,10 +77,10 @@ def row_hash(shape: Shape, prefix: str) -> str:
 def remembered(shape: Shape) -> str:
     """The query that makes `base."T"` of base rows (`incoming`, with their number `b_row`): all that is needed of
     a row as long as nothing about it changed."""
-    keys = [column("k_", k) for k in shape.key]
-    ids = [column("id_", i) for i in shape.id]
+    keys = [KEY.sql(k) for k in shape.key]
+    ids = [ID.sql(i) for i in shape.id]
     return f"""SELECT b_row, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special, len(known) = 0 AS adopted,
-        {row_hash(shape, "agreed_")} AS agreed_hash, {row_hash(shape, "seen_")} AS seen_hash FROM incoming"""
+        {row_hash(shape, AGREED)} AS agreed_hash, {row_hash(shape, SEEN)} AS seen_hash FROM incoming"""
 
 
 def _again(shape: Shape) -> str:
@@ -92,16 +92,16 @@ def _again(shape: Shape) -> str:
 
 
 def _link(shape: Shape) -> str:
-    keys = listed(column("k_", k) for k in shape.key)
-    ids = listed(column("id_", i) for i in shape.id)
+    keys = listed(KEY.sql(k) for k in shape.key)
+    ids = listed(ID.sql(i) for i in shape.id)
     own = f"""
         SELECT b_row, {keys}, {ids + "," if ids else ""} generation, special, adopted, agreed_hash, seen_hash
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
-    same_id = listed((f"a.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
-    twice = listed((f"r.{identifier(i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
+    same_id = listed((f"a.{identifier(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
+    twice = listed((f"r.{identifier(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
     a_ids = listed(f"o.{identifier(i)}" for i in shape.id)
-    given = listed((f"g.{column('id_', i)} = b.{column('id_', i)}" for i in shape.id), " AND ") or "false"
+    given = listed((f"g.{ID.sql(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
     # Some systems give the identifier of a removed row to a new one: it is that row's whose values it has, and
     # what is left is recognised by `match`.
     lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.seen_hash, false)"
@@ -109,7 +109,7 @@ def _link(shape: Shape) -> str:
     CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
     WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
     given AS (SELECT {ids or "1 AS nothing"}, count(*) AS holders FROM ({own}) GROUP BY ALL HAVING count(*) > 1),
-    a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, "")} AS actual_hash
+    a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, PLAIN)} AS actual_hash
         FROM {table("actual", shape.name)} o {single(shape, "o")})
     SELECT b.* EXCLUDE (seen_hash), CASE WHEN {lost} THEN NULL ELSE a.a_row END AS a_row,
         a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
@@ -125,7 +125,7 @@ def _taken(shape: Shape) -> Iterator[str]:
     if not sets:
         return
     link, desired = work(shape.name, "link"), table("desired", shape.name)
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(KEY.sql(k) for k in shape.key)
 
     own = listed((f"({_recognised(fields, 'w')})" for fields in sets), " OR ")
     claims = listed(
@@ -173,10 +173,10 @@ def elsewhere(shape: Shape) -> str:
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "elsewhere")} AS
     WITH loose AS MATERIALIZED (
-        SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(column("d_", n, "d") for n in names)}, {agree}
+        SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(WANTED.sql(n, "d") for n in names)}, {agree}
         FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
             LEFT JOIN {link} l ON l.b_row = n.b_row
-        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.agreed_hash = {row_hash(shape, "d_")}, false)),
+        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.agreed_hash = {row_hash(shape, WANTED)}, false)),
     hit AS MATERIALIZED ({hits}),
     held AS (
         SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row
@@ -200,7 +200,7 @@ def elsewhere(shape: Shape) -> str:
 def _recognised(fields: Sequence[BoundField], ours: str) -> str:
     """Whether the row *ours* of desired is recognised in their row `o` by these fields."""
     pairs = (
-        f"{normal(f, column('d_', f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}" for f in fields
+        f"{normal(f, WANTED.sql(f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}" for f in fields
     )
     return listed(pairs, " AND ")
 
@@ -225,7 +225,7 @@ def _judge_anyway(shape: Shape) -> str:
         f"ELSE NOT list_has_all(known, {names_sql(known)}) END"
     )
     marks = [
-        f"{column('agreed_', x)} IS NOT DISTINCT FROM {value_sql(shape.deactivate[x], type_)}"
+        f"{AGREED.sql(x)} IS NOT DISTINCT FROM {value_sql(shape.deactivate[x], type_)}"
         for x, type_ in shape.extras.items()
         if x in shape.deactivate
     ]
@@ -233,26 +233,26 @@ def _judge_anyway(shape: Shape) -> str:
 
 
 def _sibling(shape: Shape, name: str) -> str:
-    keys = listed(column("k_", k, "s") for k in shape.key)
-    ids = listed(column("id_", i, "s") for i in shape.id)
+    keys = listed(KEY.sql(k, "s") for k in shape.key)
+    ids = listed(ID.sql(i, "s") for i in shape.id)
     return f"""
         SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special, false AS adopted,
             CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
         FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
-        WHERE {listed((column("id_", i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
+        WHERE {listed((ID.sql(i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
 """
 
 
 def _match(shape: Shape) -> str:
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(KEY.sql(k) for k in shape.key)
     sets = match_sets(shape)
     names = list(dict.fromkeys(f.name for fields in sets for f in fields))
     linked = f"SELECT {keys} FROM {work(shape.name, 'link')} WHERE a_row IS NOT NULL OR again"
     ours = f"""
-        SELECT {listed(["d.rowid AS d_row", *(column("k_", k, "d") for k in shape.key), *(column("d_", n) for n in names)])}
+        SELECT {listed(["d.rowid AS d_row", *(KEY.sql(k, "d") for k in shape.key), *(WANTED.sql(n) for n in names)])}
         FROM {table("desired", shape.name)} d ANTI JOIN ({linked}) l ON {same_key(shape, "l", "d")}"""
     copy = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
-    known = listed((f"k.{column('id_', i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    known = listed((f"k.{ID.sql(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
     theirs = f"""
         SELECT {listed(["o.rowid AS a_row", "coalesce(r.copies, 1) AS copies", *(f"o.{identifier(n)}" for n in names)])}
         FROM {table("actual", shape.name)} o LEFT JOIN {work(shape.name, "again")} r ON {copy}
@@ -262,14 +262,14 @@ def _match(shape: Shape) -> str:
     for number, fields in enumerate(sets):
         on = listed(
             (
-                f"{normal(f, column('d_', f.name, 'u'))} = {normal(f, 't.' + identifier(f.name))}"
+                f"{normal(f, WANTED.sql(f.name, 'u'))} = {normal(f, 't.' + identifier(f.name))}"
                 for f in fields
             ),
             " AND ",
         )
         earlier = [f"u.d_row NOT IN (SELECT d_row FROM hit{n})" for n in range(number)]
         steps.append(
-            f"hit{number} AS (SELECT {listed(column('k_', k, 'u') for k in shape.key)}, u.d_row, t.a_row, t.copies "
+            f"hit{number} AS (SELECT {listed(KEY.sql(k, 'u') for k in shape.key)}, u.d_row, t.a_row, t.copies "
             f"FROM ours u JOIN theirs t ON {on} WHERE {listed(earlier, ' AND ') or 'true'})"
         )
     if not steps:
@@ -289,18 +289,18 @@ def _match(shape: Shape) -> str:
 def identities(shape: Shape, *, actual_complete: bool) -> str:
     """The statement that fills `T/ids`, by which other targets' references are resolved: key, `id`,
     `a_row`, `pending` (wanted, but not there yet) and the key's JSON text. One row per key."""
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(KEY.sql(k) for k in shape.key)
     own = next(iter(shape.id), None)
     present = "a_row IS NOT NULL" if actual_complete else "true"
-    linked_id = column("id_", own) if own else "CAST(NULL AS VARCHAR)"
+    linked_id = ID.sql(own) if own else "CAST(NULL AS VARCHAR)"
     found_id = f"a.{identifier(own)}" if own else "CAST(NULL AS VARCHAR)"
-    complete = listed((f"{column('k_', k)} IS NOT NULL" for k in shape.key), " AND ")
+    complete = listed((f"{KEY.sql(k)} IS NOT NULL" for k in shape.key), " AND ")
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "ids")} AS
     WITH known AS (
         SELECT {keys}, {linked_id} AS id, a_row FROM {work(shape.name, "link")} WHERE {present} AND NOT again
         UNION ALL
-        SELECT {listed(column("k_", k, "m") for k in shape.key)}, {found_id}, m.a_row
+        SELECT {listed(KEY.sql(k, "m") for k in shape.key)}, {found_id}, m.a_row
         FROM {work(shape.name, "match")} m JOIN {table("actual", shape.name)} a ON a.rowid = m.a_row
         WHERE m.hits = 1 AND m.claims = 1),
     wanted AS (SELECT DISTINCT {keys} FROM {table("desired", shape.name)} d WHERE {complete}

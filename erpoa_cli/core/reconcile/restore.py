@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, LEFT, NOW, RESTORED, SAVED, SEEN, WANTED, WAS, Columns
 from erpoa_cli.core.reconcile.recognise import match_sets
 from erpoa_cli.core.reconcile.shape import (
     Shape,
-    column,
     listed,
     names_sql,
     same_key,
@@ -20,7 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import Kind, identifier, literal
-from erpoa_cli.core.situation import Outcome
+from erpoa_cli.core.situation import WRITES, Action, Outcome, does
 from erpoa_cli.core.target import (
     BoundField,
     Column,
@@ -34,9 +34,6 @@ from erpoa_cli.core.target import (
     ReportOrWrite,
     Result,
 )
-
-_WRITES = "('create', 'update', 'move', 'deactivate', 'delete')"
-
 
 # -- the target as a rollback compares it -----------------------------------------------------------------------------
 
@@ -114,24 +111,22 @@ def done(shape: Shape, recorded: Recorded) -> str:
     """The statement that fills `T/done`, a row per row of theirs that the run changed, numbered (`n`): whether it made the
     row (`created`) or took it away (`removed`), its identifier, the fields whose values it changed (`written`), and all
     values before (`a_`) and after it (`left_`)."""
-    one = listed([*(column("k_", k) for k in shape.key), *(column("id_", i) for i in shape.id)])
-    old = [column("was_", i) for i in shape.id]
+    one = listed([*(KEY.sql(k) for k in shape.key), *(ID.sql(i) for i in shape.id)])
+    old = [WAS.sql(i) for i in shape.id]
     same = listed(
         (
             f"s.{left} IS NOT DISTINCT FROM f.{right}"
             for left, right in [
-                *((column("k_", k), column("k_", k)) for k in shape.key),
-                *((column("was_", i), column("id_", i)) for i in shape.id),
+                *((KEY.sql(k), KEY.sql(k)) for k in shape.key),
+                *((WAS.sql(i), ID.sql(i)) for i in shape.id),
             ]
         ),
         " AND ",
     )
-    known = [n for n in shape.columns if f"a_{n}" in recorded.planned]
-    before = {n: f"CAST({column('a_', n, 'f')} AS {shape.columns[n].duckdb})" for n in known}
-    ids = [
-        f"coalesce(max({_told('id_', i, recorded)}), any_value({column('id_', i, 'c')}))" for i in shape.id
-    ]
-    lefts = [f"{_left(n, recorded)} AS {column('left_', n)}" for n in known]
+    known = [n for n in shape.columns if NOW(n) in recorded.planned]
+    before = {n: f"CAST({NOW.sql(n, 'f')} AS {shape.columns[n].duckdb})" for n in known}
+    ids = [f"coalesce(max({_told(ID, i, recorded)}), any_value({ID.sql(i, 'c')}))" for i in shape.id]
+    lefts = [f"{_left(n, recorded)} AS {LEFT.sql(n)}" for n in known]
     changed = [
         f"CASE WHEN list_contains(s.fields, {literal(n)}) AND {_left_or(n, before[n])} IS DISTINCT FROM {before[n]} "
         f"THEN {literal(n)} END"
@@ -144,8 +139,8 @@ def done(shape: Shape, recorded: Recorded) -> str:
         part
         for n, type_ in shape.columns.items()
         for part in (
-            f"{before.get(n, f'CAST(NULL AS {type_.duckdb})')} AS {column('a_', n)}",
-            f"{_left_or(n, before[n]) if n in before else f'CAST(NULL AS {type_.duckdb})'} AS {column('left_', n)}",
+            f"{before.get(n, f'CAST(NULL AS {type_.duckdb})')} AS {NOW.sql(n)}",
+            f"{_left_or(n, before[n]) if n in before else f'CAST(NULL AS {type_.duckdb})'} AS {LEFT.sql(n)}",
         )
     ]
     return f"""
@@ -154,13 +149,13 @@ def done(shape: Shape, recorded: Recorded) -> str:
         SELECT * FROM {work(shape.name, "planned")}
         QUALIFY row_number() OVER (PARTITION BY {one} ORDER BY wave, step, ordinal) = 1),
     summed AS (
-        SELECT {listed([*(column("k_", k, "c") for k in shape.key), *(f"{column('id_', i, 'c')} AS {o}" for i, o in zip(shape.id, old, strict=True))])},
-            {listed(f"{v} AS {column('id_', i)}" for v, i in zip(ids, shape.id, strict=True)) or "NULL AS nothing"},
-            bool_or(c.action = 'create') AS created, bool_or(c.action = 'delete') OR (arg_max(c.action, c.wave) = 'move' AND NOT arg_max(c.links, c.wave)) AS removed,
+        SELECT {listed([*(KEY.sql(k, "c") for k in shape.key), *(f"{ID.sql(i, 'c')} AS {o}" for i, o in zip(shape.id, old, strict=True))])},
+            {listed(f"{v} AS {ID.sql(i)}" for v, i in zip(ids, shape.id, strict=True)) or "NULL AS nothing"},
+            bool_or({does(Action.CREATE, of="c")}) AS created, bool_or({does(Action.DELETE, of="c")}) OR (arg_max(c.action, c.wave) = {Action.MOVE.sql} AND NOT arg_max(c.links, c.wave)) AS removed,
             list_distinct(flatten(list(c.fields))) AS fields, {listed([*lefts, "max(c.generation) AS generation"])}
         FROM {work(shape.name, "planned")} c JOIN {work(shape.name, "told")} t USING (ordinal)
         WHERE t.outcome = {literal(Outcome.APPLIED.value)} GROUP BY ALL)
-    SELECT row_number() OVER () AS n, {listed(column("k_", k, "s") for k in shape.key)}, {listed([*(column("id_", i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
+    SELECT row_number() OVER () AS n, {listed(KEY.sql(k, "s") for k in shape.key)}, {listed([*(ID.sql(i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
         s.generation, {_filtered(changed)} AS written, {_filtered(dropped)} AS dropped, {listed(values)}
     FROM summed s JOIN first f ON {same}"""
 
@@ -169,23 +164,23 @@ def _filtered(names: list[str]) -> str:
     return f"list_filter(CAST([{listed(names)}] AS VARCHAR[]), lambda x: x IS NOT NULL)"
 
 
-def _told(prefix: str, name: str, recorded: Recorded) -> str:
-    own = column(prefix, name, "c")
-    return f"coalesce({column(prefix, name, 't')}, {own})" if prefix + name in recorded.told else own
+def _told(columns: Columns, name: str, recorded: Recorded) -> str:
+    planned = columns.sql(name, "c")
+    return f"coalesce({columns.sql(name, 't')}, {planned})" if columns(name) in recorded.told else planned
 
 
 def _left(name: str, recorded: Recorded) -> str:
     """What the last step that wrote a field left in it: what was read back, else what was written. A structure, so that
     NULL that was written is told from nothing written."""
-    value = _told("d_", name, recorded)
-    if {f"s_{name}", "deviated"} <= recorded.told:
+    value = _told(WANTED, name, recorded)
+    if {SAVED(name), "deviated"} <= recorded.told:
         deviated = f"coalesce(list_contains(t.deviated, {literal(name)}), false)"
-        value = f"CASE WHEN {deviated} THEN {column('s_', name, 't')} ELSE {value} END"
+        value = f"CASE WHEN {deviated} THEN {SAVED.sql(name, 't')} ELSE {value} END"
     return f"arg_max({{'v': {value}}}, c.wave) FILTER (list_contains(c.fields, {literal(name)}))"
 
 
 def _left_or(name: str, before: str) -> str:
-    left = column("left_", name, "s")
+    left = LEFT.sql(name, "s")
     return f"CASE WHEN {left} IS NULL THEN {before} ELSE {left}.v END"
 
 
@@ -193,11 +188,11 @@ def nothing_done(shape: Shape) -> str:
     """The statement that fills `T/done` of a target that the run did not change."""
     columns = [
         "0::BIGINT AS n",
-        *(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items()),
-        *(f"CAST(NULL AS {t.duckdb}) AS {column('id_', i)}" for i, t in shape.id.items()),
+        *(f"CAST(NULL AS {t.duckdb}) AS {KEY.sql(k)}" for k, t in shape.key.items()),
+        *(f"CAST(NULL AS {t.duckdb}) AS {ID.sql(i)}" for i, t in shape.id.items()),
         "false AS created", "false AS removed", "0::BIGINT AS generation",
         "CAST([] AS VARCHAR[]) AS written", "CAST([] AS VARCHAR[]) AS dropped",
-        *(f"CAST(NULL AS {t.duckdb}) AS {column(p, n)}" for n, t in shape.columns.items() for p in ("a_", "left_")),
+        *(f"CAST(NULL AS {t.duckdb}) AS {p.sql(n)}" for n, t in shape.columns.items() for p in (NOW, LEFT)),
     ]  # fmt: skip
     return f"CREATE OR REPLACE TABLE {work(shape.name, 'done')} AS SELECT {listed(columns)} WHERE false"
 
@@ -210,41 +205,39 @@ def meant(shape: Shape) -> str:
     else that of the row that is linked to it; and whether the run took that row away (`removed`)."""
     own_id = next(iter(shape.id), None)
     if own_id is None:
-        columns = listed(f"CAST(NULL AS {t.duckdb}) AS {column('k_', k)}" for k, t in shape.key.items())
+        columns = listed(f"CAST(NULL AS {t.duckdb}) AS {KEY.sql(k)}" for k, t in shape.key.items())
         return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed WHERE false"
-    keys = listed(column("k_", k) for k in shape.key)
-    told = f"CAST({column('id_', own_id)} AS VARCHAR) AS id, {keys}"
+    keys = listed(KEY.sql(k) for k in shape.key)
+    told = f"CAST({ID.sql(own_id)} AS VARCHAR) AS id, {keys}"
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "meant")} AS
         WITH had AS (SELECT DISTINCT ON (id) {told}, removed FROM {work(shape.name, "done")} WHERE NOT created)
         FROM had UNION ALL BY NAME
         SELECT DISTINCT ON (id) {told}, false AS removed FROM {work(shape.name, "kept")} k
-        WHERE CAST({column("id_", own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
+        WHERE CAST({ID.sql(own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
 
 
 def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> str:
     """The statement that fills `T/obstacle`: the rows of the run that are left as they are, and why. *missing*: by target,
     why a row that was not read may be there all the same; empty: it is gone."""
-    here = listed((f"a.{identifier(i)} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
-    taken = (
-        listed((f"{column('id_', i, 'k')} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
-    )
+    here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
+    taken = listed((f"{ID.sql(i, 'k')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     judged = [n for n in _values(shape) if shape.state is None or n != shape.state.name]
     now = {n: f"a.{identifier(n)}" for n in judged}
-    moved = {n: f"{now[n]} IS DISTINCT FROM {column('left_', n, 'c')}" for n in judged}
+    moved = {n: f"{now[n]} IS DISTINCT FROM {LEFT.sql(n, 'c')}" for n in judged}
     fields = {f.name for f in shape.fields}
     made = listed((moved[n] for n in judged if n in fields), " OR ") or "false"
     written = (
         listed(
             (
-                f"(list_contains(c.written, {literal(n)}) AND {moved[n]} AND {now[n]} IS DISTINCT FROM {column('a_', n, 'c')})"
+                f"(list_contains(c.written, {literal(n)}) AND {moved[n]} AND {now[n]} IS DISTINCT FROM {NOW.sql(n, 'c')})"
                 for n in judged
             ),
             " OR ",
         )
         or "false"
     )
-    keys = listed(column("k_", k) for k in shape.key)
-    unnamed = listed((f"{column('k_', k, 'c')} IS NULL" for k in shape.key), " OR ")
+    keys = listed(KEY.sql(k) for k in shape.key)
+    unnamed = listed((f"{KEY.sql(k, 'c')} IS NULL" for k in shape.key), " OR ")
     gone = missing[shape.name] or "it is gone"
     unless_made = "" if missing[shape.name] or shape.target.lines else "NOT c.created AND "
     if not shape.id:
@@ -253,10 +246,10 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     theirs = listed(
         (f"WHEN {when} THEN 'lines of theirs went with it'" for when in _lines_of_theirs(shape, others)), " "
     )
-    joins = listed(_meant_joins(shape, others, "c", "a_"), " ")
+    joins = listed(_meant_joins(shape, others, "c", NOW), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
-    SELECT n, {listed(column("k_", k) for k in shape.key)}, reason FROM (
-        SELECT c.n, {listed(column("k_", k, "c") for k in shape.key)}, CASE
+    SELECT n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
+        SELECT c.n, {listed(KEY.sql(k, "c") for k in shape.key)}, CASE
             WHEN {unnamed} THEN 'its key is empty'
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more')
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
@@ -282,21 +275,21 @@ def _lines_of_theirs(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]
     for name, listing in shape.lists.items():
         keys = tuple(others[name].key)[: others[name].document]
         rows = [
-            f"SELECT {listed(column('k_', k) for k in others[name].key)} FROM {work(name, part)}"
+            f"SELECT {listed(KEY.sql(k) for k in others[name].key)} FROM {work(name, part)}"
             for part in ("done", "kept")
         ]
-        same = listed((f"{column('k_', k, 'l')} = {column('k_', k, 'c')}" for k in keys), " AND ")
+        same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'c')}" for k in keys), " AND ")
         known = f"(SELECT count(*) FROM ({listed(rows, ' UNION ')}) l WHERE {same})"
-        yield f"len({column('a_', listing.name, 'c')}) > {known}"
+        yield f"len({NOW.sql(listing.name, 'c')}) > {known}"
 
 
 def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Of references and results that shall be as before: when they cannot be, and why."""
     for number, field in enumerate(shape.fields):
-        wanted = f"(c.removed OR list_contains(c.written, {literal(field.name)})) AND {column('a_', field.name, 'c')} IS NOT NULL"
+        wanted = f"(c.removed OR list_contains(c.written, {literal(field.name)})) AND {NOW.sql(field.name, 'c')} IS NOT NULL"
         match field.value:
             case Reference(target=to) if not missing[to] and _named(field, others[to]) == len(others[to].key):
-                other, value = others[to], column("a_", field.name, "c")
+                other, value = others[to], NOW.sql(field.name, "c")
                 if field.type.kind is Kind.LIST or not other.id:
                     continue
                 there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({identifier(next(iter(other.id)))} AS VARCHAR) FROM {table('actual', to)})"
@@ -315,13 +308,13 @@ def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str])
 def documents_whole(document: Shape, lines: Shape) -> Iterator[str]:
     """The statements by which a document is taken back with all its lines, or not at all: obstacles go both ways."""
     keys = list(lines.key)[: lines.document]
-    all_keys = listed(column("k_", k, "x") for k in lines.key)
+    all_keys = listed(KEY.sql(k, "x") for k in lines.key)
     whole, parts = work(document.name, "obstacle"), work(lines.name, "obstacle")
-    same = listed((f"{column('k_', k, 'o')} = {column('k_', k, 'x')}" for k in keys), " AND ")
+    same = listed((f"{KEY.sql(k, 'o')} = {KEY.sql(k, 'x')}" for k in keys), " AND ")
     yield f"""INSERT INTO {whole} BY NAME
-        SELECT any_value(d.n) AS n, {listed(f"x.{column('k_', k)}" for k in keys)}, concat('a line of it: ', min(x.reason)) AS reason
+        SELECT any_value(d.n) AS n, {listed(f"x.{KEY.sql(k)}" for k in keys)}, concat('a line of it: ', min(x.reason)) AS reason
         FROM {parts} x LEFT JOIN {work(document.name, "done")} d ON {same.replace("o.", "d.")}
-        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {listed(f"x.{column('k_', k)}" for k in keys)}"""
+        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {listed(f"x.{KEY.sql(k)}" for k in keys)}"""
     yield f"""INSERT INTO {parts} BY NAME
         SELECT x.n, {all_keys}, concat('its document: ', (SELECT min(o.reason) FROM {whole} o WHERE {same})) AS reason
         FROM {work(lines.name, "done")} x WHERE EXISTS (SELECT 1 FROM {whole} o WHERE {same})
@@ -336,14 +329,14 @@ def before(shape: Shape, others: Mapping[str, Shape]) -> str:
     of the run as they were before it; without those that it made, with those that it took away."""
     known = [*(f.name for f in shape.fields), *shape.extras]
     kept = [
-        f"CASE WHEN {_restored(n)} THEN {column('a_', n, 'c')} ELSE {column('agreed_', n, 'b')} END AS {column('v_', n)}"
+        f"CASE WHEN {_restored(n)} THEN {NOW.sql(n, 'c')} ELSE {AGREED.sql(n, 'b')} END AS {RESTORED.sql(n)}"
         for n in known
     ]
-    keys = {alias: listed(column("k_", k, alias) for k in shape.key) for alias in "bcw"}
-    named = listed(f"{column('k_', k, 'w')} AS {identifier(k)}" for k in shape.key)
+    keys = {alias: listed(KEY.sql(k, alias) for k in shape.key) for alias in "bcw"}
+    named = listed(f"{KEY.sql(k, 'w')} AS {identifier(k)}" for k in shape.key)
     free = f"NOT EXISTS (SELECT 1 FROM {work(shape.name, 'obstacle')} o WHERE o.n = c.n)"
     columns = [named, *_feed_columns(shape, others)]
-    joins = listed(_meant_joins(shape, others, "w", "v_"), " ")
+    joins = listed(_meant_joins(shape, others, "w", RESTORED), " ")
     again = listed(_again_joins(shape, others), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "before")} AS
     WITH free AS (SELECT * FROM {work(shape.name, "done")} c WHERE {free}),
@@ -352,7 +345,7 @@ def before(shape: Shape, others: Mapping[str, Shape]) -> str:
         FROM {work(shape.name, "kept")} b LEFT JOIN free c ON {same_key(shape, "c", "b")}
         WHERE NOT coalesce(c.created, false)
         UNION ALL BY NAME
-        SELECT {keys["c"]}, {names_sql(known)} AS restored, {listed(f"{column('a_', n, 'c')} AS {column('v_', n)}" for n in known)}
+        SELECT {keys["c"]}, {names_sql(known)} AS restored, {listed(f"{NOW.sql(n, 'c')} AS {RESTORED.sql(n)}" for n in known)}
         FROM free c ANTI JOIN {work(shape.name, "kept")} b ON {same_key(shape, "b", "c")} WHERE NOT c.created)
     SELECT {listed(columns)} FROM wanted w {joins} {again}"""
 
@@ -361,14 +354,14 @@ def _restored(name: str) -> str:
     return f"coalesce(list_contains(c.written, {literal(name)}), false)"
 
 
-def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, prefix: str) -> Iterator[str]:
+def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, columns: Columns) -> Iterator[str]:
     """Joins `mN` of the row that the reference N means. A list of identifiers is looked up as a whole."""
     for number, field in enumerate(shape.fields):
         if isinstance(field.value, Reference):
-            value = column(prefix, field.name, alias)
+            value = columns.sql(field.name, alias)
             where = work(field.value.target, "meant")
             if field.type.kind is Kind.LIST:
-                key = column("k_", next(iter(others[field.value.target].key)), "x")
+                key = KEY.sql(next(iter(others[field.value.target].key)), "x")
                 yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed
                     FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
                     LEFT JOIN {where} x ON x.id = CAST(e.v AS VARCHAR)) m{number} ON true"""
@@ -382,10 +375,10 @@ def _again_joins(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
         match field.value:
             case Result(target=to, by=names) if set(names) <= set(shape.key):
                 theirs = list(others[to].key.items())[: len(names)]
-                text = listed(column("k_", k) for k, _ in theirs)
+                text = listed(KEY.sql(k) for k, _ in theirs)
                 on = listed(
                     (
-                        f"{column('k_', k, f'x{number}')} = TRY_CAST({column('k_', n, 'w')} AS {t.duckdb})"
+                        f"{KEY.sql(k, f'x{number}')} = TRY_CAST({KEY.sql(n, 'w')} AS {t.duckdb})"
                         for n, (k, t) in zip(names, theirs, strict=True)
                     ),
                     " AND ",
@@ -397,7 +390,7 @@ def _again_joins(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
 
 def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
     for number, field in enumerate(shape.fields):
-        value = column("v_", field.name, "w")
+        value = RESTORED.sql(field.name, "w")
         restored = f"list_contains(w.restored, {literal(field.name)})"
         match field.value:
             case Reference(target=to) if field.type.kind is Kind.LIST:
@@ -408,7 +401,7 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
             case Reference(target=to):
                 found = f"({restored} OR m{number}.removed) AND m{number}.id IS NOT NULL"
                 for n, key in enumerate(others[to].key):
-                    yield f"CASE WHEN {found} THEN {column('k_', key, f'm{number}')} END AS {identifier(by(field.name, n))}"
+                    yield f"CASE WHEN {found} THEN {KEY.sql(key, f'm{number}')} END AS {identifier(by(field.name, n))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
             case Result(target=to, by=names):
                 derived = set(names) <= set(shape.key)
@@ -418,13 +411,13 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
                     else "false"
                 )
                 for n, name in enumerate(names):
-                    key = column("k_", name, "w") if derived else "CAST(NULL AS VARCHAR)"
+                    key = KEY.sql(name, "w") if derived else "CAST(NULL AS VARCHAR)"
                     yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, n))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
             case _:
                 yield f"{value} AS {identifier(own(field.name))}"
     for name in shape.extras:
-        yield f"{column('v_', name, 'w')} AS {identifier(own(name))}"
+        yield f"{RESTORED.sql(name, 'w')} AS {identifier(own(name))}"
 
 
 # -- what is told -----------------------------------------------------------------------------------------------------
@@ -433,16 +426,14 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
 def only_the_run(shape: Shape) -> Iterator[str]:
     """The statements that leave in `diff."T"` what concerns the run: its rows, and documents that are opened for them."""
     diff = table("diff", shape.name)
-    yield f"""DELETE FROM {diff} AS d WHERE (action IS NULL OR action NOT IN {_WRITES})
+    yield f"""DELETE FROM {diff} AS d WHERE NOT coalesce({does(*WRITES)}, false)
         AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "done")} c WHERE {_row(shape)})"""
     yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
 
 
 def _row(shape: Shape) -> str:
     """Whether a row `d` of the diff is the row `c` of the run: that of its key, unless it is another of theirs."""
-    other = (
-        listed((f"{column('id_', i, 'd')} <> {column('id_', i, 'c')}" for i in shape.id), " OR ") or "false"
-    )
+    other = listed((f"{ID.sql(i, 'd')} <> {ID.sql(i, 'c')}" for i in shape.id), " OR ") or "false"
     return f"{same_key(shape, 'c', 'd')} AND NOT coalesce({other}, false)"
 
 
@@ -450,10 +441,10 @@ def left_alone(shape: Shape) -> Iterator[str]:
     """The statements that list in `diff."T"` the rows of the run that the plan does not take back, as withheld (E0543):
     those with an obstacle, and those of which nothing is planned although they are not as before."""
     diff = table("diff", shape.name)
-    here = listed((f"a.{identifier(i)} = {column('id_', i, 'c')}" for i in shape.id), " AND ") or "false"
+    here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     differs = listed(
         (
-            f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {column('a_', n, 'c')})"
+            f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {NOW.sql(n, 'c')})"
             for n in _values(shape)
         ),
         " OR ",
@@ -462,14 +453,14 @@ def left_alone(shape: Shape) -> Iterator[str]:
         part
         for n in shape.columns
         for part in (
-            f"{column('a_', n, 'c')} AS {column('d_', n)}",
-            f"a.{identifier(n)} AS {column('a_', n)}",
-            f"{column('left_', n, 'c')} AS {column('agreed_', n)}",
-            f"{column('left_', n, 'c')} AS {column('seen_', n)}",
+            f"{NOW.sql(n, 'c')} AS {WANTED.sql(n)}",
+            f"a.{identifier(n)} AS {NOW.sql(n)}",
+            f"{LEFT.sql(n, 'c')} AS {AGREED.sql(n)}",
+            f"{LEFT.sql(n, 'c')} AS {SEEN.sql(n)}",
         )
     ]
-    keys = listed(column("k_", k, "c") for k in shape.key)
-    ids = "".join(f"{column('id_', i, 'c')}, " for i in shape.id)
+    keys = listed(KEY.sql(k, "c") for k in shape.key)
+    ids = "".join(f"{ID.sql(i, 'c')}, " for i in shape.id)
     still = (
         f"CASE WHEN c.created THEN a.here WHEN c.removed THEN a.here IS NULL ELSE a.here AND ({differs}) END"
     )
@@ -478,7 +469,7 @@ def left_alone(shape: Shape) -> Iterator[str]:
     yield f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal, {keys}, {ids}
             greatest(c.generation, 1) AS generation, CASE WHEN a.here THEN 'confirmed' ELSE 'absent' END AS situation,
-            CASE WHEN c.created THEN 'delete' WHEN c.removed THEN 'create' ELSE 'update' END AS action, 'state' AS cause,
+            CASE WHEN c.created THEN {Action.DELETE.sql} WHEN c.removed THEN {Action.CREATE.sql} ELSE {Action.UPDATE.sql} END AS action, 'state' AS cause,
             0 AS wave, 1 AS step, CASE WHEN c.created THEN [] ELSE c.written END AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             {names_sql(shape.columns)} AS known, [] AS waiting, false AS links, 'withheld' AS kind, 'E0543' AS code,
             coalesce(o.reason, CASE WHEN k.kept IS NULL THEN 'nothing links it any more' ELSE 'it was changed since the run' END) AS reason, {listed(values)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, PENDING, PLANNED, SEEN, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile import documents, judge
 from erpoa_cli.core.reconcile.judge import Verdict
@@ -11,7 +12,6 @@ from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
 from erpoa_cli.core.reconcile.recognise import elsewhere, estranged
 from erpoa_cli.core.reconcile.shape import (
     Shape,
-    column,
     listed,
     names_sql,
     same_key,
@@ -20,6 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.situation import EDITS, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
 
 
@@ -60,12 +61,12 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
     `diff."T"`, which it makes with *first* 0 (with *every*, all of them): each with its situation, what is wrong with it, the verdicts of its
     fields and its action. The base rows of the candidates are in `base."T/rows"`. Wide rows are stored once on the way and never sorted: what the joins by row number emit is thin
     batches, and everything after them costs per batch."""
-    keys = [column("k_", k) for k in shape.key]
-    ids = [column("id_", i) for i in shape.id]
-    values = [column(image, n) for n in shape.columns for image in ("d_", "a_", "agreed_", "seen_")]
-    pending = [column("p_", f.name) for f in shape.pending]
+    keys = [KEY.sql(k) for k in shape.key]
+    ids = [ID.sql(i) for i in shape.id]
+    values = [image.sql(n) for n in shape.columns for image in PLANNED]
+    pending = [PENDING.sql(f.name) for f in shape.pending]
     generation = (
-        "CASE WHEN action = 'create' THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
+        f"CASE WHEN {does(Action.CREATE)} THEN generation + 1 ELSE greatest(generation, 1) END AS generation"
     )
     diff = table("diff", shape.name)
     return f"""
@@ -75,12 +76,12 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
     judged AS (SELECT *, {_verdicts(shape)} FROM told),
     summed AS (SELECT *, {_sums(shape)} FROM judged),
     acting AS (SELECT * REPLACE (
-            CASE WHEN situation = 'not_observed' AND action IN ('accept', 'converge') THEN NULL ELSE action END AS action)
+            CASE WHEN situation = 'not_observed' AND {does(Action.ACCEPT, Action.CONVERGE)} THEN NULL ELSE action END AS action)
         FROM (SELECT *, {_action(shape)} AS action FROM summed)),
     aside AS (SELECT * REPLACE ({_withheld(shape, evidence)}) FROM acting),
     whole AS (SELECT * EXCLUDE (waiting, elsewhere){documents.steps(shape)},
-            CASE WHEN action = 'create' THEN {_created(shape)}
-                WHEN action IN ('update', 'deactivate') THEN {_among(shape, Verdict.WRITTEN, shape.content)}
+            CASE WHEN {does(Action.CREATE)} THEN {_created(shape)}
+                WHEN {does(*EDITS)} THEN {_among(shape, Verdict.WRITTEN, shape.content)}
                 {_moved(shape)}ELSE [] END AS fields,
             CASE WHEN situation = 'not_observed' THEN [] ELSE {_among(shape, Verdict.DRIFT)} END AS drifted,
             {_among(shape, Verdict.CONFLICT)} AS conflicted,
@@ -93,7 +94,7 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
     SELECT ordinal, {listed(keys + ids)},
         {generation}, situation, action, {_cause(evidence)} AS cause, 0::BIGINT AS wave, 1::BIGINT AS step,
         CAST(NULL AS VARCHAR) AS call, fields, drifted, conflicted, settled, known, waiting,
-        coalesce(kind IS NULL AND action NOT IN ('delete', 'forget') AND situation <> 'foreign'
+        coalesce(kind IS NULL AND NOT {does(Action.DELETE, Action.FORGET)} AND situation <> 'foreign'
             AND NOT (situation = 'found' AND signs & {Verdict.REPORTED} <> 0), false) AS links,
         kind, code, reason, {listed(values + pending)}{documents.step_columns(shape)}
     FROM whole"""
@@ -101,10 +102,10 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
 
 def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
     """The candidates for which *wanted* holds, with all their values and their situation."""
-    ids = [f"coalesce(a.{identifier(i)}, {column('id_', i, 'b')}) AS {column('id_', i)}" for i in shape.id]
+    ids = [f"coalesce(a.{identifier(i)}, {ID.sql(i, 'b')}) AS {ID.sql(i)}" for i in shape.id]
     moved = (
         listed(
-            (f"a.{identifier(i)} IS DISTINCT FROM {column('id_', i, 'b')}" for i in shape.id),
+            (f"a.{identifier(i)} IS DISTINCT FROM {ID.sql(i, 'b')}" for i in shape.id),
             " OR ",
         )
         or "false"
@@ -147,8 +148,8 @@ def _parent_join(shape: Shape) -> str:
     if lines is None:
         return ""
     keys = tuple(shape.key)[: shape.document]
-    text = listed(column("k_", k) for k in keys)
-    on = listed((f"{column('k_', k, 'parent')} = {column('k_', k, 'n')}" for k in keys), " AND ")
+    text = listed(KEY.sql(k) for k in keys)
+    on = listed((f"{KEY.sql(k, 'parent')} = {KEY.sql(k, 'n')}" for k in keys), " AND ")
     wanted, planned = documents.fate(shape)
     undone = ", bool_or(undone) AS undone, bool_or(leaves) AS leaves" if shape.wish else ""
     return f""" LEFT JOIN (
@@ -163,31 +164,33 @@ def _values(shape: Shape) -> Iterator[str]:
     fields = {f.name: f for f in shape.fields}
     for name in shape.columns:
         yield _desired_value(shape, fields.get(name), name)
-        yield f"a.{identifier(name)} AS {column('a_', name)}"
-        yield f"b.{column('agreed_', name)}"
-        yield f"b.{column('seen_', name)}"
+        yield f"a.{identifier(name)} AS {NOW.sql(name)}"
+        yield f"b.{AGREED.sql(name)}"
+        yield f"b.{SEEN.sql(name)}"
     for field in shape.pending:
-        yield f"d.{column('p_', field.name)}"
+        yield f"d.{PENDING.sql(field.name)}"
 
 
 def _desired_value(shape: Shape, field: BoundField | None, name: str) -> str:
     """What is wanted of a field: of a row that is gone from the source, what `deactivate` says, or that it is undone."""
     type_ = shape.columns[name]
-    here = f"d.{column('d_', name)}" if field else f"CAST(NULL AS {type_.duckdb})"
+    here = f"d.{WANTED.sql(name)}" if field else f"CAST(NULL AS {type_.duckdb})"
     if field is None and name in shape.target.restore:
         here = value_sql(shape.target.restore[name], type_)
     undoes = shape.undoes and field == shape.state
     if name not in shape.deactivate and not undoes:
-        return f"{here} AS {column('d_', name)}"
+        return f"{here} AS {WANTED.sql(name)}"
     off = value_sql(UNDO if undoes else shape.deactivate[name], type_)
-    return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {column('d_', name)}"
+    return f"CASE WHEN d.row_number IS NULL THEN {off} ELSE {here} END AS {WANTED.sql(name)}"
 
 
 def _situation(shape: Shape, evidence: Evidence) -> str:
     unseen = "true" if evidence.actual else "false"
     unproven = "proof.unproven IS NOT NULL"
     if shape.target.lines is not None:  # what leaves no doubt about a document leaves none about its lines
-        gone = "NOT parent.here AND parent.kind IS NULL AND parent.action IN ('delete', 'forget')"
+        gone = (
+            f"NOT parent.here AND parent.kind IS NULL AND {does(Action.DELETE, Action.FORGET, of='parent')}"
+        )
         unproven = f"{unproven} AND NOT coalesce({gone}, false)"
     return f"""CASE
         WHEN n.d_row IS NOT NULL AND (n.again OR n.hits > 1 OR n.claims > 1) THEN 'ambiguous'
@@ -208,12 +211,12 @@ def _verdicts(shape: Shape) -> str:
         f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL{_left_alone(shape, f)} THEN {Verdict.SAME}
             WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
-            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
+            WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in shape.fields
     ]
     extras = [
         f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME} WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
-            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {column("v_", f.name)}"""
+            WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in judge.extra_fields(shape)
     ]
     return listed(fields + extras)
@@ -222,9 +225,9 @@ def _verdicts(shape: Shape) -> str:
 def _sums(shape: Shape) -> str:
     """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has; of documents also
     `own`: the verdicts of their content, and whether their state `moves`."""
-    some = listed((column("v_", name) for name in shape.columns), " | ")
-    every = listed((column("v_", f.name) for f in shape.compared), " & ") or "0"
-    content = listed((column("v_", name) for name in shape.content), " | ")
+    some = listed((VERDICT.sql(name) for name in shape.columns), " | ")
+    every = listed((VERDICT.sql(f.name) for f in shape.compared), " & ") or "0"
+    content = listed((VERDICT.sql(name) for name in shape.content), " | ")
     own = f", {content} AS own{documents.moves(shape)}" if shape.state else ""
     return f"{some} AS signs, {every} AS unison{own}"
 
@@ -237,7 +240,7 @@ def _left_alone(shape: Shape, field: BoundField) -> str:
 
 
 def _moved(shape: Shape) -> str:
-    return f"WHEN action = 'move' THEN {names_sql([shape.state.name])} " if shape.state else ""
+    return f"WHEN {does(Action.MOVE)} THEN {names_sql([shape.state.name])} " if shape.state else ""
 
 
 def _gone_verdict(shape: Shape, field: BoundField) -> str:
@@ -250,7 +253,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
     """`kind`, `code` and `reason` of rows that are held for what their data are."""
     update_only = "true" if shape.target.mode is Mode.UPDATE_ONLY else "false"
     recreates = "true" if shape.target.on_vanished is OnVanished.RECREATE else "false"
-    unnameable = listed((f"{column('k_', k)} IS NULL" for k in shape.key), " OR ")
+    unnameable = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     cases = [
         (
             "unnamed AND d_row IS NOT NULL",
@@ -313,7 +316,7 @@ def _among(shape: Shape, verdicts: Verdict, names: Iterable[str] | None = None) 
 
     Making a list per row is what costs: most rows have no such field, and rows found equal have every one."""
     told = list(shape.columns if names is None else names)
-    parts = (f"CASE WHEN {column('v_', name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in told)
+    parts = (f"CASE WHEN {VERDICT.sql(name)} & {verdicts} <> 0 THEN {literal(name)} END" for name in told)
     return f"""CASE WHEN signs & {verdicts} = 0 THEN []
             WHEN situation = 'found' AND unison & {verdicts} <> 0 THEN {names_sql(f.name for f in shape.compared if f.name in told)}
             ELSE list_filter(CAST([{listed(parts)}] AS VARCHAR[]), lambda x: x IS NOT NULL) END"""
@@ -330,66 +333,70 @@ def _created(shape: Shape) -> str:
 def _action(shape: Shape) -> str:
     vanished = {
         OnVanished.REPORT: "CAST(NULL AS VARCHAR)",
-        OnVanished.RECREATE: "'create'",
-        OnVanished.FORGET: "'forget'",
+        OnVanished.RECREATE: Action.CREATE.sql,
+        OnVanished.FORGET: Action.FORGET.sql,
     }[shape.target.on_vanished]
     if shape.target.lines is not None:  # of a document that is made anew the lines are too
-        vanished = f"CASE WHEN parent_action = 'create' THEN 'create' ELSE {vanished} END"
+        vanished = (
+            f"CASE WHEN parent_action = {Action.CREATE.sql} THEN {Action.CREATE.sql} ELSE {vanished} END"
+        )
     written, accepted, settled, reported = (
         f"signs & {v} <> 0" for v in (Verdict.WRITTEN, Verdict.ACCEPT, Verdict.SETTLED, Verdict.REPORTED)
     )
-    inactive = f"CASE WHEN {written} THEN 'deactivate' WHEN b_row IS NULL THEN NULL WHEN {accepted} THEN 'accept' WHEN {settled} THEN 'converge' END"
+    inactive = f"CASE WHEN {written} THEN {Action.DEACTIVATE.sql} WHEN b_row IS NULL THEN NULL WHEN {accepted} THEN {Action.ACCEPT.sql} WHEN {settled} THEN {Action.CONVERGE.sql} END"
     gone = {
         OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
-        OnSourceGone.DELETE: "'delete'",
-        OnSourceGone.TASK: "'delete'",
+        OnSourceGone.DELETE: Action.DELETE.sql,
+        OnSourceGone.TASK: Action.DELETE.sql,
         OnSourceGone.DEACTIVATE: inactive,
         OnSourceGone.UNDO: documents.gone(shape) if shape.state else "CAST(NULL AS VARCHAR)",
     }[shape.target.on_source_gone]
     return f"""CASE WHEN kind = 'held' THEN NULL
         {documents.action(shape)}
         {documents.line_action(shape)}
-        WHEN situation = 'absent' THEN 'create'
+        WHEN situation = 'absent' THEN {Action.CREATE.sql}
         WHEN situation = 'vanished' THEN {vanished}
-        WHEN situation = 'both_gone' THEN 'forget'
-        WHEN situation = 'not_observed' AND d_row IS NOT NULL AND b_row IS NULL THEN 'create'
+        WHEN situation = 'both_gone' THEN {Action.FORGET.sql}
+        WHEN situation = 'not_observed' AND d_row IS NOT NULL AND b_row IS NULL THEN {Action.CREATE.sql}
         WHEN d_row IS NULL AND a_row IS NOT NULL THEN {_follow(shape, gone)}
-        WHEN situation IN ('confirmed', 'found') AND {written} THEN 'update'
+        WHEN situation IN ('confirmed', 'found') AND {written} THEN {Action.UPDATE.sql}
         WHEN situation = 'found' AND {reported} THEN NULL
-        WHEN situation = 'found' THEN 'adopt'
-        WHEN situation = 'confirmed' AND (moved OR b_row IS NULL) THEN 'adopt'
-        WHEN situation = 'confirmed' AND {accepted} THEN 'accept'
-        WHEN situation = 'confirmed' AND {settled} THEN 'converge' END"""
+        WHEN situation = 'found' THEN {Action.ADOPT.sql}
+        WHEN situation = 'confirmed' AND (moved OR b_row IS NULL) THEN {Action.ADOPT.sql}
+        WHEN situation = 'confirmed' AND {accepted} THEN {Action.ACCEPT.sql}
+        WHEN situation = 'confirmed' AND {settled} THEN {Action.CONVERGE.sql} END"""
 
 
 def _follow(shape: Shape, gone: str) -> str:
     """A line is removed for being missing only while its document stays; else it goes with the document."""
     if shape.target.lines is None:
         return gone
-    return f"CASE WHEN parent_here THEN {gone} WHEN parent_action = 'delete' THEN 'delete' END"
+    return f"CASE WHEN parent_here THEN {gone} WHEN parent_action = {Action.DELETE.sql} THEN {Action.DELETE.sql} END"
 
 
 def _withheld(shape: Shape, evidence: Evidence) -> str:
     """Removals that the reads do not prove are withheld, and lines with their document; what only a person can do to a
     document is a task."""
-    removal = "action IN ('delete', 'deactivate') OR (action = 'move' AND d_row IS NULL)"
+    removal = f"{does(*REMOVALS)} OR ({does(Action.MOVE)} AND d_row IS NULL)"
     unproven = f"kind IS NULL AND situation = 'not_observed' AND ({removal})"
     reason = f"coalesce(doubt, {literal(evidence.actual)})"
     if shape.target.lines is not None:
-        unproven = f"({unproven}) OR (kind IS NULL AND action = 'delete' AND parent_kind = 'withheld')"
+        unproven = f"({unproven}) OR (kind IS NULL AND {does(Action.DELETE)} AND parent_kind = 'withheld')"
         reason = f"coalesce(doubt, {literal(evidence.actual)}, 'its document is withheld')"
     found = [(unproven, "withheld", "E0420", reason)]
-    removes = f"({removal} OR (action = 'move' AND {documents.undone(shape)}))"
+    removes = f"({removal} OR ({does(Action.MOVE)} AND {documents.undone(shape)}))"
     stranger = f"kind IS NULL AND {removes} AND {estranged(shape)}"
     if shape.target.embedded:  # whatever a document holds goes with it
         stranger += f" AND parent_here{' AND NOT parent_leaves' if shape.wish else ''}"
     found.append((stranger, "withheld", "E0415", "'nothing by which their row was recognised is left in it'"))
     found.append((f"kind IS NULL AND {removes} AND elsewhere IS NOT NULL", "withheld", "E0416", "elsewhere"))
     if shape.wish:
-        waits = "kind IS NULL AND parent_kind = 'task' AND action IN ('create', 'update', 'delete')"
+        waits = f"kind IS NULL AND parent_kind = 'task' AND {does(*LINES)}"
         found.append((waits, "withheld", "E0455", "'its document waits for a person'"))
     if shape.target.on_source_gone is OnSourceGone.TASK:
-        alone = f"kind IS NULL AND action = 'delete' AND parent_here AND NOT {documents.line_undone(shape)}"
+        alone = (
+            f"kind IS NULL AND {does(Action.DELETE)} AND parent_here AND NOT {documents.line_undone(shape)}"
+        )
         found.append(
             (alone, "task", "E0456", "'the source has this line no more; it is for a person to remove it'")
         )
@@ -410,8 +417,8 @@ def _withheld(shape: Shape, evidence: Evidence) -> str:
 
 def _cause(evidence: Evidence) -> str:
     ours = literal("project" if evidence.edited else "data")
-    return f"""CASE WHEN action = 'accept' OR situation = 'vanished' THEN 'drift'
-        WHEN action IN ('adopt', 'converge', 'forget') THEN 'state'
-        WHEN action IN ('update', 'move') AND signs & {Verdict.WRITTEN} = {Verdict.REVERT} THEN 'drift'
+    return f"""CASE WHEN {does(Action.ACCEPT)} OR situation = 'vanished' THEN 'drift'
+        WHEN {does(Action.ADOPT, Action.CONVERGE, Action.FORGET)} THEN 'state'
+        WHEN {does(Action.UPDATE, Action.MOVE)} AND signs & {Verdict.WRITTEN} = {Verdict.REVERT} THEN 'drift'
         WHEN action IS NULL AND len(drifted) > 0 THEN 'drift'
         ELSE {ours} END"""

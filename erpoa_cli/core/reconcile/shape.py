@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, Ownership, Reference, Result, Target
@@ -126,14 +127,12 @@ def listed(parts: Iterable[str], joiner: str = ", ") -> str:
 
 def same_key(shape: Shape, left: str, right: str) -> str:
     """Equal keys of two aliases; NULL keys equal nothing."""
-    return listed((f"{column('k_', k, left)} = {column('k_', k, right)}" for k in shape.key), " AND ")
+    return listed((f"{KEY.sql(k, left)} = {KEY.sql(k, right)}" for k in shape.key), " AND ")
 
 
 def key_text_sql(shape: Shape, prefix: str) -> str:
     """The key JSON text of a row whose key columns begin with *prefix* (an alias and dot, or nothing)."""
-    parts = (
-        f"{literal(k)}, {canonical_sql(prefix + column('k_', k), type_)}" for k, type_ in shape.key.items()
-    )
+    parts = (f"{literal(k)}, {canonical_sql(prefix + KEY.sql(k), type_)}" for k, type_ in shape.key.items())
     return f"CAST(json_object({listed(parts)}) AS VARCHAR)"
 
 

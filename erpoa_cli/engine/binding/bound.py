@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from graphlib import TopologicalSorter
 
-from erpoa_cli.core.project import Project, Seed, Source, Transform
+from erpoa_cli.core.dependency import build_order, inputs, prerequisites, reach
+from erpoa_cli.core.project import Project
+from erpoa_cli.core.relation import declared, kind_of
 from erpoa_cli.core.schema import Field
 from erpoa_cli.core.target import Target
 
@@ -24,7 +25,7 @@ class Bound:
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Seeds and transforms, each after what it refers to."""
-        return tuple(n for n in build_order(self.project) if n not in self.project.sources)
+        return tuple(n for n in build_order(self.project) if not kind_of(self.project, n).read)
 
     @cached_property
     def sensitive(self) -> bool:
@@ -35,15 +36,15 @@ class Bound:
 
     def needed(self, names: Iterable[str]) -> frozenset[str]:
         """*names* and every relation that must be there to build and test them."""
-        return _closure(names, lambda name: prerequisites(self.project, name))
+        return reach(names, lambda name: prerequisites(self.project, name))
 
     def made_of(self, relation: str) -> frozenset[str]:
         """*relation* and every relation it is selected from, directly or not."""
-        return _closure([relation], lambda name: inputs(self.project, name))
+        return reach([relation], lambda name: inputs(self.project, name))
 
     def behind(self, relation: str) -> frozenset[str]:
         """The sources that *relation* is made of, itself if it is one."""
-        return frozenset(n for n in self.made_of(relation) if n in self.project.sources)
+        return frozenset(n for n in self.made_of(relation) if kind_of(self.project, n).read)
 
     def actuals(self, names: Iterable[str]) -> frozenset[str]:
         """The targets whose actual rows the relations *names*, or those needed for them, read."""
@@ -53,41 +54,3 @@ class Bound:
     def key(self, relation: str) -> tuple[str, ...]:
         """The declared key of *relation*; empty when it has none."""
         return declared(self.project, relation).key
-
-
-def declared(project: Project, relation: str) -> Source | Seed | Transform:
-    """The source, seed or transform called *relation*."""
-    for kind in (project.sources, project.seeds, project.transforms):
-        if relation in kind:
-            return kind[relation]
-    raise KeyError(relation)
-
-
-def inputs(project: Project, relation: str) -> tuple[str, ...]:
-    """The relations that *relation* is selected from."""
-    model = project.transforms.get(relation)
-    return (*model.sources, *model.refs) if model else ()
-
-
-def prerequisites(project: Project, relation: str) -> tuple[str, ...]:
-    """The relations that *relation* is selected from or tested against."""
-    tested = declared(project, relation)
-    tests = () if isinstance(tested, Source) else tested.tests
-    return (*inputs(project, relation), *(test.to[0] for test in tests if test.to))
-
-
-def build_order(project: Project) -> tuple[str, ...]:
-    """Every relation after its prerequisites, otherwise as declared; CycleError when there is no such order."""
-    names = (*project.sources, *project.seeds, *project.transforms)
-    return tuple(TopologicalSorter({name: prerequisites(project, name) for name in names}).static_order())
-
-
-def _closure(names: Iterable[str], following: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(following(name))
-    return frozenset(found)

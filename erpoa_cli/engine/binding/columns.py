@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import STRING, Type
-from erpoa_cli.core.target import Target, embedded
+from erpoa_cli.core.target import Target
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.lines import lists
 from erpoa_cli.sdk.connector import ObjectInfo
@@ -59,56 +59,6 @@ def layout(shape: Shape) -> Layout:
         fields={**fields, **more},
         state=shape.state.name if shape.state else "",
     )
-
-
-def closure(bound: Bound, names: Iterable[str]) -> tuple[str, ...]:
-    """*names* and every target they refer to or hold lines of, in an order in which each stands after those it refers to;
-    deferred references and trees do not count for the order."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(_points(bound.targets[name], deferred=True))
-            waiting.extend(lines.name for lines in embedded(bound.targets, name))
-    order: list[str] = []
-    open_: set[str] = set()
-
-    def visit(name: str) -> None:
-        if name in order or name in open_:
-            return
-        open_.add(name)
-        for other in _first(bound.targets, name):
-            visit(other)
-        order.append(name)
-
-    for name in bound.targets:
-        if name in found:
-            visit(name)
-    return tuple(order)
-
-
-def _first(targets: Mapping[str, Target], name: str) -> list[str]:
-    """The targets that stand before *name*: a document is written with its lines, so also what they refer to."""
-    inside = [n for lines in embedded(targets, name) for n in _points(lines, deferred=False) if n != name]
-    return _points(targets[name], deferred=False) + inside
-
-
-def referring(bound: Bound, name: str) -> frozenset[str]:
-    """The targets that refer to *name*, other than itself."""
-    return frozenset(t for t, o in bound.targets.items() if t != name and name in _points(o, deferred=True))
-
-
-def _points(target: Target, *, deferred: bool) -> list[str]:
-    found = list(target.depends_on)
-    for field in target.fields:
-        to = getattr(field.value, "target", None)
-        if to and to != target.name and (deferred or not getattr(field.value, "defer", False)):
-            found.append(to)
-    if target.lines:
-        found.append(target.lines.parent)
-    return found
 
 
 def _key(bound: Bound, target: Target) -> Mapping[str, Type]:

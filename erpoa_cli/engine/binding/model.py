@@ -10,6 +10,7 @@ from erpoa_cli.core.contract import Contract, accepts
 from erpoa_cli.core.diagnostic import Diagnostic, Findings, Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.project import DataTest, Project, Transform
+from erpoa_cli.core.relation import SOURCE, TRANSFORM
 from erpoa_cli.core.schema import Field, Sensitivity, Type
 from erpoa_cli.engine.binding.lineage import Origin, lineage
 from erpoa_cli.engine.problem import SqlProblem
@@ -31,7 +32,7 @@ def bind_model(
     findings: Findings,
 ) -> tuple[Field, ...] | None:
     """The columns of *model* over the empty relations in *staging*; None, with findings, when it does not bind."""
-    if any(name not in relations for name in (*model.sources, *model.refs)):
+    if any(name not in relations for name in model.inputs):
         return None  # what it reads has findings already
     try:
         columns = staging.describe(selected(model.sql))
@@ -97,8 +98,8 @@ def origins(
     model: Transform, names: Sequence[str], relations: Mapping[str, tuple[Field, ...]], staging: Staging
 ) -> list[Origin]:
     """What each column of *model* is computed from."""
-    places = {("source", n): relations[n] for n in model.sources} | {
-        ("model", n): relations[n] for n in model.refs
+    places = {(SOURCE.schema, n): relations[n] for n in model.sources} | {
+        (TRANSFORM.schema, n): relations[n] for n in model.refs
     }
     known = {place: [f.name for f in fields] for place, fields in places.items()}
     for name in model.actuals:
@@ -117,9 +118,7 @@ def classed(
 ) -> tuple[Field, ...]:
     """*fields* with their sensitivity: the highest of what they are computed from, unless declassified with a
     reason, and of what the contract says."""
-    classes = {
-        (name, f.name): f.sensitivity for name in (*model.sources, *model.refs) for f in relations[name]
-    }
+    classes = {(name, f.name): f.sensitivity for name in model.inputs for f in relations[name]}
     for name in model.actuals:
         classes |= {(f"actual.{name}", f.name): f.sensitivity for f in project.targets[name].fields}
     if all(c is Sensitivity.PUBLIC for c in classes.values()):
@@ -172,7 +171,7 @@ def bind_tests(
 ) -> None:
     """Judge the SQL of data tests whose relations are bound."""
     for test in project.tests.values():
-        if all(name in relations for name in (*test.sources, *test.refs)):
+        if all(name in relations for name in test.inputs):
             _bind_test(project, test, staging, findings)
 
 

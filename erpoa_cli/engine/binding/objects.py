@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from erpoa_cli.core.dependency import reach, references
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.schema import RESERVED, STRING, Kind, Type
@@ -80,17 +81,12 @@ def _met(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
 
 def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
     """*names* and every target that their references and results need, documents with the lines inside them."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [
-                f.value.target for f in bound.targets[name].fields if isinstance(f.value, Reference | Result)
-            ]
-            waiting += [lines.name for lines in embedded(bound.targets, name)]
-    return frozenset(found)
+
+    def needed(name: str) -> Iterator[str]:
+        yield from (link.target for link in references(bound.targets[name]))
+        yield from (lines.name for lines in embedded(bound.targets, name))
+
+    return reach(names, needed)
 
 
 def _describe(target: Target, connections: Connections) -> ObjectInfo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from erpoa_cli.core.dependency import references
 from erpoa_cli.core.reconcile import desired as build
 from erpoa_cli.core.reconcile import documents, embedded, order
 from erpoa_cli.core.reconcile.near import Evidence
@@ -287,10 +288,7 @@ class Differ:
 
     def _pointed(self) -> frozenset[str]:
         return frozenset(
-            field.value.target
-            for task in self._tasks.values()
-            for field in task.shape.fields
-            if isinstance(field.value, Reference | Result)
+            link.target for task in self._tasks.values() for link in references(task.shape.target)
         )
 
     def _all(self, statements: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import KEY, NOW, PENDING, WANTED
 from erpoa_cli.core.situation import Action
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.state.columns import Members, coded
@@ -108,11 +109,11 @@ class _Digesting:
 def _needed(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:
     """The columns that matter, lists of names as codes; creates have no values before."""
     creates = pc.all(pc.equal(batch["action"], Action.CREATE.value)).as_py()
-    names = [f"k_{name}" for name in layout.key] + ["step", "action", "call"]
+    names = [KEY(name) for name in layout.key] + ["step", "action", "call"]
     for name, field in layout.fields.items():
-        names += [f"d_{name}", *([f"p_{name}"] if field.pending else [])]
+        names += [WANTED(name), *([PENDING(name)] if field.pending else [])]
         if not creates and field.ownership is not Ownership.THEIRS:
-            names.append(f"a_{name}")
+            names.append(NOW(name))
     columns = {name: batch[name] for name in names}
     return pa.RecordBatch.from_pydict({**columns, "fields": coded(batch["fields"])})
 
@@ -124,7 +125,7 @@ def _lines(layout: Layout, identity: str, sealer: Sealer | None, batch: pa.Recor
 
 def _row_texts(layout: Layout, batch: pa.RecordBatch, identity: str, sealer: Sealer | None) -> Array:
     """One line per row, with its line end."""
-    keys = {name: quoted(texts(batch[f"k_{name}"], type_)) for name, type_ in layout.key.items()}
+    keys = {name: quoted(texts(batch[KEY(name)], type_)) for name, type_ in layout.key.items()}
     step = pc.coalesce(batch["step"], 1).cast(pa.utf8())
     return joined(
         [
@@ -181,7 +182,7 @@ def _preconditions(layout: Layout, batch: pa.RecordBatch, sealer: Sealer | None)
         return ["{}"]
     values = _object(
         {
-            name: value_parts(layout, batch, "a", name, sealer)
+            name: value_parts(layout, batch, NOW, name, sealer)
             for name, field in layout.fields.items()
             if field.ownership is not Ownership.THEIRS
         }
@@ -201,7 +202,7 @@ def _object(values: Mapping[str, Parts]) -> Parts:
 
 def _places(layout: Layout, rows: pa.RecordBatch | pa.Table) -> pa.Table:
     """What decides where rows stand: their key texts, compared as UTF-8 bytes, and their step."""
-    keys = [texts(rows[f"k_{name}"], type_) for name, type_ in layout.key.items()]
+    keys = [texts(rows[KEY(name)], type_) for name, type_ in layout.key.items()]
     named = {f"k{position}": key for position, key in enumerate(keys)}
     return pa.table({**named, "step": flat(pc.coalesce(rows["step"], 1))})
 

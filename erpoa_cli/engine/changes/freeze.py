@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.definition import definitions
 from erpoa_cli.core.guard import Measure
-from erpoa_cli.core.plan import GuardVerdict, Header, Read
+from erpoa_cli.core.plan import APPLIED, GuardVerdict, Header, Member, Read
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.situation import MEMORY, WRITES, Action, does
 from erpoa_cli.core.target import Ownership, Target
 from erpoa_cli.engine.changes.effects import Effects
 from erpoa_cli.engine.staging import Staging, relation
@@ -22,16 +24,16 @@ from erpoa_cli.state import Layout, Sealer, write_plan
 from erpoa_cli.state.columns import conform
 
 _SORTED = 1 << 17  # ordinals whose rows are sorted at once
-_WRITES = "kind IS NULL AND action IN ('create', 'update', 'move', 'deactivate', 'delete')"
-MEMBERS = {
-    "changes": _WRITES,
-    "state": "kind IS NULL AND action IN ('adopt', 'converge', 'accept', 'forget')",
-    "held": "kind = 'held'",
-    "withheld": "kind = 'withheld'",
-    "tasks": "kind = 'task'",
-    "drift": "kind IS NULL AND (len(drifted) > 0 OR (situation = 'vanished' AND action IS NULL))",
-    "conflicts": "kind IS NULL AND len(conflicted) > 0",
+MEMBERS: Mapping[Member, str] = {
+    Member.CHANGES: f"kind IS NULL AND {does(*WRITES)}",
+    Member.STATE: f"kind IS NULL AND {does(*MEMORY)}",
+    Member.HELD: "kind = 'held'",
+    Member.WITHHELD: "kind = 'withheld'",
+    Member.TASKS: "kind = 'task'",
+    Member.DRIFT: "kind IS NULL AND (len(drifted) > 0 OR (situation = 'vanished' AND action IS NULL))",
+    Member.CONFLICTS: "kind IS NULL AND len(conflicted) > 0",
 }
+"""Which rows of a diff are told where, as SQL."""
 
 
 def freeze(
@@ -54,12 +56,12 @@ def freeze(
     sizes = {name: _sizes(staging, name) for name in layouts}
     held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
     seen = Effects(identities, sealer)
-    tables = {}
+    tables: dict[tuple[str, str], pa.RecordBatchReader] = {}
     for member, name in held:
         read = partial(_rows, staging, layouts[name], member)
-        tables[member, name] = seen.passing(layouts[name], read) if member == "changes" else read()
+        tables[member, name] = seen.passing(layouts[name], read) if member is Member.CHANGES else read()
     measured = {m.target: asdict(m) for m in measures}
-    anything = any(member in ("changes", "state") for member, _ in held)
+    anything = any(member in APPLIED for member, _ in held)
     header = replace(
         header,
         applyable=applies and (anything or remembers),
@@ -110,7 +112,7 @@ def _sizes(staging: Staging, target: str) -> dict[str, int]:
     return sizes
 
 
-def _rows(staging: Staging, columns: Layout, member: str) -> pa.RecordBatchReader:
+def _rows(staging: Staging, columns: Layout, member: Member) -> pa.RecordBatchReader:
     """The rows of a member as a stream: what is frozen never stands in memory as a whole."""
     schema = columns.plan_schema()
 
@@ -141,8 +143,8 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def counts(staging: Staging, columns: Layout) -> dict[str, int]:
     """Action → rows; a row that several steps write is counted once, and once more where it is moved too."""
     diff = relation("diff", columns.target)
-    same = " AND ".join(f"f.{identifier(f'k_{k}')} = d.{identifier(f'k_{k}')}" for k in columns.key)
-    before = "f.step < d.step AND f.kind IS NULL AND (f.action = 'move') = (d.action = 'move')"
+    same = " AND ".join(f"f.{KEY.sql(k)} = d.{KEY.sql(k)}" for k in columns.key)
+    before = f"f.step < d.step AND f.kind IS NULL AND ({does(Action.MOVE, of='f')}) = ({does(Action.MOVE, of='d')})"
     rows = staging.sql(
         f"SELECT action, count(*) AS n FROM {diff} d WHERE kind IS NULL AND action IS NOT NULL "
         f"AND NOT (step > 1 AND EXISTS (SELECT 1 FROM {diff} f WHERE {before} AND {same})) "

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.graph import Graph
 from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
-from erpoa_cli.core.plan import GuardVerdict, Read, share
+from erpoa_cli.core.plan import GuardVerdict, Member, Read, share
 from erpoa_cli.core.project import Project, Source
-from erpoa_cli.core.reconcile.shape import Shape, column, ignored, listed, names_sql, table
+from erpoa_cli.core.reconcile.shape import Shape, ignored, listed, names_sql, table
+from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.situation import CONTENT, Action, does
 from erpoa_cli.core.target import Limit, Ownership, Target
+from erpoa_cli.engine.batching import READ, calls, placed, with_before
 from erpoa_cli.engine.changes.diff import Differ
-from erpoa_cli.engine.changes.freeze import counts
+from erpoa_cli.engine.changes.freeze import MEMBERS, counts
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ObjectInfo
 from erpoa_cli.state import Layout
+from erpoa_cli.state.columns import match_keys
 
-_BULK = 50_000  # rows of a batch where nothing else is said
 _LOOK = {
     "max_delete": "See whether the rows are really gone from the source",
     "max_undo": "See why so many documents must no longer be",
@@ -38,13 +44,12 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
     actions = counts(staging, layout)
     moved = _moved(shape, staging)
     total = {
-        "creates": actions.get("create", 0),
-        "updates": actions.get("update", 0) + moved.alone,
-        "removals": actions.get("delete", 0) + actions.get("deactivate", 0) - moved.deleted,
+        "creates": actions.get(Action.CREATE, 0),
+        "updates": actions.get(Action.UPDATE, 0) + moved.alone,
+        "removals": actions.get(Action.DELETE, 0) + actions.get(Action.DEACTIVATE, 0) - moved.deleted,
     }
-    size = info.batch_size or shape.target.batch or _BULK
     theirs = names_sql(f.name for f in shape.fields if f.ownership is Ownership.THEIRS or ignored(f))
-    written = "kind IS NULL AND action = 'update'"
+    written = f"kind IS NULL AND {does(Action.UPDATE)}"
     return Measure(
         target=name,
         base=_count(staging, table("base", name)),
@@ -55,9 +60,28 @@ def measure(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging, di
             staging.scalar(f"SELECT count(*) FROM {diff} WHERE {written} AND list_has_any(fields, {theirs})")
         ),
         undos=moved.undone,
-        calls=0 if shape.target.embedded else sum(-(-n // size) for n in (*total.values(), moved.undone)),
+        calls=0 if shape.target.embedded else _calls(shape, layout, info, staging),
         **total,
     )
+
+
+def _calls(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging) -> int:
+    """Calls in which apply writes what is planned, if none of it is refused or repeated."""
+    changes = f"FROM {table('diff', shape.name)} WHERE {MEMBERS[Member.CHANGES]}"
+    last = staging.scalar(f"SELECT max(step) {changes}")
+    if last is None:
+        return 0
+    columns = [*READ, *(KEY(name) for name in layout.key if last > 1)]
+    keys: list[pa.Array] = []
+
+    def coming() -> Iterator[pa.RecordBatch]:
+        for rows in staging.reader(f"SELECT {listed(map(identifier, columns))} {changes}"):
+            if last > 1:
+                keys.append(match_keys(rows, layout.key))
+            yield rows
+
+    found = placed(coming())
+    return calls(with_before(found, pa.concat_arrays(keys)) if keys else found, shape.target, info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +97,11 @@ class _Moved:
 def _moved(shape: Shape, staging: Staging) -> _Moved:
     if shape.state is None:
         return _Moved()
-    keys = listed(column("k_", k) for k in shape.key)
+    keys = listed(KEY.sql(k) for k in shape.key)
     (row,) = staging.sql(
         "SELECT count(*) FILTER (moves AND NOT undone AND NOT beside) AS alone, count(*) FILTER (undone) AS undone, "
         "count(*) FILTER (undone AND deletes) AS deleted FROM (SELECT bool_or(undoing) AS undone, "
-        "bool_or(action IN ('create', 'update')) AS beside, bool_or(action = 'move') AS moves, bool_or(action = 'delete') AS deletes "
+        f"bool_or({does(*CONTENT)}) AS beside, bool_or({does(Action.MOVE)}) AS moves, bool_or({does(Action.DELETE)}) AS deletes "
         f"FROM {table('diff', shape.name)} WHERE kind IS NULL AND wave > 0 GROUP BY {keys})"
     ).to_pylist()
     return _Moved(**row)

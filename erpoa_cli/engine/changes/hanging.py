@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.columns import ID, NOW, PLAIN
 from erpoa_cli.core.plan import ReadStatus
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table
 from erpoa_cli.core.schema import STRING, Field, Kind, Type
+from erpoa_cli.core.situation import Action, does
 from erpoa_cli.engine.relations.load import TROUBLE, parsing
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import Hanging, ObjectInfo, Reading, ReadRequest, Session, Writable
@@ -43,14 +45,14 @@ def hanging(
 
 def _deleted(shape: Shape, one: Hanging, staging: Staging) -> dict[str, Values]:
     """Key → the values to which rows of others refer, of the rows to delete. Those that the plan does not know are empty."""
-    known = {**{f"id_{n}": n for n in shape.id}, **{f"a_{n}": n for n in shape.columns}}
+    known = {**{ID(n): n for n in shape.id}, **{NOW(n): n for n in shape.columns}}
     columns = [next((c for c, n in known.items() if n == name), None) for name in one.references]
     if None in columns:
         columns = []
-    selected = ", ".join(column("", c) for c in columns if c is not None)
+    selected = ", ".join(PLAIN.sql(c) for c in columns if c is not None)
     rows = staging.sql(
         f"SELECT {key_text_sql(shape, '')} AS key_text{', ' if selected else ''}{selected} FROM {table('diff', shape.name)} "
-        "WHERE kind IS NULL AND action = 'delete'"
+        f"WHERE kind IS NULL AND {does(Action.DELETE)}"
     )
     types = [_type(shape, name) for name in one.references] if columns else []
     values = [
@@ -124,7 +126,7 @@ def _asked(
         return session.read(request)
     texts = {f.name: pa.array([values[at] for values in wanted], pa.utf8()) for at, f in exact}
     casts = ", ".join(
-        f"CAST({column('', f.name)} AS {f.type.duckdb}) AS {column('', f.name)}" for _, f in exact
+        f"CAST({PLAIN.sql(f.name)} AS {f.type.duckdb}) AS {PLAIN.sql(f.name)}" for _, f in exact
     )
     asked = staging.compare(f"SELECT DISTINCT {casts} FROM asked", {"asked": pa.table(texts)})
     return session.find(request, [f.name for _, f in exact], asked)
@@ -139,14 +141,14 @@ def _id(session: Writable, one: Hanging) -> dict[str, Type]:
 
 def _leaving(other: Shape, staging: Staging) -> Iterator[Values]:
     """The identifiers of rows that this plan deletes by itself."""
-    ids = ", ".join(column("id_", n) for n in other.id)
+    ids = ", ".join(ID.sql(n) for n in other.id)
     if not ids:
         return
     rows = staging.sql(
-        f"SELECT {ids} FROM {table('diff', other.name)} WHERE kind IS NULL AND action = 'delete'"
+        f"SELECT {ids} FROM {table('diff', other.name)} WHERE kind IS NULL AND {does(Action.DELETE)}"
     ).to_pylist()
     for row in rows:
-        yield tuple(canonical(row[f"id_{n}"], t) for n, t in other.id.items())
+        yield tuple(canonical(row[ID(n)], t) for n, t in other.id.items())
 
 
 def _folded(values: Values, fields: Sequence[Field]) -> Values:

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.columns import AGREED, KEY, NOW, SEEN, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import GuardVerdict, Read
 from erpoa_cli.core.project import Rule
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, listed, table
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, listed, table
 from erpoa_cli.core.schema import literal
+from erpoa_cli.core.situation import REMOVALS, Action, does
 from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout
@@ -158,7 +160,7 @@ _NO_FIELDS = (
 def _changes(shape: Shape) -> str:
     return f"""SELECT {address_sql(shape)} AS address, {literal(shape.name)} AS target, {key_text_sql(shape, "")} AS key,
         action, situation, cause, wave, step,
-        CASE WHEN action IN ('delete', 'deactivate') OR (action = 'move' AND reason = 'undo') THEN 'high' ELSE 'normal' END AS risk, fields
+        CASE WHEN {does(*REMOVALS)} OR ({does(Action.MOVE)} AND reason = 'undo') THEN 'high' ELSE 'normal' END AS risk, fields
         FROM {table("diff", shape.name)} WHERE kind IS NULL AND wave > 0"""
 
 
@@ -168,8 +170,8 @@ def _fields(shape: Shape, layout: Layout) -> list[str]:
     for name, field in layout.fields.items():
         hidden = field.sensitivity.sealed
         values = (
-            f"{'NULL' if hidden else canonical_sql(column(image, name), field.type)} AS {alias}"
-            for image, alias in (("a_", "before"), ("d_", "after"), ("agreed_", "agreed"), ("seen_", "seen"))
+            f"{'NULL' if hidden else canonical_sql(image.sql(name), field.type)} AS {alias}"
+            for image, alias in ((NOW, "before"), (WANTED, "after"), (AGREED, "agreed"), (SEEN, "seen"))
         )
         found.append(
             f"SELECT {address_sql(shape)} AS address, {literal(shape.name)} AS target, action, "
@@ -183,7 +185,7 @@ def address_sql(shape: Shape) -> str:
     """The row's address (`core.address`) for printable keys; separators within a value are escaped."""
     parts = []
     for name, type_ in shape.key.items():
-        value = canonical_sql(column("k_", name), type_)
+        value = canonical_sql(KEY.sql(name), type_)
         for raw, escaped in (("%", "%25"), ("=", "%3D"), (",", "%2C"), ("/", "%2F"), (" ", "%20")):
             value = f"replace({value}, {literal(raw)}, {literal(escaped)})"
         parts.append(f"{literal(name + '=')}, {value}")

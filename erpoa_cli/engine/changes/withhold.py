@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from erpoa_cli.core.reconcile.shape import Shape, column, key_text_sql, table, work
+from erpoa_cli.core.columns import WANTED
+from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
+from erpoa_cli.core.situation import REMOVALS, Action, does
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
 
-_REMOVAL = "action IN ('delete', 'deactivate')"
+_REMOVAL = does(*REMOVALS)
 
 
 def remembered(
@@ -59,7 +61,7 @@ def _goal(shape: Shape) -> str:
     """What is remembered of a refused document is the state that it was to reach."""
     if shape.state is None:
         return ""
-    wish = column("d_", shape.state.name)
+    wish = WANTED.sql(shape.state.name)
     return f" REPLACE (CASE WHEN {wish} IS NOT NULL THEN coalesce(goal, {wish}) END AS {wish})"
 
 
@@ -80,7 +82,7 @@ def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str
 
 def taking_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
     """Withhold deletes of *rows* (key → what hangs on them): their system would take rows of others along."""
-    _withhold(shape, staging, rows, "E0438", "action = 'delete'")
+    _withhold(shape, staging, rows, "E0438", does(Action.DELETE))
 
 
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
@@ -92,7 +94,7 @@ def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
             staging,
             "E0427",
             reason,
-            "action = 'delete' OR undoing" if shape.state else "action = 'delete'",
+            does(Action.DELETE) + (" OR undoing" if shape.state else ""),
         )
 
 
@@ -101,8 +103,10 @@ def sibling_creates(shape: Shape, staging: Staging, earlier: Sequence[Shape]) ->
     for other in earlier:
         if other.name in shape.siblings:
             diff = table("diff", other.name)
-            created = f"SELECT {key_text_sql(other, '')} FROM {diff} WHERE kind IS NULL AND action = 'create'"
-            where = f"action = 'create' AND {key_text_sql(shape, '')} IN ({created})"
+            created = (
+                f"SELECT {key_text_sql(other, '')} FROM {diff} WHERE kind IS NULL AND {does(Action.CREATE)}"
+            )
+            where = f"{does(Action.CREATE)} AND {key_text_sql(shape, '')} IN ({created})"
             _all(shape, staging, "E0428", f"{other.name} creates it in this plan", where)
 
 
@@ -116,7 +120,7 @@ def _all(shape: Shape, staging: Staging, code: str, reason: str, where: str) -> 
 def only_adopt(shape: Shape, staging: Staging) -> None:
     """First contact: what would be written is left out; rows to adopt and what is only told stay."""
     staging.execute(
-        f"DELETE FROM {table('diff', shape.name)} WHERE kind IS NULL AND action IS NOT NULL AND action <> 'adopt'"
+        f"DELETE FROM {table('diff', shape.name)} WHERE kind IS NULL AND action IS NOT NULL AND NOT {does(Action.ADOPT)}"
     )
 
 

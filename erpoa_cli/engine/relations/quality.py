@@ -10,12 +10,13 @@ from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.contract_sql import rules
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 from erpoa_cli.core.project import DataTest, RelationTest, TestSeverity
+from erpoa_cli.core.relation import schema_of
 from erpoa_cli.core.schema import Field, identifier, literal
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.model import selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.engine.staging import Staging, located
 
 _SHOWN = 3  # keys of failing rows that a finding names
 _QUEUE = 1000  # unmapped values kept per test
@@ -46,7 +47,7 @@ class Tested:
 
 
 def run_test(staging: Staging, bound: Bound, name: str, key: Sequence[str], test: RelationTest) -> Tested:
-    """Run *test* on `model."NAME"`. Rows that `hold_row` finds are set aside."""
+    """Run *test* on the relation *name*. Rows that `hold_row` finds are set aside."""
     where, words = _condition(bound, name, test)
     unmapped = _queue(staging, bound, name, test, where) if test.kind == "mapped" else ()
     said = ", ".join(test.columns)
@@ -55,7 +56,7 @@ def run_test(staging: Staging, bound: Bound, name: str, key: Sequence[str], test
         fields = bound.relations[name]
         moved = held.set_aside(
             staging,
-            "model",
+            schema_of(bound.project, name),
             name,
             where,
             key=held.key_fields(fields, key),
@@ -64,7 +65,7 @@ def run_test(staging: Staging, bound: Bound, name: str, key: Sequence[str], test
             reason=_reason(fields, test, words),
         )
         return Tested(name, what, moved, test.at, None, unmapped)
-    rows = staging.scalar(f"SELECT count(*) FROM {relation('model', name)} r WHERE {where}")
+    rows = staging.scalar(f"SELECT count(*) FROM {located(bound.project, name)} r WHERE {where}")
     if not rows:
         return Tested(name, what, 0, test.at)
     severity = Severity.WARNING if test.severity is TestSeverity.WARN else Severity.ERROR
@@ -88,7 +89,7 @@ def _condition(bound: Bound, name: str, test: RelationTest) -> tuple[str, str]:
     match test.kind:
         case "unique":
             plain = ", ".join(map(identifier, test.columns))
-            repeated = f"SELECT {plain} FROM {relation('model', name)} GROUP BY ALL HAVING count(*) > 1"
+            repeated = f"SELECT {plain} FROM {located(bound.project, name)} GROUP BY ALL HAVING count(*) > 1"
             return f"{present} AND ({', '.join(columns)}) IN ({repeated})", "is repeated"
         case "not_null":
             return f"NOT ({present})", "is NULL"
@@ -99,9 +100,8 @@ def _condition(bound: Bound, name: str, test: RelationTest) -> tuple[str, str]:
         case _:
             assert test.to is not None
             other, column = test.to
-            schema = "source" if other in bound.project.sources else "model"
             type_ = types[test.columns[0]]
-            there = f"SELECT TRY_CAST({identifier(column)} AS {type_.duckdb}) FROM {relation(schema, other)}"
+            there = f"SELECT TRY_CAST({identifier(column)} AS {type_.duckdb}) FROM {located(bound.project, other)}"
             found = f"SELECT 1 FROM ({there}) AS t(v) WHERE t.v = {columns[0]}"
             word = "is not in" if test.kind == "relationships" else "is not mapped in"
             return f"{present} AND NOT EXISTS ({found})", f"{word} {other}.{column}"
@@ -127,7 +127,7 @@ def _examples(staging: Staging, bound: Bound, name: str, key: Sequence[str], whe
         return ""
     text = held.key_json(held.key_fields(fields, key), "r")
     rows = staging.sql(
-        f"SELECT {text} AS k FROM {relation('model', name)} r WHERE {where} ORDER BY k LIMIT {_SHOWN}"
+        f"SELECT {text} AS k FROM {located(bound.project, name)} r WHERE {where} ORDER BY k LIMIT {_SHOWN}"
     )
     keys = [k for k in rows.column(0).to_pylist() if k]
     return f"For example {', '.join(keys)}." if keys else ""
@@ -140,14 +140,14 @@ def _queue(staging: Staging, bound: Bound, name: str, test: RelationTest, where:
     if any(f.sensitivity.sealed for f in bound.relations[name] if f.name == column):
         return ()
     rows = staging.sql(
-        f"SELECT CAST(r.{identifier(column)} AS VARCHAR) AS v, count(*) AS n FROM {relation('model', name)} r "
+        f"SELECT CAST(r.{identifier(column)} AS VARCHAR) AS v, count(*) AS n FROM {located(bound.project, name)} r "
         f"WHERE {where} GROUP BY v ORDER BY n DESC, v LIMIT {_QUEUE}"
     )
     return tuple(Unmapped(name, column, ".".join(test.to), r["v"], r["n"]) for r in rows.to_pylist())
 
 
 def run_contract(staging: Staging, bound: Bound, name: str, key: Sequence[str], contract: Contract) -> Tested:
-    """Check the rows of `model."NAME"` against *contract*; a violation is an error: an agreed shape is a promise."""
+    """Check the rows of the relation *name* against *contract*; a violation is an error: an agreed shape is a promise."""
     columns = {f.name: f for f in bound.relations[name]}
     checked = [
         rule for p in contract.properties if p.name in columns for rule in rules(p, columns[p.name].type)
@@ -156,7 +156,7 @@ def run_contract(staging: Staging, bound: Bound, name: str, key: Sequence[str], 
     if not checked:
         return Tested(name, what, 0, at)
     counts = ", ".join(f"count(*) FILTER ({rule.where})" for rule in checked)
-    row = staging.sql(f"SELECT {counts} FROM {relation('model', name)} r")
+    row = staging.sql(f"SELECT {counts} FROM {located(bound.project, name)} r")
     found = [column[0].as_py() for column in row.columns]
     broken = [(rule, n) for rule, n in zip(checked, found, strict=True) if n]
     if not broken:

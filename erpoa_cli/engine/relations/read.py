@@ -11,6 +11,7 @@ from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
+from erpoa_cli.core.relation import SOURCE
 from erpoa_cli.core.schema import Field
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
@@ -51,7 +52,7 @@ class _Task:
     @property
     def place(self) -> Place:
         name = self.source.name
-        return Place(schema="source", name=name, listing=name, key=self.source.key)
+        return Place(schema=SOURCE.schema, name=name, listing=name, key=self.source.key)
 
 
 def read_sources(
@@ -188,6 +189,6 @@ def known_rows(last: Read | None) -> int:
 
 def _recall(task: _Task, staging: Staging) -> Read:
     """The last snapshot of a source instead of a read."""
-    staging.create("source", task.source.name, task.fields)
+    staging.create(SOURCE.schema, task.source.name, task.fields)
     held.prepare(staging, task.source.name)
     return Read(task.source.name, task.source.system, task.memory.recall(staging))

@@ -11,6 +11,7 @@ import pyarrow as pa
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import Seed
+from erpoa_cli.core.relation import SEED
 from erpoa_cli.core.schema import INTEGER, Field, identifier
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.load import TROUBLE, Place, hold_keys, parsing
@@ -24,8 +25,8 @@ def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field])
     """Read *seed* into `model."NAME"`; what is wrong with the file or its values is told with its line.
 
     An empty cell is an empty text; where the field's `nulls` say so, NULL."""
-    place = Place(schema="model", name=seed.name, listing=seed.name, key=seed.key)
-    staging.create("model", seed.name, fields)
+    place = Place(schema=SEED.schema, name=seed.name, listing=seed.name, key=seed.key)
+    staging.create(SEED.schema, seed.name, fields)
     held.prepare(staging, seed.name)
     try:
         (header_line, header), *lines = _rows(root, seed)
@@ -38,7 +39,7 @@ def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field])
     read = staging.compare(parsing(table.schema, (*fields, Field(_LINE, INTEGER))), {"incoming": table})
     problems = list(_problems(seed, read, fields))
     names = ", ".join(identifier(f.name) for f in fields)
-    staging.insert("model", seed.name, read, f"SELECT {names} FROM incoming")
+    staging.insert(SEED.schema, seed.name, read, f"SELECT {names} FROM incoming")
     hold_keys(staging, place, fields)
     return problems + _key_problems(staging, seed)
 

@@ -12,6 +12,7 @@ from typing import Any
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.project import Source
+from erpoa_cli.core.relation import SOURCE
 from erpoa_cli.core.schema import Field, Kind, identifier, literal
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.staging import Staging, relation
@@ -84,10 +85,10 @@ class Memory:
         keys = ", ".join(map(identifier, self.source.key))
         text = held.key_json(held.key_fields(self.fields, self.source.key), "i")
         staging.insert(
-            "source",
+            SOURCE.schema,
             name,
             self.snapshots.read(info),
-            f"SELECT i.* FROM incoming i ANTI JOIN {relation('source', name)} s USING ({keys}) "
+            f"SELECT i.* FROM incoming i ANTI JOIN {relation(SOURCE.schema, name)} s USING ({keys}) "
             f"WHERE NOT EXISTS (SELECT 1 FROM {relation('held', name)} h WHERE h.key = {text})",
         )
 
@@ -95,7 +96,7 @@ class Memory:
         """What the relation holds now: rows (of the source as it is known, held ones included), how many are held,
         its declaration, and how far it was read."""
         name = self.source.name
-        kept = int(staging.scalar(f"SELECT count(*) FROM {relation('source', name)}"))
+        kept = int(staging.scalar(f"SELECT count(*) FROM {relation(SOURCE.schema, name)}"))
         aside = held.count(staging, name)
         found: dict[str, Any] = {
             "held": aside,
@@ -112,7 +113,7 @@ class Memory:
     def _watermark(self, staging: Staging) -> str:
         column = f"max({identifier(self._cursor.name)})"
         text = canonical_sql(column, self._cursor.type)
-        return str(staging.scalar(f"SELECT {text} FROM {relation('source', self.source.name)}") or "")
+        return str(staging.scalar(f"SELECT {text} FROM {relation(SOURCE.schema, self.source.name)}") or "")
 
     def keep(self, staging: Staging, verdict: Verdict, since: str) -> Verdict:
         """Write the relation as the new snapshot; *verdict* with the digest of its file as evidence."""
@@ -121,7 +122,7 @@ class Memory:
         info = self.snapshots.write(
             self.source.name,
             self.fields,
-            staging.reader(f"SELECT {columns} FROM {relation('source', self.source.name)}"),
+            staging.reader(f"SELECT {columns} FROM {relation(SOURCE.schema, self.source.name)}"),
             verdict=verdict,
             taken=staging.as_of,
             full_at=before.full_at if before else staging.as_of,
@@ -139,7 +140,7 @@ class Memory:
                 "it was declared otherwise when its snapshot was taken" if there else "it has no snapshot"
             )
             return Verdict(ReadStatus.FAILED, f"{reason}; run `erpoa extract`")
-        staging.insert("source", self.source.name, self.snapshots.read(info))
+        staging.insert(SOURCE.schema, self.source.name, self.snapshots.read(info))
         reasons = [info.verdict.reason] if info.verdict.reason else []
         if aside := info.verdict.evidence.get("held"):
             reasons.append(f"{aside} rows were held when its snapshot was taken")

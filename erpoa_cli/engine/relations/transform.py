@@ -7,19 +7,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from erpoa_cli.core.dependency import inputs
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.project import Transform
+from erpoa_cli.core.relation import TRANSFORM
 from erpoa_cli.core.schema import Field, identifier
-from erpoa_cli.engine.binding.bound import Bound, inputs
+from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.model import origins, selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.kept_key import carry, kept_key
 from erpoa_cli.engine.relations.quality import Tested, Unmapped, run_contract, run_data_test, run_test
 from erpoa_cli.engine.relations.seed import load_seed
-from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.engine.staging import Staging, located, relation
 
 SECONDS = 600.0  # the longest a single model may take
 
@@ -127,7 +129,7 @@ def _build(name: str, built: Built, staging: Staging) -> int:
         tests, key, contract = seed.tests, seed.key, ""
     else:
         model = project.transforms[name]
-        staging.create("model", name, fields)
+        staging.create(TRANSFORM.schema, name, fields)
         held.prepare(staging, name)
         if not _select(model, fields, built, staging):
             return 0
@@ -140,7 +142,7 @@ def _build(name: str, built: Built, staging: Staging) -> int:
         judge = partial(run_contract, staging, built.bound, name, key, agreed)
         _take(name, f"contract {contract}", agreed.at, judge, built)
     _count_held(built, staging, name)
-    return int(staging.scalar(f"SELECT count(*) FROM {relation('model', name)}"))
+    return int(staging.scalar(f"SELECT count(*) FROM {located(built.bound.project, name)}"))
 
 
 def _select(model: Transform, fields: Iterable[Field], built: Built, staging: Staging) -> bool:
@@ -155,7 +157,7 @@ def _select(model: Transform, fields: Iterable[Field], built: Built, staging: St
     )
     try:
         staging.execute(
-            f"INSERT INTO {relation('model', model.name)} SELECT {columns} FROM (\n{selected(model.sql)}\n) AS q"
+            f"INSERT INTO {relation(TRANSFORM.schema, model.name)} SELECT {columns} FROM (\n{selected(model.sql)}\n) AS q"
         )
     except SqlProblem as problem:
         problem.line = max(0, problem.line - 1)  # the SELECT stands a line below our own
@@ -205,7 +207,7 @@ def run_data_tests(built: Built, staging: Staging, *, seconds: float = SECONDS) 
     """Run the `tests/*.sql` whose relations are all built and not blocked."""
     found = []
     for test in built.bound.project.tests.values():
-        needed = {*test.sources, *test.refs}
+        needed = set(test.inputs)
         if needed <= {*built.held} and not needed & {*built.blocked}:
             with staging.limited(seconds):
                 found.append(run_data_test(staging, built.bound, test))

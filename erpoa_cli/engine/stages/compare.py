@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from erpoa_cli.core.definition import changed
-from erpoa_cli.core.graph import RELATIONS, NodeId
+from erpoa_cli.core.dependency import referring
+from erpoa_cli.core.graph import NodeId
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.relation import node_of, schema_of
 from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.binding.columns import referring
 from erpoa_cli.engine.changes import withhold
 from erpoa_cli.engine.changes.diff import Differ, Task
 from erpoa_cli.engine.changes.hanging import hanging
@@ -52,7 +53,7 @@ def _task(
     return Task(
         shape=described.shapes[name],
         feed=Feed(
-            schema="source" if source in bound.project.sources else "model",
+            schema=schema_of(bound.project, source),
             name=source,
             columns=bound.relations[source],
             held=bool(held_rows) and named,
@@ -71,7 +72,7 @@ def _task(
 def _behind(bound: Bound, name: str) -> set[NodeId]:
     """A target and everything it is fed from, as nodes."""
     relations = bound.needed([bound.targets[name].from_])
-    return {f"target:{name}"} | {f"{kind}:{relation}" for relation in relations for kind in RELATIONS}
+    return {f"target:{name}"} | {node_of(bound.project, relation) for relation in relations}
 
 
 def missing(actual: Read) -> str:
@@ -135,7 +136,7 @@ def _keep_back(
             one, described.layouts[name], ctx.staging, ctx.state, ctx.sealer, retry=options.retry
         )
         withhold.sibling_creates(one, ctx.staging, earlier)
-        outside = referring(described.bound, name) - set(choice.selected)
+        outside = referring(described.bound.targets, name) - set(choice.selected)
         withhold.unselected(one, ctx.staging, sorted(outside))
         if options.adopt:
             withhold.only_adopt(one, ctx.staging)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from erpoa_cli.core.dependency import closure
 from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.target import OnDrift, OnVanished, Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
-from erpoa_cli.engine.binding.columns import closure, layout, shape
+from erpoa_cli.engine.binding.columns import layout, shape
 from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.identity import another, is_moved, may_be_planned, moved
 from erpoa_cli.engine.relations.chain import described
@@ -23,7 +24,7 @@ def choose(ctx: Context) -> Choice:
     documents = [within(t).parent if t.embedded else n for n in selected for t in [targets[n]]]
     inside = [lines.name for n in documents for lines in embedded(targets, n)]
     selected = [n for n in targets if n in {*selected, *documents, *inside}]
-    names = closure(ctx.bound, selected)
+    names = closure(targets, selected)
     relations = ctx.bound.needed({targets[n].from_ for n in names})
     return Choice(names=names, selected=tuple(n for n in names if n in selected), relations=relations)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from erpoa_cli import __version__
 from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
-from erpoa_cli.core.plan import Header
+from erpoa_cli.core.plan import Header, Member
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql
 from erpoa_cli.core.target import OnSourceGone
 from erpoa_cli.engine.changes import guard
@@ -121,7 +121,7 @@ def _unproven(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
 
 
 def _drifted(ctx: Context, choice: Choice) -> bool:
-    told = f"({MEMBERS['drift']}) OR ({MEMBERS['conflicts']})"
+    told = f"({MEMBERS[Member.DRIFT]}) OR ({MEMBERS[Member.CONFLICTS]})"
     return any(
         ctx.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)} WHERE {told}")
         for n in choice.selected

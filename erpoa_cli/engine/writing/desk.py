@@ -9,7 +9,9 @@ from functools import cached_property, partial
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import ID
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.schema import Field, Type, literal
 from erpoa_cli.core.target import Ownership, Target, embedded
@@ -27,9 +29,6 @@ from erpoa_cli.sdk.connector import (
     Writable,
 )
 from erpoa_cli.state import Layout, PlanFile, StateReader
-
-_BULK = 50_000  # rows per transaction where neither target nor object says otherwise
-_SINGLE = 100  # likewise where there is no transaction
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,6 @@ class Desk:
         return self.info.create_safety is CreateSafety.TRANSACTION
 
     @property
-    def batch_size(self) -> int:
-        """Rows per write: what the target says, within what the object takes."""
-        limits = [n for n in (self.target.batch, self.info.batch_size) if n]
-        return min(limits, default=_BULK if self.transactional else _SINGLE)
-
-    @property
     def computed(self) -> str:
         """The field of a document's state where it is told from others, and neither read nor written; else empty."""
         lifecycle = self.target.lifecycle
@@ -116,7 +109,7 @@ def desks(
     """A desk for every target that *plan* changes; one session per system, held for the whole block.
 
     Failure E0531 when the project has no such target any more."""
-    names = plan.members("changes")
+    names = plan.members(Member.CHANGES)
     missing = [name for name in names if name not in targets]
     if missing:
         raise Failure(
@@ -162,7 +155,7 @@ def _linked(state: StateReader, targets: Mapping[str, Target], layout: Layout) -
     found: set[tuple[object, ...]] = set()
     for name in (layout.target, *siblings(targets, targets[layout.target])):
         for batch in state.base(replace(layout, target=name, fields={})):
-            found.update(zip(*(batch[f"id_{field}"].to_pylist() for field in layout.id), strict=True))
+            found.update(zip(*(batch[ID(field)].to_pylist() for field in layout.id), strict=True))
     return found
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID, KEY, PENDING, SAVED, WANTED
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.reconcile.compose import composed
 from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
@@ -108,9 +110,9 @@ class _Inside:
     @cached_property
     def _ordinals(self) -> dict[str, list[int]]:
         """The line rows of the plan per document."""
-        columns = [f"k_{name}" for name in self._key]
+        columns = [KEY(name) for name in self._key]
         found: dict[str, list[int]] = {}
-        for rows in self._plan.batches("changes", self.name, columns=["ordinal", *columns]):
+        for rows in self._plan.batches(Member.CHANGES, self.name, columns=["ordinal", *columns]):
             for key, ordinal in zip(
                 match_keys(rows, self._key).to_pylist(), rows["ordinal"].to_pylist(), strict=True
             ):
@@ -151,7 +153,7 @@ class _Inside:
         order = pc.index_in(
             batch.rows["ordinal"].combine_chunks(), value_set=found["ordinal"].combine_chunks()
         )
-        position = batch.rows.schema.get_field_index(f"d_{within}")
+        position = batch.rows.schema.get_field_index(WANTED(within))
         field = batch.rows.schema.field(position)
         column = found["lines"].combine_chunks().take(order).cast(field.type)
         return replace(batch, rows=batch.rows.set_column(position, field, column))
@@ -167,22 +169,22 @@ class _Inside:
         rows = batch.rows.take(
             pc.index_in(results["ordinal"].combine_chunks(), value_set=batch.rows["ordinal"].combine_chunks())
         )
-        columns: dict[str, Any] = {f"k_{name}": rows[f"k_{name}"] for name in self._key}
+        columns: dict[str, Any] = {KEY(name): rows[KEY(name)] for name in self._key}
         for name in ("outcome", "error_class", "error"):
             columns[name] = results[name]
-        planned = next(n for n in rows.schema.names if n.startswith("id_"))
+        planned = next(n for n in rows.schema.names if ID.has(n))
         columns["id"] = (
             pc.coalesce(results[planned].cast(rows[planned].type), rows[planned])
             if planned in results.schema.names
             else rows[planned]
         )
         read = pa.repeat(False, results.num_rows)
-        listed = rows[f"d_{within}"]
+        listed = rows[WANTED(within)]
         if "deviated" in results.schema.names and batch.action is not Action.DELETE:
             read = pc.is_valid(results["deviated"])
-            if f"s_{within}" in results.schema.names:
+            if SAVED(within) in results.schema.names:
                 other = pa.array([within in (d or ()) for d in results["deviated"].to_pylist()])
-                listed = pc.if_else(other, results[f"s_{within}"].cast(listed.type), listed.combine_chunks())
+                listed = pc.if_else(other, results[SAVED(within)].cast(listed.type), listed.combine_chunks())
         columns["read"], columns["list"] = read, listed
         return pa.table(columns)
 
@@ -191,20 +193,18 @@ class _Inside:
         create, gone = part.action is Action.CREATE, part.action is Action.DELETE
         fields = () if gone else part.fields
         by = [n for n in self._desk.target.match[0] if n != self.lines.link] if create else self._members
-        mine = " AND ".join(
-            f"x.{identifier(n)} IS NOT DISTINCT FROM l.{identifier(('d_' if create else 'id_') + n)}"
-            for n in by
-        )
-        same = " AND ".join(f"t.{identifier('k_' + k)} = l.{identifier('k_' + k)}" for k in self._key)
-        differ = {n: f"f.{identifier(n)} IS DISTINCT FROM l.{identifier('d_' + n)}" for n in fields}
+        ours = WANTED if create else ID
+        mine = " AND ".join(f"x.{identifier(n)} IS NOT DISTINCT FROM {ours.sql(n, 'l')}" for n in by)
+        same = " AND ".join(f"t.{KEY.sql(k)} = l.{KEY.sql(k)}" for k in self._key)
+        differ = {n: f"f.{identifier(n)} IS DISTINCT FROM l.{WANTED.sql(n)}" for n in fields}
         differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
-        ids = [f"t.id AS {identifier('id_' + self.lines.link)}"]
+        ids = [f"t.id AS {ID.sql(self.lines.link)}"]
         for name in self._members:
-            planned = f"l.{identifier('id_' + name)}"
+            planned = f"l.{ID.sql(name)}"
             if create:
-                known = f"l.{identifier('d_' + name)}" if name in by else "NULL"
+                known = f"l.{WANTED.sql(name)}" if name in by else "NULL"
                 planned = f"CASE WHEN t.read THEN f.{identifier(name)} ELSE {known} END"
-            ids.append(f"CAST({planned} AS {self._desk.id_types[name].duckdb}) AS {identifier('id_' + name)}")
+            ids.append(f"CAST({planned} AS {self._desk.id_types[name].duckdb}) AS {ID.sql(name)}")
         words = (
             "it is still there after it was deleted" if gone else "it cannot be found after it was written"
         )
@@ -218,13 +218,13 @@ class _Inside:
             f"CASE WHEN {wrong} THEN 'rejected' WHEN t.outcome <> 'applied' THEN t.error_class END AS error_class",
             f"CASE WHEN {wrong} THEN {literal(words)} WHEN t.outcome <> 'applied' THEN {own} END AS error",
             *ids,
-            *([f"t.id AS {identifier('d_' + self.lines.link)}"] if create else []),
+            *([f"t.id AS {WANTED.sql(self.lines.link)}"] if create else []),
             f"CASE WHEN f IS NOT NULL THEN list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL) END AS deviated",
             *(
-                f"CASE WHEN f IS NOT NULL AND {t} THEN f.{identifier(n)} END AS {identifier('s_' + n)}"
+                f"CASE WHEN f IS NOT NULL AND {t} THEN f.{identifier(n)} END AS {SAVED.sql(n)}"
                 for n, t in differ.items()
             ),
-            *(f"l.{identifier('d_' + n)}" for n in fields if _waits(part, n)),
+            *(f"l.{WANTED.sql(n)}" for n in fields if _waits(part, n)),
         ]
         return f"""SELECT {", ".join(columns)} FROM lines l JOIN told t ON {same},
             LATERAL (SELECT CASE WHEN t.read THEN list_filter(t.list, lambda x: {mine})[1] END AS f) ORDER BY l.ordinal"""
@@ -232,7 +232,9 @@ class _Inside:
 
 def _waits(part: Batch, name: str) -> bool:
     """Whether the value of a field was not known when the plan was made."""
-    return f"p_{name}" in part.rows.schema.names and part.rows[f"p_{name}"].null_count < part.rows.num_rows
+    return (
+        PENDING(name) in part.rows.schema.names and part.rows[PENDING(name)].null_count < part.rows.num_rows
+    )
 
 
 def _waited(part: Batch) -> bool:

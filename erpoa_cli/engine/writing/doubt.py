@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID, NOW, WANTED
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
@@ -151,7 +152,7 @@ class RowByRow:
     def _created(self, batch: Batch, unclear: Said) -> tuple[list[int], set[int]]:
         """Ordinals of rows that exist by our reference, and of rows nobody can tell."""
         by = self.desk.target.match[0]
-        found = self._found(batch, (), by, [f"d_{n}" for n in by])
+        found = self._found(batch, (), by, [WANTED(n) for n in by])
         several = [n for n, rows in found.items() if len(rows) > 1]
         words = _SEVERAL.format(", ".join(by))
         self._end(_only(batch, several), Outcome.IN_DOUBT, {n: unclear[n] + words for n in several})
@@ -160,15 +161,15 @@ class RowByRow:
     def _changed(self, batch: Batch, unclear: Said) -> tuple[list[int], set[int]]:
         """Ordinals of rows that are as they were to become, and of rows that are neither so nor as they were."""
         ids = tuple(self.desk.id_types)
-        found = self._found(batch, batch.fields, ids, [f"id_{n}" for n in ids])
+        found = self._found(batch, batch.fields, ids, [ID(n) for n in ids])
         if batch.action is Action.DELETE:
             return [n for n, rows in found.items() if not rows], set()
         written, moved = [], []
         for row in batch.rows.to_pylist():
             there = found[row["ordinal"]]
-            if there and all(as_wanted(there[0][n], row[f"d_{n}"]) for n in batch.fields):
+            if there and all(as_wanted(there[0][n], row[WANTED(n)]) for n in batch.fields):
                 written.append(row["ordinal"])
-            elif not there or any(there[0][n] != row[f"a_{n}"] for n in batch.fields):
+            elif not there or any(there[0][n] != row[NOW(n)] for n in batch.fields):
                 moved.append(row["ordinal"])
         words = "; the row is neither as it was nor as planned"
         self._end(_only(batch, moved), Outcome.STALE, {n: unclear[n] + words for n in moved})
@@ -218,8 +219,8 @@ class RowByRow:
         lifecycle = self.desk.target.lifecycle
         assert lifecycle is not None
         ids = tuple(self.desk.id_types)
-        found = self._found(batch, (lifecycle.field,), ids, [f"id_{n}" for n in ids])
-        for row in batch.rows.select(["ordinal", f"a_{lifecycle.field}", f"d_{lifecycle.field}"]).to_pylist():
+        found = self._found(batch, (lifecycle.field,), ids, [ID(n) for n in ids])
+        for row in batch.rows.select(["ordinal", NOW(lifecycle.field), WANTED(lifecycle.field)]).to_pylist():
             ordinal, start, to = row.values()
             there = found[ordinal]
             now = (there[0][lifecycle.field] or "") if there else None
@@ -242,7 +243,7 @@ class RowByRow:
         """Rows that were met as written: read for their identifiers and for what the system made of them."""
         outcomes = _told(batch.ordinals, Outcome.APPLIED, {})
         if batch.action is not Action.CREATE:
-            ids = {f"id_{n}": batch.rows[f"id_{n}"].combine_chunks() for n in self.desk.id_types}
+            ids = {ID(n): batch.rows[ID(n)].combine_chunks() for n in self.desk.id_types}
             outcomes = pa.table({**{n: outcomes[n] for n in outcomes.schema.names}, **ids})
         self._ended.append(read_back(self.desk, batch, outcomes))
 

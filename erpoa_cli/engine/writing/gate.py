@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from erpoa_cli.core.columns import NOW, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.plan import APPLIED
 from erpoa_cli.core.project import Project
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.identity import another
@@ -59,12 +61,12 @@ def same_systems(
 def can_open(plan: PlanFile, known: Mapping[str, Layout], sealer: Sealer | None) -> None:
     """Raise `Failure` when *plan*, or what is *known* of its targets, holds sealed values that *sealer* does not open:
     without the key (E0513), or with another one (E0514), what is written would be what is sealed."""
-    for member in ("changes", "state"):
+    for member in APPLIED:
         for target in plan.members(member):
             if target in known and known[target].sealed_fields:
                 require_again(sealer)
             if fields := plan.layout(target).sealed_fields:
-                sealed = [f"{image}_{name}" for name in fields for image in ("d", "a")]
+                sealed = [image(name) for name in fields for image in (WANTED, NOW)]
                 next(plan.batches(member, target, require_again(sealer), columns=sealed), None)
 
 

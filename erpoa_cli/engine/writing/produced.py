@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.columns import GIVEN, ID, KEY, PENDING, WANTED
 from erpoa_cli.core.schema import Type
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 
 RowKey = tuple[str, ...]
-ID = ""  # the field of a pending reference that means the row's own id
+OWN_ID = ""  # the field of a pending reference that means the row's own id
 
 
 class Produced:
@@ -50,15 +51,15 @@ class Produced:
                 if parent in self._keys:
                     self._broken.add((batch.target, key[: len(self._keys[parent])]))
                 continue
-            returned = {n.removeprefix("r_"): v for n, v in answer.items() if n.startswith("r_")}
+            returned = {name: answer[column] for name, column in GIVEN.fields(answer).items()}
             self._values.update({(batch.target, key, name): value for name, value in returned.items()})
-            own = {n.removeprefix("id_"): v for n, v in answer.items() if n.startswith("id_")}
+            own = {name: answer[column] for name, column in ID.fields(answer).items()}
             if None not in own.values():
                 self._ids[batch.target, key] = own
 
     def _row_keys(self, batch: Batch) -> list[RowKey]:
         columns = [
-            [canonical(value, type_) or "" for value in batch.rows[f"k_{name}"].to_pylist()]
+            [canonical(value, type_) or "" for value in batch.rows[KEY(name)].to_pylist()]
             for name, type_ in self._keys[batch.target].items()
         ]
         return list(zip(*columns, strict=True))
@@ -72,18 +73,18 @@ class Produced:
         rows = self._with_ids(batch, problems) if batch.step > 1 else batch.rows
         self._check_documents(batch, problems)
         for field in batch.fields:
-            pending = f"p_{field}"
+            pending = PENDING(field)
             if pending not in rows.schema.names or rows[pending].null_count == rows.num_rows:
                 continue
-            values = rows[f"d_{field}"].to_pylist()
+            values = rows[WANTED(field)].to_pylist()
             for i, text in enumerate(rows[pending].to_pylist()):
                 if text is not None:
                     values[i], problem = self._value(text)
                     if problem:
                         problems.setdefault(rows["ordinal"][i].as_py(), problem)
-            position = rows.schema.get_field_index(f"d_{field}")
+            position = rows.schema.get_field_index(WANTED(field))
             column = pa.array(values, rows.schema.field(position).type)
-            rows = rows.set_column(position, f"d_{field}", column)
+            rows = rows.set_column(position, WANTED(field), column)
         if problems:
             rows = rows.filter(pc.invert(pc.is_in(rows["ordinal"], pa.array(list(problems), pa.int64()))))
         return replace(batch, rows=rows), problems
@@ -113,10 +114,10 @@ class Produced:
         """The rows of a second step with the ids that their creates were given in the first."""
         rows = batch.rows
         own = [self._ids.get((batch.target, key)) for key in self._row_keys(batch)]
+        fields = {column: field for field, column in ID.fields(rows.schema.names).items()}
         for position, name in enumerate(rows.schema.names):
-            if name.startswith("id_"):
+            if field := fields.get(name):
                 given = rows[name].to_pylist()
-                field = name.removeprefix("id_")
                 values = [
                     v if v is not None else (i or {}).get(field) for v, i in zip(given, own, strict=True)
                 ]
@@ -131,12 +132,12 @@ class Produced:
         key = tuple(json.loads(key_json).values())
         if (target, key) in self._failed:
             return None, (Outcome.BLOCKED, f"waits for {target} {key_json}, which was not written")
-        if field == ID:
+        if field == OWN_ID:
             value = next(iter(self._ids.get((target, key), {}).values()), None)
         else:
             value = self._values.get((target, key, field))
         if value is None:
-            what = "id" if field == ID else field
+            what = "id" if field == OWN_ID else field
             return None, (Outcome.WAITING, f"{what} of {target} {key_json} is not known yet")
         return value, None
 
@@ -148,7 +149,7 @@ def wanted_targets(tables: Mapping[str, pa.Table]) -> set[str]:
         if pc.max(table["step"]).as_py() not in (None, 1):
             found.add(target)
         for name in table.schema.names:
-            if name.startswith("p_"):
+            if PENDING.has(name):
                 texts = pc.unique(pc.drop_null(table[name])).to_pylist()
                 found.update(json.loads(text)[0] for text in texts)
     return found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import GIVEN, ID, SAVED, WANTED
 from erpoa_cli.core.lifecycle import ABSENT
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import Field, identifier, literal
@@ -26,10 +27,10 @@ def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
         return True
     lifecycle = desk.target.lifecycle
     if batch.action is Action.MOVE and lifecycle and batch.fields:
-        return any(map(lifecycle.goes_on, pc.unique(batch.rows[f"d_{lifecycle.field}"]).to_pylist()))
+        return any(map(lifecycle.goes_on, pc.unique(batch.rows[WANTED(lifecycle.field)]).to_pylist()))
     if batch.action is not Action.CREATE:
         return False
-    return bool(desk.returns) or any(f"id_{name}" not in outcomes.schema.names for name in desk.id_types)
+    return bool(desk.returns) or any(ID(name) not in outcomes.schema.names for name in desk.id_types)
 
 
 def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
@@ -39,7 +40,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     if not applied.num_rows:
         return outcomes
     rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], applied["ordinal"].combine_chunks()))
-    ids = [f"id_{name}" for name in desk.id_types]
+    ids = [ID(name) for name in desk.id_types]
     known = all(name in applied.schema.names and not applied[name].null_count for name in ids)
     told = outcomes if known else outcomes.drop_columns([n for n in outcomes.schema.names if n in ids])
     if known:
@@ -48,10 +49,10 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
         values = applied.select(ids).take(told_of).rename_columns(list(by))
     else:
         by = desk.target.match[0]
-        values = rows.select([f"d_{n}" for n in by]).rename_columns(list(by))
+        values = rows.select([WANTED(n) for n in by]).rename_columns(list(by))
     gone = removes(desk, batch)
     fields = () if gone else batch.fields
-    wanted = rows.select(["ordinal", *(f"d_{name}" for name in fields)])
+    wanted = rows.select(["ordinal", *(WANTED(name) for name in fields)])
     for name in by:
         wanted = wanted.append_column(f"by_{name}", values[name])
     tables = {"told": told, "wanted": wanted, "found": find(desk, fields, by, values)}
@@ -60,7 +61,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
     deviating = pc.unique(pc.list_flatten(table["deviated"])).to_pylist()
     nothing = [
-        f"s_{name}" for name in fields if name not in deviating
+        SAVED(name) for name in fields if name not in deviating
     ]  # the plan has these values: not kept twice
     table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
     if batch.action is Action.CREATE and known:
@@ -87,7 +88,7 @@ def removes(desk: Desk, batch: Batch) -> bool:
     """Whether the rows are gone when *batch* was written."""
     lifecycle = desk.target.lifecycle
     if batch.action is Action.MOVE and lifecycle and batch.fields:
-        return ABSENT in pc.unique(batch.rows[f"d_{lifecycle.field}"]).to_pylist()
+        return ABSENT in pc.unique(batch.rows[WANTED(lifecycle.field)]).to_pylist()
     return batch.action is Action.DELETE
 
 
@@ -95,14 +96,14 @@ def _arrived(desk: Desk, batch: Batch, table: pa.Table) -> pa.Table:
     """*table* of a move: a document that is not where the call leads, nor has gone on from there by itself, was not
     moved, whatever the answer said."""
     lifecycle = desk.target.lifecycle
-    if lifecycle is None or f"s_{lifecycle.field}" not in table.schema.names:
+    if lifecycle is None or SAVED(lifecycle.field) not in table.schema.names:
         return table
     state = lifecycle.field
-    goals = dict(zip(batch.ordinals, batch.rows[f"d_{state}"].to_pylist(), strict=True))
+    goals = dict(zip(batch.ordinals, batch.rows[WANTED(state)].to_pylist(), strict=True))
     elsewhere = [
         bool(row["deviated"])
-        and not (row["deviated"] == [state] and lifecycle.reached(row[f"s_{state}"], goals[row["ordinal"]]))
-        for row in table.select(["ordinal", "deviated", f"s_{state}"]).to_pylist()
+        and not (row["deviated"] == [state] and lifecycle.reached(row[SAVED(state)], goals[row["ordinal"]]))
+        for row in table.select(["ordinal", "deviated", SAVED(state)]).to_pylist()
     ]
     words = "the call was answered as done, and the document has not reached the state it leads to"
     applied = pc.equal(table["outcome"], Outcome.APPLIED.value)
@@ -145,17 +146,17 @@ def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table)
 def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
     """SQL over told (outcomes), wanted (ordinal, d_*, by_*) and found rows, whose *ids* are news."""
     on = " AND ".join(f"f.{identifier(n)} = w.{identifier('by_' + n)}" for n in by)
-    differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{identifier('d_' + n)}" for n in fields}
+    differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{WANTED.sql(n)}" for n in fields}
     differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
     deviated = f"list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL)"
     columns = [
         "t.*",
         "f.here IS NOT NULL AS here",
-        *(f"f.{identifier(n)} AS {identifier('id_' + n)}" for n in ids),
+        *(f"f.{identifier(n)} AS {ID.sql(n)}" for n in ids),
         # mostly nothing differs, and then no list is made
         f"CASE WHEN f.here THEN CASE WHEN {' OR '.join(differ.values()) or 'false'} THEN {deviated} ELSE [] END END AS deviated",
-        *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {identifier('s_' + n)}" for n, t in differ.items()),
-        *(f"f.{identifier(n)} AS {identifier('r_' + n)}" for n in desk.returns),
+        *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {SAVED.sql(n)}" for n, t in differ.items()),
+        *(f"f.{identifier(n)} AS {GIVEN.sql(n)}" for n in desk.returns),
     ]
     return (
         f"SELECT {', '.join(columns)} FROM told t LEFT JOIN wanted w USING (ordinal) "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.guard import Measure, Waiver
-from erpoa_cli.core.plan import GuardVerdict
+from erpoa_cli.core.plan import GuardVerdict, Member
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.target import Target
 from erpoa_cli.engine.binding.bound import Bound
@@ -27,14 +27,14 @@ def recheck(
 ) -> None:
     """Measure *plan* against today's guards, freezes and rules; what was waived in it stays waived for the same
     count. Failure E0541 (BLOCKED) when something blocks, with E0433 for a rule that cannot be evaluated now."""
-    names = plan.members("changes")
+    names = plan.members(Member.CHANGES)
     looked = look(bound, connections, names)
     shapes = [shape(looked.bound, looked.bound.targets[name], looked.infos[name]) for name in names]
     measures = [Measure(**plan.targets[name]["measure"]) for name in names]
     waivers = [Waiver(g.target, g.guard, g.measured, g.waived) for g in plan.guards if g.waived]
     with Staging(Path(bound.project.root), as_of=now) as staging:
         for name in names if bound.project.rules else ():
-            staging.make("diff", name, plan.table("changes", name, sealer))
+            staging.make("diff", name, plan.table(Member.CHANGES, name, sealer))
         staging.lock()
         verdicts, problems = _judged(plan, bound, staging, shapes, measures, waivers)
     blocking = [verdict for verdict in verdicts if verdict.blocks]

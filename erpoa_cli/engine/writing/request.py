@@ -10,8 +10,10 @@ from itertools import repeat
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID, NOW, WANTED
 from erpoa_cli.core.situation import Action
 from erpoa_cli.core.target import Column, Target
+from erpoa_cli.engine.batching import asked
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.sdk.connector import (
@@ -27,16 +29,16 @@ def request(desk: Desk, batch: Batch, run: str, number: int, effects_digest: str
     known = {**desk.types, **desk.id_types}
     columns: dict[str, pa.ChunkedArray] = {"ordinal": batch.rows["ordinal"]}
     if not create:
-        columns |= {f"id.{name}": batch.rows[f"id_{name}"] for name in desk.id_types}
+        columns |= {f"id.{name}": batch.rows[ID(name)] for name in desk.id_types}
     columns |= {f"set.{name}": desk.local(name, values) for name, values in _written(desk, batch)}
     if not create and not batch.call and (batch.step == 1 or batch.seen):
-        columns |= {f"was.{n}": desk.local(n, batch.rows[f"a_{n}"]) for n in _unmoved(desk, batch)}
+        columns |= {f"was.{n}": desk.local(n, batch.rows[NOW(n)]) for n in _unmoved(desk, batch)}
     if not desk.transactional:
         columns["key"] = idempotency_keys(desk, batch, run)
     table = pa.table(columns).combine_chunks()
     return WriteBatch(
         object=desk.target.object,
-        action=batch.action if create or batch.call or batch.action is Action.DELETE else Action.UPDATE,
+        action=asked(batch.action, batch.call),
         rows=table.to_batches()[0],
         run=run,
         number=number,
@@ -57,7 +59,7 @@ def _written(desk: Desk, batch: Batch) -> Iterator[tuple[str, pa.ChunkedArray]]:
     if batch.action is Action.DELETE or batch.call:
         return
     for name in batch.fields:
-        values = batch.rows[f"d_{name}"]
+        values = batch.rows[WANTED(name)]
         if lifecycle is None or name != lifecycle.field:
             yield name, values
         elif name in lifecycle.sets:
@@ -78,7 +80,7 @@ def idempotency_keys(desk: Desk, batch: Batch, run: str) -> pa.Array:
     and step, and where the row exists already of the run and the wanted values: what was changed there and back is
     changed again by another run, and is another effect."""
     created = batch.action is Action.CREATE
-    known = {} if created else {f"d_{n}": desk.types[n] for n in batch.fields}
+    known = {} if created else {WANTED(n): desk.types[n] for n in batch.fields}
     action = batch.action.value if created else f"{batch.action.value} {batch.call} {run}"
     facts = [texts(batch.rows[name], type_).to_pylist() for name, type_ in known.items()]
     addresses = key_texts(batch.rows, desk.key_types)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import WANTED
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
@@ -36,7 +37,7 @@ def without_strangers(desk: Desk, batch: Batch) -> tuple[Batch, dict[int, tuple[
         enforced = enforced or any(set(fields) == set(own) for own in desk.info.enforced)
         if enforced or not set(fields) <= set(batch.fields):
             continue
-        values = batch.rows.select([f"d_{n}" for n in fields]).rename_columns(list(fields))
+        values = batch.rows.select([WANTED(n) for n in fields]).rename_columns(list(fields))
         sought = values.drop_null()
         met = find(desk, (), fields, sought) if sought.num_rows else sought
         if not met.num_rows:

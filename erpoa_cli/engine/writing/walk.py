@@ -10,11 +10,14 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import BASE, PENDING, WANTED
 from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
+from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
+from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
@@ -58,9 +61,9 @@ class RunResult:
             return RunConclusion.IN_DOUBT
         if self.diagnostics:
             return RunConclusion.FAILED
-        if self.plan.members("conflicts"):
+        if self.plan.members(Member.CONFLICTS):
             return RunConclusion.CONFLICTS
-        if _left_over(self.outcomes) or self.plan.members("held") or self.plan.members("tasks"):
+        if _left_over(self.outcomes) or self.plan.members(Member.HELD) or self.plan.members(Member.TASKS):
             return RunConclusion.PARTIAL
         return RunConclusion.SUCCEEDED
 
@@ -96,7 +99,7 @@ class Walk:
     ) -> None:
         self._plan = plan
         self._sealer = sealer
-        self._tables = {name: placing(plan, name) for name in plan.members("changes")}
+        self._tables = {name: placing(plan, name) for name in plan.members(Member.CHANGES)}
         self._desks = desks
         self._journal = journal
         self._options = options
@@ -162,8 +165,8 @@ class Walk:
     def _rows(self, target: str, ordinals: pa.Array) -> pa.Table:
         """What is to be written, and what must be there; what was agreed has no part in it."""
         names = self._plan.layout(target).plan_schema().names
-        columns = [name for name in names if not name.startswith(("agreed_", "seen_"))]
-        return self._plan.table("changes", target, self._sealer, columns=columns, ordinals=ordinals)
+        columns = [name for name in names if not any(image.has(name) for image in BASE)]
+        return self._plan.table(Member.CHANGES, target, self._sealer, columns=columns, ordinals=ordinals)
 
     def _task(self, batch: Batch, number: int) -> _Task:
         """*batch* with the lines it carries, as far as their pending values are known by now."""
@@ -220,7 +223,7 @@ class Walk:
 
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
-        sizes = {name: desk.batch_size for name, desk in self._desks.items()}
+        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
         alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
         for batch in batches(alone, self._rows, sizes, self._done):
             if self._options.stop.is_set():
@@ -264,7 +267,7 @@ class Walk:
         tables = []
         if outcomes is not None:
             lists = [n for n in self._desks[task.batch.target].lists if n in task.ready.fields]
-            recomposed = [n for n in lists if not _as_planned(task, f"d_{n}")]
+            recomposed = [n for n in lists if not _as_planned(task, WANTED(n))]
             tables.append(_with_resolved(task.ready, outcomes, recomposed))
         if task.problems:
             rows = [
@@ -322,9 +325,9 @@ def _as_planned(task: _Task, column: str) -> bool:
 def _with_resolved(ready: Batch, outcomes: pa.Table, recomposed: Sequence[str]) -> pa.Table:
     """*outcomes* with the values that pending references were resolved to, and the lists that were *recomposed* of
     such values, as `d_*`."""
-    names = [f for f in ready.fields if f"p_{f}" in ready.rows.schema.names]
-    pending = [f"d_{f}" for f in names if ready.rows[f"p_{f}"].null_count < ready.rows.num_rows]
-    pending += [f"d_{f}" for f in recomposed]
+    names = [f for f in ready.fields if PENDING(f) in ready.rows.schema.names]
+    pending = [WANTED(f) for f in names if ready.rows[PENDING(f)].null_count < ready.rows.num_rows]
+    pending += [WANTED(f) for f in recomposed]
     if not pending:
         return outcomes
     rows = ready.rows.take(pc.index_in(outcomes["ordinal"], ready.rows["ordinal"].combine_chunks()))

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from erpoa_cli.core.columns import ID, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
@@ -81,7 +82,7 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
         "error": pa.nulls(batch.rows.num_rows, pa.utf8()),
     }
     if batch.action is not Action.CREATE:
-        fill |= {f"id_{n}": batch.rows[f"id_{n}"].combine_chunks() for n in desk.id_types}
+        fill |= {ID(n): batch.rows[ID(n)].combine_chunks() for n in desk.id_types}
     outcomes = read_back(desk, batch, pa.table(fill))
     lost = pc.or_kleene(
         pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0),
@@ -96,16 +97,16 @@ def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
     """The deviated fields per row, without lists of lines that are as wanted but for what their system filled in."""
     deviated = outcomes["deviated"].combine_chunks()
     for name in desk.lists:
-        if f"s_{name}" in outcomes.schema.names:
-            wanted = dict(zip(batch.ordinals, batch.rows[f"d_{name}"].to_pylist(), strict=True))
-            rows = outcomes.select(["ordinal", "deviated", f"s_{name}"]).to_pylist()
+        if SAVED(name) in outcomes.schema.names:
+            wanted = dict(zip(batch.ordinals, batch.rows[WANTED(name)].to_pylist(), strict=True))
+            rows = outcomes.select(["ordinal", "deviated", SAVED(name)]).to_pylist()
             left = [
                 None
                 if r["deviated"] is None
                 else [
                     n
                     for n in r["deviated"]
-                    if n != name or not as_wanted(r[f"s_{name}"], wanted[r["ordinal"]])
+                    if n != name or not as_wanted(r[SAVED(name)], wanted[r["ordinal"]])
                 ]
                 for r in rows
             ]
@@ -152,10 +153,10 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
     if table.schema.names[:4] != OUTCOMES.names:
         raise _broken(desk, f"columns {table.schema.names[:4]} instead of {OUTCOMES.names}")
     table = table.rename_columns(
-        [n.replace("id.", "id_", 1) if n.startswith("id.") else n for n in table.schema.names]
+        [ID(n.removeprefix("id.")) if n.startswith("id.") else n for n in table.schema.names]
     )
     if ask.action is not Action.CREATE:
         table = table.select(OUTCOMES.names)
-        ids = {f"id_{n}": ask.rows[f"id.{n}"] for n in ask.id}
+        ids = {ID(n): ask.rows[f"id.{n}"] for n in ask.id}
         table = table.join(pa.table({"ordinal": ask.rows["ordinal"], **ids}), "ordinal")
     return table.sort_by("ordinal")

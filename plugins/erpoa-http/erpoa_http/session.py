@@ -122,8 +122,9 @@ class HttpSession(Movable):
         return self._reader(next(iter(self._api.objects)), {})
 
     def _info(self, object_: Object) -> ObjectInfo:
-        operations = (object_.create, object_.update, object_.delete, *object_.calls.values())
-        sizes = [o.batch.size for o in operations if o and o.batch]
+        own = {Action.CREATE: object_.create, Action.UPDATE: object_.update, Action.DELETE: object_.delete}
+        operations = {**object_.calls, **{action.value: operation for action, operation in own.items()}}
+        per_call = {name: o.batch.size if o.batch else 1 for name, o in operations.items() if o}
         return ObjectInfo(
             address=object_.name,
             fields=tuple(_field(m) for m in object_.members),
@@ -131,10 +132,11 @@ class HttpSession(Movable):
             keys=(object_.key,) if object_.key else (),
             enforced=(object_.key,) if object_.enforces_key else (),
             readable=object_.list is not None,
-            writable=not self._read_only and any(operations),
+            writable=not self._read_only and bool(per_call),
             create_safety=object_.safety,
             # Of a write, several calls are under way at once; at its end they wait for the last.
-            batch_size=max(_ROWS, max([*sizes, _EACH]) * self._client.concurrency),
+            batch_size=max(_ROWS, max([*per_call.values(), _EACH]) * self._client.concurrency),
+            rows_per_call=per_call,
             settles=object_.settles,
             lifecycle=object_.lifecycle,
         )

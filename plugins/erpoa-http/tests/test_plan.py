@@ -8,6 +8,8 @@ from pathlib import Path
 import erpoa_twin
 import pytest
 
+from erpoa_cli.state import PlanFile
+
 from .program import erpoa, project
 from .twin import EXAMPLE
 
@@ -58,6 +60,7 @@ def test_an_enforced_key_is_not_looked_for(tmp_path: Path):
         env = {"TWIN_URL": twin.url, "ERPOA_SECRET_TWIN": "twin-secret"}
         place = project(tmp_path, {**FILES, "data/suppliers.csv": rows()})
         erpoa(place, "plan", "-o", "p.erpoaplan", **env)
+        assert PlanFile.open(place / "p.erpoaplan").targets["twin_suppliers"]["measure"]["calls"] == 150
         before = len(twin.admin("GET", "calls")["calls"])
         done = erpoa(place, "apply", "p.erpoaplan", **env)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -70,7 +70,7 @@ def test_a_created_document_carries_its_lines(orders: Orders, calls: list[WriteB
     waves = [{row["wave"] for row in changes(result, t)} for t in ("materials", "orders", "orders.lines")]
     assert waves == [{1}, {2}, {2}]
     measured = {name: target["measure"] for name, target in PlanFile.open(result.path).targets.items()}
-    assert (measured["orders"]["calls"], measured["orders.lines"]["calls"]) == (1, 0)
+    assert (measured["orders"]["calls"], measured["orders.lines"]["calls"]) == (2, 0)
     assert orders.apply(result).outcomes["orders.lines"] == {Outcome.APPLIED: 2}
     assert orders.held("PR-1") == [
         (None, 1, "A", D("2.000"), D("1.50"), None),

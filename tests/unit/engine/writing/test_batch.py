@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.situation import Action
-from erpoa_cli.engine.writing.batch import batches, placed, with_before
+from erpoa_cli.core.target import Target
+from erpoa_cli.engine.batching import calls, placed, with_before
+from erpoa_cli.engine.writing.batch import batches
+from erpoa_cli.sdk.connector import ObjectInfo
 
 ROW = st.fixed_dictionaries(
     {
@@ -51,6 +56,34 @@ def _placed(rows: list[dict[str, Any]], piece: int = 7) -> pa.Table:
     return with_before(placed(table.to_batches(piece)), table["key"].combine_chunks())
 
 
+def _object(size: int, **per_call: int) -> tuple[Target, ObjectInfo]:
+    """What is written *size* rows at a time, by calls that take so many of them."""
+    target = Target(
+        name="t",
+        from_="s",
+        system="oa",
+        object="o",
+        key=("key",),
+        fields=(),
+        at=Location("t.yml", 1),
+        batch=size,
+    )
+    return target, ObjectInfo(address="o", fields=(), rows_per_call=per_call)
+
+
+def test_a_call_may_take_fewer_rows_than_a_batch() -> None:
+    row = {"wave": 0, "step": 1, "situation": "absent", "action": "create", "call": None, "fields": ["name"]}
+    rows = [{**row, "key": n} for n in range(7)]
+    rows += [
+        {**row, "key": n, "situation": "found", "action": action}
+        for n, action in ((7, "update"), (8, "deactivate"))
+    ]
+    rows += [{**row, "key": n, "situation": "found", "action": "move", "call": "审核"} for n in (9, 10, 11)]
+    # Batches of five: 5 + 2 creates by two, an update, a deactivation, three moves one by one.
+    target, info = _object(5, create=2, update=1, 审核=1)
+    assert calls(_placed(rows), target, info) == 3 + 1 + 1 + 1 + 3
+
+
 def _loading(tables: Mapping[str, list[dict[str, Any]]]) -> Callable[[str, pa.Array], pa.Table]:
     return lambda target, ordinals: _table(tables[target]).take(ordinals)
 
@@ -72,6 +105,9 @@ def test_every_row_once_in_the_order_it_must_be_written(
             dict.fromkeys(tables, sorted(done)),
         )
     )
+    if not done:
+        counted = {t: calls(_placed(rows, piece), *_object(size)) for t, rows in tables.items()}
+        assert counted == Counter(b.target for b in made)
     written = [(b.target, o) for b in made for o in b.ordinals]
     expected = {(t, i) for t, rows in tables.items() for i in range(len(rows)) if i not in done}
     assert sorted(written) == sorted(expected)
