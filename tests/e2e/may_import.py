@@ -44,7 +44,7 @@ CARE = "cli.state"
 SYSTEMS = "sdk engine connectors connectors.sqlite"
 BOUND = f"{SYSTEMS} engine.binding engine.relations core.lowering {PROJECT}"
 READ = f"{BOUND} state usecase"
-PLANNED = f"{READ} core.reconcile engine.changes"
+PLANNED = f"{READ} core.reconcile engine.changes engine.stages"
 
 MAY = (
     May("--version", "", ""),
@@ -55,14 +55,14 @@ MAY = (
     May("plan --help", "typer", "render"),
     May("state --help", "typer", f"render {CARE}"),
     # The way of a change
-    May("init new", f"{TOLD} {FILE}", OPENED),
-    May("validate", f"{TOLD} email", f"{OPENED} engine"),
+    May("init new", f"{TOLD} {FILE}", f"{PROJECT} usecase"),
+    May("validate", f"{TOLD} email", f"{PROJECT} usecase engine"),
     May("validate --online", f"{RECORDS} pyarrow numpy duckdb email", f"{BOUND} usecase"),
     May("test", STAGED, f"{READ} core.reconcile"),
     May("plan", STAGED, PLANNED),
     May("show the.erpoaplan", f"{STAGED} {FILE}", REPORT),
     May("apply --yes", STAGED, f"{PLANNED} engine.writing", exit=5),
-    May("resume", STAGED, f"{REFUSED} {PLANNED} engine.writing", exit=3),
+    May("resume", STAGED, f"{REFUSED} {READ} core.reconcile engine.changes engine.writing", exit=3),
     May("resolve", ROWS, BASE),
     May("retry", STAGED, PLANNED),
     May("rollback {run}", STAGED, PLANNED, exit=4),
@@ -73,7 +73,7 @@ MAY = (
     May("query SELECT_1", STAGED, f"{READ} core.reconcile"),
     May("drift", STAGED, PLANNED),
     May("explain E0405", TOLD, "core.codes render"),
-    May("explain oa_suppliers/code=S0001", STAGED, READ),
+    May("explain oa_suppliers/code=S0001", STAGED, f"{READ} core.reconcile"),
     May("runs ls", RECORDS, STATE),
     May("runs show {run}", STAGED, REPORT),
     # Systems and connectors
