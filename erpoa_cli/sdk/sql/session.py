@@ -9,65 +9,18 @@ words; the rest goes on.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from erpoa_cli.core.schema import identifier
-from erpoa_cli.core.situation import Outcome
-from erpoa_cli.sdk.connector import OUTCOMES, ObjectInfo, Writable, WriteBatch
+from erpoa_cli.sdk.connector import Writable, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, Rejected, SystemFailure
 
 LEDGER = "erpoa_ledger"
-NARROWED = (
-    "row-level security narrows what this role sees: rows that are not there may be hidden; give it BYPASSRLS, or read "
-    "as the table's owner"
-)
-
-_SCALAR = {"type": ["string", "integer", "boolean", "null"]}
-FILTER_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "description": "Only rows whose column equals the value (or one of the list); null means IS NULL.",
-    "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]},
-}
-"""The filter of every SQL connector: column → value or list of values."""
-
-
-class Outcomes:
-    """What becomes of the rows of one batch, by position: applied unless said otherwise."""
-
-    def __init__(self, rows: pa.RecordBatch) -> None:
-        self._ordinals = rows["ordinal"]
-        self._others: dict[int, tuple[str, str, str]] = {}  # position → outcome, error class, error
-
-    def reject(self, position: int, failure: SystemFailure) -> None:
-        self._others[position] = (Outcome.REJECTED.value, failure.word, str(failure))
-
-    def stale(self, position: int, words: str) -> None:
-        self._others[position] = (Outcome.STALE.value, "stale", words)
-
-    def applied(self) -> list[int]:
-        """The positions of the rows that are applied."""
-        return [at for at in range(len(self._ordinals)) if at not in self._others]
-
-    def record_batch(self, ids: Mapping[str, pa.Array] | None = None) -> pa.RecordBatch:
-        """The answer in the shape of `OUTCOMES`; *ids* (one value per row) become the `id.NAME` columns, NULL
-        for rows that were not applied."""
-        told: list[list[str | None]] = [
-            [usual] * len(self._ordinals) for usual in (Outcome.APPLIED.value, None, None)
-        ]
-        for position, words in self._others.items():
-            for column, word in zip(told, words, strict=True):
-                column[position] = word
-        columns = [self._ordinals, *(pa.array(column, pa.utf8()) for column in told)]
-        applied = pc.equal(columns[1], Outcome.APPLIED.value)
-        given = [pc.if_else(applied, values, None) for values in (ids or {}).values()]
-        names = [*OUTCOMES.names, *(f"id.{name}" for name in ids or ())]
-        return pa.RecordBatch.from_arrays([*columns, *given], names=names)
 
 
 class SqlSession(Writable):
@@ -173,39 +126,3 @@ class SqlSession(Writable):
             self.execute("ROLLBACK")
         except self.driver_errors:
             return
-
-
-def place_by_halves(
-    rows: pa.RecordBatch,
-    place: Callable[[pa.RecordBatch], None],
-    undo_to: Callable[[Sequence[pa.RecordBatch]], None],
-    refused: Callable[[int, Exception], None],
-    errors: tuple[type[Exception], ...],
-) -> None:
-    """Write *rows* by as few statements as the database lets pass.
-
-    *place* writes a slice with one statement. When it fails, *undo_to* takes the transaction back to where only
-    the given slices are written, and the slice is tried in halves, down to the single row that *refused* hears
-    of (by position). *refused* raises for errors that are not about a row.
-    """
-    done: list[pa.RecordBatch] = []
-    todo = [(0, rows)] if rows.num_rows else []
-    while todo:
-        start, part = todo.pop()
-        try:
-            place(part)
-        except errors as error:
-            undo_to(done)
-            if part.num_rows == 1:
-                refused(start, error)
-            else:
-                half = part.num_rows // 2
-                todo += [(start + half, part.slice(half)), (start, part.slice(0, half))]
-        else:
-            done.append(part)
-
-
-def missing_fields(info: ObjectInfo, names: Sequence[str]) -> str:
-    """Words about those of *names* that the object lacks; empty when it has them all."""
-    absent = [name for name in names if info.field(name) is None]
-    return f"{info.address} has no field {', '.join(map(repr, absent))}" if absent else ""
