@@ -217,20 +217,18 @@ class DuckdbSession(SqlSession):
                 if not col.is_exact(native, type_):
                     test = col.survives(f"r.{identifier('set.' + name)}", native, type_)
                     for (at,) in self.rows(f"SELECT pos FROM {_ROWS} r WHERE NOT {test}"):
-                        outcomes.reject(
-                            at, Rejected(f"{name}: a column of type {native} would change the value")
-                        )
+                        outcomes.changed(at, name, native)
             if batch.action is Action.CREATE:
                 for at in self._taken(table, batch):
-                    outcomes.stale(at, "a row with this key exists already")
+                    outcomes.taken(at)
                 return
             sql = f"SELECT r.pos, count(*) FROM {table.name} t JOIN {_ROWS} r ON {self._as_planned(table, batch)} GROUP BY r.pos"
             found = dict(self.rows(sql))
             for at in outcomes.applied():
                 if at not in found:
-                    outcomes.stale(at, "the row is gone or has other values than when it was planned")
+                    outcomes.moved(at)
                 elif found[at] > 1:
-                    outcomes.reject(at, Rejected(f"{found[at]} rows have this identifier"))
+                    outcomes.ambiguous(at, found[at])
 
     def _taken(self, table: col.Table, batch: WriteBatch) -> Iterator[int]:
         for fields in batch.unless:
