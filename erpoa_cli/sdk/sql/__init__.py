@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from erpoa_cli.sdk.sql.halves import place_by_halves
 from erpoa_cli.sdk.sql.outcomes import Outcomes
-from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED, missing_fields
-from erpoa_cli.sdk.sql.session import LEDGER, SqlSession
+from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED
+from erpoa_cli.sdk.sql.served import ServedSession
+from erpoa_cli.sdk.sql.session import SqlSession
+from erpoa_cli.sdk.sql.table import Table, missing_fields, require_fields
+from erpoa_cli.sdk.sql.transaction import LEDGER, Sought, TransactionSession
 
 __all__ = [
     "FILTER_SCHEMA",
     "LEDGER",
     "NARROWED",
     "Outcomes",
+    "ServedSession",
+    "Sought",
     "SqlSession",
+    "Table",
+    "TransactionSession",
     "missing_fields",
     "place_by_halves",
+    "require_fields",
 ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from erpoa_cli.sdk.connector import ObjectInfo
 
 NARROWED = (
     "row-level security narrows what this role sees: rows that are not there may be hidden; give it BYPASSRLS, or read "
@@ -19,9 +17,3 @@ FILTER_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]},
 }
 """The filter of every SQL connector: column → value or list of values."""
-
-
-def missing_fields(info: ObjectInfo, names: Sequence[str]) -> str:
-    """Words about those of *names* that the object lacks; empty when it has them all."""
-    absent = [name for name in names if info.field(name) is None]
-    return f"{info.address} has no field {', '.join(map(repr, absent))}" if absent else ""

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.sdk.errors import ContractBroken, Rejected
-from erpoa_cli.sdk.sql import Outcomes, missing_fields
+from erpoa_cli.sdk.errors import Rejected
+from erpoa_cli.sdk.sql import Outcomes, require_fields
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table
 from erpoa_sql.select import found
@@ -39,9 +39,7 @@ class Writing:
     """A batch in a running transaction."""
 
     def __init__(self, connection: Connection, table: Table, batch: WriteBatch) -> None:
-        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
-        if problem := missing_fields(table.info, tuple(names)):
-            raise ContractBroken(problem)
+        require_fields(table.info, batch)
         self._db = connection
         self._table = table
         self._batch = batch
