@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from erpoa_cli.sdk.connector import ObjectInfo, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken
 
-Column = TypeVar("Column")
-"""What a connector knows of a column's type."""
+
+class Named(Protocol):
+    @property
+    def native(self) -> str: ...
+
+
+Column = TypeVar("Column", bound=Named)
+"""What a connector knows of a column's type; `native` is what the database calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,9 @@ from erpoa_cli.core.schema import Type, decimal
 from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql import Table as SqlTable
 from erpoa_mysql.columns import BINARIES, Column, column, declared, refusal, text_of
+from erpoa_mysql.encode import quoted
 from erpoa_mysql.grants import Grants
 from erpoa_mysql.wire import Wire
 
@@ -97,23 +99,11 @@ class Relation:
         return self.is_transactional and bool(self.may - {"SELECT"})
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An object, where it is, the type of each column, and the one that counts by itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(SqlTable[Column]):
+    """A table, and the column of it that counts by itself."""
 
-    info: ObjectInfo
-    relation: Relation
-    columns: Mapping[str, Column]
     counter: str
-
-    def is_unique(self, fields: Sequence[str]) -> bool:
-        """Whether no two rows can have the same values in *fields*."""
-        return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
-
-
-def quoted(name: str) -> str:
-    """*name* as SQL, whatever the session takes double quotes for."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def relations(db: Wire) -> dict[str, Relation]:
@@ -212,7 +202,7 @@ def reflect(
         writable=relation.writable,
     )
     counter = next((name for name, *_, extra, _ in found if "auto_increment" in extra.lower()), "")
-    return Table(info, relation, columns, counter)
+    return Table(info=info, name=relation.name, columns=columns, counter=counter)
 
 
 def _columns(db: Wire, relation: Relation) -> list[tuple[str, Column, bool, str | None, str, bool]]:

@@ -18,9 +18,9 @@ from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_mysql.columns import INTEGERS, TEXTS, WORDS, Column, Delivery, as_text, delivery
 from erpoa_mysql.config import Place
-from erpoa_mysql.encode import constant
+from erpoa_mysql.encode import constant, quoted
 from erpoa_mysql.errors import failure
-from erpoa_mysql.reflect import columns_of, described, find_relation, quoted
+from erpoa_mysql.reflect import columns_of, described, find_relation
 from erpoa_mysql.settings import connect
 from erpoa_mysql.values import equals, sides
 from erpoa_mysql.wire import Wire

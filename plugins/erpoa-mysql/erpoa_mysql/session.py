@@ -20,8 +20,9 @@ from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
 from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, require_fields
 from erpoa_mysql import doctor, select
 from erpoa_mysql.config import Place
+from erpoa_mysql.encode import quoted
 from erpoa_mysql.errors import NO_SUCH_PROCESS, ROLLED_BACK, failure, told
-from erpoa_mysql.reflect import find_relation, quoted, reflect, relations, what_hangs
+from erpoa_mysql.reflect import find_relation, reflect, relations, what_hangs
 from erpoa_mysql.settings import connect, end_when_idle
 from erpoa_mysql.write import Writing
 
@@ -115,7 +116,7 @@ class MysqlSession(ServedSession):
         require_fields(table.info, batch)
         if batch.unless:
             self._lock(f"erpoa {hashlib.sha256(relation.name.encode()).hexdigest()[:32]}")
-        return Writing(self._db, table, batch).all()
+        return Writing(self, self._db, table, batch).all()
 
     # -- one at a time --
 

@@ -12,7 +12,7 @@ import psycopg
 from erpoa_cli.core.schema import Type, decimal, identifier
 from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
-from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql import LEDGER, Table
 from erpoa_postgres.columns import Column, column, declared, refusal, text_of
 from erpoa_postgres.hanging import hanging
 
@@ -80,25 +80,6 @@ class Relation:
         return self.inserts or self.updates or self.deletes
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An object, its name in SQL, the type of each column, and the keys of which it refuses a second row."""
-
-    info: ObjectInfo
-    name: str
-    columns: Mapping[str, Column]
-    refusing: Sequence[Sequence[str]]
-
-    def is_unique(self, fields: Sequence[str]) -> bool:
-        """Whether no two rows can have the same values in *fields*."""
-        return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
-
-    def refuses(self, fields: Sequence[str]) -> bool:
-        """Whether a row is refused when another has the same values in *fields*: of rows in tables that inherit no key of
-        this one knows."""
-        return any(key and set(key) <= set(fields) for key in self.refusing)
-
-
 def relations(db: Db) -> dict[str, Relation]:
     """Every table and view by its address, without PostgreSQL's own, partitions and our ledger."""
     found: dict[str, Relation] = {}
@@ -134,7 +115,7 @@ def described(db: Db, relation: str) -> dict[str, Column]:
     }
 
 
-def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
+def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Column]:
     """The table or view with its fields and keys; *samples*: also what its values look like."""
     columns = described(db, relation.name)
     uniques = db.execute(_INDEXES, (relation.oid,)).fetchall()
@@ -158,7 +139,8 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
         readable=relation.readable,
         writable=relation.writable,
     )
-    return Table(info, relation.name, columns, [names for _, refuses, names in uniques if refuses])
+    refusing = [names for _, refuses, names in uniques if refuses]
+    return Table(info=info, name=relation.name, columns=columns, refusing=refusing)
 
 
 def _field(db: Db, relation: Relation, name: str, of: Column, facts: Sequence[Any], sample: str) -> FieldInfo:

@@ -124,7 +124,7 @@ class PostgresSession(ServedSession):
     def staged(self, batch: WriteBatch) -> Callable[[], pa.RecordBatch]:
         table = reflect(self._db, find_relation(self._db, batch.object))
         require_fields(table.info, batch)
-        return Writing(self._db, table, batch).all
+        return Writing(self, self._db, table, batch).all
 
     # -- a lost connection --
 
