@@ -5,7 +5,7 @@ from __future__ import annotations
 from erpoa_cli.sdk.sql.dialect import SqlDialect
 from erpoa_cli.sdk.sql.halves import place_by_halves
 from erpoa_cli.sdk.sql.outcomes import Outcomes
-from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED
+from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED, Selection, where
 from erpoa_cli.sdk.sql.served import ServedSession
 from erpoa_cli.sdk.sql.session import SqlSession
 from erpoa_cli.sdk.sql.stage import Encoded, Stage, encode, positions
@@ -21,6 +21,7 @@ __all__ = [
     "NotAll",
     "Outcomes",
     "Part",
+    "Selection",
     "ServedSession",
     "Sought",
     "SqlDialect",
@@ -34,4 +35,5 @@ __all__ = [
     "place_by_halves",
     "positions",
     "require_fields",
+    "where",
 ]

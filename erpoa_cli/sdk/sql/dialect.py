@@ -25,3 +25,8 @@ class SqlDialect(Generic[Column]):
     def column(self, name: str) -> str:
         """The column *name* of the table that a statement calls t."""
         return f"t.{self.quote(name)}"
+
+    def reached(self, name: str, of: Column, type_: Type, mark: str) -> str:
+        """The condition that the column *name* of t is at or after *mark*, or has no value of *type_*."""
+        found, mark = self.sides(self.column(name), of, type_, mark)
+        return f"({found} >= {mark} OR {found} IS NULL)"
