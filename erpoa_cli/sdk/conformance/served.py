@@ -28,6 +28,7 @@ from erpoa_cli.sdk.errors import SystemFailure, Transient
 from erpoa_cli.sdk.sql import LEDGER, ServedSession, doctor
 
 _PATIENCE = 60.0  # seconds for what is awaited
+_SOON = 15.0  # seconds until the server says that a connection is gone which is: less than its own limits
 _PAUSE = 0.15  # MariaDB tells nothing new to who asks more often
 _SHIFT = timedelta(hours=1)
 
@@ -127,7 +128,7 @@ class Served(ABC):
                     assert isinstance(write.ended(), Transient)
                     assert self.is_there(connection), "the old one does not want to write any more"
                     assert not session.committed("r", 1)
-                    until(lambda gone=connection: not self.is_there(gone))  # type: ignore[misc]
+                    until(lambda gone=connection: not self.is_there(gone), _SOON)  # type: ignore[misc]
                 assert self.holds("old")
 
     def test_a_lost_connection_is_not_forgotten_because_its_end_took_too_long(self) -> None:
@@ -143,7 +144,7 @@ class Served(ABC):
                 ):
                     assert raised(lambda: session.committed("r", 1), Transient), "it was not awaited"
                 assert session.committed("r", 1) is False
-                until(lambda: not self.is_there(connection))
+                until(lambda: not self.is_there(connection), _SOON)
             assert self.holds("old")
 
     def test_a_deadlock_is_transient_and_leaves_nothing(self) -> None:
@@ -219,9 +220,9 @@ def outcome(session: ServedSession, batch: WriteBatch) -> list[str]:
     return [row["outcome"] for answer in session.write(batch) for row in answer.to_pylist()]
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], seconds: float = _PATIENCE) -> None:
     """Wait until *condition* holds."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(_PAUSE)
