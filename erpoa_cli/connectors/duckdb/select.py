@@ -13,54 +13,49 @@ from erpoa_cli.connectors.duckdb.reflect import find_table
 from erpoa_cli.core.schema import Field, identifier
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
-from erpoa_cli.sdk.errors import ContractBroken
-from erpoa_cli.sdk.sql import missing_fields
+from erpoa_cli.sdk.sql import Selection as SqlSelection
+from erpoa_cli.sdk.sql import Sought, where
 
 _ROWS = 100_000  # per record batch
 _SOUGHT = "erpoa_sought"
 
 
-class Selection:
+class Selection(SqlSelection):
     """A read request on a cursor of its own, which the reading owns and closes."""
 
     def __init__(
         self,
         db: duckdb.DuckDBPyConnection,
         request: ReadRequest,
-        sought: tuple[tuple[str, ...], pa.Table] | None = None,
+        sought: Sought | None,
     ) -> None:
+        super().__init__(request)
         self._db = db
-        self._request = request
+        self._parameters: list[object] = []
         self._sought = sought
         db.execute("SET TimeZone = 'UTC'")
         db.execute("BEGIN TRANSACTION")
         self._from = self._relation()
         self._natives = self._described()
+        self.require(self._natives)
         self._columns = [self._column(field) for field in request.fields]
 
     def reading(self) -> BatchReading:
-        types = [(f.name, type_) for f, (_, type_) in zip(self._request.fields, self._columns, strict=True)]
+        types = [(f.name, type_) for f, (_, type_) in zip(self.request.fields, self._columns, strict=True)]
         schema = pa.schema(types)
         return BatchReading(schema, self._batches(schema))
 
     def _relation(self) -> str:
-        if self._request.query:
-            return f"({self._request.query}\n)"
-        table = find_table(self._db, self._request.object, read_only=True)
-        wanted = [*(f.source for f in self._request.fields), *self._request.filter]
-        if problem := missing_fields(table.info, wanted):
-            raise ContractBroken(problem)
-        return table.name
+        if self.request.query:
+            return f"({self.request.query}\n)"
+        return find_table(self._db, self.request.object, read_only=True).name
 
     def _described(self) -> dict[str, str]:
         shape = self._db.execute(f"SELECT * FROM {self._from} t LIMIT 0").description or []
         return {column[0]: str(column[1]) for column in shape}
 
     def _column(self, field: Field) -> tuple[str, pa.DataType]:
-        native = self._natives.get(field.source)
-        if native is None:
-            raise ContractBroken(f"the query has no column {field.source!r}")
-        column = f"t.{identifier(field.source)}"
+        native, column = self._natives[field.source], self.column(field.source)
         exactly = col.delivers_exactly(native, field.type)
         if exactly and col.may_be_infinite(native, field.type):
             exactly = not self._db.execute(
@@ -78,30 +73,29 @@ class Selection:
                 yield batch.cast(schema) if batch.schema != schema else batch
 
     def _sql(self) -> tuple[str, list[object]]:
-        fields = zip(self._request.fields, self._columns, strict=True)
+        fields = zip(self.request.fields, self._columns, strict=True)
         columns = ", ".join(f"{expression} AS {identifier(f.name)}" for f, (expression, _) in fields)
-        tests: list[str] = []
-        parameters: list[object] = []
-        for name, wanted in self._request.filter.items():
-            test, values = _equals(f"t.{identifier(name)}", wanted)
-            tests.append(test)
-            parameters += values
-        if self._request.since:
-            tests.append(self._since())
-            parameters.append(self._request.since)
         sought = self._joined(*self._sought) if self._sought is not None else ""
-        where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        return f"SELECT {columns} FROM {self._from} t{sought}{where}", parameters
+        return f"SELECT {columns} FROM {self._from} t{sought}{where(self.tests())}", self._parameters
 
-    def _since(self) -> str:
-        """At or after the watermark, or without a readable value: such a row must not be missed."""
-        cursor = next(f for f in self._request.fields if f.name == self._request.cursor)
-        value = col.from_native(f"t.{identifier(cursor.source)}", self._natives[cursor.source], cursor.type)
+    def column(self, name: str) -> str:
+        return f"t.{identifier(name)}"
+
+    def equals(self, name: str, wanted: str | int) -> str:
+        self._parameters.append(wanted)
+        column = self.column(name)
+        return (
+            f"encode(CAST({column} AS VARCHAR)) = encode(?)" if isinstance(wanted, str) else f"{column} = ?"
+        )
+
+    def reached(self, cursor: Field) -> str:
+        self._parameters.append(self.request.since)
+        value = col.from_native(self.column(cursor.source), self._natives[cursor.source], cursor.type)
         return f"coalesce({value} >= CAST(? AS {cursor.type.duckdb}), true)"
 
     def _joined(self, by: tuple[str, ...], values: pa.Table) -> str:
         """A semi join, not EXISTS: only it lets the table skip what cannot match."""
-        fields = {f.name: f for f in self._request.fields}
+        fields = {f.name: f for f in self.request.fields}
         tests = [
             col.equal(
                 f"t.{identifier(fields[n].source)}",
@@ -113,22 +107,3 @@ class Selection:
         ]
         self._db.register(_SOUGHT, values.select(list(by)).drop_null())
         return f" SEMI JOIN {_SOUGHT} f ON {' AND '.join(tests)}"
-
-
-def _equals(column: str, wanted: object) -> tuple[str, list[object]]:
-    match wanted:
-        case None:
-            return f"{column} IS NULL", []
-        case list():
-            parts = [_equals(column, one) for one in wanted]
-            return "(" + " OR ".join(test for test, _ in parts) + ")", [
-                v for _, values in parts for v in values
-            ]
-        case bool() | int():
-            return f"{column} = ?", [wanted]
-        case str():
-            return f"encode(CAST({column} AS VARCHAR)) = encode(?)", [wanted]
-        case _:
-            raise ContractBroken(
-                f"a filter compares with text, whole numbers, true, false or null, not {wanted!r}"
-            )

@@ -23,7 +23,7 @@ from erpoa_cli.connectors.duckdb.reflect import address, find_table, table_names
 from erpoa_cli.connectors.duckdb.select import Selection
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.situation import Action
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
+from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import (
     ContractBroken,
     Denied,
@@ -34,7 +34,7 @@ from erpoa_cli.sdk.errors import (
     SystemFailure,
     Transient,
 )
-from erpoa_cli.sdk.sql import LEDGER, Outcomes, SqlSession, missing_fields, place_by_halves
+from erpoa_cli.sdk.sql import LEDGER, Outcomes, Sought, SqlSession, place_by_halves, require_fields
 
 _ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
 _VALUES = re.compile(r"\b((?i:key|string|value)) (['\"]).*\2", re.DOTALL)
@@ -125,19 +125,8 @@ class DuckdbSession(SqlSession):
 
     # -- reading --
 
-    def read(self, request: ReadRequest) -> Reading:
-        return self._reading(request)
-
-    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
-        return self._reading(request, (tuple(by), values))
-
-    def _reading(
-        self, request: ReadRequest, sought: tuple[tuple[str, ...], pa.Table] | None = None
-    ) -> Reading:
-        try:
-            return Selection(self._db.cursor(), request, sought).reading()
-        except (SystemFailure, duckdb.Error) as error:
-            return failed_reading(request, error)
+    def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
+        return Selection(self._db.cursor(), request, sought).reading()
 
     # -- writing --
 
@@ -150,11 +139,14 @@ class DuckdbSession(SqlSession):
     def begin(self) -> None:
         self._db.execute("BEGIN TRANSACTION")
 
-    def commit(self) -> None:
+    def finish(self) -> None:
         try:
             self._db.execute("COMMIT")
         except duckdb.ConstraintException as error:  # another transaction committed the same key meanwhile
             raise Transient(str(error)) from error
+
+    def is_undone(self, error: Exception) -> bool:  # noqa: ARG002 - no answer is lost between us and a file
+        return True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -182,9 +174,7 @@ class DuckdbSession(SqlSession):
 
     def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
         table = find_table(self._db, batch.object, read_only=self._read_only)
-        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
-        if problem := missing_fields(table.info, tuple(names)):
-            raise ContractBroken(problem)
+        require_fields(table.info, batch)
         outcomes = Outcomes(batch.rows)
         rows, generated = self._numbered(table, batch)
         self._set_aside(table, batch, rows, outcomes)
@@ -217,20 +207,18 @@ class DuckdbSession(SqlSession):
                 if not col.is_exact(native, type_):
                     test = col.survives(f"r.{identifier('set.' + name)}", native, type_)
                     for (at,) in self.rows(f"SELECT pos FROM {_ROWS} r WHERE NOT {test}"):
-                        outcomes.reject(
-                            at, Rejected(f"{name}: a column of type {native} would change the value")
-                        )
+                        outcomes.changed(at, name, native)
             if batch.action is Action.CREATE:
                 for at in self._taken(table, batch):
-                    outcomes.stale(at, "a row with this key exists already")
+                    outcomes.taken(at)
                 return
             sql = f"SELECT r.pos, count(*) FROM {table.name} t JOIN {_ROWS} r ON {self._as_planned(table, batch)} GROUP BY r.pos"
             found = dict(self.rows(sql))
             for at in outcomes.applied():
                 if at not in found:
-                    outcomes.stale(at, "the row is gone or has other values than when it was planned")
+                    outcomes.moved(at)
                 elif found[at] > 1:
-                    outcomes.reject(at, Rejected(f"{found[at]} rows have this identifier"))
+                    outcomes.ambiguous(at, found[at])
 
     def _taken(self, table: col.Table, batch: WriteBatch) -> Iterator[int]:
         for fields in batch.unless:

@@ -16,8 +16,6 @@ from erpoa_cli.sdk.errors import ContractBroken, Rejected
 from erpoa_cli.sdk.meaning import meaning
 from erpoa_cli.sdk.sql import Outcomes
 
-_MOVED = "the row is gone or has other values than when it was planned"
-
 
 def changed(layout: Layout, sheet: Sheet, batch: WriteBatch) -> tuple[Sheet | None, pa.RecordBatch]:
     """The rows after *batch* (None when nothing changes) and its outcomes, row by row."""
@@ -84,7 +82,7 @@ class _Change:
                     column.append(self._layout.put(self._sheet, name, value, type_))
                 except ValueError as error:
                     column.append(None)
-                    self._outcomes.reject(at, Rejected(f"{name}: {error}"))
+                    self._outcomes.unfit(at, name, str(error))
         return cells
 
     def _keys(self, fields: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -112,7 +110,7 @@ class _Change:
                 if None in key:
                     continue
                 if key in taken:
-                    self._outcomes.stale(at, "a row with this key exists already")
+                    self._outcomes.taken(at)
                 taken.add(key)
 
     def _places(self) -> dict[int, int]:
@@ -129,7 +127,7 @@ class _Change:
             if len(found) > 1:
                 self._outcomes.reject(at, Rejected(f"{len(found)} rows of the file have this id"))
             elif not found or (was and held[found[0]] != before):
-                self._outcomes.stale(at, _MOVED)
+                self._outcomes.moved(at)
             else:
                 places[at] = found[0]
         return places

@@ -12,8 +12,10 @@ from erpoa_cli.connectors.sqlite.reflect import Table, reflect
 from erpoa_cli.connectors.sqlite.values import Affinity, Store, Stored, arriving, decode, encode
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
-from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, ReadRequest
+from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.errors import ContractBroken
+from erpoa_cli.sdk.sql import Selection as SqlSelection
+from erpoa_cli.sdk.sql import Sought, where
 
 _ROWS = 20_000  # per record batch
 _ANY = Store()
@@ -89,17 +91,18 @@ class Lookup:
         return {at for (at,) in self._db.execute(sql)}
 
 
-class Selection:
+class Selection(SqlSelection):
     """A read request against one connection, which the reading owns and closes."""
 
     def __init__(
         self,
         db: sqlite3.Connection,
         request: ReadRequest,
-        sought: tuple[tuple[str, ...], pa.Table] | None = None,
+        sought: Sought | None,
     ) -> None:
+        super().__init__(request)
         self._db = db
-        self._request = request
+        self._parameters: list[Stored] = []
         self._sought = sought
         self._faults: list[str] = []
         self._table = None if request.query else reflect(db, request.object)
@@ -109,7 +112,7 @@ class Selection:
         return _ANY if self._table is None else self._table.stores.get(field.source, _ANY)
 
     def reading(self) -> BatchReading:
-        schema = pa.schema([(f.name, arriving(self._stores[f.name], f.type)) for f in self._request.fields])
+        schema = pa.schema([(f.name, arriving(self._stores[f.name], f.type)) for f in self.request.fields])
         return BatchReading(schema, self._batches(schema), faults=self._faults)
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -124,7 +127,7 @@ class Selection:
 
     def _batch(self, schema: pa.Schema, rows: Sequence[tuple[Stored, ...]], before: int) -> pa.RecordBatch:
         arrays, unreadable = [], set()
-        for field, values in zip(self._request.fields, zip(*rows, strict=True), strict=True):
+        for field, values in zip(self.request.fields, zip(*rows, strict=True), strict=True):
             array, bad = decode(self._stores[field.name], field.type, values)
             arrays.append(array)
             unreadable.update(bad)
@@ -136,67 +139,36 @@ class Selection:
         )
 
     def _sql(self) -> tuple[str, list[Stored]]:
-        request = self._request
+        request = self.request
         columns = ", ".join(f"t.{identifier(f.source)}" for f in request.fields)
         if request.query:
             return f"SELECT {columns} FROM ({request.query}\n) t", []
         if self._table is None:
             raise ContractBroken(f"there is no table or view {request.object!r}")
-        self._require([f.source for f in request.fields])
+        # an unknown name in double quotes would be taken as a text by SQLite when not qualified; be plain about it
+        self.require({field.name for field in self._table.info.fields})
         if self._sought is not None:
             by, values = self._sought
             types = {f.name: f.type for f in request.fields}
             lookup = Lookup(self._db, self._table, by, values, types)
             return f"SELECT DISTINCT {columns} {lookup.joined}", []
-        tests, parameters = self._tests()
-        where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        return f"SELECT {columns} FROM {identifier(request.object)} t{where}", parameters
+        tests = where(self.tests())
+        return f"SELECT {columns} FROM {identifier(request.object)} t{tests}", self._parameters
 
-    def _require(self, names: Sequence[str]) -> None:
-        # an unknown name in double quotes would be taken as a text by SQLite when not qualified; be plain about it
-        assert self._table is not None
-        info: ObjectInfo = self._table.info
-        absent = [n for n in names if info.field(n) is None]
-        if absent:
-            raise ContractBroken(f"{info.address} has no column {', '.join(map(repr, absent))}")
+    def column(self, name: str) -> str:
+        return f"t.{identifier(name)}"
 
-    def _tests(self) -> tuple[list[str], list[Stored]]:
-        tests: list[str] = []
-        parameters: list[Stored] = []
-        self._require(list(self._request.filter))
-        for name, wanted in self._request.filter.items():
-            test, values = _equals(f"t.{identifier(name)}", wanted)
-            tests.append(test)
-            parameters += values
-        if self._request.since:
-            tests.append(self._since())
-            parameters.append(self._request.since)
-        return tests, parameters
+    def equals(self, name: str, wanted: str | int) -> str:
+        if isinstance(wanted, bool):
+            self._parameters.append(int(wanted))
+            return f"{self.column(name)} = ?"
+        self._parameters.append(wanted)
+        return f"{self.column(name)} COLLATE BINARY = ?"
 
-    def _since(self) -> str:
-        """At or after the watermark, or without a value: a row that was never stamped must not be missed."""
-        cursor = next(f for f in self._request.fields if f.name == self._request.cursor)
-        column = f"t.{identifier(cursor.source)}"
+    def reached(self, cursor: Field) -> str:
+        self._parameters.append(self.request.since)
+        column = self.column(cursor.source)
         if is_direct(self._stores[cursor.name], cursor.type):
             value = "CAST(? AS INTEGER)" if cursor.type.kind is Kind.INTEGER else "?"
             return f"({column} COLLATE BINARY >= {value} OR {column} IS NULL)"
         return f"erpoa_reached({column}, ?, {literal(str(cursor.type))})"
-
-
-def _equals(column: str, wanted: object) -> tuple[str, list[Stored]]:
-    match wanted:
-        case None:
-            return f"{column} IS NULL", []
-        case list():
-            parts = [_equals(column, one) for one in wanted]
-            return "(" + " OR ".join(test for test, _ in parts) + ")", [
-                v for _, values in parts for v in values
-            ]
-        case bool():
-            return f"{column} = ?", [int(wanted)]
-        case int() | str():
-            return f"{column} COLLATE BINARY = ?", [wanted]
-        case _:
-            raise ContractBroken(
-                f"a filter compares with text, whole numbers, true, false or null, not {wanted!r}"
-            )

@@ -24,9 +24,9 @@ from erpoa_cli.connectors.sqlite.select import Selection
 from erpoa_cli.connectors.sqlite.values import Stored, canonical_of, reached, value_of
 from erpoa_cli.connectors.sqlite.write import Writing
 from erpoa_cli.core.schema import parse_type
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
+from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Fatal, MasterMissing, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
+from erpoa_cli.sdk.sql import LEDGER, Sought, SqlSession, require_fields
 
 _NEEDED = (3, 37, 0)  # STRICT tables, RETURNING
 _BUSY_SECONDS = 5.0
@@ -119,19 +119,8 @@ class SqliteSession(SqlSession):
 
     # -- reading --
 
-    def read(self, request: ReadRequest) -> Reading:
-        return self._reading(request)
-
-    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
-        return self._reading(request, (tuple(by), values))
-
-    def _reading(
-        self, request: ReadRequest, sought: tuple[tuple[str, ...], pa.Table] | None = None
-    ) -> Reading:
-        try:
-            return Selection(connect(self._path, read_only=True), request, sought).reading()
-        except (SystemFailure, sqlite3.Error) as error:
-            return failed_reading(request, error)
+    def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
+        return Selection(connect(self._path, read_only=True), request, sought).reading()
 
     # -- writing --
 
@@ -143,6 +132,9 @@ class SqliteSession(SqlSession):
 
     def begin(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
+
+    def is_undone(self, error: Exception) -> bool:  # noqa: ARG002 - no answer is lost between us and a file
+        return True
 
     def undo(self) -> None:
         if self._db.in_transaction:
@@ -168,9 +160,7 @@ class SqliteSession(SqlSession):
         table = reflect.reflect(self._db, batch.object)
         if table is None:
             raise ContractBroken(f"there is no table {batch.object!r}")
-        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
-        if problem := missing_fields(table.info, tuple(names)):
-            raise ContractBroken(problem)
+        require_fields(table.info, batch)
 
         def restart() -> None:
             self.begin()

@@ -22,8 +22,6 @@ from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import MasterMissing, Rejected
 from erpoa_cli.sdk.sql import Outcomes
 
-_MOVED = "the row is gone or has other values than when it was planned"
-
 
 class Writing:
     """*batch* on its way into *table*. *restart* begins the transaction anew after SQLite has ended it by itself
@@ -37,7 +35,7 @@ class Writing:
         self._table = table
         self._batch = batch
         self._restart = restart
-        self._outcomes = Outcomes(batch.rows)
+        self._outcomes = Outcomes(batch.rows, deletes=batch.action is Action.DELETE)
         self._size = batch.rows.num_rows
         self._keys: dict[int, tuple[Any, ...]] = {}  # position → identifier that SQLite gave
         self._asked: tuple[str, ...] = ()  # identifiers that SQLite gives
@@ -66,7 +64,7 @@ class Writing:
             else:
                 self._cursor.execute("ROLLBACK TO erpoa_part")
                 if len(part) == 1:
-                    self._refuse(part[0], MasterMissing("FOREIGN KEY constraint failed"))
+                    self._outcomes.reject(part[0], MasterMissing("FOREIGN KEY constraint failed"))
                 else:
                     half = len(part) // 2
                     todo += [part[half:], part[:half]]
@@ -84,7 +82,7 @@ class Writing:
         names = batch.columns("set")
         self._bound = self._values("set", names)
         for at in self._taken():
-            self._outcomes.stale(at, "a row with this key exists already")
+            self._outcomes.taken(at)
         self._given = [n for n in table.info.id if n in names and not batch.rows[f"set.{n}"].null_count]
         self._asked = tuple(n for n in table.info.id if n not in self._given)
         columns = ", ".join(identifier(n) for n in names)
@@ -110,7 +108,7 @@ class Writing:
         if not self._table.is_unique(batch.id):
             for at, found in self._lookup("id", batch.id).counts().items():
                 if found > 1:
-                    self._outcomes.reject(at, Rejected(f"{found} rows have this identifier"))
+                    self._outcomes.ambiguous(at, found)
 
     def _tests(self, first: int) -> str:
         """The WHERE of an update or delete; its parameters are numbered from *first*: identifiers, then what the row
@@ -132,7 +130,7 @@ class Writing:
             )
             columns.append(stored[0])
             for at, words in stored[1].items() if prefix == "set" else ():
-                self._outcomes.reject(at, Rejected(f"{name}: {words}"))
+                self._outcomes.unfit(at, name, words)
         return columns
 
     def _taken(self) -> set[int]:
@@ -198,23 +196,18 @@ class Writing:
                 why = failure(error)
                 if not isinstance(why, Rejected):
                     raise
-                self._refuse(at, why)
+                self._outcomes.reject(at, why)
                 if not self._db.in_transaction:
                     return at
                 continue
             if row is None if returning else cursor.rowcount != 1:
                 if creates:
-                    self._outcomes.reject(at, Rejected("the database ignored the row: a trigger says so"))
+                    self._outcomes.ignored(at)
                 else:
-                    self._outcomes.stale(at, _MOVED)
+                    self._outcomes.moved(at)
             elif self._asked:
                 self._keys[at] = row if row is not None else (cursor.lastrowid,)
         return None
-
-    def _refuse(self, at: int, why: Rejected) -> None:
-        """Where a row may not be deleted nothing is missing: it is still needed."""
-        needed = self._batch.action is Action.DELETE and isinstance(why, MasterMissing)
-        self._outcomes.reject(at, Rejected(str(why)) if needed else why)
 
     def _answer(self) -> pa.RecordBatch:
         if self._batch.action is not Action.CREATE:

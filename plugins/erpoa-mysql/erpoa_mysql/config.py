@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.errors import Fatal
+from erpoa_cli.sdk.sql.server import identity, is_verified
 
 _NO_PASSWORD = Secret("")
 
@@ -35,10 +34,9 @@ class Place:
     def of(cls, config: Mapping[str, Any]) -> Place:
         """The place that a valid *config* names; `Fatal` when it would be spoken to unsafely."""
         host, port = str(config.get("host", "localhost")), int(config.get("port", 3306))
-        at = host.lower() if ":" not in host else f"[{host.lower()}]"
         password = config.get("password")
         return cls(
-            identity=f"mysql:{at}:{port}/{config['database']}",
+            identity=identity("mysql", host, port, config["database"]),
             host=host,
             port=port,
             database=config["database"],
@@ -56,19 +54,9 @@ class Place:
         return self.host if self.host.startswith("/") else None
 
 
-def is_local(host: str) -> bool:
-    """Whether *host* is this machine: the path of a socket, `localhost`, or a loopback address."""
-    if host.startswith("/") or host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _tls(config: Mapping[str, Any], host: str) -> ssl.SSLContext | None:
     """What a connection must fulfil: the certificate is good and names the host."""
-    verifies = "ca_file" in config or not (is_local(host) or _is_excepted(config, host))
+    verifies = is_verified(config, host)
     if not verifies and "cert_file" not in config:
         return None
     try:
@@ -81,16 +69,3 @@ def _tls(config: Mapping[str, Any], host: str) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise Fatal(f"a certificate or key for {host} cannot be used: {error}") from None
     return context
-
-
-def _is_excepted(config: Mapping[str, Any], host: str) -> bool:
-    exception = config.get("plaintext")
-    if not exception:
-        return False
-    until = date.fromisoformat(exception["until"])
-    if datetime.now(UTC).date() > until:
-        raise Fatal(
-            f"the exception to speak to {host} without verified TLS ended on {until}: give the server a "
-            "certificate, or renew `plaintext` with its reason"
-        )
-    return True

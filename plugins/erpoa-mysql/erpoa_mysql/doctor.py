@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql.doctor import clock, may_write
 from erpoa_mysql.config import Place
 from erpoa_mysql.grants import Grants
 from erpoa_mysql.reflect import relations
 from erpoa_mysql.settings import MODES
 from erpoa_mysql.wire import Wire
 
-_SKEW = 5.0  # seconds
-_NAMED = 5  # tables named in a finding
 _HARMLESS = frozenset({"PROCESS", "REPLICATION CLIENT", "BINLOG MONITOR", "SHOW DATABASES", "SLAVE MONITOR"})
 
 
@@ -23,9 +21,9 @@ def problems(db: Wire, place: Place) -> Sequence[str]:
     grants = Grants(db)
     return [
         *_powers(grants),
-        *(_may_write(db) if place.read_only else _cannot_write(db, grants, place)),
+        *(may_write("the user", _writable(db)) if place.read_only else _cannot_write(db, grants, place)),
         *_settings(db),
-        *_clock(db),
+        *clock(lambda: _now(db)),
     ]
 
 
@@ -38,14 +36,8 @@ def _powers(grants: Grants) -> Iterator[str]:
         )
 
 
-def _may_write(db: Wire) -> Iterator[str]:
-    writable = [name for name, relation in relations(db).items() if relation.may - {"SELECT"}]
-    if writable:
-        rest = f" and {len(writable) - _NAMED} more" if len(writable) > _NAMED else ""
-        yield (
-            f"read_only is set, yet the user may write to {', '.join(writable[:_NAMED])}{rest}: "
-            "REVOKE INSERT, UPDATE, DELETE"
-        )
+def _writable(db: Wire) -> list[str]:
+    return [name for name, relation in relations(db).items() if relation.may - {"SELECT"}]
 
 
 def _cannot_write(db: Wire, grants: Grants, place: Place) -> Iterator[str]:
@@ -88,11 +80,7 @@ def _settings(db: Wire) -> Iterator[str]:
         )
 
 
-def _clock(db: Wire) -> Iterator[str]:
-    before = datetime.now(UTC)
-    started = time.monotonic()
-    ((theirs,),) = db.rows("SELECT utc_timestamp(6)")
-    ours = before + timedelta(seconds=(time.monotonic() - started) / 2)
-    skew = (theirs.replace(tzinfo=UTC) - ours).total_seconds()
-    if abs(skew) > _SKEW:
-        yield f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours: stamps and cursors will not agree"
+def _now(db: Wire) -> datetime:
+    ((found,),) = db.rows("SELECT utc_timestamp(6)")
+    assert isinstance(found, datetime)
+    return found.replace(tzinfo=UTC)

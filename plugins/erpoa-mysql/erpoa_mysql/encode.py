@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Kind, Type
+from erpoa_cli.sdk import sql
+from erpoa_cli.sdk.sql import Encoded
 
 _STAGED = {
     Kind.INTEGER: "bigint",
@@ -22,7 +21,6 @@ _STAGED = {
     Kind.TIMESTAMPTZ: "datetime(6)",
     Kind.BYTES: "longblob",
 }
-_MOMENTS = (datetime.min, datetime.max)  # noqa: DTZ901 - local by type
 
 
 def staged(type_: Type) -> str:
@@ -30,6 +28,11 @@ def staged(type_: Type) -> str:
     if type_.kind is Kind.DECIMAL:
         return f"decimal({type_.precision},{type_.scale})"
     return _STAGED.get(type_.kind, "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+
+
+def quoted(name: str) -> str:
+    """*name* as SQL, whatever the session takes double quotes for."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def literal(text: str) -> str:
@@ -58,34 +61,11 @@ def constant(text: str, type_: Type) -> str:
             return literal(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A column as texts that the stage reads, and why the values at some positions cannot be sent at all."""
-
-    array: pa.Array
-    unfit: dict[int, str]
-
-
 def encode(array: pa.Array, type_: Type) -> Encoded:
     """*array* as what the server reads into a column of `staged`; bytes as hexadecimal digits."""
-    match type_.kind:
-        case Kind.DATE:
-            return Encoded(array.cast(pa.utf8()), _outside(array, date.min, date.max))
-        case Kind.TIMESTAMP:
-            return Encoded(array.cast(pa.utf8()), _outside(array, *_MOMENTS))
-        case Kind.TIMESTAMPTZ:
-            plain = array.cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-            return Encoded(plain.cast(pa.utf8()), _outside(plain, *_MOMENTS))
-        case Kind.BOOLEAN:
-            return Encoded(array.cast(pa.int8()).cast(pa.utf8()), {})
-        case Kind.BYTES:
-            return Encoded(
-                pa.array([None if v is None else v.hex() for v in array.to_pylist()], pa.utf8()), {}
-            )
-        case Kind.LIST | Kind.STRUCT:
-            return Encoded(pa.array([canonical(v, type_) for v in array.to_pylist()], pa.utf8()), {})
-        case _:
-            return Encoded(array.cast(pa.utf8()), {})
+    if type_.kind is Kind.BOOLEAN:
+        return Encoded(array.cast(pa.int8()).cast(pa.utf8()), {})
+    return sql.encode(array, type_)
 
 
 def unfit_json(array: pa.Array) -> dict[int, str]:
@@ -112,12 +92,6 @@ def _keeps_numbers(text: str) -> bool:
     except ValueError:
         return True  # the server refuses it by itself
     return not changed
-
-
-def _outside(array: pa.Array, first: date, last: date) -> dict[int, str]:
-    low, high = pa.scalar(first, array.type), pa.scalar(last, array.type)
-    beyond = pc.fill_null(pc.or_(pc.less(array, low), pc.greater(array, high)), False)
-    return dict.fromkeys(pc.indices_nonzero(beyond).to_pylist(), "the year is not one of 1 to 9999")
 
 
 def lines(columns: Sequence[pa.Array]) -> memoryview:

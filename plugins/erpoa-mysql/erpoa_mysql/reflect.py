@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -12,17 +11,17 @@ from typing import Any
 from pymysql.constants import FIELD_TYPE, FLAG  # type: ignore[import-untyped]
 from pymysql.err import Error  # type: ignore[import-untyped]
 
-from erpoa_cli.core.schema import Type, decimal
+from erpoa_cli.core.schema import Type
 from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql import Table as SqlTable
+from erpoa_cli.sdk.sql.discovery import LOOK_AT, MOST, SAMPLES, decimal_of, first_texts
 from erpoa_mysql.columns import BINARIES, Column, column, declared, refusal, text_of
+from erpoa_mysql.encode import quoted
 from erpoa_mysql.grants import Grants
 from erpoa_mysql.wire import Wire
 
-_LOOK_AT = 1000  # numbers looked at to say which type to declare
-_SAMPLES = 5
-_MOST = 100  # characters of a sample
 _BINARY = 63  # the character set of what is no text
 
 _RELATIONS = """
@@ -97,23 +96,11 @@ class Relation:
         return self.is_transactional and bool(self.may - {"SELECT"})
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An object, where it is, the type of each column, and the one that counts by itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(SqlTable[Column]):
+    """A table, and the column of it that counts by itself."""
 
-    info: ObjectInfo
-    relation: Relation
-    columns: Mapping[str, Column]
     counter: str
-
-    def is_unique(self, fields: Sequence[str]) -> bool:
-        """Whether no two rows can have the same values in *fields*."""
-        return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
-
-
-def quoted(name: str) -> str:
-    """*name* as SQL, whatever the session takes double quotes for."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def relations(db: Wire) -> dict[str, Relation]:
@@ -212,7 +199,7 @@ def reflect(
         writable=relation.writable,
     )
     counter = next((name for name, *_, extra, _ in found if "auto_increment" in extra.lower()), "")
-    return Table(info, relation, columns, counter)
+    return Table(info=info, name=relation.name, columns=columns, counter=counter)
 
 
 def _columns(db: Wire, relation: Relation) -> list[tuple[str, Column, bool, str | None, str, bool]]:
@@ -253,16 +240,8 @@ def _numbers(db: Wire, relation: Relation, name: str) -> Type | None:
     """A decimal that holds the numbers seen, with some room before the point; None when there are none."""
     if "SELECT" not in relation.may or relation.is_view:
         return None
-    sql = f"SELECT {quoted(name)} FROM {relation.name} WHERE {quoted(name)} IS NOT NULL LIMIT {_LOOK_AT}"
-    numbers = [n.normalize() for (n,) in db.rows(sql) if isinstance(n, Decimal)]
-    if not numbers:
-        return None
-    scale = max(0, *(-int(n.as_tuple().exponent) for n in numbers))
-    whole = max(1, *(n.adjusted() + 1 for n in numbers))
-    if whole + scale > 38:
-        return None
-    scale = max(scale, min(2, 38 - whole))
-    return decimal(max(18, min(whole + scale + 3, 38)), scale)
+    sql = f"SELECT {quoted(name)} FROM {relation.name} WHERE {quoted(name)} IS NOT NULL LIMIT {LOOK_AT}"
+    return decimal_of(n for (n,) in db.rows(sql))
 
 
 def _samples(db: Wire, relation: Relation, columns: Mapping[str, Column]) -> dict[str, str]:
@@ -270,18 +249,13 @@ def _samples(db: Wire, relation: Relation, columns: Mapping[str, Column]) -> dic
     if "SELECT" not in relation.may or relation.is_view:
         return {}
     texts = ", ".join(
-        f"left({text_of(quoted(n), of)}, {_MOST})"
+        f"left({text_of(quoted(n), of)}, {MOST})"
         if of.base not in BINARIES
-        else f"hex(left({quoted(n)}, {_MOST // 2}))"
+        else f"hex(left({quoted(n)}, {MOST // 2}))"
         for n, of in columns.items()
     )
     try:
-        rows = db.rows(f"SELECT {texts} FROM {relation.name} LIMIT {_SAMPLES}")
+        rows = db.rows(f"SELECT {texts} FROM {relation.name} LIMIT {SAMPLES}")
     except Error:  # a column we may not read
         return {}
-    seen: dict[str, str] = {}
-    for row in rows:
-        for name, value in zip(columns, row, strict=True):
-            if value:
-                seen.setdefault(name, value)
-    return seen
+    return first_texts(list(columns), rows)

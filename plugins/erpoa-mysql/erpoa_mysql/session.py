@@ -1,15 +1,13 @@
 """An open database: reading through snapshots of their own, writing batches in transactions.
 
-A connection that is lost is made anew for the next batch or look-up. The server's side of the old one is ended first:
-until it is gone, nobody can say what it still does. Each connection holds a lock with a name of its own, by which the
-next one recognises it, whatever numbers the server has given out since.
+Each connection holds a lock with a name of its own, by which the next one recognises it, whatever numbers the server has
+given out since.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,22 +15,19 @@ from typing import Any
 import pyarrow as pa
 from pymysql.err import Error  # type: ignore[import-untyped]
 
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch, failed_reading
-from erpoa_cli.sdk.errors import ContractBroken, InDoubt, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, SqlSession, missing_fields
+from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
+from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, require_fields
 from erpoa_mysql import doctor, select
 from erpoa_mysql.config import Place
+from erpoa_mysql.encode import quoted
 from erpoa_mysql.errors import NO_SUCH_PROCESS, ROLLED_BACK, failure, told
-from erpoa_mysql.reflect import find_relation, quoted, reflect, relations, what_hangs
+from erpoa_mysql.reflect import find_relation, reflect, relations, what_hangs
 from erpoa_mysql.settings import connect, end_when_idle
-from erpoa_mysql.wire import Wire
 from erpoa_mysql.write import Writing
 
-_PATIENCE = 30.0  # seconds to come back after a connection is lost, and for the old one's process to end
-_PAUSE = 0.5
 
-
-class MysqlSession(SqlSession):
+class MysqlSession(ServedSession):
     """One database."""
 
     driver_errors = (Error,)
@@ -40,24 +35,21 @@ class MysqlSession(SqlSession):
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._db, self._mark = self._connected()
         self._locked = ""
+        super().__init__()
 
     # -- what there is --
 
-    def check(self) -> Sequence[str]:
-        try:
-            with self.guarded():
-                return doctor.problems(self._alive(), self._place)
-        except SystemFailure as error:
-            return [str(error)]
+    def problems(self) -> Sequence[str]:
+        return doctor.problems(self._db, self._place)
 
     def identity(self) -> str:
         return self._place.identity
 
     def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
         with self.guarded():
-            db = self._alive()
+            self.revive()
+            db = self._db
             known = relations(db)
             wanted = list(known) if names is None else [name for name in names if name in known]
             hanging = what_hangs(db)
@@ -69,20 +61,9 @@ class MysqlSession(SqlSession):
 
     # -- reading --
 
-    def read(self, request: ReadRequest) -> Reading:
-        return self._reading(request)
-
-    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
-        return self._reading(request, (tuple(by), values))
-
-    def _reading(
-        self, request: ReadRequest, sought: tuple[tuple[str, ...], pa.Table] | None = None
-    ) -> Reading:
-        try:
-            with self.guarded():
-                return select.Selection(self._alive(), self._place, request, sought).reading()
-        except SystemFailure as error:
-            return failed_reading(request, error)
+    def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
+        self.revive()
+        return select.Selection(self._db, self._place, request, sought).reading()
 
     # -- writing --
 
@@ -96,30 +77,19 @@ class MysqlSession(SqlSession):
         return quoted(name)
 
     def begin(self) -> None:
-        self._alive()
+        self.revive()
         # what others commit while we wait for a lock is seen; nothing is locked beside the rows written
         self.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         self.execute("START TRANSACTION")
 
-    def commit(self) -> None:
-        try:
-            self.execute("COMMIT")
-        except Error as error:
-            why = failure(error)
-            if isinstance(why, Transient) and told(error)[0] not in ROLLED_BACK:
-                raise InDoubt(f"the answer to the commit was lost: {why}") from error
-            raise
+    def is_undone(self, error: Exception) -> bool:
+        return told(error)[0] in ROLLED_BACK
 
     def failure(self, error: Exception) -> SystemFailure:
         return failure(error)
 
-    def committed(self, run: str, number: int) -> bool | None:
-        with self.guarded():
-            self._alive()
-        return super().committed(run, number)
-
     def has_ledger(self) -> bool:
-        self._alive()
+        self.revive()
         found = self.rows(
             "SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e "
             "ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = database() AND t.TABLE_NAME = %s",
@@ -143,12 +113,10 @@ class MysqlSession(SqlSession):
         if not relation.is_transactional:
             raise ContractBroken(_no_transactions(batch.object, relation.engine))
         table = reflect(self._db, relation)
-        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
-        if problem := missing_fields(table.info, tuple(names)):
-            raise ContractBroken(problem)
+        require_fields(table.info, batch)
         if batch.unless:
             self._lock(f"erpoa {hashlib.sha256(relation.name.encode()).hexdigest()[:32]}")
-        return Writing(self._db, table, batch).all()
+        return Writing(self, self._db, table, batch).all()
 
     # -- one at a time --
 
@@ -173,51 +141,31 @@ class MysqlSession(SqlSession):
 
     # -- a lost connection --
 
-    def _alive(self) -> Wire:
-        """The connection; a new one where it was lost, once nothing of the old one can happen any more."""
+    def connect(self) -> str:
+        mark, db = f"erpoa session {secrets.token_hex(16)}", connect(self._place)
+        with self.guarded():
+            end_when_idle(db)
+            db.rows("SELECT get_lock(%s, 0)", (mark,))
+        self._db = db
+        return mark
+
+    def is_connected(self) -> bool:
         try:
             self._db.ping(reconnect=False)
         except Error:
             self.close()
-        else:
-            return self._db
-        until = time.monotonic() + _PATIENCE
-        self._db, new = self._back(until)
-        old, self._mark = self._mark, new
-        self._end(old, until)
-        return self._db
+            return False
+        return True
 
-    def _back(self, until: float) -> tuple[Wire, str]:
-        while True:
-            try:
-                return self._connected()
-            except Transient:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(_PAUSE)
-
-    def _connected(self) -> tuple[Wire, str]:
-        mark = f"erpoa session {secrets.token_hex(16)}"
-        db = connect(self._place)
-        with self.guarded():
-            end_when_idle(db)
-            db.rows("SELECT get_lock(%s, 0)", (mark,))
-        return db, mark
-
-    def _end(self, mark: str, until: float) -> None:
-        """End the connection that has *mark* and wait until it has undone what it did."""
-        while True:
-            ((holder,),) = self.rows("SELECT is_used_lock(%s)", (mark,))
-            if holder is None:
-                return
+    def is_ended(self, mark: str) -> bool:
+        ((holder,),) = self.rows("SELECT is_used_lock(%s)", (mark,))
+        if holder is not None:
             try:
                 self.execute(f"KILL {int(holder)}")
             except Error as error:
                 if told(error)[0] != NO_SUCH_PROCESS:
                     raise
-            if time.monotonic() > until:
-                raise Transient("the server still works for the connection that was lost")
-            time.sleep(_PAUSE)
+        return holder is None
 
 
 def _no_transactions(table: str, engine: str) -> str:

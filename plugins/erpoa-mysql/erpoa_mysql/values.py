@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.schema import Kind, Type
+from erpoa_cli.sdk.sql import SqlDialect
 from erpoa_mysql.columns import (
     BINARIES,
     FLOAT4_DIGITS,
@@ -23,6 +24,7 @@ from erpoa_mysql.columns import (
     text_limit,
     text_of,
 )
+from erpoa_mysql.encode import quoted
 
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _COUNTED = INTEGERS | {"decimal", "bit"}
@@ -205,3 +207,6 @@ def _instant(text: str) -> str:
     )
     form = f"{_DAY}[T ]{_CLOCK}{_OFFSET}"
     return f"CASE WHEN {_sound(text, form)} THEN date_add({local}, INTERVAL ({minutes}) MINUTE) END"
+
+
+DIALECT: SqlDialect[Column] = SqlDialect(quote=quoted, equals=equals, same=same, sides=sides)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from erpoa_mysql import MysqlConnector, doctor
+from erpoa_mysql import MysqlConnector
 from erpoa_mysql.grants import Grants
 
 from erpoa_cli.core.secret import Secret
@@ -72,7 +71,7 @@ def test_rights_to_write_where_nothing_is_written(server, config, lesser):
     (problem,) = [p for p in problems({**lesser(NEEDED), "read_only": True}) if "read_only" in p]
     assert "may write to t0, t1" in problem
     assert "2 more" in problem
-    assert "REVOKE" in problem
+    assert "revoke" in problem
     assert problems({**lesser("SELECT ON {}.*"), "read_only": True}) == []
     (problem,) = problems({**lesser("SELECT ON {}.*", "UPDATE (id) ON {}.t3"), "read_only": True})
     assert "may write to t3:" in problem
@@ -159,18 +158,6 @@ def test_a_replica(server, config, lesser):
         server.execute("SET GLOBAL read_only = 0")
 
 
-@pytest.mark.parametrize(("ours", "words"), [(-3600, "ahead of"), (3600, "behind")])
-def test_clocks_that_do_not_agree(config, monkeypatch, ours, words):
-    class Shifted(datetime):
-        @classmethod
-        def now(cls, tz=UTC):
-            return datetime.now(tz) + timedelta(seconds=ours)
-
-    monkeypatch.setattr(doctor, "datetime", Shifted)
-    (problem,) = problems(config)
-    assert words in problem
-
-
 def test_settings_that_a_proxy_drops(session):
     for setting in ("time_zone = '+08:00'", "sql_mode = ''"):
         session.execute(f"SET {setting}")
@@ -182,10 +169,3 @@ def test_a_server_that_is_too_old(config, monkeypatch):
     monkeypatch.setattr("erpoa_mysql.settings._NEEDED", {True: (99,), False: (99,)})
     with pytest.raises(ContractBroken, match="newer is needed"):
         MysqlConnector().open(config)
-
-
-def test_a_connection_that_cannot_be_made_again(config):
-    session = MysqlConnector().open(config)
-    session.close()
-    assert session.check() == [], "it is made anew"
-    session.close()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
-import pyarrow as pa
 import pymysql
 import pytest
 from erpoa_mysql import MysqlConnector
@@ -15,11 +13,9 @@ from erpoa_mysql.settings import end_when_idle
 from erpoa_mysql.wire import Wire
 from pymysql.constants import COMMAND
 
-from erpoa_cli.core.schema import INTEGER, STRING, Field
 from erpoa_cli.core.secret import Secret
-from erpoa_cli.core.situation import Action
-from erpoa_cli.sdk.connector import ReadRequest, WriteBatch
-from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
+from erpoa_cli.sdk.conformance.served import Background, Served, outcome, until, update
+from erpoa_cli.sdk.errors import InDoubt, Transient
 from tests.mariadb import Server, connect, parameters
 
 pytestmark = pytest.mark.process
@@ -40,10 +36,14 @@ def admin(running, *statements):
         return list(cursor.fetchall())
 
 
-@pytest.fixture
-def session(running):
+def anew(running):
     admin(running, "DROP TABLE IF EXISTS work.thing, work.erpoa_ledger",
           "CREATE TABLE work.thing (id int PRIMARY KEY, v text)", "INSERT INTO work.thing VALUES (1, 'old')")  # fmt: skip
+
+
+@pytest.fixture
+def session(running):
+    anew(running)
     with closing(MysqlConnector().open(config(running))) as found:
         yield found
 
@@ -51,40 +51,6 @@ def session(running):
 def config(running, **more):
     return {"host": "127.0.0.1", "port": running.port, "database": "work", "user": "worker", "password": Secret("w"),
             **more}  # fmt: skip
-
-
-def update(number, *, value="ours", ledger=True):
-    return WriteBatch(
-        object="thing", action=Action.UPDATE, run="r", number=number, effects_digest="d", id=("id",),
-        rows=pa.RecordBatch.from_pydict(
-            {"ordinal": pa.array([0]), "id.id": pa.array([1]), "set.v": [value], "was.v": ["old"]}
-        ),
-        types={"id": INTEGER, "v": STRING}, ledger=ledger,
-    )  # fmt: skip
-
-
-def outcome(session, batch):
-    return [row["outcome"] for answer in session.write(batch) for row in answer.to_pylist()]
-
-
-class Background:
-    """A write in a thread: what it ends with."""
-
-    def __init__(self, session, batch):
-        self.error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, args=(session, batch))
-        self._thread.start()
-
-    def _run(self, session, batch):
-        try:
-            outcome(session, batch)
-        except SystemFailure as error:
-            self.error = error
-
-    def ended(self):
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-        return self.error
 
 
 class Proxy:
@@ -140,14 +106,6 @@ class Proxy:
             return b""
 
 
-def until(condition):
-    for _ in range(400):
-        if condition():
-            return
-        time.sleep(0.15)  # INNODB_TRX is made anew only when nobody has read it for a tenth of a second
-    raise AssertionError("it did not come to pass")
-
-
 def waiting(running):
     return admin(
         running, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
@@ -171,43 +129,43 @@ def held(running):
 VALUE = "SELECT v FROM work.thing"
 
 
-def test_a_connection_lost_between_batches_is_made_anew(running, session):
-    assert outcome(session, update(1)) == ["applied"]
-    kill(running)
-    assert session.committed("r", 1) is True
-    kill(running)
-    assert outcome(session, update(2)) == ["stale"], "the row has our value now"
-    kill(running)
-    assert [i.address for i in session.objects()] == ["thing"]
+class TestServed(Served):
+    connector = MysqlConnector
+    # whoever has changed less is the one that is undone
+    stubborn = ("INSERT INTO work.thing SELECT seq, 'x' FROM work.seq_100_to_400",)
+    deadlock = "1213"
+    many = "INSERT INTO thing SELECT seq, repeat('x', 2000) FROM seq_2_to_12000"
 
+    @pytest.fixture(autouse=True)
+    def _at(self, running):
+        self.running = running
 
-def test_a_connection_lost_in_a_batch_leaves_nothing(running, session):
-    with closing(held(running)):
-        write = Background(session, update(1))
-        until(lambda: waiting(running))
-        kill(running)
-        assert isinstance(write.ended(), Transient)
-    assert session.committed("r", 1) is False
-    assert admin(running, VALUE) == [("old",)]
-    assert outcome(session, update(1)) == ["applied"], "the same batch again"
-    assert session.committed("r", 1) is True
+    def config(self):
+        anew(self.running)
+        return config(self.running)
 
+    def by_hand(self, *statements):
+        return admin(self.running, "USE work", *statements)
 
-@pytest.mark.parametrize("ledger", [True, False])
-def test_a_server_process_that_does_not_know_we_are_gone_is_ended_before_anything_else(
-    running, session, ledger
-):
-    """Else it would still write what is planned again meanwhile."""
-    with closing(held(running)):
-        write = Background(session, update(1, ledger=ledger))
-        until(lambda: waiting(running))
-        ((process,),) = waiting(running)
+    def kill(self):
+        kill(self.running)
+
+    def waiting(self):
+        return [process for (process,) in waiting(self.running)]
+
+    def is_there(self, connection):
+        its = f"SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {connection}"
+        return bool(self.by_hand(its))
+
+    @contextmanager
+    def held(self):
+        with closing(held(self.running)) as other, other.cursor() as cursor:
+            cursor.execute("USE work")
+            yield cursor.execute
+            other.rollback()
+
+    def cut(self, session):
         session._db._sock.shutdown(socket.SHUT_RDWR)
-        assert isinstance(write.ended(), Transient)
-        assert not session.committed("r", 1)
-        its = f"SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {process}"
-        until(lambda: admin(running, its) == [])
-    assert admin(running, VALUE) == [("old",)]
 
 
 @pytest.fixture
@@ -326,31 +284,3 @@ def test_what_was_committed_outlives_a_power_failure(running, session):
     running.start()
     assert session.committed("r", 1) is True
     assert admin(running, VALUE) == [("ours",)]
-
-
-def test_a_deadlock_is_transient_and_leaves_nothing(running, session):
-    session.execute(session.ledger_ddl())
-    with closing(held(running)) as other, other.cursor() as cursor:
-        # whoever has changed less is the one that is undone: we
-        cursor.execute("INSERT INTO work.thing SELECT seq, 'x' FROM work.seq_100_to_400")
-        write = Background(session, update(1))
-        until(lambda: waiting(running))  # it has its ledger row and waits for ours
-        cursor.execute(
-            "INSERT INTO work.erpoa_ledger (run_id, batch, effects_digest) VALUES ('r', 1, 'theirs')"
-        )
-        other.rollback()
-    error = write.ended()
-    assert isinstance(error, Transient)
-    assert "1213" in str(error)
-    assert session.committed("r", 1) is False
-    assert outcome(session, update(1)) == ["applied"]
-
-
-def test_a_read_that_loses_its_connection_has_failed(running, session):
-    admin(running, "INSERT INTO work.thing SELECT seq, repeat('x', 2000) FROM work.seq_2_to_12000")
-    reading = session.read(ReadRequest(object="thing", fields=(Field("id", INTEGER), Field("v", STRING))))
-    batches = iter(reading)
-    next(batches)
-    kill(running)
-    read = 1 + sum(1 for _ in batches)
-    assert reading.verdict.status == "failed", f"{read} batches: {reading.verdict}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.errors import Fatal
+from erpoa_cli.sdk.sql.server import identity, is_verified
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _KEEPALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -71,24 +70,13 @@ class Place:
         schema = config.get("schema")
         if schema:
             settings["search_path"] = f"{identifier(schema)}, public"
-        at = host.lower() if ":" not in host else f"[{host.lower()}]"
         return cls(
-            f"postgres:{at}:{port}/{config['database']}",
+            identity("postgres", host, port, config["database"]),
             Secret(make_conninfo("", **parameters)),
             settings,
             read_only,
             schema or "",
         )
-
-
-def is_local(host: str) -> bool:
-    """Whether *host* is this machine: a socket's directory, `localhost`, or a loopback address."""
-    if host.startswith(("/", "@")) or host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _tls(config: Mapping[str, Any], host: str) -> dict[str, str]:
@@ -101,15 +89,7 @@ def _tls(config: Mapping[str, Any], host: str) -> dict[str, str]:
     strict = {"ssl_min_protocol_version": "TLSv1.2", **own}
     if "ca_file" in config:
         return {"sslmode": "verify-full", "sslrootcert": str(config["ca_file"]), **strict}
-    if is_local(host):
-        return {"sslmode": "prefer", **strict}
-    if exception := config.get("plaintext"):
-        until = date.fromisoformat(exception["until"])
-        if datetime.now(UTC).date() > until:
-            raise Fatal(
-                f"the exception to speak to {host} without verified TLS ended on {until}: give the server a "
-                "certificate, or renew `plaintext` with its reason"
-            )
+    if not is_verified(config, host):
         return {"sslmode": "prefer", **strict}
     return {"sslmode": "verify-full", "sslrootcert": _authorities(host), **strict}
 

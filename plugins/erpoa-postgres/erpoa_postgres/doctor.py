@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql.doctor import clock, may_write
 from erpoa_postgres.config import Place
 from erpoa_postgres.reflect import Db, relations
 
-_SKEW = 5.0  # seconds
-_NAMED = 5  # tables named in a finding
 _POWERS = {
     "rolsuper": "is a superuser",
     "rolcreaterole": "may create roles",
@@ -25,9 +23,9 @@ def problems(db: Db, place: Place) -> Sequence[str]:
     """Everything found, in words."""
     return [
         *_powers(db),
-        *(_may_write(db) if place.read_only else _cannot_write(db)),
+        *(may_write("the role", _writable(db)) if place.read_only else _cannot_write(db)),
         *_settings(db),
-        *_clock(db),
+        *clock(lambda: _now(db)),
     ]
 
 
@@ -40,14 +38,8 @@ def _powers(db: Db) -> Iterator[str]:
         yield f"the role {', '.join(found)}: give erpoa a role of its own that may do no more than it needs"
 
 
-def _may_write(db: Db) -> Iterator[str]:
-    writable = [name for name, relation in relations(db).items() if relation.writable]
-    if writable:
-        rest = f" and {len(writable) - _NAMED} more" if len(writable) > _NAMED else ""
-        yield (
-            f"read_only is set, yet the role may write to {', '.join(writable[:_NAMED])}{rest}: "
-            "revoke INSERT, UPDATE and DELETE"
-        )
+def _writable(db: Db) -> list[str]:
+    return [name for name, relation in relations(db).items() if relation.writable]
 
 
 def _cannot_write(db: Db) -> Iterator[str]:
@@ -89,11 +81,7 @@ def _settings(db: Db) -> Iterator[str]:
         yield "the server runs with fsync off: a power failure loses what it reported as written"
 
 
-def _clock(db: Db) -> Iterator[str]:
-    before = datetime.now(UTC)
-    started = time.monotonic()
-    (theirs,) = db.execute("SELECT clock_timestamp()").fetchall()[0]
-    ours = before + timedelta(seconds=(time.monotonic() - started) / 2)
-    skew = (theirs - ours).total_seconds()
-    if abs(skew) > _SKEW:
-        yield f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours: stamps and cursors will not agree"
+def _now(db: Db) -> datetime:
+    ((found,),) = db.execute("SELECT clock_timestamp()").fetchall()
+    assert isinstance(found, datetime)
+    return found

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 
-from erpoa_cli.core.schema import Type, decimal, identifier
+from erpoa_cli.core.schema import Type, identifier
 from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
-from erpoa_cli.sdk.sql import LEDGER
+from erpoa_cli.sdk.sql import LEDGER, Table
+from erpoa_cli.sdk.sql.discovery import LOOK_AT, MOST, SAMPLES, decimal_of, first_texts
 from erpoa_postgres.columns import Column, column, declared, refusal, text_of
 from erpoa_postgres.hanging import hanging
 
 Db = psycopg.Connection[tuple[Any, ...]]
 
-_LOOK_AT = 1000  # numbers looked at to say which type to declare
-_SAMPLES = 5
-_MOST = 100  # characters of a sample
 
 _RELATIONS = """
     SELECT c.oid, n.nspname, c.relname, c.relkind::text, n.nspname = current_schema(),
@@ -80,25 +77,6 @@ class Relation:
         return self.inserts or self.updates or self.deletes
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An object, its name in SQL, the type of each column, and the keys of which it refuses a second row."""
-
-    info: ObjectInfo
-    name: str
-    columns: Mapping[str, Column]
-    refusing: Sequence[Sequence[str]]
-
-    def is_unique(self, fields: Sequence[str]) -> bool:
-        """Whether no two rows can have the same values in *fields*."""
-        return any(key and set(key) <= set(fields) for key in (self.info.id, *self.info.keys))
-
-    def refuses(self, fields: Sequence[str]) -> bool:
-        """Whether a row is refused when another has the same values in *fields*: of rows in tables that inherit no key of
-        this one knows."""
-        return any(key and set(key) <= set(fields) for key in self.refusing)
-
-
 def relations(db: Db) -> dict[str, Relation]:
     """Every table and view by its address, without PostgreSQL's own, partitions and our ledger."""
     found: dict[str, Relation] = {}
@@ -134,7 +112,7 @@ def described(db: Db, relation: str) -> dict[str, Column]:
     }
 
 
-def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
+def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Column]:
     """The table or view with its fields and keys; *samples*: also what its values look like."""
     columns = described(db, relation.name)
     uniques = db.execute(_INDEXES, (relation.oid,)).fetchall()
@@ -158,7 +136,8 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table:
         readable=relation.readable,
         writable=relation.writable,
     )
-    return Table(info, relation.name, columns, [names for _, refuses, names in uniques if refuses])
+    refusing = [names for _, refuses, names in uniques if refuses]
+    return Table(info=info, name=relation.name, columns=columns, refusing=refusing)
 
 
 def _field(db: Db, relation: Relation, name: str, of: Column, facts: Sequence[Any], sample: str) -> FieldInfo:
@@ -182,30 +161,17 @@ def _numbers(db: Db, relation: Relation, name: str) -> Type | None:
     if not relation.readable or relation.kind == "v":
         return None
     quoted = identifier(name)
-    found = db.execute(f"SELECT {quoted} FROM {relation.name} WHERE {quoted} IS NOT NULL LIMIT {_LOOK_AT}")
-    numbers = [n.normalize() for (n,) in found if isinstance(n, Decimal) and n.is_finite()]
-    if not numbers:
-        return None
-    scale = max(0, *(-int(n.as_tuple().exponent) for n in numbers))
-    whole = max(1, *(n.adjusted() + 1 for n in numbers))
-    if whole + scale > 38:
-        return None
-    scale = max(scale, min(2, 38 - whole))
-    return decimal(max(min(18, 38), min(whole + scale + 3, 38)), scale)
+    found = db.execute(f"SELECT {quoted} FROM {relation.name} WHERE {quoted} IS NOT NULL LIMIT {LOOK_AT}")
+    return decimal_of(n for (n,) in found)
 
 
 def _samples(db: Db, relation: Relation, columns: Mapping[str, Column]) -> dict[str, str]:
     """One value per column from the first rows, as text. Views are not run for it: they may be slow."""
     if not relation.readable or relation.kind == "v" or not columns:
         return {}
-    texts = ", ".join(f"left({text_of('t.' + identifier(n), c)}, {_MOST})" for n, c in columns.items())
+    texts = ", ".join(f"left({text_of('t.' + identifier(n), c)}, {MOST})" for n, c in columns.items())
     try:
-        rows = db.execute(f"SELECT {texts} FROM {relation.name} t LIMIT {_SAMPLES}").fetchall()
+        rows = db.execute(f"SELECT {texts} FROM {relation.name} t LIMIT {SAMPLES}").fetchall()
     except psycopg.Error:  # a column we may not read, a foreign server that is down
         return {}
-    seen: dict[str, str] = {}
-    for row in rows:
-        for name, value in zip(columns, row, strict=True):
-            if value:
-                seen.setdefault(name, value)
-    return seen
+    return first_texts(list(columns), rows)

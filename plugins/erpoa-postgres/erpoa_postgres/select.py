@@ -17,15 +17,16 @@ import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.schema import Kind, Type, identifier
+from erpoa_cli.core.schema import STRING, Field, Kind, Type, identifier
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
-from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
-from erpoa_cli.sdk.sql import NARROWED
-from erpoa_postgres.columns import Column, Delivery, as_text, delivery
+from erpoa_cli.sdk.errors import SystemFailure, Transient
+from erpoa_cli.sdk.sql import NARROWED, Sought, where
+from erpoa_cli.sdk.sql import Selection as SqlSelection
+from erpoa_postgres.columns import Delivery, as_text, delivery
 from erpoa_postgres.config import Place
 from erpoa_postgres.errors import failure_of
 from erpoa_postgres.reflect import Db, described, find_relation
-from erpoa_postgres.values import equals, sides, staged
+from erpoa_postgres.values import DIALECT, equals, staged
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
@@ -65,7 +66,7 @@ class Readers:
             self._first = None
 
 
-class Selection:
+class Selection(SqlSelection):
     """A read request: described over *db*, read over a connection of *readers* that the reading closes."""
 
     def __init__(
@@ -73,19 +74,16 @@ class Selection:
         db: Db,
         readers: Readers,
         request: ReadRequest,
-        sought: tuple[tuple[str, ...], pa.Table] | None = None,
+        sought: Sought | None,
     ) -> None:
+        super().__init__(request)
         self._readers = readers
-        self._request = request
         self._sought = sought
         self._settings: list[str] = []
         self._from = f"({request.query}\n)" if request.query else find_relation(db, request.object).name
         self._columns = described(db, self._from)
-        absent = [n for n in (*(f.source for f in request.fields), *request.filter) if n not in self._columns]
-        if absent:
-            what = "the query" if request.query else request.object
-            raise ContractBroken(f"{what} has no column {', '.join(map(repr, absent))}")
-        self._where = self._tests()
+        self.require(self._columns)
+        self._where = where([*self.tests(), *([self._matches(*sought)] if sought is not None else [])])
 
     def reading(self) -> BatchReading:
         connection, snapshot = self._begun()
@@ -95,7 +93,7 @@ class Selection:
         except BaseException:
             connection.close()
             raise
-        schema = pa.schema([(f.name, d.arrow) for f, d in zip(self._request.fields, deliveries, strict=True)])
+        schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
         batches = self._batches(connection, deliveries, schema)
         return BatchReading(schema, batches, {"snapshot": snapshot}, faults)
 
@@ -130,22 +128,24 @@ class Selection:
     def _deliveries(self, connection: Any) -> list[Delivery]:
         """How each field is read. Columns that may hold what no declared type does are looked through first, in the
         same snapshot: those that do are read as text. Where rows are sought, a second search costs more than text."""
-        found = [delivery(_t(f.source), self._columns[f.source], f.type) for f in self._request.fields]
+        found = [
+            delivery(self.column(f.source), self._columns[f.source], f.type) for f in self.request.fields
+        ]
         doubtful = [at for at, one in enumerate(found) if one.beyond]
         if not doubtful:
             return found
         if self._sought is not None:
-            fields = self._request.fields
+            fields = self.request.fields
             return [
-                as_text(_t(f.source), self._columns[f.source]) if one.beyond else one
+                as_text(self.column(f.source), self._columns[f.source]) if one.beyond else one
                 for f, one in zip(fields, found, strict=True)
             ]
         tests = ", ".join(f"coalesce(bool_or({found[at].beyond}), false)" for at in doubtful)
         beyond = _row(connection, f"SELECT {tests} FROM {self._from} t{self._where}")
         for at, is_beyond in zip(doubtful, beyond, strict=True):
             if is_beyond:
-                source = self._request.fields[at].source
-                found[at] = as_text(_t(source), self._columns[source])
+                source = self.request.fields[at].source
+                found[at] = as_text(self.column(source), self._columns[source])
         return found
 
     def _batches(
@@ -169,63 +169,36 @@ class Selection:
 
     # -- which rows --
 
-    def _tests(self) -> str:
-        tests = [
-            self._equals(_t(name), self._columns[name], wanted)
-            for name, wanted in self._request.filter.items()
-        ]
-        if self._request.since:
-            tests.append(self._since())
-        if self._sought is not None:
-            tests.append(self._matches(*self._sought))
-        return f" WHERE {' AND '.join(tests)}" if tests else ""
-
     def _value(self, text: str) -> str:
         """The SQL expression of *text*, which waits in a setting."""
         self._settings.append(text)
         return f"current_setting('erpoa.v{len(self._settings) - 1}')"
 
-    def _since(self) -> str:
-        """At or after the watermark, or without a readable value: such a row must not be missed."""
-        cursor = next(f for f in self._request.fields if f.name == self._request.cursor)
-        mark = f"{self._value(self._request.since)}::{staged(cursor.type)}"
-        found, mark = sides(_t(cursor.source), self._columns[cursor.source], cursor.type, mark)
-        return f"({found} >= {mark} OR {found} IS NULL)"
+    def column(self, name: str) -> str:
+        return DIALECT.column(name)
+
+    def reached(self, cursor: Field) -> str:
+        mark = f"{self._value(self.request.since)}::{staged(cursor.type)}"
+        return DIALECT.reached(cursor.source, self._columns[cursor.source], cursor.type, mark)
+
+    def equals(self, name: str, wanted: str | int) -> str:
+        if not isinstance(wanted, str):
+            return f"{self.column(name)} = {wanted}"
+        if "\0" in wanted:
+            return "false"
+        return equals(self.column(name), self._columns[name], STRING, self._value(wanted))
 
     def _matches(self, by: tuple[str, ...], values: pa.Table) -> str:
-        fields = {f.name: f for f in self._request.fields}
+        fields = {f.name: f for f in self.request.fields}
         lists = ", ".join(
             f"{self._value(_array(values[n], fields[n].type))}::{staged(fields[n].type)}[]" for n in by
         )
         names = ", ".join(f"v{at}" for at in range(len(by)))
         tests = " AND ".join(
-            equals(_t(fields[n].source), self._columns[fields[n].source], fields[n].type, f"f.v{at}")
+            equals(self.column(fields[n].source), self._columns[fields[n].source], fields[n].type, f"f.v{at}")
             for at, n in enumerate(by)
         )
         return f"EXISTS (SELECT FROM (SELECT DISTINCT * FROM unnest({lists}) u({names})) f WHERE {tests})"
-
-    def _equals(self, name: str, of: Column, wanted: object) -> str:
-        match wanted:
-            case None:
-                return f"{name} IS NULL"
-            case list():
-                return "(" + " OR ".join(self._equals(name, of, one) for one in wanted) + ")"
-            case bool():
-                return f"{name} = {wanted}"
-            case int():
-                return f"{name} = {wanted}"
-            case str() if "\0" in wanted:
-                return "false"
-            case str():
-                return equals(name, of, Type(Kind.STRING), self._value(wanted))
-            case _:
-                raise ContractBroken(
-                    f"a filter compares with text, whole numbers, true, false or null, not {wanted!r}"
-                )
-
-
-def _t(name: str) -> str:
-    return f"t.{identifier(name)}"
 
 
 def _array(values: pa.ChunkedArray, type_: Type) -> str:

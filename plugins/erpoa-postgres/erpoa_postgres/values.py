@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.schema import Kind, Type, literal
+from erpoa_cli.core.schema import Kind, Type, identifier, literal
+from erpoa_cli.sdk import sql
+from erpoa_cli.sdk.sql import Encoded, SqlDialect, positions
 from erpoa_postgres.columns import FLOATS, INTEGERS, TEXTS, Column, text_of
 
 _BLOCK = 1 << 17  # bytes handed to libpq at once
@@ -25,7 +24,6 @@ _STAGED = {
     Kind.TIMESTAMPTZ: "timestamptz",
     Kind.BYTES: "bytea",
 }
-_MOMENTS = (datetime.min, datetime.max)  # noqa: DTZ901 - local by type
 _NESTED = frozenset({Kind.LIST, Kind.STRUCT})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _SAME_BASE = {
@@ -51,49 +49,24 @@ def staged(type_: Type) -> str:
 # -- into the stage -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A column as text for COPY, and why the values at some positions cannot be sent at all."""
-
-    array: pa.Array
-    unfit: dict[int, str]
-
-
 def encode(array: pa.Array, type_: Type) -> Encoded:
     """*array* as what COPY reads into a column of `staged`."""
     match type_.kind:
         case Kind.STRING | Kind.JSON:
             holds_nul = pc.match_substring(array, "\0")
-            return Encoded(array, _where(holds_nul, "PostgreSQL cannot hold the character NUL in a text"))
-        case Kind.DATE:
-            return Encoded(array.cast(pa.utf8()), _outside(array, date.min, date.max))
-        case Kind.TIMESTAMP:
-            return Encoded(array.cast(pa.utf8()), _outside(array, *_MOMENTS))
-        case Kind.TIMESTAMPTZ:
-            plain = array.cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-            unfit = _outside(plain, *_MOMENTS)
-            return Encoded(pc.binary_join_element_wise(plain.cast(pa.utf8()), "+00", ""), unfit)
-        case Kind.DECIMAL | Kind.TIME:
-            return Encoded(array.cast(pa.utf8()), {})
-        case Kind.BYTES:
-            texts = [None if value is None else "\\x" + value.hex() for value in array.to_pylist()]
-            return Encoded(pa.array(texts, pa.utf8()), {})
-        case Kind.LIST | Kind.STRUCT:
-            return Encoded(pa.array([canonical(v, type_) for v in array.to_pylist()], pa.utf8()), {})
-        case _:
+            return Encoded(array, positions(holds_nul, "PostgreSQL cannot hold the character NUL in a text"))
+        case Kind.INTEGER | Kind.BOOLEAN:
             return Encoded(array, {})
+        case Kind.TIMESTAMPTZ:
+            return _between(sql.encode(array, type_), "", "+00")
+        case Kind.BYTES:
+            return _between(sql.encode(array, type_), "\\x", "")
+        case _:
+            return sql.encode(array, type_)
 
 
-def _where(mask: pa.Array, words: str) -> dict[int, str]:
-    if not pc.any(mask).as_py():
-        return {}
-    return dict.fromkeys(pc.indices_nonzero(pc.fill_null(mask, False)).to_pylist(), words)
-
-
-def _outside(array: pa.Array, first: date, last: date) -> dict[int, str]:
-    low, high = pa.scalar(first, array.type), pa.scalar(last, array.type)
-    beyond = pc.or_(pc.less(array, low), pc.greater(array, high))
-    return _where(beyond, "the year is not one of 1 to 9999")
+def _between(found: Encoded, before: str, after: str) -> Encoded:
+    return Encoded(pc.binary_join_element_wise(before, found.array, after, ""), found.unfit)
 
 
 def csv_blocks(columns: Sequence[pa.Array], names: Sequence[str]) -> list[memoryview]:
@@ -235,3 +208,6 @@ def _parsed(text: str, kind: Kind) -> str:
             raise AssertionError(kind)
     sound = f"{text} ~ {literal(form)} AND {text} NOT LIKE '0000%'"
     return f"CASE WHEN {sound} THEN CASE WHEN {day_exists} THEN {text}::{native} END END"
+
+
+DIALECT: SqlDialect[Column] = SqlDialect(quote=identifier, equals=equals, same=same, sides=sides)

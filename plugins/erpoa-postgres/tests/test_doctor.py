@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from erpoa_postgres import PostgresConnector, doctor
+from erpoa_postgres import PostgresConnector
 from psycopg.conninfo import make_conninfo
 
 from erpoa_cli.core.secret import Secret
@@ -96,26 +95,7 @@ def test_a_database_that_is_not_unicode(server, config):
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.mark.parametrize(("ours", "words"), [(-3600, "ahead of"), (3600, "behind")])
-def test_clocks_that_do_not_agree(config, monkeypatch, ours, words):
-    class Shifted(datetime):
-        @classmethod
-        def now(cls, tz=UTC):
-            return datetime.now(tz) + timedelta(seconds=ours)
-
-    monkeypatch.setattr(doctor, "datetime", Shifted)
-    (problem,) = problems(config)
-    assert words in problem
-
-
 def test_settings_that_a_pooler_drops(session):
     session.execute("SET TimeZone = 'Asia/Shanghai'")
     (problem,) = session.check()
     assert "pooler" in problem
-
-
-def test_a_connection_that_cannot_be_made_again(server, config):
-    session = PostgresConnector().open(config)
-    session.close()
-    assert session.check() == [], "it is made anew"
-    session.close()

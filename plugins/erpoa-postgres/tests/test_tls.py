@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from erpoa_postgres import PostgresConnector
-from erpoa_postgres.config import Place, is_local
+from erpoa_postgres.config import Place
 from erpoa_postgres.select import Readers
 from psycopg.conninfo import conninfo_to_dict
 
 from erpoa_cli.core.schema import INTEGER, Field
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.sdk.errors import Denied, Fatal, SystemFailure
+from erpoa_cli.sdk.errors import Denied, SystemFailure
+from tests.certificates import Authority
 from tests.postgres import Cluster, binaries
 from tests.postgres import server as private
 from tests.services import missing
 
 pytestmark = pytest.mark.process
-
-_NOW = dt.datetime.now(dt.UTC)
-
-
-class Authority:
-    """Signs certificates into files of *folder*."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.key = folder, ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.file = folder / f"{name}.crt"
-        certificate = self._signed(self.name, self.key, x509.BasicConstraints(ca=True, path_length=0))
-        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-    def sign(self, name: str, *addresses: str) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName(
-            [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses] or [x509.DNSName(name)]
-        )
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate, secret = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        certificate.write_bytes(self._signed(subject, key, names).public_bytes(serialization.Encoding.PEM))
-        form = serialization.PrivateFormat.PKCS8
-        secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-        secret.chmod(0o600)
-        return certificate, secret
-
-    def _signed(self, subject, key, extension):
-        return (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(_NOW - dt.timedelta(days=1))
-            .not_valid_after(_NOW + dt.timedelta(days=1)).add_extension(extension, critical=False)
-            .sign(self.key, hashes.SHA256())
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -211,44 +172,7 @@ def test_what_is_verified(no_libpq_environment, tmp_path, monkeypatch, host, mor
         assert told["sslrootcert"]
 
 
-def test_an_exception_ends(tmp_path):
-    for until in ("2020-01-01", (_NOW.date() - dt.timedelta(days=1)).isoformat()):
-        with pytest.raises(Fatal, match="ended"):
-            Place.of(
-                {"host": "db", "database": "d", "user": "u", "plaintext": {"reason": "x", "until": until}}
-            )
-    Place.of(
-        {
-            "host": "db",
-            "database": "d",
-            "user": "u",
-            "plaintext": {"reason": "x", "until": _NOW.date().isoformat()},
-        }
-    )
-
-
-def test_this_machine():
-    assert all(map(is_local, ("localhost", "LOCALHOST", "127.0.0.1", "::1", "/run")))
-    assert not any(map(is_local, ("localhost.example.com", "128.0.0.1", "0.0.0.0", "db", "")))
-
-
 def test_the_password_is_in_no_rendering():
     place = Place.of({"database": "d", "user": "u", "password": Secret("hunter2")})
     assert "hunter2" not in repr(place)
     assert "hunter2" not in place.database
-
-
-def test_places_are_told_apart():
-    base = {
-        "host": "DB.example.com",
-        "database": "d",
-        "user": "u",
-        "plaintext": {"reason": "x", "until": "2999-01-01"},
-    }
-    same = Place.of(base).database
-    assert (
-        Place.of({**base, "host": "db.example.com", "user": "other", "password": Secret("x")}).database
-        == same
-    )
-    for other in ({"host": "db2"}, {"port": 5433}, {"database": "e"}):
-        assert Place.of({**base, **other}).database != same

@@ -41,8 +41,10 @@ def words(error: SQLAlchemyError) -> str:
     return _VALUES.sub("…", said.strip().split("\n", 1)[0])
 
 
-def failure(error: SQLAlchemyError) -> SystemFailure:
+def failure(error: Exception) -> SystemFailure:
     """The class of *error*: by SQLAlchemy's own class, and by the words where that is too coarse."""
+    if not isinstance(error, SQLAlchemyError):
+        return Fatal(str(error))
     said = words(error)
     full = str(getattr(error, "orig", "") or error)
     if isinstance(error, DBAPIError) and error.connection_invalidated:

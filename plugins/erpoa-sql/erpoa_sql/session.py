@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, Reading, ReadRequest, Writable, WriteBatch
-from erpoa_cli.sdk.errors import ContractBroken, Denied, InDoubt, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, NARROWED
+from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.errors import ContractBroken, Denied, SystemFailure
+from erpoa_cli.sdk.sql import LEDGER, NARROWED, Sought, TransactionSession
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table, names, reflect
 from erpoa_sql.select import Selection
 from erpoa_sql.write import Writing
 
 
-class AlchemySession(Writable):
-    """One database, as one user sees it."""
+class AlchemySession(TransactionSession):
+    """One database, as one user sees it. `_db` is the connection of the running transaction."""
+
+    driver_errors = (SQLAlchemyError,)
+    _db: Connection
 
     def __init__(self, engine: Engine, *, schema: str | None, read_only: bool) -> None:
         self._engine = engine
@@ -73,18 +76,12 @@ class AlchemySession(Writable):
 
     # -- reading --
 
-    def read(self, request: ReadRequest) -> Reading:
-        return self._reading(request)
-
-    def find(self, request: ReadRequest, by: Sequence[str], values: pa.Table) -> Reading:
-        return self._reading(request, (tuple(by), values))
-
-    def _reading(self, request: ReadRequest, sought: tuple[Sequence[str], pa.Table] | None = None) -> Reading:
+    def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
         faults: list[str] = []
         return BatchReading(Selection.schema(request), self._batches(request, sought, faults), faults=faults)
 
     def _batches(
-        self, request: ReadRequest, sought: tuple[Sequence[str], pa.Table] | None, faults: list[str]
+        self, request: ReadRequest, sought: Sought | None, faults: list[str]
     ) -> Iterator[pa.RecordBatch]:
         with self._connected(stream_results=True) as connection:
             table = None if request.query else self._existing(connection, request.object)
@@ -104,33 +101,42 @@ class AlchemySession(Writable):
     def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
         if self._read_only:
             raise Denied("this system is declared read_only")
-        if batch.ledger and not self._has_ledger():
-            with self._transaction() as connection:
-                self._ledger.create(connection, checkfirst=True)
-        with self._transaction() as connection:
-            if batch.ledger:
-                self._enter(connection, batch)
-            answer = Writing(connection, self._existing(connection, batch.object), batch).all()
-        yield answer
+        yield from super().write(batch)
 
-    def committed(self, run: str, number: int) -> bool | None:
-        if not self._has_ledger():
-            return False
+    def write_rows(self, batch: WriteBatch) -> pa.RecordBatch:
+        return Writing(self._db, self._existing(self._db, batch.object), batch).all()
+
+    def begin(self) -> None:
+        self._db = self._engine.connect()
+        self._db.begin()
+
+    def finish(self) -> None:
+        self._db.commit()
+        self._db.close()
+
+    def undo(self) -> None:
+        with suppress(SQLAlchemyError):
+            self._db.close()  # rolls back
+
+    def failure(self, error: Exception) -> SystemFailure:
+        return failure(error)
+
+    def has_ledger(self) -> bool:
+        with self._connected() as connection:
+            return sqlalchemy.inspect(connection).has_table(LEDGER, self._schema)
+
+    def make_ledger(self) -> None:
+        self._ledger.create(self._db, checkfirst=True)
+
+    def add_to_ledger(self, batch: WriteBatch) -> None:
+        row = {"run_id": batch.run, "batch": batch.number, "effects_digest": batch.effects_digest}
+        self._db.execute(sqlalchemy.insert(self._ledger), row)
+
+    def is_in_ledger(self, run: str, number: int) -> bool:
         ledger = self._ledger.c
         with self._connected() as connection:
             asked = sqlalchemy.select(ledger.run_id).where(ledger.run_id == run, ledger.batch == number)
             return connection.execute(asked).first() is not None
-
-    def _has_ledger(self) -> bool:
-        with self._connected() as connection:
-            return sqlalchemy.inspect(connection).has_table(LEDGER, self._schema)
-
-    def _enter(self, connection: Connection, batch: WriteBatch) -> None:
-        row = {"run_id": batch.run, "batch": batch.number, "effects_digest": batch.effects_digest}
-        try:
-            connection.execute(sqlalchemy.insert(self._ledger), row)
-        except IntegrityError as error:
-            raise InDoubt(f"batch {batch.number} of run {batch.run} was committed before") from error
 
     # -- connections --
 
@@ -144,32 +150,7 @@ class AlchemySession(Writable):
         return table
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            raise failure(error) from error
-
-    @contextmanager
     def _connected(self, **options: Any) -> Iterator[Connection]:
         """A connection to read by."""
-        with self._guarded(), self._engine.connect() as connection:
+        with self.guarded(), self._engine.connect() as connection:
             yield connection.execution_options(erpoa_reading=True, **options)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """All or nothing. A connection lost while it commits leaves the outcome open."""
-        with self._guarded(), self._engine.connect() as connection:
-            transaction = connection.begin()
-            try:
-                yield connection
-            except BaseException:
-                transaction.rollback()
-                raise
-            try:
-                transaction.commit()
-            except SQLAlchemyError as error:
-                why = failure(error)
-                if isinstance(why, Transient):
-                    raise InDoubt(f"the answer to the COMMIT was lost: {why}") from error
-                raise

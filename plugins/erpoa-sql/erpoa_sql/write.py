@@ -6,7 +6,8 @@ Many rows go in one statement; when anything is wrong with them, they are tried 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,33 +17,34 @@ from sqlalchemy.exc import SQLAlchemyError
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.sdk.errors import ContractBroken, MasterMissing, Rejected
-from erpoa_cli.sdk.sql import Outcomes, missing_fields
+from erpoa_cli.sdk.errors import Rejected
+from erpoa_cli.sdk.sql import Outcomes, require_fields
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table
 from erpoa_sql.select import found
 from erpoa_sql.values import is_comparable, key, parameter, same
 
 _TOGETHER = 500  # rows written by one statement
-_MOVED = "the row is gone or has other values than when it was planned"
 
 
-class _Wrong(Exception):
-    """Rows are not as they must be after they were written."""
+class _Moved(Exception):
+    """Fewer rows were as planned than were found so: the database locks less than it says."""
+
+
+class _Changed(Exception):
+    """Rows do not have the values that were written."""
 
 
 class Writing:
     """A batch in a running transaction."""
 
     def __init__(self, connection: Connection, table: Table, batch: WriteBatch) -> None:
-        names = dict.fromkeys((*batch.columns("id"), *batch.columns("set"), *batch.columns("was")))
-        if problem := missing_fields(table.info, tuple(names)):
-            raise ContractBroken(problem)
+        require_fields(table.info, batch)
         self._db = connection
         self._table = table
         self._batch = batch
         self._creates = batch.action is Action.CREATE
-        self._outcomes = Outcomes(batch.rows)
+        self._outcomes = Outcomes(batch.rows, deletes=batch.action is Action.DELETE)
         self._set = batch.columns("set")
         self._was = batch.columns("was")
         self._rows: list[dict[str, Any]] = batch.rows.to_pylist()
@@ -86,7 +88,7 @@ class Writing:
                         raise ValueError("Oracle keeps no empty text: it would become NULL")  # noqa: TRY301
                     self._bound[at][f"set_{field.name}"] = self._parameter(field, value)
                 except ValueError as error:
-                    self._outcomes.reject(at, Rejected(f"{field.name}: {error}"))
+                    self._outcomes.unfit(at, field.name, str(error))
 
     def _parameter(self, field: Field, value: Any) -> Any:
         return parameter(value, field.type, self._table.table.c[field.name].type)
@@ -100,7 +102,7 @@ class Writing:
             for at, values in wanted.items():
                 this = key(values, by)
                 if this in taken:
-                    self._outcomes.stale(at, "a row with this key exists already")
+                    self._outcomes.taken(at)
                 elif None not in values:
                     taken.add(this)
 
@@ -113,9 +115,9 @@ class Writing:
         for at, values in wanted.items():
             rows = there.get(key(values, by), [])
             if len(rows) > 1:
-                self._outcomes.reject(at, Rejected(f"{len(rows)} rows have this identifier"))
+                self._outcomes.ambiguous(at, len(rows))
             elif not rows or not self._has(at, rows[0], "was", self._was):
-                self._outcomes.stale(at, _MOVED)
+                self._outcomes.moved(at)
             else:
                 kept.append(at)
         return kept
@@ -153,17 +155,24 @@ class Writing:
         try:
             with self._db.begin_nested():
                 self._write(part)
-        except (SQLAlchemyError, _Wrong) as error:
-            why = Rejected(str(error)) if isinstance(error, _Wrong) else failure(error)
+        except SQLAlchemyError as error:
+            why = failure(error)
             if not isinstance(why, Rejected):
                 raise
-            if len(part) == 1:
-                # where a row may not be deleted nothing is missing: it is still needed
-                needed = self._batch.action is Action.DELETE and isinstance(why, MasterMissing)
-                self._outcomes.reject(part[0], Rejected(str(why)) if needed else why)
-            else:
-                for at in part:
-                    self._place([at])
+            self._set_aside(part, partial(self._outcomes.reject, failure=why))
+        except _Changed:
+            why = Rejected("a column would change the value")
+            self._set_aside(part, partial(self._outcomes.reject, failure=why))
+        except _Moved:
+            self._set_aside(part, self._outcomes.moved)
+
+    def _set_aside(self, part: Sequence[int], outcome: Callable[[int], None]) -> None:
+        """What is wrong with rows is found one by one, and is *outcome* where there is one."""
+        if len(part) == 1:
+            outcome(part[0])
+        else:
+            for at in part:
+                self._place([at])
 
     def _write(self, part: Sequence[int]) -> None:
         if self._creates:
@@ -215,10 +224,10 @@ class Writing:
             parameters.append(bound)
         together = [parameters] if dialect.supports_sane_multi_rowcount else [[one] for one in parameters]
         if sum(self._db.execute(statement, some).rowcount for some in together) != len(part):
-            raise _Wrong(_MOVED)
+            raise _Moved
 
     def _check(self, part: Sequence[int]) -> None:
-        """Every written value is in its row as it was declared; raises `_Wrong` where one is not."""
+        """Every written value is in its row as it was declared; raises `_Changed` where one is not."""
         names = (self._table.info.id or self._set) if self._creates else self._batch.id
         by = self._fields(names)
         wanted = {at: self._after(at, names) for at in part}
@@ -230,7 +239,7 @@ class Writing:
                 continue
             rows = there.get(key(values, by), [])
             if not any(self._has(at, row, "set", self._set) for row in rows):
-                raise _Wrong("a column would change the value")
+                raise _Changed
 
     def _after(self, at: int, names: Sequence[str]) -> tuple[Any, ...]:
         """The identifier of a row once it is written."""
