@@ -19,7 +19,8 @@ READ = ("ordinal", "wave", "step", "action", "call", "fields", "situation")
 
 _BULK = 50_000  # rows per transaction where neither target nor object says otherwise
 _SINGLE = 100  # likewise where there is no transaction
-_CREATED = pa.array([Situation.ABSENT.value, Situation.VANISHED.value])
+CREATED = (Situation.ABSENT.value, Situation.VANISHED.value)
+"""Situations of rows that their system does not have before the plan."""
 
 
 def rows_per_batch(target: Target, info: ObjectInfo) -> int:
@@ -67,7 +68,7 @@ def _slim(rows: pa.RecordBatch) -> pa.Table:
 
 def created(rows: pa.RecordBatch | pa.Table) -> pa.ChunkedArray:
     """Per row of a plan whether their system does not have it before this plan."""
-    return pc.is_in(rows["situation"], _CREATED)
+    return pc.is_in(rows["situation"], pa.array(CREATED))
 
 
 def stepwise(table: pa.Table) -> bool:
@@ -116,9 +117,12 @@ def cut(rows: pa.Array, most: int) -> Iterator[pa.Array]:
 def calls(table: pa.Table, target: Target, info: ObjectInfo) -> int:
     """Calls that write the rows of *table* (as `groups` takes it), none of which is refused or repeated: as many as there are
     batches, or more where the object takes fewer rows per call."""
+    return sum(calls_of(place.action, place.call, len(rows), target, info) for place, rows in groups(table))
+
+
+def calls_of(action: str, call: str, rows: int, target: Target, info: ObjectInfo) -> int:
+    """Calls that write so many *rows* that are written together."""
     size = rows_per_batch(target, info)
-    return sum(
-        -(-len(part) // info.rows_per_call.get(place.call or asked(Action(place.action), "").value, size))
-        for place, rows in groups(table)
-        for part in cut(rows, size)
-    )
+    most = info.rows_per_call.get(call or asked(Action(action), "").value, size)
+    whole, rest = divmod(rows, size)
+    return whole * -(-size // most) + -(-rest // most)

@@ -154,7 +154,7 @@ FACTS = [
     ),
     Fact(
         "names of the columns of rows",
-        frozenset({"core/columns.py", "engine/rollback.py"}),  # the second has a diff of its own
+        frozenset({"core/columns.py"}),
         spells_a_column,
         'names = [f"k_{name}" for name in layout.key]',
     ),
@@ -166,7 +166,7 @@ FACTS = [
     ),
     Fact(
         "actions as SQL",
-        frozenset({"engine/rollback.py"}),  # a diff of its own
+        frozenset(),
         quotes_an_action,
         """where = f"{kind} AND action IN ('create', 'update')\"""",
     ),

@@ -14,10 +14,10 @@ from erpoa_cli.core.guard import Measure, Waiver, frozen, judge, text
 from erpoa_cli.core.plan import GuardVerdict, Member, Read, share
 from erpoa_cli.core.project import Project, Source
 from erpoa_cli.core.reconcile.shape import Shape, ignored, listed, names_sql, table
-from erpoa_cli.core.schema import identifier
+from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import CONTENT, Action, does
 from erpoa_cli.core.target import Limit, Ownership, Target
-from erpoa_cli.engine.batching import READ, calls, placed, with_before
+from erpoa_cli.engine.batching import CREATED, READ, calls, calls_of, placed, with_before
 from erpoa_cli.engine.changes.diff import Differ
 from erpoa_cli.engine.changes.freeze import MEMBERS, counts
 from erpoa_cli.engine.staging import Staging
@@ -71,17 +71,19 @@ def _calls(shape: Shape, layout: Layout, info: ObjectInfo, staging: Staging) -> 
     last = staging.scalar(f"SELECT max(step) {changes}")
     if last is None:
         return 0
-    columns = [*READ, *(KEY(name) for name in layout.key if last > 1)]
+    if last == 1:  # what is written together is told by the columns of a row alone
+        together = f"wave, action, coalesce(call, '') AS call, fields, situation IN ({listed(map(literal, CREATED))}) AS created"
+        groups = staging.sql(f"SELECT {together}, count(*) AS rows {changes} GROUP BY ALL").to_pylist()
+        return sum(calls_of(g["action"], g["call"], g["rows"], shape.target, info) for g in groups)
+    columns = [*READ, *(KEY(name) for name in layout.key)]
     keys: list[pa.Array] = []
 
     def coming() -> Iterator[pa.RecordBatch]:
         for rows in staging.reader(f"SELECT {listed(map(identifier, columns))} {changes}"):
-            if last > 1:
-                keys.append(match_keys(rows, layout.key))
+            keys.append(match_keys(rows, layout.key))
             yield rows
 
-    found = placed(coming())
-    return calls(with_before(found, pa.concat_arrays(keys)) if keys else found, shape.target, info)
+    return calls(with_before(placed(coming()), pa.concat_arrays(keys)), shape.target, info)
 
 
 @dataclass(frozen=True, slots=True)
