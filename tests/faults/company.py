@@ -196,10 +196,19 @@ class Company:
             return db.execute(query).fetchall()
 
     def administer(self, *statements: str) -> None:
-        """Statements of the administrator of the state's database."""
-        with psycopg.connect(self.state, autocommit=True, options="-c search_path=erpoa") as db:
+        """Statements of the administrator of the state's database; who holds them up for a minute is told."""
+        with psycopg.connect(
+            self.state, autocommit=True, options="-c search_path=erpoa -c lock_timeout=60s"
+        ) as db:
             for statement in statements:
-                db.execute(statement)
+                try:
+                    db.execute(statement)
+                except psycopg.errors.LockNotAvailable:
+                    held_up = db.execute(
+                        "SELECT pid, state, wait_event_type, wait_event, query, now() - state_change, pg_blocking_pids(pid) "
+                        "FROM pg_stat_activity WHERE datname = current_database()"
+                    ).fetchall()
+                    raise AssertionError(f"{statement} waits: {held_up}") from None
 
     def remembered(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of the state with the transaction that wrote it."""
