@@ -13,8 +13,6 @@ from erpoa_cli.core.schema import Sensitivity
 from erpoa_cli.usecase.authorship import author
 from erpoa_cli.usecase.workspace import Workspace
 
-_MEMBERS = ("changes", "held", "withheld", "tasks", "drift", "conflicts")
-
 
 @dataclass(frozen=True, slots=True)
 class SealedFields:
@@ -38,6 +36,7 @@ class Reveal:
 
 def sealed_fields(work: Workspace, file: Path, run: str = "") -> SealedFields:
     """The sealed fields of the plan *file*, or of the plan that *run* applied."""
+    from erpoa_cli.core.plan import ASIDE, Member
     from erpoa_cli.state import PlanFile
 
     if run:
@@ -45,7 +44,7 @@ def sealed_fields(work: Workspace, file: Path, run: str = "") -> SealedFields:
             plan = state.plan(run)
     else:
         plan = PlanFile.open(file)
-    targets = sorted({target for member in _MEMBERS for target in plan.members(member)})
+    targets = sorted({target for member in (Member.CHANGES, *ASIDE) for target in plan.members(member)})
     fields = {
         (target, name): field.sensitivity
         for target in targets

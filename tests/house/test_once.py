@@ -63,7 +63,9 @@ def names_members(node: ast.AST) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKED:
         return any(isinstance(one, ast.Constant) and one.value in MEMBERS for one in node.args[:1])
     few = 2 if isinstance(node, ast.ClassDef) else 1  # causes are called so, too: drift and state
-    return len(MEMBERS.intersection(map(str, words(node)))) > few
+    named = [str(word) for word in words(node)]
+    exported = any(word[:1].isupper() for word in named)  # functions have such names, too
+    return not exported and len(MEMBERS.intersection(named)) > few
 
 
 LAYING = {"relation", "Place", "create", "insert", "make", "delete", "set_aside"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.sdk.conformance import Conformance, Remote, Sql
+from erpoa_cli.sdk.conformance.served import Served
 from tests.house.sources import ROOT, parsed
 from tests.teeth.breakage import Breakage, breakages, occurrences, shipped
 
@@ -44,7 +45,7 @@ def exists(test: str) -> bool:
     for depth, name in enumerate(names):
         known = [s for s in body if isinstance(s, ast.FunctionDef | ast.ClassDef) and s.name == name]
         if not known:
-            return depth > 0 and any(hasattr(suite, name) for suite in (Conformance, Remote, Sql))
+            return depth > 0 and any(hasattr(suite, name) for suite in (Conformance, Remote, Served, Sql))
         body = known[0].body
     return True
 

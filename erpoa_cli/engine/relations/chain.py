@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Listener, ignore
-from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.plan import Read
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.objects import Looked, look
@@ -83,10 +82,11 @@ def stage(
 
 
 def described(bound: Bound, connections: Connections, targets: Iterable[str]) -> Looked:
-    """The objects of *targets*; `Failure` (INVALID) with all that was found where one does not fit."""
+    """The objects of *targets*; `Failure` with all that was found where one does not fit (INVALID) or cannot be asked
+    (UNAVAILABLE)."""
     looked = look(bound, connections, targets)
     if any(d.severity is Severity.ERROR for d in looked.diagnostics):
-        raise Failure(*looked.diagnostics, kind=FailureKind.INVALID)
+        raise Failure(*looked.diagnostics)
     return looked
 
 

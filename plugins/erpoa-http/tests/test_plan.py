@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import erpoa_twin
 import pytest
-
-from erpoa_cli.state import PlanFile
 
 from .program import erpoa, project
 from .twin import EXAMPLE
@@ -36,6 +35,7 @@ targets:
     fields: [code, name, tax_no]
     guards: {max_change: {share: 100%}}
 """,
+    "policies/p.yml": "guards: {max_calls: 1000}\n",
 }
 FAULTS = {
     "rate_limited": {"rate": 0.05, "retry_after": 0},
@@ -59,8 +59,8 @@ def test_an_enforced_key_is_not_looked_for(tmp_path: Path):
     with erpoa_twin.running() as twin:
         env = {"TWIN_URL": twin.url, "ERPOA_SECRET_TWIN": "twin-secret"}
         place = project(tmp_path, {**FILES, "data/suppliers.csv": rows()})
-        erpoa(place, "plan", "-o", "p.erpoaplan", **env)
-        assert PlanFile.open(place / "p.erpoaplan").targets["twin_suppliers"]["measure"]["calls"] == 150
+        planned = json.loads(erpoa(place, "plan", "-o", "p.erpoaplan", "--format", "json", **env).stdout)
+        assert [g["measured"] for g in planned["guards"] if g["guard"] == "max_calls"] == [150]
         before = len(twin.admin("GET", "calls")["calls"])
         done = erpoa(place, "apply", "p.erpoaplan", **env)
         assert done.returncode == 0, done.stdout + done.stderr
