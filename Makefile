@@ -17,8 +17,9 @@ plugins := $(wildcard plugins/*/pyproject.toml)
 ready := .venv/.ready
 bin := .venv/bin
 
-.PHONY: demo test test-fast test-deep teeth mutants check format bench soak constraints clean
+.PHONY: demo test test-fast test-deep teeth mutants check format bench soak constraints clean help
 
+# One round on embedded data.
 demo: $(ready)
 	ERPOA=$(CURDIR)/$(bin)/erpoa sh project_template/demo.sh
 
@@ -38,7 +39,7 @@ test-deep: $(ready)
 	$(bin)/python -m tests.tryton
 	ERPOA_TEST_DEPTH=deep ERPOA_TEST_PART=$(PART) ERPOA_TEST_SLICE=$(SLICE) $(pytest) -o faulthandler_timeout=1800
 
-# Sixty breakages of one line, each with the tests that must see it.
+# Breakages of one line, each with the tests that must see it.
 teeth: $(ready)
 	$(bin)/python -m tests.teeth $(TEETH_ARGS)
 
@@ -46,6 +47,7 @@ teeth: $(ready)
 mutants: $(ready)
 	$(bin)/python -m tests.mutants $(MUTANTS_ARGS)
 
+# Style, types, directions of import.
 check: $(ready)
 	$(bin)/ruff check
 	$(bin)/ruff format --check
@@ -55,11 +57,12 @@ check: $(ready)
 	done
 	$(bin)/lint-imports --no-logo
 
+# Style, mended.
 format: $(ready)
 	$(bin)/ruff check --fix-only
 	$(bin)/ruff format
 
-# One process: neighbours would be measured too.
+# Measurements (docs/performance.md), in one process: neighbours would be measured too.
 bench: $(ready)
 	$(bin)/python -m tests.bench $(BENCH_ARGS)
 
@@ -72,9 +75,14 @@ constraints:
 	{ sed '/^[^#]/,$$d' constraints.txt; $(bin)/pip freeze --exclude-editable; } > .constraints.new
 	mv .constraints.new constraints.txt
 
+# Without what tests, tools and builds leave.
 clean:
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the targets do, one line each.
+help:
+	@awk '/^# /{said = substr($$0, 3)} /^[a-z-]+:/{sub(/:.*/, "", $$1); if (said) printf "%-12s %s\n", $$1, said; said = ""} /^$$/{said = ""}' Makefile
 
 # The stamp is newer than what it was made from: a second run installs nothing. setuptools and wheel build what comes as source only.
 $(ready): pyproject.toml constraints.txt $(plugins)
