@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import NOW
 from erpoa_cli.core.dependency import referring
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
@@ -15,6 +16,7 @@ from erpoa_cli.core.reconcile import restore
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, names_sql
+from erpoa_cli.core.situation import Action
 from erpoa_cli.core.target import Reference, Result
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes.diff import Task
@@ -98,15 +100,14 @@ def _impossible(summary: str) -> Failure:
 
 
 def _choose(ctx: Context, plan: PlanFile) -> Choice:
-    """The targets that are asked for, and of what the run made there, those that may refer to it by now."""
+    """The targets that are asked for, documents with their lines, and of those in which the run made rows, the targets that
+    may refer to them by now. Others that the run changed are left out where they were not asked for."""
     asked = choose(ctx)
-    changed = set(plan.members(Member.CHANGES))
-    waiting, beside = list(asked.selected), set[str]()
-    while waiting:
-        for name in referring(ctx.bound.targets, waiting.pop()) - changed - beside - set(asked.selected):
-            beside.add(name)
-            waiting.append(name)
-    more = choose(replace(ctx, options=replace(ctx.options, targets=frozenset({*asked.selected, *beside}))))
+    lines = {name for name, t in ctx.bound.targets.items() if t.lines and t.lines.parent in asked.selected}
+    made = [name for name in asked.selected if plan.header.counts.get(name, {}).get(Action.CREATE)]
+    beside = {other for name in made for other in referring(ctx.bound.targets, name)}
+    chosen = {*asked.selected, *(lines | beside).difference(plan.members(Member.CHANGES))}
+    more = choose(replace(ctx, options=replace(ctx.options, targets=frozenset(chosen))))
     return replace(more, relations=frozenset())
 
 
@@ -183,10 +184,11 @@ def _stage_run(ctx: Context, shape: Shape, layout: Layout, plan: PlanFile | None
     planned = plan.table(Member.CHANGES, name, ctx.sealer)
     staging.make("diff", f"{name}/planned", planned, "SELECT * FROM incoming")
     staging.make("diff", f"{name}/told", told, "SELECT * FROM incoming")
+    dropped = tuple(n for n, field in kept.fields.items() if shape.columns.get(n) != field.type)
     recorded = restore.Recorded(
-        planned=frozenset(planned.schema.names),
+        planned=frozenset(planned.schema.names) - {NOW(n) for n in dropped},
         told=frozenset(told.schema.names),
-        dropped=tuple(n for n in kept.fields if n not in shape.columns),
+        dropped=dropped,
     )
     staging.execute(restore.done(shape, recorded))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -281,3 +282,17 @@ def test_a_deactivation_is_taken_back(tmp_path: Path) -> None:
     assert ("E3", "赵", 0, "D2") in company.held()
     company.take_back(run)
     assert company.held() == before
+
+
+def test_a_field_of_another_type_is_told(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    company.apply()
+    company.sql("UPDATE person SET name = '黄' WHERE code = 'E1'")
+    run = company.apply().run
+    targets = tmp_path / "targets/t.yml"
+    text = targets.read_text(encoding="utf-8")
+    targets.write_text(re.sub(r"\n *name: name\n", "\n", text), encoding="utf-8")
+    back = planning.roll_back(company.bound(), run)
+    ((code, reason),) = told(back, "withheld", "employees")
+    assert code == "E0543"
+    assert reason == "the run wrote name, which the target does not have any more, or with another type"

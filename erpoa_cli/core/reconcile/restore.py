@@ -100,7 +100,8 @@ def _named(field: BoundField, other: Shape) -> int:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """What is on record of a run and a target: the columns of `T/planned` (the rows of the plan) and `T/told` (their
-    outcomes), and fields it wrote that the target does not have any more."""
+    outcomes), and fields that the target does not have any more, or with
+    another type."""
 
     planned: frozenset[str]
     told: frozenset[str]
@@ -251,7 +252,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     SELECT n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
         SELECT c.n, {listed(KEY.sql(k, "c") for k in shape.key)}, CASE
             WHEN {unnamed} THEN 'its key is empty'
-            WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more')
+            WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
             WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
             WHEN {unless_made}a.here IS NULL THEN {literal(gone)}
