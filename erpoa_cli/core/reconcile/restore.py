@@ -249,7 +249,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     )
     joins = listed(_meant_joins(shape, others, "c", NOW), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
-    SELECT n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
+    SELECT DISTINCT ON (n) n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
         SELECT c.n, {listed(KEY.sql(k, "c") for k in shape.key)}, CASE
             WHEN {unnamed} THEN 'its key is empty'
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
@@ -311,11 +311,16 @@ def documents_whole(document: Shape, lines: Shape) -> Iterator[str]:
     keys = list(lines.key)[: lines.document]
     all_keys = listed(KEY.sql(k, "x") for k in lines.key)
     whole, parts = work(document.name, "obstacle"), work(lines.name, "obstacle")
-    same = listed((f"{KEY.sql(k, 'o')} = {KEY.sql(k, 'x')}" for k in keys), " AND ")
+    own_keys = listed(KEY.sql(k, "x") for k in keys)
+
+    def of(alias: str) -> str:
+        return listed((f"{KEY.sql(k, alias)} = {KEY.sql(k, 'x')}" for k in keys), " AND ")
+
+    same = of("o")
     yield f"""INSERT INTO {whole} BY NAME
-        SELECT any_value(d.n) AS n, {listed(f"x.{KEY.sql(k)}" for k in keys)}, concat('a line of it: ', min(x.reason)) AS reason
-        FROM {parts} x LEFT JOIN {work(document.name, "done")} d ON {same.replace("o.", "d.")}
-        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {listed(f"x.{KEY.sql(k)}" for k in keys)}"""
+        SELECT any_value(d.n) AS n, {own_keys}, concat('a line of it: ', min(x.reason)) AS reason
+        FROM {parts} x LEFT JOIN {work(document.name, "done")} d ON {of("d")}
+        WHERE NOT EXISTS (SELECT 1 FROM {whole} o WHERE {same}) GROUP BY {own_keys}"""
     yield f"""INSERT INTO {parts} BY NAME
         SELECT x.n, {all_keys}, concat('its document: ', (SELECT min(o.reason) FROM {whole} o WHERE {same})) AS reason
         FROM {work(lines.name, "done")} x WHERE EXISTS (SELECT 1 FROM {whole} o WHERE {same})
