@@ -46,6 +46,7 @@ OF_PLAN: Mapping[PlanConclusion, Exit] = {  # CHANGES are a success without --de
 OF_RUN: Mapping[RunConclusion, Exit] = {
     RunConclusion.IN_DOUBT: Exit.IN_DOUBT,
     RunConclusion.FAILED: Exit.FAILURE,
+    RunConclusion.INTERRUPTED: Exit.INTERRUPTED,
     RunConclusion.CONFLICTS: Exit.CONFLICTS,
     RunConclusion.PARTIAL: Exit.PARTIAL,
     RunConclusion.SUCCEEDED: Exit.SUCCESS,

@@ -16,6 +16,7 @@ class RunConclusion(StrEnum):
 
     IN_DOUBT = "in_doubt"  # the outcome of an operation is unknown: resume
     FAILED = "failed"  # a system or the program failed: resume
+    INTERRUPTED = "interrupted"  # stopped before its end: resume
     CONFLICTS = "conflicts"  # conflicts are left
     PARTIAL = "partial"  # rows were held, rejected, stale or blocked, or wait
     SUCCEEDED = "succeeded"

@@ -28,8 +28,12 @@ def resume(
     The plan was checked when the run began and its first writes are done: its age and its guards no longer
     matter, but the systems must still be the same ones."""
     name = run or _unfinished(store)
-    if name not in {known.id for known in store.runs()}:
+    known = store.run(name)
+    if known is None:
         raise Failure(Diagnostic("E0605", f"no run {name!r}", remedy="See `erpoa runs ls`."))
+    if known.status not in RESUMABLE:
+        said = f"run {name} is over ({known.status.value}); there is nothing to resume"
+        raise Failure(Diagnostic("E0539", said, remedy="See `erpoa runs ls`."))
     plan = store.plan(name)
     same_systems(plan, bound.project, connections, store.systems())
     sealer = load_sealer(Path(bound.project.root), bound.project.key)

@@ -12,7 +12,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.usecase.authorship import author, commit
-from erpoa_cli.usecase.workspace import Workspace
+from erpoa_cli.usecase.workspace import Workspace, expressions
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.plan import PlanOptions, PlanResult
@@ -75,7 +75,9 @@ def rollback(
     with Connections(work.project) as connections, work.reading() as state:
         changed = changed_targets(run, work.bound, state)
         wanted = changed if asked.targets is None else changed & asked.targets
-        return take_back(run, work.bound, connections, state, replace(asked, targets=wanted), listener)
+        told = (*asked.selection, f"what run {run} wrote")
+        asked = replace(asked, targets=wanted, selection=told)
+        return take_back(run, work.bound, connections, state, asked, listener)
 
 
 def _asked(
@@ -93,7 +95,7 @@ def _asked(
         as_of=as_of or datetime.now(UTC),
         author=author(work.operator),
         targets=work.targets(select, exclude),
-        selection=tuple(f"-s {e}" for e in select) + tuple(f"-x {e}" for e in exclude),
+        selection=(*(f"-s {e}" for e in expressions(select)), *(f"-x {e}" for e in expressions(exclude))),
         out=out,
         waivers=tuple(waivers),
         commit=head,

@@ -142,8 +142,13 @@ class Workspace:
     def _named(self, kind: str, select: Sequence[str], exclude: Sequence[str]) -> frozenset[str]:
         from erpoa_cli.core.graph import Graph
 
-        chosen = self.nodes(Graph(self.project), select, exclude)
+        chosen = self.nodes(Graph(self.project), expressions(select), expressions(exclude))
         return frozenset(name.removeprefix(kind) for name in chosen if name.startswith(kind))
+
+
+def expressions(given: Sequence[str]) -> tuple[str, ...]:
+    """The expressions of a selection; a text alone is one."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def open_workspace(

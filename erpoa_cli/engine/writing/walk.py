@@ -61,6 +61,8 @@ class RunResult:
             return RunConclusion.IN_DOUBT
         if self.diagnostics:
             return RunConclusion.FAILED
+        if self.status is RunStatus.INTERRUPTED:
+            return RunConclusion.INTERRUPTED
         if self.plan.members(Member.CONFLICTS):
             return RunConclusion.CONFLICTS
         if _left_over(self.outcomes) or self.plan.members(Member.HELD) or self.plan.members(Member.TASKS):

@@ -470,6 +470,37 @@ def test_where_a_model_wants_nothing_nothing_is_removed(company: Company) -> Non
     assert counts(company.plan()) == {"create": 1, "delete": 10}
 
 
+def test_while_a_row_without_a_key_is_wanted_nothing_is_removed(company: Company) -> None:
+    company.file(
+        "transforms/m.sql",
+        "select nullif(code, '009') as code, name from {{ source('s') }} where code > '000'\n",
+    )
+    company.file("transforms/m.yml", "transforms: {m: {description: d}}\n")
+    text = (company.root / "targets/t.yml").read_text().replace("from: s", "from: m")
+    company.file("targets/t.yml", text)
+    result = company.plan()
+    assert counts(result) == {}
+    assert _told(result, "withheld") == {"000": "E0420", "009": "E0420"}
+
+
+def test_a_row_of_theirs_is_not_removed_while_one_of_ours_that_is_held_may_be_it(company: Company) -> None:
+    company.sql(
+        "INSERT INTO supplier (code, name) VALUES ('X9', '他们的'); ALTER TABLE supplier ADD COLUMN buyer INTEGER;"
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, code TEXT)",
+        "oa.db",
+    )
+    text = (company.root / "targets/t.yml").read_text().replace("on_source_gone", "owns: all, on_source_gone")
+    company.file("targets/t.yml", text)
+    assert counts(company.plan()) == {"delete": 1}
+    company.sql("INSERT INTO supplier VALUES ('N1', '新')")
+    people = "people: {from: s, system: oa, object: person, key: [code], fields: [code]}, t:"
+    buyer = "fields: {code: code, name: name, buyer: {ref: people, by: [name]}}"
+    company.file("targets/t.yml", text.replace("t:", people, 1).replace("fields: [code, name]", buyer))
+    result = company.plan()
+    assert _told(result, "held")["N1"] == "E0405"  # it may be X9 under its right code
+    assert "delete" not in counts(result)
+
+
 def test_a_protected_row_is_not_removed(company: Company) -> None:
     company.lose(2)
     with open_writer(company.root, "default") as state:
