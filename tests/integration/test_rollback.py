@@ -72,13 +72,42 @@ def test_a_document_that_the_run_made_is_undone_and_counted(world: Documents) ->
     assert PlanFile.open(back.path).targets["orders"]["measure"]["undos"] == 2
 
 
-def test_a_document_that_was_received_since_is_a_task(world: Documents) -> None:
+def test_a_document_that_went_on_since_is_left_alone(world: Documents) -> None:
+    """Somebody received one and confirmed another: neither is what the run left."""
     world.want("PR-1", "confirmed")
+    world.want("PR-2", "draft")
     run = world.apply().run
-    world.sql("erp", "UPDATE po SET received = 1")
+    world.sql(
+        "erp",
+        "UPDATE po SET received = 1 WHERE req_no = 'PR-1'; UPDATE po SET status = 'C' WHERE req_no = 'PR-2'",
+    )
     back = take_back(world, run)
-    assert [code for code, _ in told(back, "tasks")] == ["E0450"]
-    assert world.orders() == [("PR-1", "华信", "C", None)]
+    assert told(back, "withheld") == [("E0543", "it was changed since the run")] * 2
+    assert world.orders() == [("PR-1", "华信", "C", None), ("PR-2", "华信", "C", None)]
+
+
+def test_a_document_with_lines_of_others_is_left_alone(lined: Documents) -> None:
+    lined.want("PR-1", "draft")
+    lined.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, 'A', '2');")
+    run = lined.apply().run
+    lined.sql("erp", "INSERT INTO po_line (order_id, line, item, qty) VALUES (1, 77, 'Z', '9')")
+    back = take_back(lined, run)
+    assert told(back, "withheld") == [("E0543", "it has lines that the run did not make")]
+    assert lined.rows("SELECT line FROM po_line ORDER BY 1") == [(1,), (77,)]
+
+
+def test_a_document_is_moved_once_where_its_lines_change_too(lined: Documents) -> None:
+    """It goes back to where its lines can be written, and stays there."""
+    lined.want("PR-1", "confirmed")
+    lined.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, 'A', '2');")
+    lined.apply()
+    lined.want("PR-1", "draft")
+    lined.sql("oa", "UPDATE requisition_line SET qty = '5';")
+    plan = lined.plan()
+    assert [row[2:] for row in steps(plan)] == [("move", None, "confirmed", "draft")]
+    outcomes = lined.apply(plan).outcomes
+    assert {outcome for counts in outcomes.values() for outcome in counts} == {Outcome.APPLIED}
+    assert lined.rows("SELECT CAST(qty AS REAL) FROM po_line") == [(5.0,)]
 
 
 def test_a_document_that_was_cancelled_comes_again_with_its_lines(lined: Documents) -> None:
@@ -123,6 +152,13 @@ def test_a_document_of_which_a_line_was_changed_since_stays_whole(lined: Documen
 
 
 # -- rows that refer to each other ----------------------------------------------------------------------------------------
+
+
+COMPANY = """
+CREATE TABLE dept (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, manager_id INTEGER REFERENCES person(id));
+CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, name TEXT, active INTEGER DEFAULT 1,
+    dept_id INTEGER NOT NULL REFERENCES dept(id));
+"""
 
 
 class Company(Small):
@@ -173,14 +209,7 @@ class Company(Small):
         self.sql(
             "CREATE TABLE dept (code TEXT, manager TEXT); CREATE TABLE person (code TEXT, name TEXT, dept TEXT);"
         )
-        self.sql(
-            """
-            CREATE TABLE dept (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, manager_id INTEGER REFERENCES person(id));
-            CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT, name TEXT, active INTEGER DEFAULT 1,
-                dept_id INTEGER NOT NULL REFERENCES dept(id));
-            """,
-            "oa.db",
-        )
+        self.sql(COMPANY, "oa.db")
         self.sql("INSERT INTO dept VALUES ('D0', 'E0'), ('D1', 'E1'), ('D2', 'E2')")
         self.sql(
             "INSERT INTO person VALUES ('E0', '零', 'D0'), ('E1', '王', 'D1'), ('E2', '李', 'D2'), ('E3', '赵', 'D2')"
@@ -296,3 +325,63 @@ def test_a_field_of_another_type_is_told(tmp_path: Path) -> None:
     ((code, reason),) = told(back, "withheld", "employees")
     assert code == "E0543"
     assert reason == "the run wrote name, which the target does not have any more, or with another type"
+
+
+def test_a_row_of_others_under_the_key_of_one_that_was_deleted_is_left_alone(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    company.sql("UPDATE dept SET manager = NULL")
+    company.apply()
+    company.sql("DELETE FROM person WHERE code = 'E3'")
+    run = company.apply().run
+    company.sql("INSERT INTO person (code, dept_id) VALUES ('E3', 1)", "oa.db")
+    before = company.held()
+    back = company.take_back(run)
+    assert told(back, "withheld", "employees") == [("E0543", "it is there again")]
+    assert company.held() == before
+
+
+def test_an_identifier_that_was_given_again_means_the_row_that_has_it(tmp_path: Path) -> None:
+    """The number of a deleted department went to another one, and people were put into that: they stay there."""
+    company = Company(tmp_path)
+    company.sql("UPDATE dept SET manager = NULL; DELETE FROM person WHERE code IN ('E2', 'E3')")
+    company.sql("DROP TABLE person; DROP TABLE dept;" + COMPANY.replace(" AUTOINCREMENT", ""), "oa.db")
+    company.apply()
+    company.sql("DELETE FROM dept WHERE code = 'D2'; UPDATE person SET name = '黄' WHERE code = 'E1'")
+    run = company.apply().run
+    company.sql("INSERT INTO dept VALUES ('D9', NULL); INSERT INTO person VALUES ('E9', '九', 'D9')")
+    company.apply()
+    company.take_back(run)
+    assert ("E9", "九", 1, "D9") in company.held()
+    assert ("E1", "王", 1, "D1") in company.held()
+    assert ("D2", None) in company.held()
+
+
+def test_a_field_that_is_new_since_is_told(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    company.sql("UPDATE dept SET manager = NULL")
+    company.apply()
+    company.sql("DELETE FROM person WHERE code = 'E3'")
+    run = company.apply().run
+    targets = tmp_path / "targets/t.yml"
+    text = targets.read_text(encoding="utf-8")
+    targets.write_text(
+        re.sub(r"\n( *)name: name\n", r"\n\1name: name\n\1active: {value: 1}\n", text), encoding="utf-8"
+    )
+    back = planning.roll_back(company.bound(), run)
+    assert told(back, "withheld", "employees") == [("E0543", "the run did not record active")]
+
+
+def test_fields_may_be_called_as_they_like(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    names = ("n", "reason", "alike", "kept", "taken", "given", "removed", "created")
+    company.sql("".join(f"ALTER TABLE person ADD COLUMN {name} TEXT;" for name in names), "oa.db")
+    targets = tmp_path / "targets/t.yml"
+    more = "".join(rf"\1{name}: name\n" for name in names)
+    text = re.sub(r"\n( *)name: name\n", rf"\n\1name: name\n{more}", targets.read_text(encoding="utf-8"))
+    targets.write_text(text, encoding="utf-8")
+    company.apply()
+    before = company.held()
+    company.sql("UPDATE person SET name = '黄' WHERE code = 'E1'; DELETE FROM person WHERE code = 'E3'")
+    run = company.apply().run
+    company.take_back(run)
+    assert company.held() == before

@@ -372,7 +372,7 @@ def settle_rows(shape: Shape) -> Iterator[str]:
         f"UPDATE {diff} SET {state} = {literal(shape.lifecycle.first)} "
         f"WHERE kind IS NULL AND {does(Action.CREATE)} AND {state} IS NOT NULL"
     )
-    moved = f"kind IS NULL AND {does(Action.MOVE)} AND len(after) > 0"
+    moved = f"kind IS NULL AND {does(Action.MOVE)} AND len(before) + len(after) > 0"
     yield f"DELETE FROM {diff} WHERE {moved} AND len(drifted) + len(conflicted) + len(settled) = 0"
     yield (
         f"UPDATE {diff} SET fields = [], action = CASE WHEN len(settled) > 0 THEN {Action.CONVERGE.sql} END, wave = 0 "

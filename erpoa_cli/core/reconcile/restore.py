@@ -125,6 +125,7 @@ def done(shape: Shape, recorded: Recorded) -> str:
         " AND ",
     )
     known = [n for n in shape.columns if NOW(n) in recorded.planned]
+    unrecorded = ", ".join(f.name for f in shape.fields if f.name not in known)
     before = {n: f"CAST({NOW.sql(n, 'f')} AS {shape.columns[n].duckdb})" for n in known}
     ids = [f"coalesce(max({_told(ID, i, recorded)}), any_value({ID.sql(i, 'c')}))" for i in shape.id]
     lefts = [f"{_left(n, recorded)} AS {LEFT.sql(n)}" for n in known]
@@ -157,7 +158,8 @@ def done(shape: Shape, recorded: Recorded) -> str:
         FROM {work(shape.name, "planned")} c JOIN {work(shape.name, "told")} t USING (ordinal)
         WHERE t.outcome = {literal(Outcome.APPLIED.value)} GROUP BY ALL)
     SELECT row_number() OVER () AS n, {listed(KEY.sql(k, "s") for k in shape.key)}, {listed([*(ID.sql(i, "s") for i in shape.id), "s.created", "s.removed AND NOT s.created AS removed"])},
-        s.generation, {_filtered(changed)} AS written, {_filtered(dropped)} AS dropped, {listed(values)}
+        s.generation, {_filtered(changed)} AS written, {_filtered(dropped)} AS dropped,
+        {literal(unrecorded)} AS unrecorded, {listed(values)}
     FROM summed s JOIN first f ON {same}"""
 
 
@@ -192,7 +194,7 @@ def nothing_done(shape: Shape) -> str:
         *(f"CAST(NULL AS {t.duckdb}) AS {KEY.sql(k)}" for k, t in shape.key.items()),
         *(f"CAST(NULL AS {t.duckdb}) AS {ID.sql(i)}" for i, t in shape.id.items()),
         "false AS created", "false AS removed", "0::BIGINT AS generation",
-        "CAST([] AS VARCHAR[]) AS written", "CAST([] AS VARCHAR[]) AS dropped",
+        "CAST([] AS VARCHAR[]) AS written", "CAST([] AS VARCHAR[]) AS dropped", "'' AS unrecorded",
         *(f"CAST(NULL AS {t.duckdb}) AS {p.sql(n)}" for n, t in shape.columns.items() for p in (NOW, LEFT)),
     ]  # fmt: skip
     return f"CREATE OR REPLACE TABLE {work(shape.name, 'done')} AS SELECT {listed(columns)} WHERE false"
@@ -203,17 +205,19 @@ def nothing_done(shape: Shape) -> str:
 
 def meant(shape: Shape) -> str:
     """The statement that fills `T/meant`: which key an identifier means, as text: that of the row of the run that had it,
-    else that of the row that is linked to it; and whether the run took that row away (`removed`)."""
+    else that of the row that is linked to it; whether the run took that row away (`removed`), and whether its identifier was
+    given to another row since (`given`)."""
     own_id = next(iter(shape.id), None)
     if own_id is None:
         columns = listed(f"CAST(NULL AS {t.duckdb}) AS {KEY.sql(k)}" for k, t in shape.key.items())
-        return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed WHERE false"
+        return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed, false AS given WHERE false"
     keys = listed(KEY.sql(k) for k in shape.key)
     told = f"CAST({ID.sql(own_id)} AS VARCHAR) AS id, {keys}"
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "meant")} AS
         WITH had AS (SELECT DISTINCT ON (id) {told}, removed FROM {work(shape.name, "done")} WHERE NOT created)
-        FROM had UNION ALL BY NAME
-        SELECT DISTINCT ON (id) {told}, false AS removed FROM {work(shape.name, "kept")} k
+        SELECT *, removed AND id IN (SELECT CAST({ID.sql(own_id)} AS VARCHAR) FROM {work(shape.name, "kept")}) AS given FROM had
+        UNION ALL BY NAME
+        SELECT DISTINCT ON (id) {told}, false AS removed, false AS given FROM {work(shape.name, "kept")} k
         WHERE CAST({ID.sql(own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
 
 
@@ -222,7 +226,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     why a row that was not read may be there all the same; empty: it is gone."""
     here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     taken = listed((f"{ID.sql(i, 'k')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
-    judged = [n for n in _values(shape) if shape.state is None or n != shape.state.name]
+    judged = list(_values(shape))
     now = {n: f"a.{identifier(n)}" for n in judged}
     moved = {n: f"{now[n]} IS DISTINCT FROM {LEFT.sql(n, 'c')}" for n in judged}
     fields = {f.name for f in shape.fields}
@@ -247,20 +251,28 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     theirs = listed(
         (f"WHEN {when} THEN 'lines of theirs went with it'" for when in _lines_of_theirs(shape, others)), " "
     )
+    more = listed(
+        (
+            f"WHEN {when} THEN 'it has lines that the run did not make'"
+            for when in _lines_since(shape, others)
+        ),
+        " ",
+    )
     joins = listed(_meant_joins(shape, others, "c", NOW), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
     SELECT DISTINCT ON (n) n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
         SELECT c.n, {listed(KEY.sql(k, "c") for k in shape.key)}, CASE
             WHEN {unnamed} THEN 'its key is empty'
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
+            WHEN c.removed AND c.unrecorded <> '' THEN concat('the run did not record ', c.unrecorded)
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
-            WHEN c.removed THEN CASE WHEN a.here AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
-            WHEN {unless_made}a.here IS NULL THEN {literal(gone)}
-            WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' END
+            WHEN c.removed THEN CASE WHEN a.rowid IS NOT NULL AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
+            WHEN {unless_made}a.rowid IS NULL THEN {literal(gone)}
+            WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' {more} END
             WHEN {written} THEN 'it was changed since the run' {lost} END AS reason
         FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
             LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
-            LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
+            LEFT JOIN {table("actual", shape.name)} a ON {here}
             LEFT JOIN (SELECT *, true AS taken FROM {work(shape.name, "kept")}) k ON {taken} AND NOT ({same_key(shape, "k", "c")})
             {joins})
     WHERE reason IS NOT NULL"""
@@ -282,6 +294,29 @@ def _lines_of_theirs(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]
         same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'c')}" for k in keys), " AND ")
         known = f"(SELECT count(*) FROM ({listed(rows, ' UNION ')}) l WHERE {same})"
         yield f"len({NOW.sql(listing.name, 'c')}) > {known}"
+
+
+def _lines_since(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
+    """Whether a document that the run made has lines by now that it did not make: of later runs, or of others."""
+    for name, lines in others.items():
+        spec = lines.target.lines
+        if spec is None or spec.parent != shape.name:
+            continue
+        keys = tuple(lines.key)[: lines.document]
+        same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'c')}" for k in keys), " AND ")
+        made = f"SELECT 1 FROM {work(name, 'done')} d WHERE d.created AND {same_key(lines, 'd', 'l')}"
+        yield f"EXISTS (SELECT 1 FROM {work(name, 'kept')} l WHERE {same} AND NOT EXISTS ({made}))"
+        if spec.within:
+            yield f"len(a.{identifier(spec.within)}) > (SELECT count(*) FROM {work(name, 'kept')} l WHERE {same})"
+        elif shape.id and lines.id:
+            own_id, theirs = next(iter(shape.id)), next(iter(lines.id))
+            known = (
+                f"SELECT 1 FROM {work(name, 'kept')} k WHERE {ID.sql(theirs, 'k')} = x.{identifier(theirs)}"
+            )
+            yield (
+                f"EXISTS (SELECT 1 FROM {table('actual', name)} x "
+                f"WHERE x.{identifier(spec.link)} = {ID.sql(own_id, 'c')} AND NOT EXISTS ({known}))"
+            )
 
 
 def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -368,7 +403,7 @@ def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, columns:
             where = work(field.value.target, "meant")
             if field.type.kind is Kind.LIST:
                 key = KEY.sql(next(iter(others[field.value.target].key)), "x")
-                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed
+                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed, bool_or(x.given) AS given
                     FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
                     LEFT JOIN {where} x ON x.id = CAST(e.v AS VARCHAR)) m{number} ON true"""
             else:
@@ -395,17 +430,20 @@ def _again_joins(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
 
 
 def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
+    """The columns of the feed. A row that the run did not change keeps its references as they are; only lines follow their
+    document, where it is made anew."""
     for number, field in enumerate(shape.fields):
+        follows = f" OR (m{number}.removed AND NOT m{number}.given)" if shape.target.lines else ""
         value = RESTORED.sql(field.name, "w")
         restored = f"list_contains(w.restored, {literal(field.name)})"
         match field.value:
             case Reference(target=to) if field.type.kind is Kind.LIST:
-                found = f"({restored} OR m{number}.removed) AND {value} IS NOT NULL AND m{number}.whole"
+                found = f"({restored}{follows}) AND {value} IS NOT NULL AND m{number}.whole"
                 key = f"m{number}.keys"
                 yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, 0))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
             case Reference(target=to):
-                found = f"({restored} OR m{number}.removed) AND m{number}.id IS NOT NULL"
+                found = f"({restored}{follows}) AND m{number}.id IS NOT NULL"
                 for n, key in enumerate(others[to].key):
                     yield f"CASE WHEN {found} THEN {KEY.sql(key, f'm{number}')} END AS {identifier(by(field.name, n))}"
                 yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
@@ -430,10 +468,16 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
 
 
 def only_the_run(shape: Shape) -> Iterator[str]:
-    """The statements that leave in `diff."T"` what concerns the run: its rows, and documents that are opened for them."""
-    diff = table("diff", shape.name)
-    yield f"""DELETE FROM {diff} AS d WHERE NOT coalesce({does(*WRITES)}, false)
-        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "done")} c WHERE {_row(shape)})"""
+    """The statements that leave in `diff."T"` what concerns the run: its rows, and of documents what is opened for them and
+    the lines that come with one that is made anew. Nothing is written into a row that others made in place of one that the
+    run took away."""
+    diff, run = table("diff", shape.name), work(shape.name, "done")
+    beside = shape.lifecycle or shape.lists or shape.target.lines
+    kept = f"coalesce({does(*WRITES)}, false)" if beside else "false"
+    yield f"DELETE FROM {diff} AS d WHERE NOT {kept} AND NOT EXISTS (SELECT 1 FROM {run} c WHERE {_row(shape)})"
+    yield f"""DELETE FROM {diff} AS d WHERE kind IS NULL AND EXISTS (SELECT 1 FROM {run} c WHERE c.removed AND {same_key(shape, "c", "d")})
+        AND EXISTS (SELECT 1 FROM {diff} f WHERE f.situation = 'found' AND f.kind IS NULL AND {does(*WRITES, of="f")}
+            AND {same_key(shape, "f", "d")})"""
     yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
 
 
@@ -448,12 +492,16 @@ def left_alone(shape: Shape) -> Iterator[str]:
     those with an obstacle, and those of which nothing is planned although they are not as before."""
     diff = table("diff", shape.name)
     here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
-    differs = listed(
-        (
-            f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {NOW.sql(n, 'c')})"
-            for n in _values(shape)
-        ),
-        " OR ",
+    there = "a.rowid IS NOT NULL"
+    differs = (
+        listed(
+            (
+                f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {NOW.sql(n, 'c')})"
+                for n in _values(shape)
+            ),
+            " OR ",
+        )
+        or "false"
     )
     values = [
         part
@@ -467,21 +515,32 @@ def left_alone(shape: Shape) -> Iterator[str]:
     ]
     keys = listed(KEY.sql(k, "c") for k in shape.key)
     ids = "".join(f"{ID.sql(i, 'c')}, " for i in shape.id)
-    still = (
-        f"CASE WHEN c.created THEN a.here WHEN c.removed THEN a.here IS NULL ELSE a.here AND ({differs}) END"
-    )
+    still = f"CASE WHEN c.created THEN {there}{_without_document(shape)} WHEN c.removed THEN NOT {there} ELSE {there} AND ({differs}) END"
+    told = "d.kind IS NOT NULL OR d.action IS NOT NULL"
     yield f"""DELETE FROM {diff} AS d WHERE kind IS NULL AND EXISTS (
         SELECT 1 FROM {work(shape.name, "obstacle")} o JOIN {work(shape.name, "done")} c USING (n) WHERE {_row(shape)})"""
     yield f"""INSERT INTO {diff} BY NAME
         SELECT coalesce((SELECT max(ordinal) FROM {diff}), -1) + row_number() OVER (ORDER BY {keys}) AS ordinal, {keys}, {ids}
-            greatest(c.generation, 1) AS generation, CASE WHEN a.here THEN 'confirmed' ELSE 'absent' END AS situation,
+            greatest(c.generation, 1) AS generation, CASE WHEN {there} THEN 'confirmed' ELSE 'absent' END AS situation,
             CASE WHEN c.created THEN {Action.DELETE.sql} WHEN c.removed THEN {Action.CREATE.sql} ELSE {Action.UPDATE.sql} END AS action, 'state' AS cause,
             0 AS wave, 1 AS step, CASE WHEN c.created THEN [] ELSE c.written END AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             {names_sql(shape.columns)} AS known, [] AS waiting, false AS links, 'withheld' AS kind, 'E0543' AS code,
-            coalesce(o.reason, CASE WHEN k.kept IS NULL THEN 'nothing links it any more' ELSE 'it was changed since the run' END) AS reason, {listed(values)}
+            coalesce(o.reason, CASE WHEN c.removed THEN 'it is there again' WHEN k.kept IS NULL THEN 'nothing links it any more'
+                ELSE 'it was changed since the run' END) AS reason, {listed(values)}
         FROM {work(shape.name, "done")} c
-            LEFT JOIN (SELECT *, true AS here FROM {table("actual", shape.name)}) a ON {here}
-            LEFT JOIN {work(shape.name, "obstacle")} o USING (n)
+            LEFT JOIN {table("actual", shape.name)} a ON {here}
+            LEFT JOIN {work(shape.name, "obstacle")} o ON o.n = c.n
             LEFT JOIN (SELECT *, true AS kept FROM {work(shape.name, "kept")}) k ON {same_key(shape, "k", "c")}
-        WHERE (o.reason IS NOT NULL OR {still}) AND NOT EXISTS (
-            SELECT 1 FROM {diff} d WHERE {_row(shape)} AND (d.kind IS NOT NULL OR d.action IS NOT NULL))"""
+        WHERE (o.reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {_row(shape)} AND d.kind IS NOT NULL))
+            OR (o.reason IS NULL AND {still} AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {same_key(shape, "c", "d")} AND ({told})))"""
+
+
+def _without_document(shape: Shape) -> str:
+    """Of a line: unless its document goes, and the line with it."""
+    lines = shape.target.lines
+    if lines is None:
+        return ""
+    keys = tuple(shape.key)[: shape.document]
+    same = listed((f"{KEY.sql(k, 'p')} = {KEY.sql(k, 'c')}" for k in keys), " AND ")
+    goes = f"SELECT 1 FROM {table('diff', lines.parent)} p WHERE p.kind IS NULL AND {does(*WRITES, of='p')} AND {same}"
+    return f" AND NOT EXISTS ({goes})"

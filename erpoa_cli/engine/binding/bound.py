@@ -47,9 +47,14 @@ class Bound:
         return frozenset(n for n in self.made_of(relation) if kind_of(self.project, n).read)
 
     def actuals(self, names: Iterable[str]) -> frozenset[str]:
-        """The targets whose actual rows the relations *names*, or those needed for them, read."""
+        """The targets whose actual rows the relations *names*, or those needed for them, read; lines with their document."""
         models = self.project.transforms
-        return frozenset(t for n in self.needed(names) if n in models for t in models[n].actuals)
+        return self.with_documents(t for n in self.needed(names) if n in models for t in models[n].actuals)
+
+    def with_documents(self, targets: Iterable[str]) -> frozenset[str]:
+        """*targets*, and the documents of those that are lines: which lines are living, the state of these tells."""
+        chosen = frozenset(targets)
+        return chosen | {lines.parent for name in chosen if (lines := self.targets[name].lines)}
 
     def key(self, relation: str) -> tuple[str, ...]:
         """The declared key of *relation*; empty when it has none."""

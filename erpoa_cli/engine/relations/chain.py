@@ -61,7 +61,7 @@ def stage(
 
     `Failure` (INVALID) where such a target cannot be described."""
     names = frozenset(relations)
-    held = frozenset(actuals) | bound.actuals(names)
+    held = bound.with_documents(actuals) | bound.actuals(names)
     looked = described(bound, connections, held)
     bound = looked.bound
     needs = Needs(
