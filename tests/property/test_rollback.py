@@ -132,14 +132,14 @@ def explained(forth: PlanResult, back: PlanResult, ended: RunResult) -> str:
 
 
 def told_of(back: PlanResult, key: str, *names: str) -> set[object]:
-    """The documents of which something stays as it is, with the reason."""
+    """The documents of which something stays as it is, with the reason; by their key, and by what people made of it."""
     found = set()
     for name in names:
         for member in ("held", "withheld", "tasks"):
             rows = planning.rows(back, member, name)
             assert all(row["code"] and row["reason"] for row in rows)
-            found |= {row[f"k_{key}"] for row in rows}
-    return found
+            found |= {row.get(f"{image}{key}") for row in rows for image in ("k_", "a_", "d_")}
+    return found - {None}
 
 
 LIVING = "SELECT req_no, supplier, status, received FROM po WHERE cancelled IS NULL ORDER BY 1"

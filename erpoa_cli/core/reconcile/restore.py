@@ -249,7 +249,11 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
         gone, unless_made = "its system tells no identifier by which it is found again", ""
     lost = listed((f"WHEN {when} THEN {why}" for when, why in _lost(shape, others, missing)), " ")
     theirs = listed(
-        (f"WHEN {when} THEN 'lines of theirs went with it'" for when in _lines_of_theirs(shape, others)), " "
+        (
+            f"WHEN {when} THEN 'what others had in its lines went with them'"
+            for when in _lines_of_theirs(shape, others)
+        ),
+        " ",
     )
     more = listed(
         (
@@ -269,7 +273,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
             WHEN c.removed THEN CASE WHEN a.rowid IS NOT NULL AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
             WHEN {unless_made}a.rowid IS NULL THEN {literal(gone)}
             WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' {more} END
-            WHEN {written} THEN 'it was changed since the run' {lost} END AS reason
+            WHEN {written} THEN 'it was changed since the run' {lost} {theirs} END AS reason
         FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
             LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
             LEFT JOIN {table("actual", shape.name)} a ON {here}
@@ -284,7 +288,7 @@ def _values(shape: Shape) -> Iterator[str]:
 
 
 def _lines_of_theirs(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
-    """Whether a document held more lines inside it than are known of it, once per list."""
+    """Whether lines inside a document went with it that nobody knows, or what others had written into lines that went."""
     for name, listing in shape.lists.items():
         keys = tuple(others[name].key)[: others[name].document]
         rows = [
@@ -293,7 +297,14 @@ def _lines_of_theirs(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]
         ]
         same = listed((f"{KEY.sql(k, 'l')} = {KEY.sql(k, 'c')}" for k in keys), " AND ")
         known = f"(SELECT count(*) FROM ({listed(rows, ' UNION ')}) l WHERE {same})"
-        yield f"len({NOW.sql(listing.name, 'c')}) > {known}"
+        yield f"c.removed AND len({NOW.sql(listing.name, 'c')}) > {known}"
+        item = listing.type.item
+        ours = {*(f.name for f in others[name].fields), *others[name].id}
+        theirs = [member for member, _ in item.members if member not in ours] if item else []
+        if theirs:
+            told = listed((f"x.{identifier(member)} IS NOT NULL" for member in theirs), " OR ")
+            gone = f"EXISTS (SELECT 1 FROM {work(name, 'done')} l WHERE l.removed AND {same})"
+            yield f"(c.removed OR {gone}) AND len(list_filter({NOW.sql(listing.name, 'c')}, lambda x: {told})) > 0"
 
 
 def _lines_since(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
