@@ -483,12 +483,11 @@ def only_the_run(shape: Shape) -> Iterator[str]:
     the lines that come with one that is made anew. Nothing is written into a row that others made in place of one that the
     run took away."""
     diff, run = table("diff", shape.name), work(shape.name, "done")
-    beside = shape.lifecycle or shape.lists or shape.target.lines
-    kept = f"coalesce({does(*WRITES)}, false)" if beside else "false"
+    kept = "false"
+    if shape.lifecycle or shape.lists or shape.target.lines:
+        taken = f"EXISTS (SELECT 1 FROM {run} c WHERE c.removed AND {same_key(shape, 'c', 'd')})"
+        kept = f"(coalesce({does(*WRITES)}, false) AND NOT {taken})"
     yield f"DELETE FROM {diff} AS d WHERE NOT {kept} AND NOT EXISTS (SELECT 1 FROM {run} c WHERE {_row(shape)})"
-    yield f"""DELETE FROM {diff} AS d WHERE kind IS NULL AND EXISTS (SELECT 1 FROM {run} c WHERE c.removed AND {same_key(shape, "c", "d")})
-        AND EXISTS (SELECT 1 FROM {diff} f WHERE f.situation = 'found' AND f.kind IS NULL AND {does(*WRITES, of="f")}
-            AND {same_key(shape, "f", "d")})"""
     yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
 
 
