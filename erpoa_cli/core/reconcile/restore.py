@@ -270,6 +270,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
             WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
             WHEN c.removed AND c.unrecorded <> '' THEN concat('the run did not record ', c.unrecorded)
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
+            WHEN NOT c.created AND NOT c.removed AND b.kept IS NULL THEN 'nothing links it'
             WHEN c.removed THEN CASE WHEN a.rowid IS NOT NULL AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
             WHEN {unless_made}a.rowid IS NULL THEN {literal(gone)}
             WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' {more} END
@@ -535,12 +536,10 @@ def left_alone(shape: Shape) -> Iterator[str]:
             CASE WHEN c.created THEN {Action.DELETE.sql} WHEN c.removed THEN {Action.CREATE.sql} ELSE {Action.UPDATE.sql} END AS action, 'state' AS cause,
             0 AS wave, 1 AS step, CASE WHEN c.created THEN [] ELSE c.written END AS fields, [] AS drifted, [] AS conflicted, [] AS settled,
             {names_sql(shape.columns)} AS known, [] AS waiting, false AS links, 'withheld' AS kind, 'E0543' AS code,
-            coalesce(o.reason, CASE WHEN c.removed THEN 'it is there again' WHEN k.kept IS NULL THEN 'nothing links it any more'
-                ELSE 'it was changed since the run' END) AS reason, {listed(values)}
+            coalesce(o.reason, CASE WHEN c.removed THEN 'it is there again' ELSE 'it was changed since the run' END) AS reason, {listed(values)}
         FROM {work(shape.name, "done")} c
             LEFT JOIN {table("actual", shape.name)} a ON {here}
             LEFT JOIN {work(shape.name, "obstacle")} o ON o.n = c.n
-            LEFT JOIN (SELECT *, true AS kept FROM {work(shape.name, "kept")}) k ON {same_key(shape, "k", "c")}
         WHERE (o.reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {_row(shape)} AND d.kind IS NOT NULL))
             OR (o.reason IS NULL AND {still} AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {same_key(shape, "c", "d")} AND ({told})))"""
 
