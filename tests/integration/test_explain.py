@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.address import parse_address
+from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.engine.explain import Explanation
-from erpoa_cli.usecase import apply, explain, open_workspace, plan, query
-from tests.integration.documents import Documents
+from erpoa_cli.usecase import apply, explain, open_workspace, plan, query, resume
+from tests.integration.documents import LINES, Documents, target
 from tests.integration.test_rollback import Company
 
 pytestmark = pytest.mark.process  # a plan asks git for its commit
@@ -61,3 +62,19 @@ def test_a_question_sees_documents_as_a_plan_does(tmp_path: Path) -> None:
     world.apply()
     answer = query(open_workspace(tmp_path), "SELECT req_no, state FROM actual.orders")
     assert answer.rows == (("PR-1", "confirmed"),)
+
+
+def test_lines_are_asked_for_without_their_documents(tmp_path: Path) -> None:
+    world = Documents(tmp_path).build(target(lines=LINES))
+    world.want("PR-1", "confirmed")
+    world.sql("oa", "INSERT INTO requisition_line VALUES ('PR-1', 1, 'A', '2');")
+    world.apply()
+    answer = query(open_workspace(tmp_path), 'SELECT item FROM actual."orders.lines"')
+    assert answer.rows == (("A",),)
+
+
+def test_a_run_that_is_over_is_not_resumed(tmp_path: Path) -> None:
+    Company(tmp_path)
+    run = apply(open_workspace(tmp_path), plan(open_workspace(tmp_path)).path)
+    with pytest.raises(Failure, match="is over"):
+        resume(open_workspace(tmp_path), run.run)
