@@ -133,9 +133,14 @@ class Connections:
         return name, discovered().versions.get(name, ("", ""))[1]
 
     def identity(self, system: str) -> str:
-        """Which system it is: what its connector says, a place inside the project's directory relative to it."""
+        """Which system it is: what its connector says, a place inside the project's directory relative to it.
+        `Failure` E0311 when it does not tell."""
         with self.lease(system) as session:
-            kind, colon, place = session.identity().partition(":")
+            try:
+                told = session.identity()
+            except Exception as error:  # noqa: BLE001 - as where it is opened
+                raise Failure(not_open(self.system(system), error), kind=_kind(error)) from None
+        kind, colon, place = told.partition(":")
         root = f"{Path(self._project.root).resolve()}{os.sep}"
         return f"{kind}{colon}{place.removeprefix(root)}"
 

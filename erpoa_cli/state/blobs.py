@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.state.control import Control
 from erpoa_cli.state.durable import holds, replacing
 
@@ -86,8 +87,9 @@ class Blobs:
             return False
         try:
             self._copy(digest, size, place)
-        except Failure:
-            if self._size(digest) is None:  # another run removed it meanwhile
+        except Failure as failure:
+            damaged = failure.kind is FailureKind.DAMAGED
+            if damaged and self._size(digest) is None:  # another run removed it meanwhile
                 return False
             raise
         self._sound.add(place)

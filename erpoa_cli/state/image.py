@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from erpoa_cli.core.columns import BASE, ID, KEY, KNOWN
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.schema import STRING, Type
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.state.blobs import Blobs
@@ -57,7 +58,9 @@ class Images:
         if self._blobs:
             try:
                 there = self._blobs.fetch(digest, path)
-            except Failure:  # its pieces are damaged
+            except Failure as failure:
+                if failure.kind is not FailureKind.DAMAGED:  # a server that is away says nothing of the image
+                    raise
                 raise _damaged(target, "what the shared state keeps of it") from None
         else:
             there = path.exists()

@@ -49,12 +49,30 @@ def load(
     relation is empty."""
     staging.create(place.schema, place.name, request.fields)
     held.prepare(staging, place.listing)
-    verdict = _loaded(request, place, system, connections, staging, listener)
+    try:
+        verdict = _loaded(request, place, system, connections, staging, listener)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
+        verdict = _failed(error)
     if verdict.status is ReadStatus.FAILED:
         staging.create(place.schema, place.name, request.fields)
         return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
     _list_troubles(staging, place, request.fields)
     return verdict
+
+
+def unread(
+    request: ReadRequest,
+    place: Place,
+    system: str,
+    connections: Connections,
+    staging: Staging,
+    error: Exception,
+) -> Verdict:
+    """What `load` answers where *error* came before anything was read."""
+    staging.create(place.schema, place.name, request.fields)
+    held.prepare(staging, place.listing)
+    verdict = _failed(error)
+    return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
 
 
 def _loaded(
@@ -66,26 +84,25 @@ def _loaded(
     listener: Listener,
 ) -> Verdict:
     stream = _Stream(f"read {place.listing}", system, listener)
-    try:
-        with connections.lease(system) as session:
-            if not isinstance(session, Readable):
-                return _failed(f"connector {connections.plugin(system)[0]} cannot read")
-            reading = session.read(replace(request, fields=tuple(f.kept for f in request.fields)))
-            if problem := mismatch(reading.schema, request.fields):
-                return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
-            batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
-            staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields))
-    except Failure as failure:
-        return _failed("; ".join(d.summary for d in failure.diagnostics))
-    except SqlProblem as problem:
-        return _failed(f"its rows could not be staged: {problem.summary}")
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
-        return _failed(f"{type(error).__name__}: {error}")
+    with connections.lease(system) as session:
+        if not isinstance(session, Readable):
+            return _failed(f"connector {connections.plugin(system)[0]} cannot read")
+        reading = session.read(replace(request, fields=tuple(f.kept for f in request.fields)))
+        if problem := mismatch(reading.schema, request.fields):
+            return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
+        batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
+        staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields))
     return replace(reading.verdict, evidence={**reading.verdict.evidence, "rows": stream.rows})
 
 
-def _failed(reason: str) -> Verdict:
-    return Verdict(ReadStatus.FAILED, reason)
+def _failed(error: Exception | str) -> Verdict:
+    if isinstance(error, Failure):
+        error = "; ".join(d.summary for d in error.diagnostics)
+    elif isinstance(error, SqlProblem):
+        error = f"its rows could not be staged: {error.summary}"
+    elif isinstance(error, Exception):
+        error = f"{type(error).__name__}: {error}"
+    return Verdict(ReadStatus.FAILED, error)
 
 
 class _Stream:

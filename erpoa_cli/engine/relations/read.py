@@ -17,7 +17,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.identity import another, may_be_planned
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.relations.load import Place, hold_keys, load
+from erpoa_cli.engine.relations.load import Place, hold_keys, load, unread
 from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.snapshot import Memory
 from erpoa_cli.engine.staging import Staging
@@ -116,18 +116,28 @@ def begin_sources(
 
 def _read_source(task: _Task, connections: Connections, staging: Staging, listener: Listener) -> Read:
     source = task.source
-    identity = _same_system(task, connections)
-    memory = replace(task.memory, identity=identity)
-    since = "" if task.full else memory.since(staging)
     request = ReadRequest(
         object=source.object,
         query=source.query,
         fields=task.fields,
         filter=source.filter,
         options=source.options,
-        cursor=source.incremental.cursor if source.incremental and since else "",
-        since=since,
     )
+    try:
+        identity = connections.identity(source.system)
+    except Failure as failure:  # nothing is read of a system that does not tell which one it is
+        return Read(
+            source.name,
+            source.system,
+            unread(request, task.place, source.system, connections, staging, failure),
+        )
+    if task.known is not None and not may_be_planned(identity, task.known):
+        raise Failure(another(connections.system(source.system), identity, task.known))
+    memory = replace(task.memory, identity=identity)
+    if since := "" if task.full else memory.since(staging):
+        request = replace(
+            request, cursor=source.incremental.cursor if source.incremental else "", since=since
+        )
     verdict = load(request, task.place, source.system, connections, staging, listener)
     if verdict.status is ReadStatus.FAILED:
         return Read(source.name, source.system, verdict)
@@ -139,19 +149,6 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
     if since or verdict.status is ReadStatus.COMPLETE:
         verdict = memory.keep(staging, verdict, since)
     return Read(source.name, source.system, verdict, int(evidence["held"]))
-
-
-def _same_system(task: _Task, connections: Connections) -> str:
-    """Which system the source is in; empty when it cannot be opened, which the read tells. Failure E0544 when it is
-    another one than that of which something is remembered."""
-    system = connections.system(task.source.system)
-    try:
-        now = connections.identity(system.name)
-    except Failure:
-        return ""
-    if task.known is not None and not may_be_planned(now, task.known):
-        raise Failure(another(system, now, task.known))
-    return now
 
 
 def judged(

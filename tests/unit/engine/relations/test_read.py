@@ -21,6 +21,7 @@ from erpoa_cli.engine.relations.actual import read_actual
 from erpoa_cli.engine.relations.load import typed
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import BatchReading, Connector, Readable, ReadRequest
+from erpoa_cli.sdk.errors import SystemFailure
 from tests.unit.engine.small import AS_OF, Small, rows, small
 
 
@@ -394,6 +395,24 @@ def test_a_connector_that_raises_fails_its_read(odd: Small):
     Odd.answer = staticmethod(answer_)
     with odd.reading() as (_, reads, _):
         assert "ZeroDivisionError: oops" in reads["suppliers"].verdict.reason
+
+
+def test_nothing_is_read_of_a_system_that_does_not_tell_which_one_it_is(
+    odd: Small, monkeypatch: pytest.MonkeyPatch
+):
+    """It may be another one under the name; that it answers a moment later makes it no safer."""
+
+    def silent(self: OddSession) -> str:
+        raise SystemFailure("the connection was reset")
+
+    schema = pa.schema([(n, pa.utf8()) for n in NAMES])
+    one = pa.record_batch([pa.array(["1"])] * len(NAMES), schema=schema)
+    Odd.answer = staticmethod(answer(schema, iter([one])))
+    monkeypatch.setattr(OddSession, "identity", silent)
+    with odd.reading() as (staging, reads, _):
+        assert reads["suppliers"].verdict.status is ReadStatus.FAILED
+        assert "the connection was reset" in reads["suppliers"].verdict.reason
+        assert rows(staging, "source.suppliers") == []
 
 
 def test_reading_back_refuses_what_does_not_parse(tmp_path: Path):
