@@ -10,7 +10,6 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
 from erpoa_cli.cli.plan import LIMIT, Full, Limit
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer, Table
 
 app = application("List and show past runs.")
@@ -62,10 +61,6 @@ def show(
     limit: Limit = LIMIT,
 ) -> Ending:
     """Show what became of every change of a run."""
-    from erpoa_cli.usecase import is_run, run_report
+    from erpoa_cli.usecase import run_report
 
-    work = opened.workspace(options)
-    if not is_run(work, run):
-        remedy = "`erpoa runs ls` lists them."
-        raise Failure(Diagnostic("E0605", f"no run {run!r}", remedy=remedy))
-    return Ending(run_report(work, run, limit=None if full else limit), full=full)
+    return Ending(run_report(opened.workspace(options), run, limit=None if full else limit), full=full)

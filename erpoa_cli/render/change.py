@@ -50,7 +50,7 @@ def change_lines(
         yield from wrapped(heading, cells, indent + 4)
     elif replaced:
         yield from wrapped(heading, cells, indent + 4)
-        yield from field_lines(change.fields, cells, indent + 4, wave=change.wave - 1, full=full)
+        yield from field_lines(change.fields, cells, indent + 4, full=full)
     else:
         yield from wrapped([*heading, *_paragraph(change, full=full)], cells, indent + 4)
     if change.error:
@@ -73,7 +73,7 @@ def _paragraph(change: Change, *, full: bool = False) -> Iterator[Piece]:
     keyed = {name: {value, f'"{value}"'} for name, value in change.address.key}
     separator = "  "
     for name, field in change.fields.items():
-        before, after = sides(field, change.wave - 1)
+        before, after = sides(field)
         text = after if created else before
         if not full and (text == "NULL" or text in keys or text in keyed.get(name, ())):
             continue
@@ -88,12 +88,12 @@ def _shortened(text: str) -> str:
 
 
 def field_lines(
-    fields: Mapping[str, FieldChange], cells: int, indent: int, *, wave: int = 0, full: bool = False
+    fields: Mapping[str, FieldChange], cells: int, indent: int, *, full: bool = False
 ) -> Iterator[Line]:
     """Before → after of every field, arrows aligned; stacked where a line is too narrow for both."""
     if not fields:
         return
-    told = {clean.terminal(name): sides(field, wave) for name, field in fields.items()}
+    told = {clean.terminal(name): sides(field) for name, field in fields.items()}
     names = max(width(name) for name in told)
     befores = [width(before) for before, _ in told.values() if width(before) <= (cells - indent - names) // 2]
     column = max(befores, default=0)
@@ -227,9 +227,5 @@ def pattern_lines(
             Piece(key_of(change.address), "key"),
             Piece("  "),
         ]
-        told = (
-            _emphasised(*sides(field, change.wave - 1), 0)
-            if field and word != "create"
-            else _paragraph(change)
-        )
+        told = _emphasised(*sides(field), 0) if field and word != "create" else _paragraph(change)
         yield from wrapped([*start, *told], cells, indent + 9)

@@ -61,7 +61,7 @@ def _example(pattern: Pattern, change: Change) -> Markup:
     field = change.fields.get(pattern.field)
     if field is None:
         return element("div", key)
-    before, after = sides(field, change.wave - 1)
+    before, after = sides(field)
     return element("div", key, text(": "), *_inline(before, after))
 
 
@@ -90,7 +90,7 @@ def _change(change: Change, *, run: bool) -> Markup:
     if run:
         done = change.outcome.value.replace("_", " ") if change.outcome else ""
         tail.append(element("td", text(done), *_note(change.error), rowspan=span))
-    fields = [_field(name, field, change.wave - 1) for name, field in change.fields.items()]
+    fields = [_field(name, field) for name, field in change.fields.items()]
     first, *rest = fields or [(NOTHING, NOTHING, NOTHING)]
     rows = [row(*head, *first, *tail), *(row(*cells) for cells in rest)]
     return element("tbody", *rows, css=f"row is-{change.action.value}")
@@ -100,8 +100,8 @@ def _note(words: str) -> tuple[Markup, ...]:
     return (element("div", text(words), css="note"),) if words else ()
 
 
-def _field(name: str, field: FieldChange, wave: int) -> tuple[Markup, ...]:
-    before, after = sides(field, wave)
+def _field(name: str, field: FieldChange) -> tuple[Markup, ...]:
+    before, after = sides(field)
     old, new = _compared(before, after)
     return (
         text(name),

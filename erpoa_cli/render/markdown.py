@@ -99,7 +99,7 @@ def _change(change: Change) -> Iterator[tuple[Any, ...]]:
     done = f"{change.outcome.value} {change.error}".strip() if change.outcome else ""
     head = (" ".join(filter(None, [marked(change.action.value), change.note])), _key(change))
     for field, values in change.fields.items():
-        before, after = sides(values, change.wave - 1)
+        before, after = sides(values)
         yield (*head, field, before, after, change.cause.value, done)
     if not change.fields:
         yield (*head, "", "", "", change.cause.value, done)

@@ -70,12 +70,11 @@ def revealed(value: Any, reveal: str) -> str:
     return HIDDEN
 
 
-def pending(change: FieldChange, wave: int = 0) -> str:
+def pending(change: FieldChange) -> str:
     """What stands for a value that another row's write gives."""
     target, key, field = change.pending or ("", "", "")
     what = f"{field} of " if field else "id of "
-    known = f"known after wave {wave}" if wave else "known after apply"
-    return f"({what}{clean.terminal(target)} {clean.terminal(readable_key(key))}, {known})"
+    return f"({what}{clean.terminal(target)} {clean.terminal(readable_key(key))}, known after apply)"
 
 
 def readable_key(text: str) -> str:
@@ -94,11 +93,11 @@ def agreed(change: FieldChange) -> str:
     return revealed(change.agreed, change.reveal) if change.sensitive else shown(change.agreed)
 
 
-def sides(change: FieldChange, wave: int = 0) -> tuple[str, str]:
+def sides(change: FieldChange) -> tuple[str, str]:
     """(before, after) of a field for a person; masked where the field is sensitive."""
     if change.sensitive:
         before, after = revealed(change.before, change.reveal), revealed(change.after, change.reveal)
         if before == after != "NULL":
             after = HIDDEN_CHANGED
-        return before, pending(change, wave) if change.pending else after
-    return shown(change.before), pending(change, wave) if change.pending else shown(change.after)
+        return before, pending(change) if change.pending else after
+    return shown(change.before), pending(change) if change.pending else shown(change.after)

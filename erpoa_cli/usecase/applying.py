@@ -7,16 +7,18 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.usecase.history import run_id
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
     from erpoa_cli.core.plan import Header
     from erpoa_cli.engine.writing.walk import RunResult
+    from erpoa_cli.state import Run
 
 
 def apply(
     work: Workspace,
-    file: Path,
+    file: Path | str,
     *,
     shown: Header | None = None,
     verify: bool = True,
@@ -33,7 +35,7 @@ def apply(
     from erpoa_cli.engine.writing.walk import ApplyOptions
     from erpoa_cli.state import PlanFile, exchanged
 
-    bound = work.bound
+    bound, file = work.bound, Path(file)
     plan = PlanFile.open(file)
     if shown is not None and plan.header != shown:
         raise exchanged(file)
@@ -44,7 +46,7 @@ def apply(
 
 def resume(
     work: Workspace,
-    run: str | None = None,
+    run: Run | str | None = None,
     *,
     verify: bool = True,
     stop: Event | None = None,
@@ -59,7 +61,7 @@ def resume(
     bound = work.bound
     with Connections(work.project) as connections, work.writing() as store:
         wanted = ApplyOptions(verify=verify, stop=stop or Event())
-        return continue_run(run, bound, connections, store, wanted, listener)
+        return continue_run(None if run is None else run_id(run), bound, connections, store, wanted, listener)
 
 
 def refuse_beside_unfinished(work: Workspace) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,6 +21,17 @@ def runs(work: Workspace, limit: int | None = None) -> list[Run]:
         return state.runs(limit)
 
 
+def run_id(run: Run | str) -> str:
+    """The id of a run that is given as itself, or by its id."""
+    return run if isinstance(run, str) else run.id
+
+
+def unknown_run(run: str, known: Iterable[Run]) -> Failure:
+    """E0605: no run is called *run*."""
+    remedy = did_you_mean(run, [other.id for other in known]) or "`erpoa runs ls` lists them."
+    return Failure(Diagnostic("E0605", f"no run {run!r}", remedy=remedy))
+
+
 def verify_audit(work: Workspace) -> AuditRecord | None:
     """The head of the audit trail after checking every link of it; None when it is empty. `Failure` E0525 names the first
     record that is wrong."""
@@ -25,8 +39,8 @@ def verify_audit(work: Workspace) -> AuditRecord | None:
         return state.verify_audit()
 
 
-def export_audit(work: Workspace, file: Path, after: int = 0) -> tuple[int, AuditRecord | None]:
+def export_audit(work: Workspace, file: Path | str, after: int = 0) -> tuple[int, AuditRecord | None]:
     """Check the whole trail and write its records after number *after* to the new *file* of JSON lines: how many, and the
     trail's head."""
     with work.records() as state:
-        return state.export_audit(file, after)
+        return state.export_audit(Path(file), after)

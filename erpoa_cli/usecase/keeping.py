@@ -36,19 +36,24 @@ def migrate(work: Workspace, renamed_from: str = "") -> int:
     return bring_up(work.root, work.project.state, work.project.name, renamed_from=renamed_from)
 
 
-def backup(work: Workspace, file: Path) -> int:
+def backup(work: Workspace, file: Path | str) -> int:
     """Copy the whole state, local or shared, without its key, to the tar *file*; how many files it holds."""
     from erpoa_cli.state.backup import backup as copy
 
-    return copy(work.root, file.resolve(), work.project.state, work.project.name)
+    return copy(work.root, Path(file).resolve(), work.project.state, work.project.name)
 
 
-def restore(work: Workspace, file: Path) -> int:
+def restore(work: Workspace, file: Path | str) -> int:
     """Make the environment's state what the tar *file* of `backup` holds; its serial. `Failure` E0519 when there is a state
     already, which is never overwritten."""
     from erpoa_cli.state import restore as bring_back
 
     project = work.project
     return bring_back(
-        work.root, file.resolve(), project.environment, project.state, project.name, operator=work.operator
+        work.root,
+        Path(file).resolve(),
+        project.environment,
+        project.state,
+        project.name,
+        operator=work.operator,
     )

@@ -12,10 +12,12 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.usecase.authorship import author, commit
+from erpoa_cli.usecase.history import run_id
 from erpoa_cli.usecase.workspace import Workspace, expressions
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.plan import PlanOptions, PlanResult
+    from erpoa_cli.state import Run
 
 
 def plan(
@@ -29,7 +31,7 @@ def plan(
     adopt: bool = False,
     retry: bool = False,
     waivers: Sequence[Waiver] = (),
-    out: Path | None = None,
+    out: Path | str | None = None,
     listener: Listener = ignore,
 ) -> PlanResult:
     """Compare what is wanted with what is there and with what was last applied, and freeze the difference.
@@ -47,7 +49,7 @@ def drift(
     *,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    out: Path | None = None,
+    out: Path | str | None = None,
     listener: Listener = ignore,
 ) -> PlanResult:
     """What others changed in the targets since the last applied plan: a plan that nobody applies."""
@@ -57,12 +59,12 @@ def drift(
 
 def rollback(
     work: Workspace,
-    run: str,
+    run: Run | str,
     *,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     waivers: Sequence[Waiver] = (),
-    out: Path | None = None,
+    out: Path | str | None = None,
     listener: Listener = ignore,
 ) -> PlanResult:
     """A plan that takes back what *run* applied; rows that somebody changed since are withheld. `Failure` E0542 when
@@ -71,7 +73,7 @@ def rollback(
     from erpoa_cli.engine.rollback import changed_targets
     from erpoa_cli.engine.rollback import rollback as take_back
 
-    asked = _clean(work, _asked(work, select, exclude, None, waivers, out))
+    run, asked = run_id(run), _clean(work, _asked(work, select, exclude, None, waivers, out))
     with Connections(work.project) as connections, work.reading() as state:
         changed = changed_targets(run, work.bound, state)
         wanted = changed if asked.targets is None else changed & asked.targets
@@ -86,7 +88,7 @@ def _asked(
     exclude: Sequence[str],
     as_of: datetime | None,
     waivers: Sequence[Waiver],
-    out: Path | None,
+    out: Path | str | None,
 ) -> PlanOptions:
     from erpoa_cli.engine.plan import PlanOptions
 
@@ -96,7 +98,7 @@ def _asked(
         author=author(work.operator),
         targets=work.targets(select, exclude),
         selection=(*(f"-s {e}" for e in expressions(select)), *(f"-x {e}" for e in expressions(exclude))),
-        out=out,
+        out=None if out is None else Path(out),
         waivers=tuple(waivers),
         commit=head,
         dirty=dirty,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.report import PlanReport
+from erpoa_cli.usecase.history import run_id, unknown_run
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.report import Revealed
+    from erpoa_cli.state import Run
 
 LIMIT = 20
 """Rows of a target that a report lists singly; of the others it has the number."""
@@ -21,7 +23,7 @@ LIMIT = 20
 
 def plan_report(
     work: Workspace,
-    file: Path,
+    file: Path | str,
     *,
     limit: int | None = LIMIT,
     addresses: Sequence[Address] = (),
@@ -33,6 +35,7 @@ def plan_report(
     from erpoa_cli.engine.report import report
     from erpoa_cli.state import PlanFile
 
+    file = Path(file)
     told = report(
         PlanFile.open(file),
         work.root,
@@ -47,18 +50,23 @@ def plan_report(
 
 def run_report(
     work: Workspace,
-    run: str,
+    run: Run | str,
     *,
     limit: int | None = LIMIT,
     addresses: Sequence[Address] = (),
     diagnostics: Sequence[Diagnostic] = (),
     revealed: Revealed = frozenset(),
 ) -> PlanReport:
-    """What became of every change of the plan that *run* applied, or of the rows of *addresses*; as `plan_report`."""
+    """What became of every change of the plan that *run* applied, or of the rows of *addresses*; as `plan_report`. `Failure`
+    E0605 when no run is called so."""
     from erpoa_cli.engine.report import run_report as report
 
     with work.reading() as state:
-        told = report(state, run, limit=limit, addresses=addresses, sealer=work.sealer, revealed=revealed)
+        if state.run(run_id(run)) is None:
+            raise unknown_run(run_id(run), state.runs())
+        told = report(
+            state, run_id(run), limit=limit, addresses=addresses, sealer=work.sealer, revealed=revealed
+        )
     return replace(told, diagnostics=tuple(diagnostics))
 
 

@@ -85,6 +85,28 @@ def test_an_edit_is_proposed_and_carried_out(erpoa, company: Path) -> None:
     assert codes() == before - {"S0001"} | {"S0101"}
 
 
+@pytest.mark.process
+def test_runs_and_files_are_named_as_one_likes(settled: Path) -> None:
+    done = knock(
+        settled,
+        """
+from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.usecase import open_workspace, plan, plan_report, rollback, run_report, runs
+work = open_workspace(".")
+plan(work, out="next.erpoaplan")
+print(plan_report(work, "next.erpoaplan").file)
+last = runs(work)[0]
+assert run_report(work, last) == run_report(work, last.id)
+for ask in (run_report, rollback):
+    try:
+        ask(work, "nobody")
+    except Failure as failure:
+        print(failure.diagnostics[0].code)
+""",
+    )
+    assert (done.stdout.split(), done.stderr) == (["next.erpoaplan", "E0605", "E0542"], "")
+
+
 def test_every_function_of_the_page_is_there() -> None:
     from erpoa_cli import usecase
 
