@@ -74,9 +74,10 @@ def cache_file(root: Path, name: str) -> Path:
 
 
 def read_json(path: Path) -> Any:
-    """What the cache *path* holds; None when it cannot be read."""
+    """What the cache *path* holds; None when it cannot be read, or is not what was written."""
     try:
-        return json.loads(path.read_bytes())
+        told, _, text = path.read_bytes().partition(b"\n")
+        return json.loads(text) if told.decode() == sha256(text).hexdigest() else None
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -85,12 +86,12 @@ def write_json(path: Path, content: Any) -> None:
     """Replace the cache *path*, readable by its owner only. Where there is no .erpoa, none is made."""
     if not path.parent.parent.is_dir():
         return
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, separators=(",", ":"))
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(f"{sha256(text.encode()).hexdigest()}\n{text}")
         Path(name).replace(path)
     except OSError:
         return

@@ -94,6 +94,8 @@ def restore(
 def _restore(
     root: Path, environment: str, kept: Control, unpacked: Path, control: Control, operator: Operator
 ) -> None:
+    kept.watch(environment)
+    control.watch(environment)
     lock = Lock(control, environment, operator, "erpoa state restore", _LEASE)
 
     @contextmanager
@@ -112,7 +114,7 @@ def _restore(
                 shutil.copyfile(path, _made(root / path.relative_to(unpacked)))
             else:
                 archive.add(path)
-        for row in kept.rows("SELECT target, digest FROM images WHERE environment = ?", environment):
+        for row in kept.rows("SELECT * FROM images WHERE environment = ?", environment):
             images.keep(row["target"], row["digest"])
         with writing():
             _refuse_to_overwrite(control, environment)
@@ -205,7 +207,5 @@ def _files(root: Path, control: Control, environment: str) -> Iterator[Path]:
         "SELECT blob FROM runs WHERE environment = ? GROUP BY blob ORDER BY blob", environment
     ):
         yield archive.get(row["blob"])
-    for row in control.rows(
-        "SELECT target, digest FROM images WHERE environment = ? ORDER BY target", environment
-    ):
+    for row in control.rows("SELECT * FROM images WHERE environment = ? ORDER BY target", environment):
         yield images.get(row["target"], row["digest"])

@@ -178,7 +178,7 @@ def _results(control: Control, environment: str, run: str) -> Iterator[tuple[str
     """Per target what was recorded last of every row of the run."""
     payloads: dict[str, list[tuple[int, pa.Table]]] = {}
     for row in control.rows(
-        "SELECT target, sequence, payload FROM results WHERE environment = ? AND run = ? ORDER BY sequence",
+        "SELECT * FROM results WHERE environment = ? AND run = ? ORDER BY sequence",
         environment,
         run,
     ):

@@ -12,6 +12,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.state.database import Collision, Database, Row
 from erpoa_cli.state.schema import FORMAT, MIGRATIONS
 from erpoa_cli.state.sqlite import SqliteDatabase
+from erpoa_cli.state.sums import Sums, judge
 
 _MIGRATE = "run `erpoa state migrate`"
 _NEWER = "use the newer erpoa that wrote it"
@@ -26,12 +27,13 @@ def now() -> str:
 class Control:
     """A connection to the control store; usable from several threads, one at a time."""
 
-    __slots__ = ("_called", "_database", "_mutex")
+    __slots__ = ("_called", "_database", "_mutex", "_sums")
 
     def __init__(self, database: Database, called: str = "the state") -> None:
         self._database = database
         self._called = called
         self._mutex = threading.RLock()
+        self._sums: Sums | None = None
 
     @classmethod
     def reading(cls, database: Database, project: str = "") -> Self:
@@ -166,6 +168,11 @@ class Control:
             self.run("UPDATE meta SET value = ? WHERE name = 'project' AND value = ?", new, old)
         self._refuse_other_projects(new)
 
+    def watch(self, environment: str) -> None:
+        """Look at the sums of what is read of *environment* from now on (Failure E0523), and keep those of what is
+        changed."""
+        self._sums = Sums(self._database, environment)
+
     @contextmanager
     def _closed_after_failure(self) -> Iterator[None]:
         try:
@@ -176,7 +183,11 @@ class Control:
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         with self._mutex:
-            return self._database.query(sql, values)
+            if self._sums:
+                self._sums.look(sql)
+            found = self._database.query(sql, values)
+        judge(sql, found)
+        return found
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """The first row, if any."""
@@ -190,16 +201,30 @@ class Control:
     def scan(self, sql: str, *values: Any) -> Iterator[Row]:
         """Rows in bounded memory; the store is not to be used otherwise until the last one came."""
         with self._mutex:
+            if self._sums:
+                self._sums.look(sql)
             yield from self._database.scan(sql, values)
 
     def run(self, sql: str, *values: Any) -> int:
         """Execute a statement; how many rows it changed."""
         with self._mutex:
+            self._touch(sql)
             return self._database.execute(sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         with self._mutex:
+            self._touch(sql)
             self._database.execute_many(sql, rows)
+
+    @property
+    def sums(self) -> Sums:
+        """Those of the environment that is watched; of use inside a transaction."""
+        assert self._sums is not None
+        return self._sums
+
+    def _touch(self, sql: str) -> None:
+        if self._sums:
+            self._sums.touch(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -208,8 +233,12 @@ class Control:
             self._database.begin()
             try:
                 yield
+                if self._sums:
+                    self._sums.keep()
                 self._database.commit()
             except BaseException:
+                if self._sums:
+                    self._sums.drop()
                 self._database.rollback()
                 raise
 

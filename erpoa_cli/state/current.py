@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.columns import AGREED, KEY, KNOWN, SEEN
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import Member
 from erpoa_cli.state import audit, edits
 from erpoa_cli.state.archive import Archive
@@ -25,6 +26,7 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch, Rows, overlay
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.seal import Sealer, require_again
+from erpoa_cli.state.sums import row_sum
 from erpoa_cli.state.texts import Array
 
 
@@ -85,15 +87,13 @@ class Base:
 
     def layouts(self) -> dict[str, Layout]:
         """Layout of every target that has an image."""
-        rows = self._control.rows(
-            "SELECT target, digest FROM images WHERE environment = ?", self._environment
-        )
+        rows = self._control.rows("SELECT * FROM images WHERE environment = ?", self._environment)
         return {row["target"]: self._images.read(row["target"], row["digest"])[0] for row in rows}
 
     def at_rest(self, target: str, sealer: Sealer | None) -> tuple[Layout | None, Rows]:
         """Layout and rows at rest, live and dead; no layout when nothing was ever applied."""
         pointer = self._control.row(
-            "SELECT digest, folded FROM images WHERE environment = ? AND target = ?",
+            "SELECT * FROM images WHERE environment = ? AND target = ?",
             self._environment,
             target,
         )
@@ -101,9 +101,29 @@ class Base:
         batches: Rows = iter(())
         if pointer:
             layout, batches = self._images.read(target, pointer["digest"])
+        else:
+            self._refuse_lost(target)
         for news in self._unfolded(target, pointer["folded"] if pointer else 0):
             layout, batches = self._followed(layout, batches, news, target, sealer)
         return layout, batches
+
+    def _refuse_lost(self, target: str) -> None:
+        """Failure E0526 when nothing tells which image *target* has, although a run that wrote to it was closed."""
+        closed = {
+            row["run"]
+            for row in self._control.rows(
+                "SELECT run FROM runs WHERE environment = ? AND serial IS NOT NULL", self._environment
+            )
+        }
+        if closed and any(news.run in closed for news in self._unfolded(target, 0)):
+            raise Failure(
+                Diagnostic(
+                    "E0526",
+                    f"nothing tells which base image {target} has",
+                    detail="Runs that wrote to it were closed, and each of them left one.",
+                    remedy=f"run `erpoa state rebuild {target}`: it makes the image anew of the archive and the journal",
+                )
+            )
 
     def try_key(self, target: str, sealer: Sealer) -> None:
         """Open one sealed value of *target*; Failure E0514 when it does not open."""
@@ -155,15 +175,19 @@ class Base:
 
     def point(self, folded: Folded, sequence: int) -> None:
         """Inside a transaction: make *folded* the image of its target, up to journal *sequence*."""
+        row = {
+            "environment": self._environment,
+            "target": folded.target,
+            "digest": folded.digest,
+            "folded": sequence,
+            "live": folded.live,
+        }
         self._control.run(
-            """INSERT INTO images (environment, target, digest, folded, live) VALUES (?, ?, ?, ?, ?)
+            """INSERT INTO images (environment, target, digest, folded, live, sum) VALUES (?, ?, ?, ?, ?, ?)
                ON CONFLICT (environment, target) DO UPDATE
-               SET digest = excluded.digest, folded = excluded.folded, live = excluded.live""",
-            self._environment,
-            folded.target,
-            folded.digest,
-            sequence,
-            folded.live,
+               SET digest = excluded.digest, folded = excluded.folded, live = excluded.live, sum = excluded.sum""",
+            *row.values(),
+            row_sum("images", row),
         )
 
     def prune(self, target: str) -> None:
@@ -185,7 +209,7 @@ class Base:
             )
         }
         for row in self._control.rows(
-            """SELECT run, sequence, payload FROM results
+            """SELECT * FROM results
                WHERE environment = ? AND target = ? AND sequence > ? ORDER BY sequence""",
             self._environment,
             target,

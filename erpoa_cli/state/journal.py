@@ -17,7 +17,10 @@ from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.records import Batch, Intent, RunStatus
 from erpoa_cli.state.seal import Sealer
+from erpoa_cli.state.sums import row_sum
 from erpoa_cli.state.texts import flat
+
+_INTENT = ("environment", "run", "number", "target", "action", "wave", "step", "ordinals", "at")
 
 
 class Journal:
@@ -69,13 +72,16 @@ class Journal:
             )
             for intent in intents
         ]
-        self._commit(
-            lambda: self._control.run_many(
-                """INSERT INTO intents (environment, run, number, target, action, wave, step, ordinals, at)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-                rows,
+        sums = [row_sum("intents", dict(zip(_INTENT, row, strict=True))) for row in rows]
+
+        def insert() -> None:
+            self._control.run_many(
+                f"""INSERT INTO intents ({", ".join(_INTENT)}, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                [(*row, sum_) for row, sum_ in zip(rows, sums, strict=True)],
             )
-        )
+            self._control.sums.add_to_journal(self.run, sums)
+
+        self._commit(insert)
         with self._guard:
             self._targets.update({intent.number: intent.target for intent in intents})
 
@@ -108,16 +114,18 @@ class Journal:
         self._control.run(
             "UPDATE environments SET sequence = sequence + 1 WHERE environment = ?", self._environment
         )
-        self._control.run(
-            """INSERT INTO results (environment, sequence, run, number, target, payload, at)
-               SELECT environment, sequence, ?, ?, ?, ?, ? FROM environments WHERE environment = ?""",
-            self.run,
-            number,
-            target,
-            payload,
-            now(),
-            self._environment,
+        here = self._control.row(
+            "SELECT environment, sequence FROM environments WHERE environment = ?", self._environment
         )
+        assert here is not None
+        row = {**here, "run": self.run, "number": number, "target": target, "payload": payload, "at": now()}
+        self._control.run(
+            """INSERT INTO results (environment, sequence, run, number, target, payload, at, sum)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            *row.values(),
+            sum_ := row_sum("results", row),
+        )
+        self._control.sums.add_to_journal(self.run, [sum_])
 
     def _target(self, number: int) -> str:
         with self._guard:

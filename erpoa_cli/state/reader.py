@@ -126,7 +126,7 @@ class StateReader(StateRecords):
         """The journal of a run in the order of intents, sealed values opened when a sealer is given."""
         recorded: dict[int, list[tuple[int, bytes]]] = {}
         for row in self._rows(
-            "SELECT number, sequence, payload FROM results WHERE environment = ? AND run = ? ORDER BY sequence",
+            "SELECT * FROM results WHERE environment = ? AND run = ? ORDER BY sequence",
             run,
         ):
             recorded.setdefault(row["number"], []).append((row["sequence"], row["payload"]))
@@ -159,11 +159,11 @@ class StateReader(StateRecords):
                     "the outcome was not recorded",
                 )
             if batch.results is not None:
-                for row in batch.results.select(["ordinal", "outcome", "error"]).to_pylist():
+                for row in batch.results.to_pylist():
                     words[batch.intent.target, row["ordinal"]] = (
                         batch.intent,
                         row["outcome"],
-                        row["error"] or "",
+                        row.get("error") or "",
                     )
         for (target, ordinal), (intent, outcome, reason) in words.items():
             if outcome == Outcome.IN_DOUBT:

@@ -50,6 +50,7 @@ class StateRecords:
         """Use `erpoa_cli.state.open_records`."""
         self.environment = environment
         self._control = control
+        control.watch(environment)
 
     @property
     def lineage(self) -> str:

@@ -5,7 +5,7 @@ Texts are UTF-8, instants ISO 8601 in UTC, keys key JSON, binary values BLOB her
 
 from __future__ import annotations
 
-FORMAT = 3
+FORMAT = 4
 
 # What nobody could tell when its run ended; a person resolves it.
 _DOUBTS = """CREATE TABLE doubts (
@@ -88,10 +88,19 @@ _THIRD = (
         PRIMARY KEY (environment, system))""",
 )
 
+_FOURTH = (
+    # What was left behind in a table, or in one row of it (`state.sums`); empty: by an erpoa that kept no sums.
+    "CREATE TABLE sums (environment TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (environment, name))",
+    *(
+        f"ALTER TABLE {table} ADD COLUMN sum TEXT NOT NULL DEFAULT ''"
+        for table in ("intents", "results", "images")
+    ),
+)
+
 REMEMBERED = (
     "environments", "systems", "runs", "intents", "results", "images", "edits", "rejected", "doubts", "tasks", "protected", "reads", "audit",
 )  # fmt: skip
 """Tables of what cannot be had again; the others hold a lock, copies and caches."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Statements that lead from format n to n + 1. Forward only: never edit one that was released."""

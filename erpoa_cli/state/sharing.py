@@ -33,7 +33,7 @@ def share(root: Path, environment: str, blobs: Blobs, plan: PlanFile) -> list[Sh
     for read in plan.reads:
         if "watermark" in read.verdict.evidence:
             at = plan.header.as_of
-            held = snapshots.latest(read.relation)
+            held = snapshots.sound(read.relation)
             if held is None or held.taken != at:
                 shared.append(Shared(read.relation, at))
                 continue
@@ -60,7 +60,7 @@ def fetch(root: Path, control: Control, environment: str, blobs: Blobs) -> dict[
     for row in control.rows("SELECT * FROM snapshots WHERE environment = ?", environment):
         source, digest = row["source"], row["digest"]
         marks[source] = mark = f"{row['taken']} {digest}"
-        held = snapshots.latest(source)
+        held = snapshots.sound(source)
         if held is not None and (held.after == mark or held.taken == datetime.fromisoformat(row["taken"])):
             continue
         if digest and blobs.fetch(digest, snapshots.place(source, digest)):

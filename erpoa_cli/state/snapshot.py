@@ -27,6 +27,21 @@ from erpoa_cli.state.seal import Sealer, require, require_again
 _BATCH = 1 << 16  # rows
 _GRACE = 2  # files kept per source: a plan that began just now still finds its own
 _LATEST = "latest.json"
+_DESCRIBED = frozenset(
+    {
+        "taken",
+        "full_at",
+        "status",
+        "reason",
+        "evidence",
+        "watermark",
+        "rows",
+        "fields",
+        "sealed",
+        "file",
+        "after",
+    }
+)  # of a snapshot, in that file beside its digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +83,36 @@ class Snapshots:
         self._require = require_again if sealed else require
 
     def latest(self, source: str) -> SnapshotInfo | None:
-        """The last snapshot of *source*; None when there is none, or what describes it is damaged: it is a cache."""
+        """The last snapshot of *source*; None when there is none, or an older erpoa took it. Failure E0505 when what
+        describes it is damaged."""
         directory = self._directory(source)
         try:
-            content = json.loads((directory / _LATEST).read_bytes())
-            if content.pop("digest") != _digest(content):
-                return None
-            info = _info(source, content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            described = (directory / _LATEST).read_bytes()
+        except OSError:
             return None
-        return info if (directory / info.file).exists() else None
+        try:
+            content = json.loads(described)
+            if content.keys() <= _DESCRIBED:
+                return None
+            if content.pop("digest") == _digest(content):
+                info = _info(source, content)
+                return info if (directory / info.file).exists() else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        raise _damaged(source, directory / _LATEST)
+
+    def sound(self, source: str) -> SnapshotInfo | None:
+        """As `latest`, where another one can be had: a damaged one is none."""
+        try:
+            return self.latest(source)
+        except Failure:
+            return None
 
     def read(self, info: SnapshotInfo) -> pa.RecordBatchReader:
         """The rows, sealed columns opened, columns named and typed as when it was written. Failure E0505 when the file
         is not the one that was written."""
         if not holds(self.path(info), info.file.removesuffix(".parquet")):
-            raise Failure(
-                Diagnostic(
-                    "E0505",
-                    f"the snapshot of {info.source} is damaged",
-                    detail=f"{self.path(info)} does not have the digest that it is kept under.",
-                    remedy="plan with --full-read: the source is read whole, and its snapshot is made anew",
-                )
-            )
+            raise _damaged(info.source, self.path(info))
         schema = pa.schema([(name, arrow_type(parse_type(text))) for name, text in info.fields.items()])
         file = pq.ParquetFile(self.path(info))
         return pa.RecordBatchReader.from_batches(
@@ -215,6 +237,17 @@ class Snapshots:
         files = sorted(directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
         for path in files[:-_GRACE]:
             path.unlink(missing_ok=True)
+
+
+def _damaged(source: str, file: Path) -> Failure:
+    return Failure(
+        Diagnostic(
+            "E0505",
+            f"the snapshot of {source} is damaged",
+            detail=f"{file} does not have the digest that it is kept under.",
+            remedy="plan with --full-read: the source is read whole, and its snapshot is made anew",
+        )
+    )
 
 
 def _content(info: SnapshotInfo) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,8 @@ from erpoa_cli.state.durable import PRIVATE
 
 _PATIENCE = 30.0  # seconds to wait for another writer's transaction
 _PAUSE = 0.01
+# A statement of ours that means nothing to the store tells that its schema is damaged.
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
 
 
 class SqliteDatabase:
@@ -76,18 +78,22 @@ class SqliteDatabase:
         return bool(self.query("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        return self._connection.execute(sql, values).rowcount
+        with _readable():
+            return self._connection.execute(sql, values).rowcount
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._connection.executemany(sql, rows)
+        with _readable():
+            self._connection.executemany(sql, rows)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        return self._connection.execute(sql, values).fetchall()
+        with _readable():
+            return self._connection.execute(sql, values).fetchall()
 
     claim = query  # a writing transaction excludes all others
 
     def scan(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
-        yield from self._connection.execute(sql, values)
+        with _readable():
+            yield from self._connection.execute(sql, values)
 
     def define(self, statement: str) -> None:
         self._connection.execute(statement)
@@ -134,6 +140,18 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(_PAUSE)
         else:
             return
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A page that is no page any more, or a text that is none, is damage; what else goes wrong is raised as it is."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)  # a text that does not decode has none
+        if code in _DAMAGE or (code is None and "decode" in str(error)):
+            raise _damaged(error) from error
+        raise
 
 
 def _damaged(error: sqlite3.DatabaseError) -> Failure:

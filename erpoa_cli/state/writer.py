@@ -28,7 +28,7 @@ from erpoa_cli.state.moved import check_consumed, check_state
 from erpoa_cli.state.operator import current_operator
 from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
-from erpoa_cli.state.records import Doubt, RunStatus
+from erpoa_cli.state.records import RESUMABLE, Doubt, RunStatus
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array, one_value
 
@@ -125,6 +125,7 @@ class StateWriter(StateReader):
                 now(),
                 self.environment,
             )
+            self._control.sums.begin_journal(run)
             self._note(
                 "run opened", plan=kept.header.id, run=run, detail={"digest": kept.header.effects_digest}
             )
@@ -180,6 +181,8 @@ class StateWriter(StateReader):
                 self.environment,
                 run,
             )
+            if status not in RESUMABLE:
+                self._control.sums.end_journal(run)
             self._note(f"run {status.value}", plan=plan.header.id, run=run, detail={"serial": serial})
         self._prune(*(image.target for image in folded))
         return serial

@@ -136,9 +136,9 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "E0523",
-        "the control store cannot be read",
-        ".erpoa/control.db is not a readable SQLite database.",
-        "Restore .erpoa from a backup; `erpoa state backup` makes them.",
+        "the control store is damaged",
+        ".erpoa/control.db is not a readable SQLite database, or a row or table of the store does not have the sum that it was left with.",
+        "Where the pointer to a base image is concerned, `erpoa state rebuild TARGET` makes it anew. Else restore the state from a backup (`erpoa state backup` makes them); without one, put .erpoa, or the schema of a shared state, aside and plan: rows are then recognised by `match`.",
         FailureKind.DAMAGED,
     ),
     Code(

@@ -54,8 +54,11 @@ class Memory:
 
     def since(self, staging: Staging) -> str:
         """From where an incremental read goes on, as canonical text; empty: the source is to be read whole."""
-        rule, info = self.source.incremental, self.latest()
-        if rule is None or info is None or info.full_at is None or not info.watermark:
+        rule = self.source.incremental
+        if rule is None:
+            return ""
+        info = self.latest()
+        if info is None or info.full_at is None or not info.watermark:
             return ""
         if rule.full_every is not None and staging.as_of - info.full_at >= rule.full_every:
             return ""

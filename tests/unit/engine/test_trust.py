@@ -362,7 +362,10 @@ def test_what_describes_a_snapshot_is_not_believed_when_it_was_changed(world: Sm
     file = only(world, "snapshots/default/people/latest.json")
     file.write_text(file.read_text().replace("2026-01-02", "2036-01-02"))
     world.sql("INSERT INTO person VALUES ('003', '王', '330', '2026-01-03 00:00:00')")
-    world.apply()
+    failure = refused(world.plan)
+    assert codes(failure) == {"E0505"}
+    assert "--full-read" in failure.diagnostics[0].remedy
+    world.apply(world.plan(full=True))
     assert len(theirs(world)) == 3
 
 
