@@ -237,9 +237,9 @@ class Control:
                     self._sums.keep()
                 self._database.commit()
             except BaseException:
+                self._database.rollback()
                 if self._sums:
                     self._sums.drop()
-                self._database.rollback()
                 raise
 
     def clock(self) -> datetime:

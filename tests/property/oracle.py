@@ -127,7 +127,12 @@ class Oracle:
             return None
         if key in self.w.base:
             return self.w.base[key].id
-        return self.w.siblings.get(key)
+        return self.from_sibling(key)
+
+    def from_sibling(self, key: Key) -> Any:
+        """The id that another target links *key* to, unless it is another row's here."""
+        id_ = self.w.siblings.get(key)
+        return None if id_ in {b.id for b in self.w.base.values()} else id_
 
     def give_up(self) -> None:
         """Links to rows that another of ours, which has none, recognises while the linked one does not."""
@@ -161,7 +166,7 @@ class Oracle:
     def recognise(self) -> None:
         self.give_up()
         linked = {b.id for k, b in self.w.base.items() if k not in self.taken}
-        linked |= {i for k, i in self.w.siblings.items() if k not in self.w.base}
+        linked |= {self.from_sibling(k) for k in self.w.siblings if k not in self.w.base}
         self.free = [r for r in self.w.actual if r["id"] not in linked]
         self.hits: dict[int, list[Any]] = {}  # position in D → ids of A
         for n, row in enumerate(self.w.desired):

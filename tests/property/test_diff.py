@@ -108,6 +108,27 @@ def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> Non
     assert (found.action, found.fields) == ("update", frozenset({"tags"}))
 
 
+def test_a_link_of_another_target_gives_nobody_what_is_another_rows_here(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Their system gave the identifier of a removed row to the next one that we created."""
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "code"),), at=AT,
+        fields=tuple(TargetField(n, Column(n), AT, type=TYPES[n]) for n in ("w", "code", "name")),
+    )  # fmt: skip
+    old, new = ({"w": 1, "code": code, "name": "same"} for code in ("001", "002"))
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, row["code"]), **row, "problem": None} for row in (old, new)],
+        actual=[{"id": 7, **new}],
+        base={(1, "002"): Base(7, 1, new, new)},
+        siblings={(1, "001"): 7},
+    )
+    (found,) = answers(connection, world)
+    assert (found.key, found.situation, found.action) == ((1, "001"), "absent", "create")
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 @pytest.mark.parametrize("known", [True, False])
 def test_nothing_is_decided_on_a_row_that_they_returned_twice(

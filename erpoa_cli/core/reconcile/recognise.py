@@ -233,12 +233,15 @@ def _judge_anyway(shape: Shape) -> str:
 
 
 def _sibling(shape: Shape, name: str) -> str:
+    """Links of another target of the object, for rows that this one has none for; not to what is another row's here: the
+    identifier was given again."""
     keys = listed(KEY.sql(k, "s") for k in shape.key)
     ids = listed(ID.sql(i, "s") for i in shape.id)
     return f"""
         SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special, false AS adopted,
             CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
         FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
+            ANTI JOIN {table("base", shape.name)} o ON {listed((f"{ID.sql(i, 's')} = {ID.sql(i, 'o')}" for i in shape.id), " AND ")}
         WHERE {listed((ID.sql(i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
 """
 
