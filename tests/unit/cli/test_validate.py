@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
@@ -20,6 +19,7 @@ from erpoa_cli.engine import connect, installed
 from erpoa_cli.engine.binding import abilities
 from erpoa_cli.engine.connect import Installed
 from erpoa_cli.project import find_files
+from erpoa_cli.project.cache import read_json
 from erpoa_cli.project.memory import Memory, Said
 from erpoa_cli.render.mask import Masker
 from erpoa_cli.sdk.connector import Connector, Readable, Writable
@@ -195,7 +195,7 @@ def test_errors_are_never_remembered(place: Place):
     first = place.ask()
     assert (first[0], place.ask()) == (3, first)
     assert "E0330" in first[2]
-    assert json.loads(place.file.read_bytes())["answers"][0]["said"]["counts"]["transforms"] == 1
+    assert read_json(place.file)["answers"][0]["said"]["counts"]["transforms"] == 1
 
 
 def test_no_secret_is_kept_and_none_is_shown(place: Place):

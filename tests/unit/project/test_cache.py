@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.project import load_findings
+from erpoa_cli.project.cache import read_json
 
 MODEL = {
     "transforms/m.sql": "select code, '{{ var(\"company\", \"01\") }}' as name from {{ source('erp_suppliers') }}\n"
@@ -65,7 +65,7 @@ def test_no_secret_is_cached(root: Path):
     project, _ = load_findings(root, getenv={"ERPOA_SECRET_A": "canary-a", "B": "canary-b"}.get)
     assert project is not None
     assert "canary" not in cached(root).read_text(encoding="utf-8")
-    assert json.loads(cached(root).read_text(encoding="utf-8"))["entries"]
+    assert read_json(cached(root))["entries"]
 
 
 def test_where_nothing_can_be_written_nothing_is(root: Path, write: Callable[..., Path]):
