@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.columns import PENDING, WANTED, Columns
+from erpoa_cli.core.columns import NOW, PENDING, WANTED, Columns
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.seal import Sealer, require
@@ -102,14 +102,16 @@ def _json(value: str | list[str]) -> str:
 
 
 def desired_digests(layout: Layout, rows: pa.Table, sealer: Sealer | None) -> list[str]:
-    """SHA-256 (hex) of what each row wants (`d_` and `p_` columns, opened): tells whether a rejected row is
-    still the same. *rows* needs those columns only; of a document the state is the one it is to reach in the end, and
-    what its moves set does not count."""
+    """SHA-256 (hex) of what each row wants (`d_` and `p_` columns, opened) and of what is there (`a_`): tells whether a
+    rejected row is still the same. *rows* needs those columns only; of a document the state is the one it is to reach in
+    the end, and neither what its moves set nor the state that it has counts: its own moves change them."""
     found: list[str] = []
     fields = [name for name, field in layout.fields.items() if not (layout.state and field.extra)]
     for batch in rows.combine_chunks().to_batches():
         parts: Parts = [pa.repeat("{", batch.num_rows)]
         for position, name in enumerate(sorted(fields, key=utf16)):
             parts += ["," if position else "", _json(name), ":", *wanted_parts(layout, batch, name, sealer)]
+            if name != layout.state:
+                parts += [",", _json(NOW(name)), ":", *value_parts(layout, batch, NOW, name, sealer)]
         found += [hashlib.sha256(line.encode()).hexdigest() for line in joined([*parts, "}"]).to_pylist()]
     return found

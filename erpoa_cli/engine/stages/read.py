@@ -35,13 +35,18 @@ def read(
 
 def failed(reads: Mapping[str, Read]) -> list[Diagnostic]:
     """What could not be read: E0435 of a target, E0436 of a source."""
-    return [
-        Diagnostic(
-            "E0435" if done.relation.startswith("actual.") else "E0436",
-            f"{done.relation} could not be read",
-            detail=done.verdict.reason,
-            remedy=f"`erpoa doctor` looks at the system {done.system}.",
-        )
-        for done in reads.values()
-        if done.verdict.status is ReadStatus.FAILED
-    ]
+    found = []
+    for done in reads.values():
+        if done.verdict.status is ReadStatus.FAILED:
+            target = done.relation.removeprefix("actual.")
+            theirs = target != done.relation
+            found.append(
+                Diagnostic(
+                    "E0435" if theirs else "E0436",
+                    f"{done.relation} could not be read",
+                    detail=done.verdict.reason,
+                    remedy=f"`erpoa doctor` looks at the system {done.system}; `-x {target if theirs else target + '+'}` "
+                    "plans what does not need it.",
+                )
+            )
+    return found
