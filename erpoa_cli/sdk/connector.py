@@ -82,6 +82,7 @@ class ObjectInfo:
     enforced: tuple[tuple[str, ...], ...] = ()  # sets of fields of which the system refuses a second row
     foreign_keys: tuple[ForeignKey, ...] = ()
     hanging: tuple[Hanging, ...] = ()
+    triggers: tuple[str, ...] = ()  # that write by themselves when its rows are written
     readable: bool = True
     refused: str = ""  # why it cannot be described; it has no fields then
     writable: bool = True

@@ -115,6 +115,7 @@ def reflect(db: sqlite3.Connection, name: str) -> Table | None:
         keys=tuple(u for u in uniques if u != key),
         foreign_keys=_foreign_keys(db, name),
         hanging=_hanging(db, name, key),
+        triggers=tuple(_str(trigger) for (trigger,) in db.execute(_TRIGGERS, (name,))),
         writable=not is_view,
     )
     return Table(info, stores, rowid, frozenset({*leading, *key[:1]}))
@@ -234,6 +235,9 @@ def _indexes(db: sqlite3.Connection, table: str) -> tuple[list[tuple[str, ...]],
     return uniques, leading
 
 
+_TRIGGERS = (
+    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY name"
+)
 _HANGING = """
     SELECT t.name, f.id, f."from", f."to", f.on_delete FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
     WHERE t.schema = 'main' AND lower(f."table") = lower(?) AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT')

@@ -85,6 +85,19 @@ def taking_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> Non
     _withhold(shape, staging, rows, "E0438", does(Action.DELETE))
 
 
+def told_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
+    """Keep with deletes of *rows* (key → `Reach.text`) what they do beyond the row, which the target allows."""
+    if rows:
+        found = pa.table(
+            {"key": pa.array(list(rows), pa.utf8()), "reason": pa.array(list(rows.values()), pa.utf8())}
+        )
+        staging.make("diff", f"{shape.name}/along", found, "SELECT * FROM incoming")
+        staging.execute(
+            f"UPDATE {table('diff', shape.name)} SET reason = r.reason FROM {work(shape.name, 'along')} r "
+            f"WHERE r.key = {key_text_sql(shape, '')} AND kind IS NULL AND {does(Action.DELETE)}"
+        )
+
+
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
     """Withhold deletes of rows that targets *outside* the selection may refer to."""
     if outside:

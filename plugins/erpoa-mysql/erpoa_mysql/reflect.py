@@ -48,6 +48,9 @@ _FOREIGN_KEYS = """
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s
         AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"""
 
+_TRIGGERS = """
+    SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = %s AND EVENT_OBJECT_TABLE = %s
+    ORDER BY TRIGGER_NAME"""
 _HANGING = """
     SELECT k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME,
         k.TABLE_SCHEMA = database(), r.DELETE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME
@@ -176,7 +179,7 @@ def reflect(
     samples: bool = False,
     hanging: Mapping[tuple[str, str], tuple[Hanging, ...]] = MappingProxyType({}),
 ) -> Table:
-    """The table or view with its fields and keys; *samples*: also what its values look like; *hanging*: of `what_hangs`."""
+    """The table or view with its fields and keys; *samples*: also what its values look like and which triggers it has; *hanging*: of `what_hangs`."""
     place = (relation.schema, relation.table)
     found = _columns(db, relation)
     columns = {name: of for name, of, *_ in found}
@@ -195,6 +198,7 @@ def reflect(
             _foreign_key(list(rows)) for _, rows in groupby(db.rows(_FOREIGN_KEYS, place), lambda row: row[0])
         ),
         hanging=hanging.get(place, ()),
+        triggers=tuple(name for (name,) in db.rows(_TRIGGERS, place)) if samples else (),
         readable="SELECT" in relation.may,
         writable=relation.writable,
     )

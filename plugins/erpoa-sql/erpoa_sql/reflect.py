@@ -78,6 +78,7 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
             for f in inspector.get_foreign_keys(name, where_or_default)
         ),
         hanging=() if is_view or read_only else tuple(_hanging(connection, name, where, schema)),
+        triggers=() if read_only else tuple(_triggers(connection, name, where_or_default)),
         writable=not (is_view or read_only),
     )
     return Table(info, table)
@@ -126,6 +127,24 @@ def _hanging(connection: Connection, name: str, where: str, schema: str | None) 
                 yield Hanging(
                     address, tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
                 )
+
+
+_TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY name",
+    "postgresql": "SELECT DISTINCT CAST(t.tgname AS text) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relname = :name "
+    "AND n.nspname = coalesce(CAST(:schema AS text), current_schema()) ORDER BY 1",
+    "mysql": "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_TABLE = :name "
+    "AND EVENT_OBJECT_SCHEMA = coalesce(:schema, database()) ORDER BY TRIGGER_NAME",
+}
+_TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
+
+
+def _triggers(connection: Connection, name: str, schema: str | None) -> Iterator[str]:
+    """Triggers of the table, of databases of which it is known where they are listed."""
+    if sql := _TRIGGERS.get(connection.dialect.name):
+        asked = {key: value for key, value in (("name", name), ("schema", schema)) if f":{key}" in sql}
+        yield from connection.execute(sqlalchemy.text(sql), asked).scalars()
 
 
 def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:
