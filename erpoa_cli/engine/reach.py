@@ -163,7 +163,9 @@ class _Walk:
     def _go_on(self, one: Hanging, met: Sequence[tuple[Mapping[str, str | None], set[str]]]) -> None:
         """What hangs on rows that go along."""
         info = self._info(one.object)
-        for further in info.hanging if info else ():
+        if info is None:
+            return
+        for further in info.hanging:
             if not further.references or not all(n in met[0][0] for n in further.references):
                 self.lose(further, set().union(*(names for _, names in met)))
                 continue
@@ -190,23 +192,25 @@ class _Walk:
             folded.setdefault(_folded(values, fields), set()).update(names)
         every = (*fields, *own)
         reading = self._reading(one.object, fields, own, list(asked))
-        met = []
+        met: list[tuple[Mapping[str, str | None], set[str]]] = []
         for batch in reading:
             rows = self._compare(parsing(batch.schema, every), {"incoming": pa.Table.from_batches([batch])})
             if len(rows[trouble(every)].drop_null()):
                 return None
             columns = {f.name: [canonical(v, f.type) for v in rows[f.name].to_pylist()] for f in every}
             for at, values in enumerate(zip(*(columns[n] for n in one.fields), strict=True)):
-                names = folded.get(_folded(values, fields))
-                if names is None:
+                whose = folded.get(_folded(values, fields))
+                if whose is None:
                     continue
                 row = {name: column[at] for name, column in columns.items()}
                 identity = tuple(row.get(n) for n in ids)
                 if leaving and identity in leaving.rows:
                     continue
-                for name in names:  # rows without an identifier are each their own
-                    self.found.setdefault(name, Reach()).meet(one, identity or object())
-                met.append((row, names))
+                for name in whose:
+                    self.found.setdefault(name, Reach()).meet(
+                        one, identity or object()
+                    )  # nameless rows are each their own
+                met.append((row, whose))
         return met if reading.verdict.status is ReadStatus.COMPLETE else None
 
     def _reading(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def _postgres(root: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
 
         _fill(run)
         told = conninfo_to_dict(url)
-        config = {
+        config: dict[str, Any] = {
             "host": told["host"],
             "port": int(told["port"] or 5432),
             "database": told["dbname"],
@@ -138,7 +138,7 @@ def _fill(run: Callable[[str], Any]) -> None:
 def test_what_is_counted_is_what_their_system_does(
     where: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    def compare(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
+    def compare(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         with duckdb.connect() as own:
             for name, table in tables.items():
                 own.register(name, table)

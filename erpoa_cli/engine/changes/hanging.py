@@ -37,7 +37,7 @@ def hanging(
     known = {row["key_text"]: {n: canonical(row[NOW(n)], t) for n, t in types.items()} for row in rows}
     leaving = {
         s.target.object: Leaving(s.id, frozenset(_leaving(s, staging)))
-        for s in reversed(beside.values())
+        for s in reversed(list(beside.values()))
         if s.id and not s.target.embedded
     }
     return reaches(info, known, types, session, staging.compare, leaving)

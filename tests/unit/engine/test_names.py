@@ -12,6 +12,8 @@ import pytest
 import erpoa_cli
 from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.engine.staging import Staging
+from tests.unit.core.test_columns import KINDS
 from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
@@ -184,3 +186,24 @@ def test_fields_may_be_called_as_columns_within(tmp_path: Path) -> None:
     for part in range(0, len(names), 150):
         some = ["zz", *names[part : part + 150]]
         assert agrees(world(tmp_path / f"part{part}", some, "zz"), some, "zz")
+
+
+def test_no_column_of_ours_in_the_diff_begins_like_one_of_a_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nothing need be known of what fields are called."""
+    seen: set[str] = set()
+    close = Staging.close
+
+    def looked(staging: Staging, *, waits: bool = True) -> None:
+        told = "SELECT column_name FROM duckdb_columns() WHERE schema_name IN ('theirs', 'desired', 'base', 'diff')"
+        seen.update(staging.sql(told).column(0).to_pylist())
+        close(staging, waits=waits)
+
+    made = world(tmp_path, ["zz", "yy"], "zz")
+    made.apply()
+    monkeypatch.setattr(Staging, "close", looked)
+    made.plan()
+    prefixed = {kind(name): kind for kind in KINDS for name in ("zz", "yy")}
+    assert {"a_yy", "d_yy", "k_zz"} <= seen
+    assert not [name for name in seen - set(prefixed) for kind in KINDS if kind.has(name)]
