@@ -1,11 +1,11 @@
-"""What a delete does beyond the row: rows of others that go along with it, or lose their reference, by foreign keys of any
-depth. Counted when a plan is made, and again before a row is deleted."""
+"""What a write does beyond the row: rows of others that go along with it, follow it or lose their reference, by foreign keys
+of any depth. Counted when a plan is made, and again before the row is written."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,28 +19,36 @@ from erpoa_cli.sdk.connector import Hanging, ObjectInfo, Reading, ReadRequest, W
 
 Values = tuple[str | None, ...]
 Compare = Callable[[str, Mapping[str, pa.Table]], pa.Table]
-_ACTIONS = {"CASCADE": "delete", "SET NULL": "set_null", "SET DEFAULT": "set_default"}
+_ACTIONS = {
+    "ON DELETE CASCADE": "delete",
+    "ON DELETE SET NULL": "set_null",
+    "ON DELETE SET DEFAULT": "set_default",
+    "ON UPDATE SET NULL": "set_null",
+    "ON UPDATE SET DEFAULT": "set_default",
+}
+"""Effect → what a target's `reach:` says of it. That references follow their row needs no leave: nothing is lost."""
 
 
 @dataclass(slots=True)
 class Reach:
-    """Per object and effect the rows that a delete reaches; None: nobody knows which."""
+    """Per object and effect the rows that a write reaches; None: nobody knows which."""
 
     rows: dict[tuple[str, str], set[object] | None] = field(default_factory=dict)
 
     def meet(self, one: Hanging, row: object) -> None:
-        met = self.rows.setdefault((one.object, one.effect), set())
+        met = self.rows.setdefault((one.object, _effect(one)), set())
         if met is not None:
             met.add(row)
 
     def lose(self, one: Hanging) -> None:
-        self.rows[one.object, one.effect] = None
+        self.rows[one.object, _effect(one)] = None
 
     def beyond(self, allowed: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
         """Object → what `reach:` of the target must say of it, of those of which it does not say all."""
         needed: dict[str, list[str]] = {}
         for name, effect in self.rows:
-            needed.setdefault(name, []).append(_ACTIONS[effect])
+            if effect in _ACTIONS:
+                needed.setdefault(name, []).append(_ACTIONS[effect])
         return {
             name: sorted(each) for name, each in needed.items() if not set(each) <= set(allowed.get(name, ()))
         }
@@ -52,7 +60,9 @@ class Reach:
     @property
     def gone(self) -> int:
         """How many rows of others are deleted, as far as it is known."""
-        return sum(len(met) for (_, effect), met in self.rows.items() if effect == "CASCADE" and met)
+        return sum(
+            len(met) for (_, effect), met in self.rows.items() if effect == "ON DELETE CASCADE" and met
+        )
 
     @property
     def counts(self) -> list[tuple[str, str, int | None]]:
@@ -77,8 +87,12 @@ def in_words(text: str) -> str:
     """What a plan keeps of the reach of a row, for people; any other *text* as it is."""
     if not text.startswith("["):
         return text
-    told = (f"{_many(number)} of {name} (ON DELETE {effect})" for name, effect, number in json.loads(text))
+    told = (f"{_many(number)} of {name} ({effect})" for name, effect, number in json.loads(text))
     return ", ".join(told)
+
+
+def _effect(one: Hanging) -> str:
+    return f"ON {one.event} {one.effect}"
 
 
 def _many(number: int | None) -> str:
@@ -102,21 +116,37 @@ def reaches(
     session: Writable,
     compare: Compare,
     leaving: Mapping[str, Leaving],
+    written: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Reach]:
     """What deletes of *rows* of the object *info* reach, by their names there; those that reach nothing are not in it. *rows*: the
     canonical texts of what is known of each, of the declared *types*; *leaving*: by object, rows whose own deletes are no
-    surprise."""
+    surprise; *written*: the fields of each row that an update writes, where they are updated."""
     walk = _Walk(session, compare, leaving)
-    for one in info.hanging:
+    for one in info.hanging if written is None else info.following:
+        names = [n for n in rows if written is None or touched(one, written[n])]
+        if not names:
+            continue
         if one.references and set(one.references) <= set(types):
             asked: dict[Values, set[str]] = {}
-            for name, row in rows.items():
+            for name in names:
+                row = rows[name]
                 asked.setdefault(tuple(row[n] for n in one.references), set()).add(name)
             walk.ask(one, asked, [types[n] for n in one.references])
         else:
-            walk.lose(one, set(rows))
+            walk.lose(one, set(names))
     walk.run()
     return walk.found
+
+
+def touched(one: Hanging, fields: Collection[str]) -> bool:
+    return not one.references or not set(one.references).isdisjoint(fields)
+
+
+def _further(one: Hanging, info: ObjectInfo) -> tuple[Hanging, ...]:
+    """What hangs on rows of *info* that go along by *one*, or follow what it changes of them."""
+    if one.event == "DELETE" and one.effect == "CASCADE":
+        return info.hanging
+    return tuple(each for each in info.following if touched(each, one.fields))
 
 
 class _Walk:
@@ -152,7 +182,7 @@ class _Walk:
             met = self._met(one, asked, types)
             if met is None:
                 self.lose(one, set().union(*asked.values()))
-            elif one.effect == "CASCADE" and met:
+            elif met:
                 self._go_on(one, met)
 
     def _info(self, name: str) -> ObjectInfo | None:
@@ -161,11 +191,11 @@ class _Walk:
         return self._infos[name]
 
     def _go_on(self, one: Hanging, met: Sequence[tuple[Mapping[str, str | None], set[str]]]) -> None:
-        """What hangs on rows that go along."""
+        """What hangs on rows that go along, or follows those that change."""
         info = self._info(one.object)
         if info is None:
             return
-        for further in info.hanging:
+        for further in _further(one, info):
             if not further.references or not all(n in met[0][0] for n in further.references):
                 self.lose(further, set().union(*(names for _, names in met)))
                 continue
@@ -184,8 +214,9 @@ class _Walk:
         fields = [Field(name, type_) for name, type_ in zip(one.fields, types, strict=True)]
         leaving = self._leaving.get(one.object)
         ids = leaving.id if leaving else {n: _type(info, n) for n in info.id}
-        further = info.hanging if one.effect == "CASCADE" else ()
-        needed = dict(ids) | {n: _type(info, n) for h in further for n in h.references if n not in ids}
+        needed = dict(ids) | {
+            n: _type(info, n) for h in _further(one, info) for n in h.references if n not in ids
+        }
         own = [Field(n, t) for n, t in needed.items() if n not in one.fields and info.field(n)]
         folded: dict[Values, set[str]] = {}
         for values, names in asked.items():

@@ -38,7 +38,10 @@ TABLES = (
     "CREATE TABLE head (id INT PRIMARY KEY, shelf INT, FOREIGN KEY (shelf) REFERENCES shelf (id) ON DELETE CASCADE)",
     "CREATE TABLE visit (id INT PRIMARY KEY, shelf INT, FOREIGN KEY (shelf) REFERENCES shelf (id) ON DELETE SET NULL)",
     "CREATE TABLE remark (id INT PRIMARY KEY, visit INT, FOREIGN KEY (visit) REFERENCES visit (id) ON DELETE CASCADE)",
-    "CREATE TABLE label (id INT PRIMARY KEY, code VARCHAR(20), FOREIGN KEY (code) REFERENCES area (code) ON DELETE CASCADE)",
+    # what follows another code, and what follows that; what loses it
+    "CREATE TABLE label (id INT PRIMARY KEY, code VARCHAR(20) UNIQUE, FOREIGN KEY (code) REFERENCES area (code) ON DELETE CASCADE ON UPDATE CASCADE)",
+    "CREATE TABLE tag (id INT PRIMARY KEY, code VARCHAR(20), FOREIGN KEY (code) REFERENCES label (code) ON DELETE CASCADE ON UPDATE CASCADE)",
+    "CREATE TABLE sign (id INT PRIMARY KEY, code VARCHAR(20), FOREIGN KEY (code) REFERENCES area (code) ON DELETE CASCADE ON UPDATE SET NULL)",
 )
 CIRCLE = "FOREIGN KEY (head) REFERENCES head (id) ON DELETE CASCADE"
 ROWS = (
@@ -51,8 +54,10 @@ ROWS = (
     "INSERT INTO visit VALUES (30, 10), (31, 10), (32, 12), (33, NULL), (34, 14)",
     "INSERT INTO remark VALUES (40, 30), (41, 33)",
     "INSERT INTO label VALUES (50, 'A'), (51, 'C'), (52, NULL)",
+    "INSERT INTO tag VALUES (60, 'A'), (61, 'A'), (62, NULL)",
+    "INSERT INTO sign VALUES (70, 'A'), (71, 'D'), (72, NULL)",
 )
-NAMES = ("area", "store", "shelf", "head", "visit", "remark", "label")
+NAMES = ("area", "store", "shelf", "head", "visit", "remark", "label", "tag", "sign")
 
 
 class Place:
@@ -138,12 +143,6 @@ def _fill(run: Callable[[str], Any]) -> None:
 def test_what_is_counted_is_what_their_system_does(
     where: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    def compare(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        with duckdb.connect() as own:
-            for name, table in tables.items():
-                own.register(name, table)
-            return own.execute(sql).to_arrow_table()
-
     with where(tmp_path, request) as place:
         assert isinstance(place.session, Writable)
         (info,) = place.session.objects(["area"])
@@ -163,16 +162,52 @@ def test_what_is_counted_is_what_their_system_does(
             }
             lost = after["lost"] - before["lost"]
             told = (
-                {n: number for n, effect, number in found[name].counts if effect == "CASCADE"}
+                {n: number for n, effect, number in found[name].counts if effect == "ON DELETE CASCADE"}
                 if name in found
                 else {}
             )
             nulled = (
-                [number for _, effect, number in found[name].counts if effect == "SET NULL"]
+                [number for _, effect, number in found[name].counts if effect == "ON DELETE SET NULL"]
                 if name in found
                 else []
             )
             assert (told, sum(n or 0 for n in nulled)) == (gone, lost), f"area {name}"
+
+
+def compare(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    with duckdb.connect() as own:
+        for name, table in tables.items():
+            own.register(name, table)
+        return own.execute(sql).to_arrow_table()
+
+
+@pytest.mark.parametrize("where", [_sqlite, _postgres, _mariadb], ids=["sqlite", "postgres", "mariadb"])
+def test_what_follows_an_update_is_what_their_system_changes(
+    where: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with where(tmp_path, request) as place:
+        (info,) = place.session.objects(["area"])
+        known = {
+            str(id_): {"id": str(id_), "code": code} for id_, code in place.run("SELECT id, code FROM area")
+        }
+        types = {"id": INTEGER, "code": STRING}
+        written = {key: ["code", "up"] for key in known}
+        found = reaches(info, known, types, place.session, compare, {}, written)
+        for name in known:
+            place.run("BEGIN")
+            before = place.run("SELECT count(*) FROM sign WHERE code IS NULL")[0][0]
+            place.run(f"UPDATE area SET code = 'Z' WHERE id = {name}")
+            follow = {
+                n: place.run(f"SELECT count(*) FROM {n} WHERE code = 'Z'")[0][0] for n in ("label", "tag")
+            }
+            lost = place.run("SELECT count(*) FROM sign WHERE code IS NULL")[0][0] - before
+            place.run("ROLLBACK")
+            wanted = [(n, "ON UPDATE CASCADE", number) for n, number in follow.items()] + [
+                ("sign", "ON UPDATE SET NULL", lost)
+            ]
+            told = found[name].counts if name in found else []
+            assert sorted(told) == sorted(each for each in wanted if each[2]), f"area {name}"
+        assert reaches(info, known, types, place.session, compare, {}, {key: ["up"] for key in known}) == {}
 
 
 def allowed(world: Small, reach: str, more: str = "") -> None:
@@ -192,7 +227,7 @@ def test_what_reach_allows_is_counted_with_the_row(world: Small) -> None:
     allowed(world, "{review: delete, visit: set_null}")
     result = world.plan()
     (row,) = planning.rows(result, "changes", "vendors")
-    assert row["reason"] == '[["review", "CASCADE", 2], ["visit", "SET NULL", 1]]'
+    assert row["reason"] == '[["review", "ON DELETE CASCADE", 2], ["visit", "ON DELETE SET NULL", 1]]'
     assert next(g.measured for g in PlanFile.open(result.path).guards if g.guard == "max_delete") == 3
     world.apply(result)
     assert (count(world, "vendor"), count(world, "review")) == (2, 0)
@@ -238,6 +273,29 @@ def test_deletes_of_the_same_plan_are_none_that_reach_further(world: Small) -> N
     done = world.apply()
     assert done.outcomes["vendors"] == {Outcome.APPLIED: 1}
     assert (count(world, "vendor"), count(world, "contact")) == (2, 1)
+
+
+def test_an_update_that_others_lose_their_reference_by_is_withheld(world: Small) -> None:
+    world.sql(
+        "CREATE TABLE quote (id INTEGER PRIMARY KEY, name TEXT REFERENCES vendor (name) ON UPDATE SET NULL);"
+        "CREATE UNIQUE INDEX names ON vendor (name); INSERT INTO quote (name) VALUES ('b')",
+        "oa.db",
+    )
+    world.sql(
+        "UPDATE vendor SET name = 'bb' WHERE code = 'V2'; UPDATE vendor SET name = 'cc' WHERE code = 'V3'"
+    )
+    result = world.plan()
+    (row,) = planning.rows(result, "withheld", "vendors")
+    assert (row["k_code"], row["code"]) == ("V2", "E0448")
+    assert "1 row of quote (ON UPDATE SET NULL)" in row["reason"]
+    allowed(world, "{quote: set_null}")
+    result = world.plan()
+    assert {row["k_code"]: row["reason"] for row in planning.rows(result, "changes", "vendors")} == {
+        "V2": '[["quote", "ON UPDATE SET NULL", 1]]',
+        "V3": None,
+    }
+    world.sql("INSERT INTO quote (name) VALUES ('c')", "oa.db")
+    assert world.apply(result).outcomes["vendors"] == {Outcome.APPLIED: 1, Outcome.STALE: 1}
 
 
 def test_triggers_are_a_remark_until_they_are_known(world: Small) -> None:

@@ -221,6 +221,13 @@ CODES: tuple[Code, ...] = (
         "target of this project manage them, or keep the row: `on_source_gone: keep` or `deactivate`.",
     ),
     Code(
+        "E0448",
+        "an update would change rows of others",
+        "The row gets another value of a field that rows of others refer to, and foreign keys of their system say that these lose their reference "
+        "(ON UPDATE SET NULL or SET DEFAULT). `reach:` of the target does not allow it, or nobody knows how many they are, so the update is withheld.",
+        "If it is meant, write the `reach:` that the reason names; then the plan counts the rows with the update. Else let those rows refer to another field.",
+    ),
+    Code(
         "E0450",
         "only a person can undo it",
         "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "

@@ -150,7 +150,7 @@ def _keep_back(
 def _look_what_hangs(
     ctx: Context, choice: Choice, described: Described, shapes: Mapping[str, Shape]
 ) -> dict[str, int]:
-    """Withhold deletes that reach further than their target allows, and tell how far the others do; target → how many rows of
+    """Withhold writes that reach further than their target allows, and tell how far the others do; target → how many rows of
     others go along. What is withheld may be what hangs on another one: once more, then."""
     again = True
     found: dict[str, dict[str, Reach]] = {}
@@ -158,7 +158,7 @@ def _look_what_hangs(
         again = False
         for name in choice.selected:
             one, info = shapes[name], described.infos[name]
-            if not info.hanging:
+            if not info.hanging and not info.following:
                 continue
             beside = {
                 n: s

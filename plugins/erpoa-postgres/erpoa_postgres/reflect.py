@@ -132,15 +132,15 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Colum
         ForeignKey(tuple(own), other if here else f"{schema}.{other}", tuple(theirs))
         for here, schema, other, own, theirs in db.execute(_FOREIGN_KEYS, (relation.oid,))
     )
+    hangs = list(hanging(db, relation.oid, relation.kind))  # whatever the role may do there
     info = ObjectInfo(
         address=relation.address,
         fields=fields,
         id=key,
         keys=tuple(dict.fromkeys(tuple(names) for primary, _, names in uniques if not primary)),
         foreign_keys=foreign,
-        hanging=tuple(
-            hanging(db, relation.oid, relation.kind)
-        ),  # what goes along goes whatever the role may do there
+        hanging=tuple(h for h in hangs if h.event == "DELETE"),
+        following=tuple(h for h in hangs if h.event == "UPDATE"),
         triggers=tuple(name for (name,) in db.execute(_TRIGGERS, (relation.oid,))),
         readable=relation.readable,
         writable=relation.writable,

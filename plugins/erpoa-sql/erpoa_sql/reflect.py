@@ -66,6 +66,7 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
         for index in inspector.get_indexes(name, where_or_default)
         if index.get("unique") and None not in index["column_names"]
     ]
+    hangs = [] if is_view or read_only else list(_hanging(connection, name, where, schema))
     info = ObjectInfo(
         address=address,
         fields=tuple(_field(connection, column, is_view=is_view) for column in table.columns),
@@ -77,7 +78,8 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
             )
             for f in inspector.get_foreign_keys(name, where_or_default)
         ),
-        hanging=() if is_view or read_only else tuple(_hanging(connection, name, where, schema)),
+        hanging=tuple(h for h in hangs if h.event == "DELETE"),
+        following=tuple(h for h in hangs if h.event == "UPDATE"),
         triggers=() if read_only else tuple(_triggers(connection, name, where_or_default)),
         writable=not (is_view or read_only),
     )
@@ -101,32 +103,33 @@ _POSTGRESQL = sqlalchemy.text("""
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.at),
         ARRAY(SELECT CAST(a.attname AS text) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, at)
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at),
-        CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
-        n.nspname = coalesce(CAST(:session AS text), current_schema())
+        CASE k.rule WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
+        n.nspname = coalesce(CAST(:session AS text), current_schema()), k.event
     FROM pg_constraint c
+    CROSS JOIN LATERAL (VALUES ('DELETE', c.confdeltype), ('UPDATE', c.confupdtype)) k(event, rule)
     JOIN pg_class f ON f.oid = c.conrelid
     JOIN pg_class o ON o.oid = CASE WHEN f.relispartition THEN CAST(pg_partition_root(f.oid) AS oid) ELSE f.oid END
     JOIN pg_namespace n ON n.oid = o.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND c.confdeltype IN ('c', 'n', 'd')
+    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND k.rule IN ('c', 'n', 'd')
         AND c.conparentid = 0
-    ORDER BY 1, 2, 3, 4, 5""")
+    ORDER BY 1, 2, 3, 4, 5, 7""")
 
 
 def _hanging(connection: Connection, name: str, where: str, schema: str | None) -> Iterator[Hanging]:
-    """What a delete in the table takes along or changes; of databases other than PostgreSQL in tables of the same schema."""
+    """What a write in the table takes along or changes; of databases other than PostgreSQL in tables of the same schema."""
     if connection.dialect.name == "postgresql":
         asked = {"name": name, "where": where or schema, "session": schema}
-        for place, other, own, theirs, effect, here in connection.execute(_POSTGRESQL, asked):
-            yield Hanging(other if here else f"{place}.{other}", tuple(own), tuple(theirs), effect)
+        for place, other, own, theirs, effect, here, event in connection.execute(_POSTGRESQL, asked):
+            yield Hanging(other if here else f"{place}.{other}", tuple(own), tuple(theirs), effect, event)
         return
     for (_, other), keys in sqlalchemy.inspect(connection).get_multi_foreign_keys(where or schema).items():
         for key in keys:
-            effect = str(key.get("options", {}).get("ondelete") or "").upper()
-            if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
-                address = f"{where}.{other}" if where else other
-                yield Hanging(
-                    address, tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
-                )
+            for event in ("DELETE", "UPDATE"):
+                effect = str(key.get("options", {}).get(f"on{event.lower()}") or "").upper()
+                if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
+                    address = f"{where}.{other}" if where else other
+                    own, theirs = tuple(key["constrained_columns"]), tuple(key["referred_columns"])
+                    yield Hanging(address, own, theirs, effect, event)
 
 
 _TRIGGERS = {
