@@ -152,6 +152,8 @@ def _triggers(connection: Connection, name: str, schema: str | None) -> Iterator
 
 def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:
     type_, refused = declared(column.type, native_decimals=connection.dialect.supports_native_decimal)
+    if "%(" in column.name:  # SQLAlchemy takes `%(x)s` in a name for a parameter
+        type_, refused = None, "has `%(` in its name, which this connector cannot write"
     numbered = column.primary_key and column.autoincrement is True
     return FieldInfo(
         name=column.name,
