@@ -20,10 +20,9 @@ def without_further(
 ) -> tuple[Batch, dict[int, tuple[Outcome, str]]]:
     """*batch* less the rows whose write reaches further than the plan says; those by ordinal, with the reason. *leaving*: rows of the
     same system that this plan deletes by itself and that nobody failed to delete so far."""
-    edges = {Action.DELETE: desk.info.hanging, **dict.fromkeys(EDITS, desk.info.following)}.get(
-        batch.action, ()
-    )
-    edges = [one for one in edges if batch.action is Action.DELETE or touched(one, batch.fields)]
+    known = {Action.DELETE: desk.info.hanging, **dict.fromkeys(EDITS, desk.info.following)}
+    deletes = batch.action is Action.DELETE
+    edges = [one for one in known.get(batch.action, ()) if deletes or touched(one, batch.fields)]
     if not edges or not batch.rows.num_rows:
         return batch, {}
     names = batch.rows.schema.names
@@ -35,7 +34,7 @@ def without_further(
         str(ordinal): {n: canonical(columns[n][at], t) for n, t in types.items()}
         for at, ordinal in enumerate(batch.ordinals)
     }
-    written = None if batch.action is Action.DELETE else dict.fromkeys(rows, batch.fields)
+    written = None if deletes else dict.fromkeys(rows, batch.fields)
     found = reaches(desk.info, rows, types, desk.session, desk.compare, leaving(), written)
     planned = dict(zip(batch.ordinals, batch.rows["reason"].to_pylist(), strict=True))
     problems: dict[int, tuple[Outcome, str]] = {}

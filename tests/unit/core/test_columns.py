@@ -19,7 +19,9 @@ def test_no_kind_of_column_begins_like_another() -> None:
 
 def test_no_column_of_ours_at_rest_begins_like_one_of_a_field() -> None:
     field = FieldLayout(STRING, pending=True)
-    layout = Layout("t", "s", "o", {"x": STRING}, {"x": STRING}, {"x": field})
+    layout = Layout(
+        target="t", system="s", object="o", key={"x": STRING}, id={"x": STRING}, fields={"x": field}
+    )
     for schema in (layout.plan_schema(), layout.base_schema()):
         ours = [n for n in schema.names if n not in {kind("x") for kind in KINDS}]
         assert "generation" in ours
