@@ -244,7 +244,7 @@ def test_rows_that_go_along_count_as_removed(world: Small) -> None:
     assert "4 of others with them" in verdict.message
 
 
-@pytest.mark.parametrize("reach", ["{review: delete}", "{}"])
+@pytest.mark.parametrize("reach", ["{review: delete}", "{}"], ids=["allowed", "nothing"])
 def test_what_was_hung_on_a_row_since_the_plan_does_not_go_along(world: Small, reach: str) -> None:
     code = "V1" if reach != "{}" else "V3"
     allowed(world, reach)

@@ -72,7 +72,7 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     special = listed(["problem IS NOT NULL", *pending, *waiting, *_leaving(shape)], " OR ")
     twins = listed((f"{KEY.sql(k, 't')} IS NOT DISTINCT FROM {KEY.sql(k, 'd')}" for k in shape.key), " AND ")
     wanted = (
-        "NOT coalesce(d.desired_hash = l.agreed_hash AND l.same_a AND NOT d.special AND NOT l.special, false)"
+        "NOT coalesce(d.desired_hash = l.hash_agreed AND l.same_a AND NOT d.special AND NOT l.special, false)"
     )
     if first:
         wanted = f"EXISTS (SELECT 1 FROM {work(shape.name, 'touched')} t WHERE {same_key(shape, 't', 'd')})"

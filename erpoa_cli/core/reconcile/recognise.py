@@ -80,7 +80,7 @@ def remembered(shape: Shape) -> str:
     keys = [KEY.sql(k) for k in shape.key]
     ids = [ID.sql(i) for i in shape.id]
     return f"""SELECT row_b, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special, len(known) = 0 AS adopted,
-        {row_hash(shape, AGREED)} AS agreed_hash, {row_hash(shape, SEEN)} AS seen_hash FROM incoming"""
+        {row_hash(shape, AGREED)} AS hash_agreed, {row_hash(shape, SEEN)} AS hash_seen FROM incoming"""
 
 
 def _again(shape: Shape) -> str:
@@ -95,7 +95,7 @@ def _link(shape: Shape) -> str:
     keys = listed(KEY.sql(k) for k in shape.key)
     ids = listed(ID.sql(i) for i in shape.id)
     own = f"""
-        SELECT row_b, {keys}, {ids + "," if ids else ""} generation, special, adopted, agreed_hash, seen_hash
+        SELECT row_b, {keys}, {ids + "," if ids else ""} generation, special, adopted, hash_agreed, hash_seen
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
     same_id = listed((f"{NOW.sql(i, 'a')} = {ID.sql(i, 'b')}" for i in shape.id), " AND ") or "false"
@@ -104,15 +104,15 @@ def _link(shape: Shape) -> str:
     given = listed((f"g.{ID.sql(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
     # Some systems give the identifier of a removed row to a new one: it is that row's whose values it has, and
     # what is left is recognised by `match`.
-    lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.seen_hash, false)"
+    lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.hash_seen, false)"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
     WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
     given AS (SELECT {ids or "1 AS nothing"}, count(*) AS holders FROM ({own}) GROUP BY ALL HAVING count(*) > 1),
     a AS (SELECT o.rowid AS row_a, {a_ids + "," if a_ids else ""} {row_hash(shape, NOW)} AS actual_hash
         FROM {table("theirs", shape.name)} o {single(shape, "o")})
-    SELECT b.* EXCLUDE (seen_hash), CASE WHEN {lost} THEN NULL ELSE a.row_a END AS row_a,
-        a.actual_hash = b.seen_hash AS same_a, r.twice IS NOT NULL AS again
+    SELECT b.* EXCLUDE (hash_seen), CASE WHEN {lost} THEN NULL ELSE a.row_a END AS row_a,
+        a.actual_hash = b.hash_seen AS same_a, r.twice IS NOT NULL AS again
     FROM b LEFT JOIN a ON {same_id} LEFT JOIN given g ON {given}
         LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
 
@@ -176,7 +176,7 @@ def elsewhere(shape: Shape) -> str:
         SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(WANTED.sql(n, "d") for n in names)}, {agree}
         FROM {near} n JOIN {desired} d ON d.rowid = n.row_d LEFT JOIN {actual} o ON o.rowid = n.row_a
             LEFT JOIN {link} l ON l.row_b = n.row_b
-        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.agreed_hash = {row_hash(shape, WANTED)}, false)),
+        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.hash_agreed = {row_hash(shape, WANTED)}, false)),
     hit AS MATERIALIZED ({hits}),
     held AS (
         SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.row_a = l.row_a
@@ -235,7 +235,7 @@ def _sibling(shape: Shape, name: str) -> str:
     ids = listed(ID.sql(i, "s") for i in shape.id)
     return f"""
         SELECT CAST(NULL AS BIGINT) AS row_b, {keys}, {ids}, s.generation, true AS special, false AS adopted,
-            CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
+            CAST(NULL AS UBIGINT) AS hash_agreed, CAST(NULL AS UBIGINT) AS hash_seen
         FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
         WHERE {listed((ID.sql(i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
 """
