@@ -13,8 +13,8 @@ from erpoa_cli.core.graph import NodeId
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.secret import Secret
 
-# Said about a node, or where it is said: nothing that is read or written depends on them.
-_WORDS = frozenset({"description", "owner", "tags", "at"})
+# Said about a node, where it is said, or what it may do: no value that is read or written depends on them.
+_WORDS = frozenset({"description", "owner", "tags", "at", "reach"})
 
 
 def definitions(project: Project) -> dict[NodeId, str]:

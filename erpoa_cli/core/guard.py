@@ -37,7 +37,7 @@ class Waiver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """What a plan does to one target, in rows. `base`: rows under management; `actual`: rows the object holds;
-    `desired`: rows wanted; `removals`: deletes and deactivations; `undos`: documents that must no longer be; `referenced`: deletes of rows that rows which
+    `desired`: rows wanted; `removals`: deletes and deactivations; `along`: rows of others that go with them by foreign keys; `undos`: documents that must no longer be; `referenced`: deletes of rows that rows which
     stay refer to; `forbidden`: updates of fields whose master is the target's own system; `calls`: in how many calls it is
     all written."""
 
@@ -52,6 +52,7 @@ class Measure:
     referenced: int = 0
     forbidden: int = 0
     calls: int = 0
+    along: int = 0
 
     @property
     def changes(self) -> int:
@@ -76,7 +77,7 @@ def judge(
 
 def _target(m: Measure, limits: Mapping[str, Limit]) -> Iterator[GuardVerdict]:
     upper = {
-        "max_delete": (m.removals, m.base, "rows removed", "rows under management"),
+        "max_delete": (m.removals + m.along, m.base, _removed(m), "rows under management"),
         "max_undo": (m.undos, m.base, "documents undone", "rows under management"),
         "max_change": (m.updates + m.removals + m.undos, m.actual, "rows changed", "rows it holds"),
         "max_create": (m.creates, m.base, "rows created", "rows under management"),
@@ -88,6 +89,10 @@ def _target(m: Measure, limits: Mapping[str, Limit]) -> Iterator[GuardVerdict]:
         yield _lower("min_rows", m.target, m.desired, limits["min_rows"])
     yield _none("referential", m.target, m.referenced, "deleted although rows that stay refer to them")
     yield _none("forbidden_field", m.target, m.forbidden, "would get fields whose master is their own system")
+
+
+def _removed(m: Measure) -> str:
+    return f"rows removed, {m.along} of others with them, beside" if m.along else "rows removed"
 
 
 def _upper(

@@ -35,8 +35,6 @@ _DUCKDB = {
     Kind.BYTES: "BLOB",
 }
 _BARE = {kind.value: kind for kind in _DUCKDB}
-RESERVED = frozenset({"a_row", "actual_hash", "copies", "here", "row", "row_number", "rowid"})
-"""Names of fields that would meet columns of ours beside theirs; in any letters (docs/project-format.md)."""
 _TOKEN = re.compile(r"\s*([^\W\d]\w*|\d+|[(),<>:])")
 
 

@@ -223,6 +223,8 @@ class Target:
     realtime: bool = False
     lines: Lines | None = None
     lifecycle: Lifecycle | None = None  # of documents; its `field` is among `fields`
+    reach: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What its writes may do beyond its rows: object → `delete`, `set_null`, `set_default`; trigger → `trigger`."""
 
     def field(self, name: str) -> TargetField:
         return next(f for f in self.fields if f.name == name)

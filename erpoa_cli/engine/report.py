@@ -20,6 +20,7 @@ from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.engine.outcomes import NONE, SEVERITY, Outcomes, outcomes
 from erpoa_cli.engine.pattern import FOLDABLE, Ask, fold
+from erpoa_cli.engine.reach import in_words
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.ways import Way, ways
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
@@ -273,7 +274,7 @@ class _Teller:
                 ordinal=row["ordinal"],
                 wave=row["wave"] or 0,
                 step=row["step"] or 1,
-                reason=row["reason"] or "",
+                reason=_reason(row["reason"] or ""),
                 outcome=outcome,
                 error=error,
                 calls=way.calls if way else (),
@@ -322,6 +323,11 @@ class _Teller:
             sensitive=field.sealed and (layout.target, name) not in self._revealed,
             reveal=field.reveal,
         )
+
+
+def _reason(kept: str) -> str:
+    told = in_words(kept)
+    return f"reaches {told}" if told != kept else told
 
 
 def _by_row(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -29,7 +29,7 @@ from erpoa_cli.engine.described import declared_type
 from erpoa_cli.engine.problem import SqlProblem, TimedOut
 
 _CATALOG = "staging"
-SCHEMAS = (*dict.fromkeys(kind.schema for kind in KINDS), ACTUAL, "desired", "base", "diff", "held")
+SCHEMAS = (*dict.fromkeys(kind.schema for kind in KINDS), ACTUAL, "theirs", "desired", "base", "diff", "held")
 _BATCH = 1 << 16  # rows per record batch that leaves
 SLICE = 1 << 18  # rows of one relation that are loaded at once, about
 _WIDE = 1 << 27  # bytes that they may take

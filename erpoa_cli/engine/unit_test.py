@@ -24,7 +24,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import expected_actual
 from erpoa_cli.engine.binding.model import selected, sql_finding
 from erpoa_cli.engine.problem import SqlProblem
-from erpoa_cli.engine.relations.load import TROUBLE, parsing
+from erpoa_cli.engine.relations.load import parsing, trouble
 from erpoa_cli.engine.staging import Staging, relation
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)  # what as_of() is in every unit test
@@ -157,11 +157,15 @@ def _typed(
     columns = {name: pa.array([_text(row.get(name)) for row in rows], pa.utf8()) for name in known}
     table = pa.table(columns)
     read = staging.compare(parsing(table.schema, tuple(known.values())), {"incoming": table})
-    wrong = [pair for pairs in read.column(TROUBLE).drop_null().to_pylist() for pair in pairs]
+    wrong = [
+        pair
+        for pairs in read.column(trouble(tuple(known.values()))).drop_null().to_pylist()
+        for pair in pairs
+    ]
     if wrong:
         said = "; ".join(f"{name} {text!r} is not {expected(known[name])}" for name, text in wrong)
         raise _cannot(test, f"{what}: {said}")
-    return read.drop_columns([TROUBLE])
+    return read.drop_columns([trouble(tuple(known.values()))])
 
 
 def _text(value: Any) -> str | None:

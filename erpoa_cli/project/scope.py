@@ -14,7 +14,7 @@ from erpoa_cli.core.contract import Contract
 from erpoa_cli.core.diagnostic import Location
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.relation import NOUNS
-from erpoa_cli.core.schema import RESERVED, Field, Type, parse_type
+from erpoa_cli.core.schema import Field, Type, parse_type
 from erpoa_cli.project.cache import Cache
 from erpoa_cli.project.node import Node
 from erpoa_cli.project.notes import Notes
@@ -121,17 +121,6 @@ class Scope:
                     "Write an IANA name like Asia/Shanghai or UTC.",
                 )
         return name
-
-    def free(self, names: Iterable[tuple[str, Location]]) -> None:
-        """Note names of fields that meet columns of the program itself."""
-        for name, at in names:
-            if name.casefold() in RESERVED:
-                self.notes.error(
-                    "E0117",
-                    at,
-                    f"`{name}` is a column of erpoa's own",
-                    "Give the field another name: `NAME: {path: " + name + "}`.",
-                )
 
     def distinct(self, names: Iterable[tuple[str, Location]], what: str) -> None:
         """Note names that are one column in SQL, where upper and lower case are the same."""

@@ -40,7 +40,6 @@ def seed_columns(file: str, text: str, entry: Entry | None, scope: Scope) -> tup
     if repeated:
         scope.notes.error("E0134", at, f"the column `{repeated[0]}` is there twice", "Rename one of them.")
     scope.distinct([(column, at) for column in dict.fromkeys(header)], "columns")
-    scope.free([(column, at) for column in dict.fromkeys(header)])
     described = entry.node.child("fields") if entry else None
     typed = (
         {f.name: f for f in build_fields(described, scope, "")}

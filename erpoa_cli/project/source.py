@@ -68,7 +68,6 @@ def _open_key(fields: tuple[Field, ...], column: Node, scope: Scope) -> None:
 def build_fields(node: Node, scope: Scope, contract: str) -> tuple[Field, ...]:
     """The fields *node* declares: a mapping with types, or a list of names typed by *contract*."""
     scope.distinct(_names(node), "fields")
-    scope.free(_names(node))
     if isinstance(node.data, list):
         return tuple(_from_contract(child, scope, contract) for child in node)
     return tuple(_field(name, child, node.key_at(name), scope, contract) for name, child in node.items())

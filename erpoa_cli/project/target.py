@@ -162,4 +162,8 @@ def _manner(entry: Entry, scope: Scope, guards: Mapping[str, Limit]) -> dict[str
         "tags": node.child("tags").texts(),
         "schedule": schedule,
         "realtime": bool(node.child("realtime").data),
+        "reach": {
+            name: (allowed.data,) if isinstance(allowed.data, str) else allowed.texts()
+            for name, allowed in node.child("reach").items()
+        },
     }

@@ -46,7 +46,6 @@ def build_fields(node: Node, side: Side, scope: Scope) -> tuple[TargetField, ...
         build_field(name, child, at, side, scope) for name, child, at in _named(node) if not is_lines(child)
     ]
     scope.distinct([(name, at) for name, _, at in _named(node)], "fields")
-    scope.free([(name, at) for name, _, at in _named(node)])
     return tuple(field for field in made if field is not None)
 
 

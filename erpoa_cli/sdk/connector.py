@@ -60,12 +60,14 @@ class ForeignKey:
 class Hanging:
     """Rows of another object that a delete here takes along (`CASCADE`) or changes (`SET NULL`, `SET DEFAULT`): those whose
     `fields` are the `references` of the deleted row; these are empty where they are no fields of the row: then nobody knows
-    how many hang on it. `object` can be asked by `read` and `find`."""
+    how many hang on it. `object` can be asked by `read` and `find`. With the `event` UPDATE: what an update of the
+    `references` does."""
 
     object: str
     fields: tuple[str, ...]
     references: tuple[str, ...]
     effect: str
+    event: str = "DELETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,9 @@ class ObjectInfo:
     keys: tuple[tuple[str, ...], ...] = ()  # other unique sets of fields
     enforced: tuple[tuple[str, ...], ...] = ()  # sets of fields of which the system refuses a second row
     foreign_keys: tuple[ForeignKey, ...] = ()
-    hanging: tuple[Hanging, ...] = ()
+    hanging: tuple[Hanging, ...] = ()  # on rows that are deleted
+    following: tuple[Hanging, ...] = ()  # rows of which the referenced fields are updated
+    triggers: tuple[str, ...] = ()  # that write by themselves when its rows are written
     readable: bool = True
     refused: str = ""  # why it cannot be described; it has no fields then
     writable: bool = True

@@ -43,7 +43,11 @@ def stage(staging: Staging, rows: int) -> None:
     d = ", ".join(f"{n} AS d_{n}" for n in FIELDS)
     images = ", ".join(f"{n} AS agreed_{n}, {n} AS seen_{n}" for n in FIELDS)
     known = ", ".join(f"'{n}'" for n in sorted(FIELDS))
-    staging.execute(f"CREATE TABLE actual.t AS {theirs_sql(rows)}")
+    theirs = ", ".join(f"{n} AS a_{n}" for n in TYPES)
+    staging.execute(f"CREATE TABLE theirs.t AS SELECT {theirs} FROM ({theirs_sql(rows)})")
+    staging.execute(
+        f"CREATE VIEW actual.t AS SELECT {', '.join(f'a_{n} AS {n}' for n in TYPES)} FROM theirs.t"
+    )
     staging.compact()
     staging.execute(
         f"""CREATE TABLE desired.t AS SELECT code AS k_code, {d}, NULL::VARCHAR AS problem,
@@ -52,7 +56,7 @@ def stage(staging: Staging, rows: int) -> None:
     staging.compact()
     staging.execute(
         f"""CREATE TABLE base.everything AS SELECT code AS k_code, id AS id_id, 1::BIGINT AS generation,
-            [{known}]::VARCHAR[] AS known, row_number() OVER () - 1 AS b_row, {images} FROM actual.t"""
+            [{known}]::VARCHAR[] AS known, row_number() OVER () - 1 AS row_b, {images} FROM actual.t"""
     )
     staging.compact()
     staging.execute('CREATE TABLE diff."t/gone" (k_code VARCHAR, generation BIGINT)')
@@ -68,7 +72,7 @@ def ours(staging: Staging) -> None:
         staging.execute(statement)
     staging.execute(
         f"""CREATE OR REPLACE TABLE base."t/rows" AS
-            SELECT * FROM base.everything WHERE b_row IN ({candidate_base(shape())})"""
+            SELECT * FROM base.everything WHERE row_b IN ({candidate_base(shape())})"""
     )
     for first in range(0, max(staging.scalar(candidate_count(shape())), 1), CHUNK):
         staging.execute(judged(shape(), evidence, first, first + CHUNK))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.conclusion import PlanConclusion
-from erpoa_cli.engine.changes.hanging import fold
+from erpoa_cli.engine.reach import fold
 from erpoa_cli.state import open_writer
 from tests import planning
 from tests.unit.engine.small import Small

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from erpoa_cli.core.columns import NOW
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import recognise, remembered
 from erpoa_cli.core.reconcile.rows import candidates, judged
@@ -31,7 +32,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.create_function(  # type: ignore[call-overload]
         "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
     )
-    for schema in ("source", "actual", "desired", "base", "diff", "held"):
+    for schema in ("source", "theirs", "desired", "base", "diff", "held"):
         connection.execute(f"CREATE SCHEMA {schema}")
     return connection
 
@@ -78,13 +79,16 @@ def stage(connection: duckdb.DuckDBPyConnection, world: World) -> None:
             for d in world.desired
         ],
     )  # fmt: skip
-    _put(connection, "actual.t", {"id": number, **types}, [dict(a) for a in world.actual])
+    theirs = [{NOW(name): value for name, value in dict(a).items()} for a in world.actual]
+    _put(
+        connection, "theirs.t", {NOW(name): type_ for name, type_ in {"id": number, **types}.items()}, theirs
+    )
     images = {f"{image}_{n}": types[n] for n in every for image in ("agreed", "seen")}
     _put(
         connection, 'base."t/rows"',
-        {"b_row": number, **keys, "id_id": number, "generation": number, "known": pa.list_(text), **images},
+        {"row_b": number, **keys, "id_id": number, "generation": number, "known": pa.list_(text), **images},
         [
-            {"b_row": n, **_key(k), "id_id": b.id, "generation": b.generation, "known": sorted(b.known),
+            {"row_b": n, **_key(k), "id_id": b.id, "generation": b.generation, "known": sorted(b.known),
              **{f"agreed_{n}": v for n, v in b.agreed.items()}, **{f"seen_{n}": v for n, v in b.seen.items()}}
             for n, (k, b) in enumerate(world.base.items())
         ],

@@ -114,7 +114,9 @@ def reflect(db: sqlite3.Connection, name: str) -> Table | None:
         id=key,
         keys=tuple(u for u in uniques if u != key),
         foreign_keys=_foreign_keys(db, name),
-        hanging=_hanging(db, name, key),
+        hanging=_hanging(db, name, key, "DELETE"),
+        following=_hanging(db, name, key, "UPDATE"),
+        triggers=tuple(_str(trigger) for (trigger,) in db.execute(_TRIGGERS, (name,))),
         writable=not is_view,
     )
     return Table(info, stores, rowid, frozenset({*leading, *key[:1]}))
@@ -234,20 +236,27 @@ def _indexes(db: sqlite3.Connection, table: str) -> tuple[list[tuple[str, ...]],
     return uniques, leading
 
 
+_TRIGGERS = (
+    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY name"
+)
 _HANGING = """
-    SELECT t.name, f.id, f."from", f."to", f.on_delete FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
-    WHERE t.schema = 'main' AND lower(f."table") = lower(?) AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    SELECT t.name, f.id, f."from", f."to", f.{0} FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
+    WHERE t.schema = 'main' AND lower(f."table") = lower(?) AND f.{0} IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
     ORDER BY t.name, f.id, f.seq"""
 
 
-def _hanging(db: sqlite3.Connection, table: str, key: tuple[str, ...]) -> tuple[Hanging, ...]:
+def _hanging(db: sqlite3.Connection, table: str, key: tuple[str, ...], event: str) -> tuple[Hanging, ...]:
     found: dict[tuple[str, int], tuple[str, list[str], list[str]]] = {}
-    for other, number, column, references, effect in db.execute(_HANGING, (table,)):
+    for other, number, column, references, effect in db.execute(
+        _HANGING.format(f"on_{event.lower()}"), (table,)
+    ):
         _, columns, targets = found.setdefault((_str(other), number), (_str(effect), [], []))
         columns.append(_str(column))
         if references is not None:  # else it is the primary key
             targets.append(_str(references))
-    return tuple(Hanging(other, tuple(c), tuple(t) or key, e) for (other, _), (e, c, t) in found.items())
+    return tuple(
+        Hanging(other, tuple(c), tuple(t) or key, e, event) for (other, _), (e, c, t) in found.items()
+    )
 
 
 def _foreign_keys(db: sqlite3.Connection, table: str) -> tuple[ForeignKey, ...]:

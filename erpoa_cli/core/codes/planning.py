@@ -215,9 +215,17 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0438",
         "a delete would take rows of others along",
-        "Foreign keys of their system say that rows which hang on this one go with it (ON DELETE CASCADE), or lose their reference (SET NULL). "
-        "The plan does not show those rows, so the delete is withheld.",
-        "Remove or move those rows first, let a target of this project manage them, or keep the row: `on_source_gone: keep` or `deactivate`.",
+        "Foreign keys of their system say that rows which hang on this one go with it (ON DELETE CASCADE), or lose their reference (SET NULL), and so "
+        "on from table to table. `reach:` of the target does not allow it, or nobody knows how many they are, so the delete is withheld.",
+        "If it is meant, write the `reach:` that the reason names; then the plan counts the rows with the delete. Else remove or move them first, let a "
+        "target of this project manage them, or keep the row: `on_source_gone: keep` or `deactivate`.",
+    ),
+    Code(
+        "E0448",
+        "an update would change rows of others",
+        "The row gets another value of a field that rows of others refer to, and foreign keys of their system say that these lose their reference "
+        "(ON UPDATE SET NULL or SET DEFAULT). `reach:` of the target does not allow it, or nobody knows how many they are, so the update is withheld.",
+        "If it is meant, write the `reach:` that the reason names; then the plan counts the rows with the update. Else let those rows refer to another field.",
     ),
     Code(
         "E0450",

@@ -108,14 +108,6 @@ CODES: tuple[Code, ...] = (
         FailureKind.INVALID,
     ),
     Code(
-        "E0117",
-        "a name of a field that is taken",
-        "While rows are compared, columns of erpoa's own stand beside the fields; a few names would be both: row, row_number, rowid, here and "
-        "others that the message names. Upper and lower case are the same.",
-        "Give the field another name; `path:` says what it is called in the source.",
-        FailureKind.INVALID,
-    ),
-    Code(
         "E0120",
         "a name that nothing has",
         "A reference leads to nothing in this project.",

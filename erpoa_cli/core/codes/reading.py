@@ -173,6 +173,13 @@ CODES: tuple[Code, ...] = (
         FailureKind.INVALID,
     ),
     Code(
+        "W0320",
+        "a target's object has triggers",
+        "Their system does more than is written when a row of this object is written. What triggers write elsewhere is in no plan; what they make of "
+        "a row that is written is read back, and is no drift.",
+        "Look at what they do; `reach: {TRIGGER: trigger}` of the target says that it is known.",
+    ),
+    Code(
         "E0350",
         "a test of a relation failed",
         "Rows of the relation break a test that the project declares.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from erpoa_cli.core.canonical import canonical_sql
-from erpoa_cli.core.columns import KEY, PENDING, WANTED
+from erpoa_cli.core.columns import KEY, NOW, PENDING, WANTED
 from erpoa_cli.core.parse import instant
 from erpoa_cli.core.reconcile.shape import Shape, listed, table, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
@@ -254,7 +254,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
     managed = next((f for f in other.shape.fields if f.name == result.field), None)
     ours = f"d.{WANTED.sql(result.field)}" if managed else "NULL"
     wanted = _wanted_value(other, managed)
-    value = f"CASE WHEN i.pending THEN {ours} ELSE a.{identifier(result.field)} END"
+    value = f"CASE WHEN i.pending THEN {ours} ELSE {NOW.sql(result.field, 'a')} END"
     type_ = managed.type if managed else Type(Kind.STRING)
     open_ = f"i.pending AND {wanted}"
     single = not rest and not result.text
@@ -270,7 +270,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
     join = f"""LEFT JOIN (
         SELECT {shown.replace("i.", "")}, {combined} AS value, count(*) FILTER (open) AS open, min(key_text) AS key_text
         FROM (SELECT {listed(KEY.sql(k, "i") for k in keys)}, i.key_text, {value} AS value, {open_} AS open
-            FROM {work(result.target, "ids")} i LEFT JOIN {table("actual", result.target)} a ON a.rowid = i.a_row
+            FROM {work(result.target, "ids")} i LEFT JOIN {table("theirs", result.target)} a ON a.rowid = i.row_a
             LEFT JOIN {table("desired", result.target)} d ON i.pending
                 AND {listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'i')}" for k in keys), " AND ")})
         GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j), " AND ")}"""

@@ -13,7 +13,7 @@ from erpoa_cli.core.columns import ID, KEPT, KEY, NOW, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import ABSENT, TASK, UNDO, Course, Step, Way
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.shape import Shape, listed, names_sql, table, value_sql, work
-from erpoa_cli.core.schema import STRING, identifier, literal
+from erpoa_cli.core.schema import STRING, literal
 from erpoa_cli.core.situation import CONTENT, LINES, Action, does
 
 _WAYS = ("way", "opening", "closing", "reopening", "reclosing")
@@ -97,8 +97,8 @@ def course_join(shape: Shape) -> str:
     if shape.lifecycle is None or shape.state is None:
         return ""
     gone = literal(UNDO) if shape.undoes else "NULL"
-    word = f"CASE WHEN n.d_row IS NULL THEN {gone} ELSE d.{WANTED.sql(shape.state.name)} END"
-    start = f"CASE WHEN n.a_row IS NULL THEN {literal(shape.lifecycle.first)} ELSE a.{identifier(shape.state.name)} END"
+    word = f"CASE WHEN n.row_d IS NULL THEN {gone} ELSE d.{WANTED.sql(shape.state.name)} END"
+    start = f"CASE WHEN n.row_a IS NULL THEN {literal(shape.lifecycle.first)} ELSE {NOW.sql(shape.state.name, 'a')} END"
     return f" LEFT JOIN {work(shape.name, 'courses')} c ON c.start = {start} AND c.word IS NOT DISTINCT FROM {word}"
 
 
@@ -117,13 +117,13 @@ def problems(shape: Shape) -> list[tuple[str, str, str, str]]:
     states = listed(map(literal, shape.lifecycle.states))
     return [
         (
-            f"d_row IS NOT NULL AND {ours} NOT IN ({states}, {literal(UNDO)})",
+            f"row_d IS NOT NULL AND {ours} NOT IN ({states}, {literal(UNDO)})",
             "held",
             "E0453",
             f"concat('the state ', {ours}, ' is wanted, which the lifecycle does not declare')",
         ),
         (
-            f"a_row IS NOT NULL AND NOT coalesce({theirs} IN ({states}), false)",
+            f"row_a IS NOT NULL AND NOT coalesce({theirs} IN ({states}), false)",
             "held",
             "E0454",
             f"concat('it is in the state ', coalesce({theirs}, 'NULL'), ', which the lifecycle does not declare')",
@@ -139,9 +139,9 @@ def action(shape: Shape) -> str:
     if shape.state is None:
         return ""
     told = VERDICT.sql(shape.state.name)
-    lost = f"{undone(shape)} AND a_row IS NULL"
+    lost = f"{undone(shape)} AND row_a IS NULL"
     return f"""WHEN {lost} AND situation = 'vanished' THEN {Action.FORGET.sql}
-        WHEN {lost} AND b_row IS NULL THEN NULL
+        WHEN {lost} AND row_b IS NULL THEN NULL
         WHEN situation IN ('confirmed', 'found') AND own & {Verdict.WRITTEN} <> 0 THEN {Action.UPDATE.sql}
         WHEN situation IN ('confirmed', 'found') AND {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql}"""
 
@@ -151,7 +151,7 @@ def gone(shape: Shape) -> str:
     assert shape.state is not None
     told = VERDICT.sql(shape.state.name)
     return (
-        f"CASE WHEN {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql} WHEN b_row IS NULL THEN NULL "
+        f"CASE WHEN {told} & {_MOVED} <> 0 THEN {Action.MOVE.sql} WHEN row_b IS NULL THEN NULL "
         f"WHEN {told} & {Verdict.ACCEPT} <> 0 THEN {Action.ACCEPT.sql} WHEN {told} & {Verdict.SETTLE} <> 0 THEN {Action.CONVERGE.sql} END"
     )
 
@@ -234,7 +234,7 @@ def line_action(shape: Shape) -> str:
     and what would be in its way when its row is deleted goes first."""
     if not shape.wish:
         return ""
-    return f"""WHEN {line_undone(shape)} THEN CASE WHEN b_row IS NULL THEN NULL WHEN a_row IS NULL THEN {Action.FORGET.sql}
+    return f"""WHEN {line_undone(shape)} THEN CASE WHEN row_b IS NULL THEN NULL WHEN row_a IS NULL THEN {Action.FORGET.sql}
             WHEN parent_leaves THEN {Action.DELETE.sql} END"""
 
 
@@ -280,9 +280,9 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
     fields = {f.name for f in shape.fields}
     values = [
         *(f"{'d.' + WANTED.sql(n) if n in fields else 'NULL'} AS {WANTED.sql(n)}" for n in shape.columns),
-        *(f"a.{identifier(n)} AS {NOW.sql(n)}" for n in shape.columns),
+        *(NOW.sql(n, "a") for n in shape.columns),
     ]
-    here = f"a.{identifier(state)}"
+    here = NOW.sql(state, "a")
     told = f"concat('its lines changed, and it is ', {here}, ', in which nothing can be written')"
     keys = listed(f"p.{KEY.sql(k)}" for k in shape.key)
     ids = [f"p.{ID.sql(i)}" for i in shape.id]
@@ -298,7 +298,7 @@ def _reopened(shape: Shape, written: str, same: str) -> str:
             coalesce(c.opening, {none}) AS before, coalesce(c.closing, {none}) AS after,
             coalesce(len(c.opening), 0) AS shift, false AS undoing, false AS leaves
         FROM {work(shape.name, "link")} p JOIN {written} ON {same}
-            JOIN {table("desired", shape.name)} d ON {linked} JOIN {table("actual", shape.name)} a ON a.rowid = p.a_row
+            JOIN {table("desired", shape.name)} d ON {linked} JOIN {table("theirs", shape.name)} a ON a.rowid = p.row_a
             JOIN {work(shape.name, "courses")} c ON c.start = {here} AND c.word IS NULL
         WHERE coalesce(len(c.opening), 1) > 0 AND NOT EXISTS (SELECT 1 FROM {diff} o
             WHERE {busy} AND (o.kind IS NOT NULL OR {does(Action.CREATE, Action.UPDATE, Action.MOVE, of="o")}))"""

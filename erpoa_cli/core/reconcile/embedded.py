@@ -36,11 +36,11 @@ def hold_unread(document: Shape, lines: Shape) -> str:
     """The statement that holds all lines of documents with a value that could not be read: nobody knows their lines."""
     keys = listed(KEY.sql(k) for k in document.key)
     rows = listed(
-        (f"SELECT {keys}, a_row FROM {work(document.name, part)}" for part in ("link", "match")), " UNION "
+        (f"SELECT {keys}, row_a FROM {work(document.name, part)}" for part in ("link", "match")), " UNION "
     )
     return f"""UPDATE {table("diff", lines.name)} AS l SET kind = 'held', code = 'E0413', links = false,
             reason = concat('its document is held: ', d.unread)
-        FROM (SELECT r.*, u.unread FROM ({rows}) r JOIN {work(document.name, "unread")} u USING (a_row)) d
+        FROM (SELECT r.*, u.unread FROM ({rows}) r JOIN {work(document.name, "unread")} u USING (row_a)) d
         WHERE l.kind IS NULL AND {_same(lines, "d", "l")}"""
 
 

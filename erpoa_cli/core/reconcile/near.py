@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erpoa_cli.core.columns import ID, KEY, PENDING, WANTED
+from erpoa_cli.core.columns import ID, KEY, NOW, PENDING, WANTED
 from erpoa_cli.core.reconcile.recognise import row_hash
 from erpoa_cli.core.reconcile.shape import Shape, listed, same_key, table, work
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import literal
 from erpoa_cli.core.situation import Action, does
 from erpoa_cli.core.target import Column, OnSourceGone, Owns
 
@@ -17,7 +17,7 @@ class Evidence:
     """What the reads behind a diff prove. A reason says why absence proves nothing; empty: it does.
 
     `first`: no plan of this target was applied yet; `edited`: definitions behind the target changed since;
-    `unread`: `T/unread` lists rows of theirs (`a_row`, `unread`) with a value that could not be read; `whole`: what is
+    `unread`: `T/unread` lists rows of theirs (`row_a`, `unread`) with a value that could not be read; `whole`: what is
     wanted is known, even where it is nothing."""
 
     desired: str = ""
@@ -42,7 +42,7 @@ def proof(shape: Shape, evidence: Evidence) -> str:
 
     `unplaced`: the same for a row of theirs that nothing recognises, while one of ours that is held may be it."""
     unlinked = f"""NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l
-            WHERE l.a_row IS NOT NULL AND {same_key(shape, "l", "d")})
+            WHERE l.row_a IS NOT NULL AND {same_key(shape, "l", "d")})
         AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE {same_key(shape, "m", "d")})"""
     null = listed((f"{KEY.sql(k, 'd')} IS NULL" for k in shape.key), " OR ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "proof")} AS
@@ -72,25 +72,25 @@ def near(shape: Shape, evidence: Evidence, first: int = 0) -> str:
     special = listed(["problem IS NOT NULL", *pending, *waiting, *_leaving(shape)], " OR ")
     twins = listed((f"{KEY.sql(k, 't')} IS NOT DISTINCT FROM {KEY.sql(k, 'd')}" for k in shape.key), " AND ")
     wanted = (
-        "NOT coalesce(d.desired_hash = l.agreed_hash AND l.a_same AND NOT d.special AND NOT l.special, false)"
+        "NOT coalesce(d.desired_hash = l.hash_agreed AND l.same_a AND NOT d.special AND NOT l.special, false)"
     )
     if first:
         wanted = f"EXISTS (SELECT 1 FROM {work(shape.name, 'touched')} t WHERE {same_key(shape, 't', 'd')})"
     gone = _removed_with_document(shape, "l") if shape.target.on_source_gone is OnSourceGone.KEEP else "true"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "near")} AS
-    WITH d AS (SELECT d.rowid AS d_row, {keys}, {row_hash(shape, WANTED)} AS desired_hash,
+    WITH d AS (SELECT d.rowid AS row_d, {keys}, {row_hash(shape, WANTED)} AS desired_hash,
             {special} OR t.first_row IS NOT NULL AS special, t.copies, t.unnamed
         FROM {table("desired", shape.name)} d LEFT JOIN {work(shape.name, "twin")} t ON {twins}
         WHERE t.first_row IS NULL OR t.first_row = d.rowid),
-    joined AS (SELECT d.d_row, d.copies, d.unnamed, {listed([both, *linked_ids])},
-            l.b_row, l.a_row, coalesce(l.b_row, l.a_row) IS NOT NULL AS linked, coalesce(l.again, false) AS again
+    joined AS (SELECT d.row_d, d.copies, d.unnamed, {listed([both, *linked_ids])},
+            l.row_b, l.row_a, coalesce(l.row_b, l.row_a) IS NOT NULL AS linked, coalesce(l.again, false) AS again
         FROM d FULL JOIN {work(shape.name, "link")} l ON {same_key(shape, "d", "l")}
-        WHERE {wanted} AND (d.d_row IS NOT NULL OR (l.b_row IS NOT NULL AND NOT l.again AND ({gone} OR l.a_row IS NULL)))),
-    hit AS (SELECT {match_keys}, min(a_row) AS m_row, max(hits) AS hits, max(claims) AS claims
+        WHERE {wanted} AND (d.row_d IS NOT NULL OR (l.row_b IS NOT NULL AND NOT l.again AND ({gone} OR l.row_a IS NULL)))),
+    hit AS (SELECT {match_keys}, min(row_a) AS m_row, max(hits) AS hits, max(claims) AS claims
         FROM {work(shape.name, "match")} m GROUP BY {match_keys}),
-    every AS (SELECT joined.* EXCLUDE (a_row), coalesce(joined.a_row, hit.m_row) AS a_row,
-            joined.a_row IS NULL AND hit.m_row IS NOT NULL AS matched,
+    every AS (SELECT joined.* EXCLUDE (row_a), coalesce(joined.row_a, hit.m_row) AS row_a,
+            joined.row_a IS NULL AND hit.m_row IS NOT NULL AS matched,
             coalesce(hit.hits, 1) AS hits, coalesce(hit.claims, 1) AS claims
         FROM joined LEFT JOIN hit ON {same_key(shape, "joined", "hit")}
         {"" if first else _foreign(shape, evidence)})
@@ -122,16 +122,16 @@ def _foreign(shape: Shape, evidence: Evidence) -> str:
         return ""
     carried = {f.value.name: f.name for f in reversed(shape.fields) if isinstance(f.value, Column)}
     named = [
-        f"TRY_CAST(a.{identifier(carried[k])} AS {t.duckdb}) AS {KEY.sql(k)}"
+        f"TRY_CAST({NOW.sql(carried[k], 'a')} AS {t.duckdb}) AS {KEY.sql(k)}"
         for k, t in shape.key.items()
         if k in carried
     ]
-    ids = [f"a.{identifier(i)} AS {ID.sql(i)}" for i in shape.id]
+    ids = [f"{NOW.sql(i, 'a')} AS {ID.sql(i)}" for i in shape.id]
     return f"""UNION ALL BY NAME
     SELECT {listed((f"{c}," for c in named + ids), " ")}
-        a.rowid AS a_row, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
-    FROM {table("actual", shape.name)} a
-    WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.a_row = a.rowid)
-        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.a_row = a.rowid)
+        a.rowid AS row_a, false AS linked, false AS again, false AS matched, 1 AS hits, 1 AS claims
+    FROM {table("theirs", shape.name)} a
+    WHERE NOT EXISTS (SELECT 1 FROM {work(shape.name, "link")} l WHERE l.row_a = a.rowid)
+        AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "match")} m WHERE m.row_a = a.rowid)
         AND NOT EXISTS (SELECT 1 FROM {work(shape.name, "again")} r
-            WHERE {listed((f"r.{identifier(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"})"""
+            WHERE {listed((f"{NOW.sql(i, 'r')} = {NOW.sql(i, 'a')}" for i in shape.id), " AND ") or "false"})"""

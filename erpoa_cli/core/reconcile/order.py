@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from erpoa_cli.core.columns import ID, KEY, NOW, PENDING, WANTED
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, listed, table, work
-from erpoa_cli.core.schema import Kind, identifier, literal
+from erpoa_cli.core.schema import Kind, literal
 from erpoa_cli.core.situation import CONTENT, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Reference, Result
 
@@ -248,9 +248,9 @@ def referenced(shape: Shape, other: Shape, field: BoundField) -> str:
     """The query for rows of *other* that this plan deletes although a row of *shape* that stays refers to
     them by *field*: number of deletes."""
     own = next(iter(other.id))
-    ids = listed((f"d.{ID.sql(i)} = a.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    ids = listed((f"d.{ID.sql(i)} = {NOW.sql(i, 'a')}" for i in shape.id), " AND ") or "false"
     leaves = f"({does(Action.DELETE, of='d')} OR list_contains(d.fields, {literal(field.name)}))"
     return f"""SELECT count(DISTINCT g.ordinal) FROM {table("diff", other.name)} g
-        JOIN {table("actual", shape.name)} a ON a.{identifier(field.name)} = g.{ID.sql(own)}
+        JOIN {table("theirs", shape.name)} a ON {NOW.sql(field.name, "a")} = g.{ID.sql(own)}
         WHERE g.kind IS NULL AND {does(Action.DELETE, of="g")}
         AND NOT EXISTS (SELECT 1 FROM {table("diff", shape.name)} d WHERE d.kind IS NULL AND {ids} AND {leaves})"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, PLAIN, SEEN, WANTED, Columns
+from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, SEEN, WANTED, Columns
 from erpoa_cli.core.reconcile.compare import normal
 from erpoa_cli.core.reconcile.shape import (
     Shape,
@@ -16,7 +16,7 @@ from erpoa_cli.core.reconcile.shape import (
     value_sql,
     work,
 )
-from erpoa_cli.core.schema import Kind, identifier
+from erpoa_cli.core.schema import Kind
 from erpoa_cli.core.target import BoundField, Column
 
 
@@ -35,10 +35,10 @@ def recognise(shape: Shape) -> Iterator[str]:
     """The statements that fill `T/again`, `T/link` and `T/match`.
 
     * `again`: identifiers that their system returned more than once;
-    * `link`: one row per linked key: `b_row` (NULL when a sibling's link), key, id, generation, `a_row` (NULL
+    * `link`: one row per linked key: `row_b` (NULL when a sibling's link), key, id, generation, `row_a` (NULL
       when no such row is there), the hash of `agreed`, whether actual equals `seen`, whether the row must be
       judged in any case;
-    * `match`: per key that no link answers: `a_row` and how many rows were hit (`hits`) and how many of ours
+    * `match`: per key that no link answers: `row_a` and how many rows were hit (`hits`) and how many of ours
       hit that row (`claims`). Keys may be NULL here: what they hit is claimed all the same.
     """
     yield _again(shape)
@@ -60,7 +60,7 @@ def estranged(shape: Shape) -> str:
     told = listed((f"({listed((f'{v} IS NOT NULL' for v in one), ' AND ')})" for one in seen), " OR ")
     pairs = (zip(one, two, strict=True) for one, two in zip(seen, here, strict=True))
     left = listed((f"({listed((f'{v} = {w}' for v, w in each), ' AND ')})" for each in pairs), " OR ")
-    return f"(a_row IS NOT NULL AND ({told}) AND NOT coalesce({left}, false))"
+    return f"(row_a IS NOT NULL AND ({told}) AND NOT coalesce({left}, false))"
 
 
 def row_hash(shape: Shape, image: Columns) -> str:
@@ -75,19 +75,19 @@ def row_hash(shape: Shape, image: Columns) -> str:
 
 
 def remembered(shape: Shape) -> str:
-    """The query that makes `base."T"` of base rows (`incoming`, with their number `b_row`): all that is needed of
+    """The query that makes `base."T"` of base rows (`incoming`, with their number `row_b`): all that is needed of
     a row as long as nothing about it changed."""
     keys = [KEY.sql(k) for k in shape.key]
     ids = [ID.sql(i) for i in shape.id]
-    return f"""SELECT b_row, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special, len(known) = 0 AS adopted,
-        {row_hash(shape, AGREED)} AS agreed_hash, {row_hash(shape, SEEN)} AS seen_hash FROM incoming"""
+    return f"""SELECT row_b, {listed([*keys, *ids])}, generation, {_judge_anyway(shape)} AS special, len(known) = 0 AS adopted,
+        {row_hash(shape, AGREED)} AS hash_agreed, {row_hash(shape, SEEN)} AS hash_seen FROM incoming"""
 
 
 def _again(shape: Shape) -> str:
-    ids = listed(map(identifier, shape.id)) or "1"
-    counted = f"SELECT {ids}, count(*) AS copies FROM {table('actual', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
+    ids = listed(NOW.sql(i) for i in shape.id) or "1"
+    counted = f"SELECT {ids}, count(*) AS copies FROM {table('theirs', shape.name)} GROUP BY {ids} HAVING count(*) > 1"
     if not shape.id:
-        counted = f"SELECT 1 AS copies FROM {table('actual', shape.name)} LIMIT 0"
+        counted = f"SELECT 1 AS copies FROM {table('theirs', shape.name)} LIMIT 0"
     return f"CREATE OR REPLACE TABLE {work(shape.name, 'again')} AS {counted}"
 
 
@@ -95,24 +95,24 @@ def _link(shape: Shape) -> str:
     keys = listed(KEY.sql(k) for k in shape.key)
     ids = listed(ID.sql(i) for i in shape.id)
     own = f"""
-        SELECT b_row, {keys}, {ids + "," if ids else ""} generation, special, adopted, agreed_hash, seen_hash
+        SELECT row_b, {keys}, {ids + "," if ids else ""} generation, special, adopted, hash_agreed, hash_seen
         FROM {table("base", shape.name)}"""
     branches = [own] + [_sibling(shape, name) for name in shape.siblings if shape.id]
-    same_id = listed((f"a.{identifier(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
-    twice = listed((f"r.{identifier(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
-    a_ids = listed(f"o.{identifier(i)}" for i in shape.id)
+    same_id = listed((f"{NOW.sql(i, 'a')} = {ID.sql(i, 'b')}" for i in shape.id), " AND ") or "false"
+    twice = listed((f"{NOW.sql(i, 'r')} = {ID.sql(i, 'b')}" for i in shape.id), " AND ") or "false"
+    a_ids = listed(NOW.sql(i, "o") for i in shape.id)
     given = listed((f"g.{ID.sql(i)} = b.{ID.sql(i)}" for i in shape.id), " AND ") or "false"
     # Some systems give the identifier of a removed row to a new one: it is that row's whose values it has, and
     # what is left is recognised by `match`.
-    lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.seen_hash, false)"
+    lost = "g.holders > 1 AND NOT coalesce(a.actual_hash = b.hash_seen, false)"
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "link")} AS
     WITH b AS ({" UNION ALL BY NAME ".join(branches)}),
     given AS (SELECT {ids or "1 AS nothing"}, count(*) AS holders FROM ({own}) GROUP BY ALL HAVING count(*) > 1),
-    a AS (SELECT o.rowid AS a_row, {a_ids + "," if a_ids else ""} {row_hash(shape, PLAIN)} AS actual_hash
-        FROM {table("actual", shape.name)} o {single(shape, "o")})
-    SELECT b.* EXCLUDE (seen_hash), CASE WHEN {lost} THEN NULL ELSE a.a_row END AS a_row,
-        a.actual_hash = b.seen_hash AS a_same, r.twice IS NOT NULL AS again
+    a AS (SELECT o.rowid AS row_a, {a_ids + "," if a_ids else ""} {row_hash(shape, NOW)} AS actual_hash
+        FROM {table("theirs", shape.name)} o {single(shape, "o")})
+    SELECT b.* EXCLUDE (hash_seen), CASE WHEN {lost} THEN NULL ELSE a.row_a END AS row_a,
+        a.actual_hash = b.hash_seen AS same_a, r.twice IS NOT NULL AS again
     FROM b LEFT JOIN a ON {same_id} LEFT JOIN given g ON {given}
         LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
 
@@ -130,22 +130,22 @@ def _taken(shape: Shape) -> Iterator[str]:
     own = listed((f"({_recognised(fields, 'w')})" for fields in sets), " OR ")
     claims = listed(
         (
-            f"SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row JOIN free u ON {_recognised(fields, 'u')}"
+            f"SELECT l.row_a FROM moved l JOIN theirs o ON o.row_a = l.row_a JOIN free u ON {_recognised(fields, 'u')}"
             for fields in sets
         ),
         " UNION ",
     )
     yield f"""
-    UPDATE {link} AS l SET a_row = NULL, a_same = NULL FROM (
+    UPDATE {link} AS l SET row_a = NULL, same_a = NULL FROM (
         WITH moved AS (FROM {link}
-            WHERE b_row IS NOT NULL AND a_row IS NOT NULL AND NOT again AND NOT special AND NOT coalesce(a_same, false)),
-        theirs AS (SELECT rowid AS a_row, * FROM {table("actual", shape.name)} WHERE rowid IN (SELECT a_row FROM moved)),
-        free AS (SELECT d.* FROM {desired} d ANTI JOIN (SELECT {keys} FROM {link} WHERE a_row IS NOT NULL OR again) k
+            WHERE row_b IS NOT NULL AND row_a IS NOT NULL AND NOT again AND NOT special AND NOT coalesce(same_a, false)),
+        theirs AS (SELECT rowid AS row_a, * FROM {table("theirs", shape.name)} WHERE rowid IN (SELECT row_a FROM moved)),
+        free AS (SELECT d.* FROM {desired} d ANTI JOIN (SELECT {keys} FROM {link} WHERE row_a IS NOT NULL OR again) k
             ON {same_key(shape, "k", "d")}),
-        known AS (SELECT l.a_row FROM moved l JOIN theirs o ON o.a_row = l.a_row
+        known AS (SELECT l.row_a FROM moved l JOIN theirs o ON o.row_a = l.row_a
             JOIN {desired} w ON {same_key(shape, "l", "w")} WHERE {own})
-        SELECT a_row FROM ({claims}) WHERE a_row NOT IN (SELECT a_row FROM known)) taken
-    WHERE l.a_row = taken.a_row AND l.b_row IS NOT NULL"""
+        SELECT row_a FROM ({claims}) WHERE row_a NOT IN (SELECT row_a FROM known)) taken
+    WHERE l.row_a = taken.row_a AND l.row_b IS NOT NULL"""
 
 
 def elsewhere(shape: Shape) -> str:
@@ -154,7 +154,7 @@ def elsewhere(shape: Shape) -> str:
     linked to another key, and what that key says is not recognised there either: the key was changed, given to somebody
     else, or two rows exchanged theirs. Links that a person declared just now (`adopted`) are believed."""
     link, desired = work(shape.name, "link"), table("desired", shape.name)
-    near, actual = work(shape.name, "near"), table("actual", shape.name)
+    near, actual = work(shape.name, "near"), table("theirs", shape.name)
     sets = match_sets(shape)
     if not sets:
         return f"CREATE OR REPLACE TABLE {work(shape.name, 'elsewhere')} AS SELECT 0 AS ordinal, '' AS elsewhere LIMIT 0"
@@ -163,7 +163,7 @@ def elsewhere(shape: Shape) -> str:
     agree = listed(f"coalesce({_recognised(fields, 'd')}, false) AS agree{n}" for n, fields in numbered)
     hits = listed(
         (
-            f"SELECT {n} AS by_set, d.ordinal, d.key_text, o.rowid AS a_row "
+            f"SELECT {n} AS by_set, d.ordinal, d.key_text, o.rowid AS row_a "
             f"FROM loose d JOIN {actual} o ON {_recognised(fields, 'd')} WHERE NOT d.agree{n}"
             for n, fields in numbered
         ),
@@ -174,23 +174,23 @@ def elsewhere(shape: Shape) -> str:
     CREATE OR REPLACE TABLE {work(shape.name, "elsewhere")} AS
     WITH loose AS MATERIALIZED (
         SELECT n.ordinal, {key_text_sql(shape, "n.")} AS key_text, {listed(WANTED.sql(n, "d") for n in names)}, {agree}
-        FROM {near} n JOIN {desired} d ON d.rowid = n.d_row LEFT JOIN {actual} o ON o.rowid = n.a_row
-            LEFT JOIN {link} l ON l.b_row = n.b_row
-        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.agreed_hash = {row_hash(shape, WANTED)}, false)),
+        FROM {near} n JOIN {desired} d ON d.rowid = n.row_d LEFT JOIN {actual} o ON o.rowid = n.row_a
+            LEFT JOIN {link} l ON l.row_b = n.row_b
+        WHERE NOT n.again AND NOT coalesce(l.adopted OR l.hash_agreed = {row_hash(shape, WANTED)}, false)),
     hit AS MATERIALIZED ({hits}),
     held AS (
-        SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.a_row = l.a_row
-        WHERE l.b_row IS NOT NULL AND NOT l.again AND NOT l.adopted),
+        SELECT DISTINCT l.* FROM {link} l JOIN hit ON hit.row_a = l.row_a
+        WHERE l.row_b IS NOT NULL AND NOT l.again AND NOT l.adopted),
     owned AS (
-        SELECT n.ordinal, l.a_row, {key_text_sql(shape, "l.")} AS key_text, {agree}
-        FROM held l JOIN {near} n ON n.b_row = l.b_row JOIN {actual} o ON o.rowid = l.a_row
-            LEFT JOIN {desired} d ON d.rowid = n.d_row
+        SELECT n.ordinal, l.row_a, {key_text_sql(shape, "l.")} AS key_text, {agree}
+        FROM held l JOIN {near} n ON n.row_b = l.row_b JOIN {actual} o ON o.rowid = l.row_a
+            LEFT JOIN {desired} d ON d.rowid = n.row_d
         UNION ALL -- what is kept is no candidate
-        SELECT NULL, l.a_row, {key_text_sql(shape, "l.")}, {listed("false" for _ in sets)}
-        FROM held l ANTI JOIN {near} n ON n.b_row = l.b_row ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}),
+        SELECT NULL, l.row_a, {key_text_sql(shape, "l.")}, {listed("false" for _ in sets)}
+        FROM held l ANTI JOIN {near} n ON n.row_b = l.row_b ANTI JOIN {desired} d ON {same_key(shape, "l", "d")}),
     met AS (
         SELECT h.ordinal AS ours, h.key_text AS our_key, l.ordinal AS theirs, l.key_text AS their_key
-        FROM hit h JOIN owned l ON l.a_row = h.a_row WHERE h.ordinal IS DISTINCT FROM l.ordinal AND ({disagrees}))
+        FROM hit h JOIN owned l ON l.row_a = h.row_a WHERE h.ordinal IS DISTINCT FROM l.ordinal AND ({disagrees}))
     SELECT ordinal, min(words) AS elsewhere FROM (
         SELECT ours AS ordinal, concat('it is recognised in the row of ', their_key) AS words FROM met
         UNION ALL SELECT theirs, concat(our_key, ' is recognised in its row') FROM met)
@@ -199,9 +199,7 @@ def elsewhere(shape: Shape) -> str:
 
 def _recognised(fields: Sequence[BoundField], ours: str) -> str:
     """Whether the row *ours* of desired is recognised in their row `o` by these fields."""
-    pairs = (
-        f"{normal(f, WANTED.sql(f.name, ours))} = {normal(f, 'o.' + identifier(f.name))}" for f in fields
-    )
+    pairs = (f"{normal(f, WANTED.sql(f.name, ours))} = {normal(f, NOW.sql(f.name, 'o'))}" for f in fields)
     return listed(pairs, " AND ")
 
 
@@ -211,7 +209,7 @@ def single(shape: Shape, alias: str) -> str:
     Anti-joins are spelled as such: DuckDB turns a correlated NOT EXISTS into several joins."""
     if not shape.id:
         return ""
-    on = listed((f"r.{identifier(i)} = {alias}.{identifier(i)}" for i in shape.id), " AND ")
+    on = listed((f"{NOW.sql(i, 'r')} = {NOW.sql(i, alias)}" for i in shape.id), " AND ")
     return f"ANTI JOIN {work(shape.name, 'again')} r ON {on}"
 
 
@@ -238,8 +236,8 @@ def _sibling(shape: Shape, name: str) -> str:
     keys = listed(KEY.sql(k, "s") for k in shape.key)
     ids = listed(ID.sql(i, "s") for i in shape.id)
     return f"""
-        SELECT CAST(NULL AS BIGINT) AS b_row, {keys}, {ids}, s.generation, true AS special, false AS adopted,
-            CAST(NULL AS UBIGINT) AS agreed_hash, CAST(NULL AS UBIGINT) AS seen_hash
+        SELECT CAST(NULL AS BIGINT) AS row_b, {keys}, {ids}, s.generation, true AS special, false AS adopted,
+            CAST(NULL AS UBIGINT) AS hash_agreed, CAST(NULL AS UBIGINT) AS hash_seen
         FROM {table("base", name)} s ANTI JOIN {table("base", shape.name)} b ON {same_key(shape, "s", "b")}
             ANTI JOIN {table("base", shape.name)} o ON {listed((f"{ID.sql(i, 's')} = {ID.sql(i, 'o')}" for i in shape.id), " AND ")}
         WHERE {listed((ID.sql(i, "s") + " IS NOT NULL" for i in shape.id), " AND ")}
@@ -250,61 +248,58 @@ def _match(shape: Shape) -> str:
     keys = listed(KEY.sql(k) for k in shape.key)
     sets = match_sets(shape)
     names = list(dict.fromkeys(f.name for fields in sets for f in fields))
-    linked = f"SELECT {keys} FROM {work(shape.name, 'link')} WHERE a_row IS NOT NULL OR again"
+    linked = f"SELECT {keys} FROM {work(shape.name, 'link')} WHERE row_a IS NOT NULL OR again"
     ours = f"""
-        SELECT {listed(["d.rowid AS d_row", *(KEY.sql(k, "d") for k in shape.key), *(WANTED.sql(n) for n in names)])}
+        SELECT {listed(["d.rowid AS row_d", *(KEY.sql(k, "d") for k in shape.key), *(WANTED.sql(n) for n in names)])}
         FROM {table("desired", shape.name)} d ANTI JOIN ({linked}) l ON {same_key(shape, "l", "d")}"""
-    copy = listed((f"r.{identifier(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
-    known = listed((f"k.{ID.sql(i)} = o.{identifier(i)}" for i in shape.id), " AND ") or "false"
+    copy = listed((f"{NOW.sql(i, 'r')} = {NOW.sql(i, 'o')}" for i in shape.id), " AND ") or "false"
+    known = listed((f"{ID.sql(i, 'k')} = {NOW.sql(i, 'o')}" for i in shape.id), " AND ") or "false"
     theirs = f"""
-        SELECT {listed(["o.rowid AS a_row", "coalesce(r.copies, 1) AS copies", *(f"o.{identifier(n)}" for n in names)])}
-        FROM {table("actual", shape.name)} o LEFT JOIN {work(shape.name, "again")} r ON {copy}
-            ANTI JOIN {work(shape.name, "link")} l ON l.a_row = o.rowid
+        SELECT {listed(["o.rowid AS row_a", "coalesce(r.copies, 1) AS copies", *(NOW.sql(n, "o") for n in names)])}
+        FROM {table("theirs", shape.name)} o LEFT JOIN {work(shape.name, "again")} r ON {copy}
+            ANTI JOIN {work(shape.name, "link")} l ON l.row_a = o.rowid
             ANTI JOIN (FROM {work(shape.name, "link")} WHERE again) k ON {known}"""
     steps: list[str] = []
     for number, fields in enumerate(sets):
         on = listed(
-            (
-                f"{normal(f, WANTED.sql(f.name, 'u'))} = {normal(f, 't.' + identifier(f.name))}"
-                for f in fields
-            ),
+            (f"{normal(f, WANTED.sql(f.name, 'u'))} = {normal(f, NOW.sql(f.name, 't'))}" for f in fields),
             " AND ",
         )
-        earlier = [f"u.d_row NOT IN (SELECT d_row FROM hit{n})" for n in range(number)]
+        earlier = [f"u.row_d NOT IN (SELECT row_d FROM hit{n})" for n in range(number)]
         steps.append(
-            f"hit{number} AS (SELECT {listed(KEY.sql(k, 'u') for k in shape.key)}, u.d_row, t.a_row, t.copies "
+            f"hit{number} AS (SELECT {listed(KEY.sql(k, 'u') for k in shape.key)}, u.row_d AS row_d, t.row_a AS row_a, t.copies "
             f"FROM ours u JOIN theirs t ON {on} WHERE {listed(earlier, ' AND ') or 'true'})"
         )
     if not steps:
         nothing = (
-            f"SELECT {keys}, 0 AS d_row, 0 AS a_row, 0 AS copies FROM {table('desired', shape.name)} LIMIT 0"
+            f"SELECT {keys}, 0 AS row_d, 0 AS row_a, 0 AS copies FROM {table('desired', shape.name)} LIMIT 0"
         )
         steps = [f"hit0 AS ({nothing})"]
     hits = " UNION ALL ".join(f"SELECT * FROM hit{n}" for n in range(len(steps)))
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "match")} AS
     WITH ours AS MATERIALIZED ({ours}), theirs AS MATERIALIZED ({theirs}), {", ".join(steps)}
-    SELECT {keys}, a_row, greatest(count(*) OVER (PARTITION BY d_row), max(copies) OVER (PARTITION BY d_row)) AS hits,
-        count(*) OVER (PARTITION BY a_row) AS claims
+    SELECT {keys}, row_a, greatest(count(*) OVER (PARTITION BY row_d), max(copies) OVER (PARTITION BY row_d)) AS hits,
+        count(*) OVER (PARTITION BY row_a) AS claims
     FROM ({hits})"""
 
 
 def identities(shape: Shape, *, actual_complete: bool) -> str:
     """The statement that fills `T/ids`, by which other targets' references are resolved: key, `id`,
-    `a_row`, `pending` (wanted, but not there yet) and the key's JSON text. One row per key."""
+    `row_a`, `pending` (wanted, but not there yet) and the key's JSON text. One row per key."""
     keys = listed(KEY.sql(k) for k in shape.key)
     own = next(iter(shape.id), None)
-    present = "a_row IS NOT NULL" if actual_complete else "true"
+    present = "row_a IS NOT NULL" if actual_complete else "true"
     linked_id = ID.sql(own) if own else "CAST(NULL AS VARCHAR)"
-    found_id = f"a.{identifier(own)}" if own else "CAST(NULL AS VARCHAR)"
+    found_id = NOW.sql(own, "a") if own else "CAST(NULL AS VARCHAR)"
     complete = listed((f"{KEY.sql(k)} IS NOT NULL" for k in shape.key), " AND ")
     return f"""
     CREATE OR REPLACE TABLE {work(shape.name, "ids")} AS
     WITH known AS (
-        SELECT {keys}, {linked_id} AS id, a_row FROM {work(shape.name, "link")} WHERE {present} AND NOT again
+        SELECT {keys}, {linked_id} AS id, row_a FROM {work(shape.name, "link")} WHERE {present} AND NOT again
         UNION ALL
-        SELECT {listed(KEY.sql(k, "m") for k in shape.key)}, {found_id}, m.a_row
-        FROM {work(shape.name, "match")} m JOIN {table("actual", shape.name)} a ON a.rowid = m.a_row
+        SELECT {listed(KEY.sql(k, "m") for k in shape.key)}, {found_id}, m.row_a
+        FROM {work(shape.name, "match")} m JOIN {table("theirs", shape.name)} a ON a.rowid = m.row_a
         WHERE m.hits = 1 AND m.claims = 1),
     wanted AS (SELECT DISTINCT {keys} FROM {table("desired", shape.name)} d WHERE {complete}
         AND NOT EXISTS (SELECT 1 FROM known k WHERE {same_key(shape, "k", "d")})),

@@ -39,14 +39,14 @@ from erpoa_cli.core.target import (
 
 
 def own(name: str) -> str:
-    """The column of the feed with the value of a field itself; `/` cannot occur in a column of a relation that a target
-    is fed from."""
-    return f"value/{name}"
+    """The column of the feed with the value of a field itself; a key column beside it may be called anything that can be
+    declared, which control characters cannot."""
+    return f"\x01{name}"
 
 
 def by(name: str, number: int) -> str:
     """The columns of the feed with the key of the row that a reference or result means."""
-    return f"key/{number}/{name}"
+    return f"\x02{number}/{name}"
 
 
 def restoring(shape: Shape, others: Mapping[str, Shape], extras: Iterable[str]) -> Shape:
@@ -224,10 +224,10 @@ def meant(shape: Shape) -> str:
 def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> str:
     """The statement that fills `T/obstacle`: the rows of the run that are left as they are, and why. *missing*: by target,
     why a row that was not read may be there all the same; empty: it is gone."""
-    here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
+    here = listed((f"{NOW.sql(i, 'a')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     taken = listed((f"{ID.sql(i, 'k')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     judged = list(_values(shape))
-    now = {n: f"a.{identifier(n)}" for n in judged}
+    now = {n: NOW.sql(n, "a") for n in judged}
     moved = {n: f"{now[n]} IS DISTINCT FROM {LEFT.sql(n, 'c')}" for n in judged}
     fields = {f.name for f in shape.fields}
     made = listed((moved[n] for n in judged if n in fields), " OR ") or "false"
@@ -277,7 +277,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
             WHEN {written} THEN 'it was changed since the run' {lost} {theirs} END AS reason
         FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
             LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
-            LEFT JOIN {table("actual", shape.name)} a ON {here}
+            LEFT JOIN {table("theirs", shape.name)} a ON {here}
             LEFT JOIN (SELECT *, true AS taken FROM {work(shape.name, "kept")}) k ON {taken} AND NOT ({same_key(shape, "k", "c")})
             {joins})
     WHERE reason IS NOT NULL"""
@@ -319,15 +319,15 @@ def _lines_since(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
         made = f"SELECT 1 FROM {work(name, 'done')} d WHERE d.created AND {same_key(lines, 'd', 'l')}"
         yield f"EXISTS (SELECT 1 FROM {work(name, 'kept')} l WHERE {same} AND NOT EXISTS ({made}))"
         if spec.within:
-            yield f"len(a.{identifier(spec.within)}) > (SELECT count(*) FROM {work(name, 'kept')} l WHERE {same})"
+            yield f"len({NOW.sql(spec.within, 'a')}) > (SELECT count(*) FROM {work(name, 'kept')} l WHERE {same})"
         elif shape.id and lines.id:
             own_id, theirs = next(iter(shape.id)), next(iter(lines.id))
             known = (
-                f"SELECT 1 FROM {work(name, 'kept')} k WHERE {ID.sql(theirs, 'k')} = x.{identifier(theirs)}"
+                f"SELECT 1 FROM {work(name, 'kept')} k WHERE {ID.sql(theirs, 'k')} = {NOW.sql(theirs, 'x')}"
             )
             yield (
-                f"EXISTS (SELECT 1 FROM {table('actual', name)} x "
-                f"WHERE x.{identifier(spec.link)} = {ID.sql(own_id, 'c')} AND NOT EXISTS ({known}))"
+                f"EXISTS (SELECT 1 FROM {table('theirs', name)} x "
+                f"WHERE {NOW.sql(spec.link, 'x')} = {ID.sql(own_id, 'c')} AND NOT EXISTS ({known}))"
             )
 
 
@@ -340,7 +340,7 @@ def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str])
                 other, value = others[to], NOW.sql(field.name, "c")
                 if field.type.kind is Kind.LIST or not other.id:
                     continue
-                there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({identifier(next(iter(other.id)))} AS VARCHAR) FROM {table('actual', to)})"
+                there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({NOW.sql(next(iter(other.id)))} AS VARCHAR) FROM {table('theirs', to)})"
                 said = literal(f"{field.name}: the row of {to} that it pointed to is gone")
                 yield f"{wanted} AND m{number}.id IS NULL AND NOT {there}", said
             case Result(target=to, by=names) if not set(names) <= set(shape.key):
@@ -502,12 +502,12 @@ def left_alone(shape: Shape) -> Iterator[str]:
     """The statements that list in `diff."T"` the rows of the run that the plan does not take back, as withheld (E0543):
     those with an obstacle, and those of which nothing is planned although they are not as before."""
     diff = table("diff", shape.name)
-    here = listed((f"a.{identifier(i)} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
+    here = listed((f"{NOW.sql(i, 'a')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     there = "a.rowid IS NOT NULL"
     differs = (
         listed(
             (
-                f"(list_contains(c.written, {literal(n)}) AND a.{identifier(n)} IS DISTINCT FROM {NOW.sql(n, 'c')})"
+                f"(list_contains(c.written, {literal(n)}) AND {NOW.sql(n, 'a')} IS DISTINCT FROM {NOW.sql(n, 'c')})"
                 for n in _values(shape)
             ),
             " OR ",
@@ -519,7 +519,7 @@ def left_alone(shape: Shape) -> Iterator[str]:
         for n in shape.columns
         for part in (
             f"{NOW.sql(n, 'c')} AS {WANTED.sql(n)}",
-            f"a.{identifier(n)} AS {NOW.sql(n)}",
+            NOW.sql(n, "a"),
             f"{LEFT.sql(n, 'c')} AS {AGREED.sql(n)}",
             f"{LEFT.sql(n, 'c')} AS {SEEN.sql(n)}",
         )
@@ -538,7 +538,7 @@ def left_alone(shape: Shape) -> Iterator[str]:
             {names_sql(shape.columns)} AS known, [] AS waiting, false AS links, 'withheld' AS kind, 'E0543' AS code,
             coalesce(o.reason, CASE WHEN c.removed THEN 'it is there again' ELSE 'it was changed since the run' END) AS reason, {listed(values)}
         FROM {work(shape.name, "done")} c
-            LEFT JOIN {table("actual", shape.name)} a ON {here}
+            LEFT JOIN {table("theirs", shape.name)} a ON {here}
             LEFT JOIN {work(shape.name, "obstacle")} o ON o.n = c.n
         WHERE (o.reason IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {_row(shape)} AND d.kind IS NOT NULL))
             OR (o.reason IS NULL AND {still} AND NOT EXISTS (SELECT 1 FROM {diff} d WHERE {same_key(shape, "c", "d")} AND ({told})))"""

@@ -19,7 +19,7 @@ from erpoa_cli.core.reconcile.shape import (
     value_sql,
     work,
 )
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import literal
 from erpoa_cli.core.situation import EDITS, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
 
@@ -46,14 +46,14 @@ def candidate_count(shape: Shape) -> str:
 
 def foreign_count(shape: Shape) -> str:
     """The query for the number of rows of theirs that are none of ours."""
-    return f"""SELECT count(*) FROM {table("actual", shape.name)} a
-        ANTI JOIN {work(shape.name, "link")} l ON l.a_row = a.rowid
-        ANTI JOIN {work(shape.name, "match")} m ON m.a_row = a.rowid"""
+    return f"""SELECT count(*) FROM {table("theirs", shape.name)} a
+        ANTI JOIN {work(shape.name, "link")} l ON l.row_a = a.rowid
+        ANTI JOIN {work(shape.name, "match")} m ON m.row_a = a.rowid"""
 
 
 def candidate_base(shape: Shape) -> str:
     """The query for the numbers of the base rows that candidates have, in order."""
-    return f"SELECT b_row FROM {work(shape.name, 'near')} WHERE b_row IS NOT NULL ORDER BY b_row"
+    return f"SELECT row_b FROM {work(shape.name, 'near')} WHERE row_b IS NOT NULL ORDER BY row_b"
 
 
 def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bool = False) -> str:
@@ -102,10 +102,10 @@ def judged(shape: Shape, evidence: Evidence, first: int, stop: int, *, every: bo
 
 def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
     """The candidates for which *wanted* holds, with all their values and their situation."""
-    ids = [f"coalesce(a.{identifier(i)}, {ID.sql(i, 'b')}) AS {ID.sql(i)}" for i in shape.id]
+    ids = [f"coalesce({NOW.sql(i, 'a')}, {ID.sql(i, 'b')}) AS {ID.sql(i)}" for i in shape.id]
     moved = (
         listed(
-            (f"a.{identifier(i)} IS DISTINCT FROM {ID.sql(i, 'b')}" for i in shape.id),
+            (f"{NOW.sql(i, 'a')} IS DISTINCT FROM {ID.sql(i, 'b')}" for i in shape.id),
             " OR ",
         )
         or "false"
@@ -113,18 +113,18 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
     return f"""
     SELECT n.*, {listed([f"{i}," for i in ids], " ")}
         n.matched AND b.row_number IS NOT NULL AND ({moved}) AS moved,
-        coalesce(b.generation, CASE WHEN n.d_row IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
+        coalesce(b.generation, CASE WHEN n.row_d IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {"CAST(NULL AS VARCHAR)" if evidence.first else "e.elsewhere"} AS elsewhere,
         {listed(_values(shape))},
         {_situation(shape, evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
     FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
-        LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "d_row", wanted)} d ON d.row_number = n.d_row
-        LEFT JOIN {_rows(shape, table("actual", shape.name), "rowid", "a_row", wanted)} a ON a.row_number = n.a_row
-        LEFT JOIN {_rows(shape, table("base", f"{shape.name}/rows"), "b_row", "b_row", wanted)} b
-            ON b.row_number = n.b_row
+        LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "row_d", wanted)} d ON d.row_number = n.row_d
+        LEFT JOIN {_rows(shape, table("theirs", shape.name), "rowid", "row_a", wanted)} a ON a.row_number = n.row_a
+        LEFT JOIN {_rows(shape, table("base", f"{shape.name}/rows"), "row_b", "row_b", wanted)} b
+            ON b.row_number = n.row_b
         LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}{documents.course_join(shape)}
-        {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.a_row = n.a_row" if evidence.unread else ""}
+        {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.row_a = n.row_a" if evidence.unread else ""}
         {"" if evidence.first else f"LEFT JOIN {work(shape.name, 'elsewhere')} e ON e.ordinal = n.ordinal"}"""
 
 
@@ -164,7 +164,7 @@ def _values(shape: Shape) -> Iterator[str]:
     fields = {f.name: f for f in shape.fields}
     for name in shape.columns:
         yield _desired_value(shape, fields.get(name), name)
-        yield f"a.{identifier(name)} AS {NOW.sql(name)}"
+        yield NOW.sql(name, "a")
         yield f"b.{AGREED.sql(name)}"
         yield f"b.{SEEN.sql(name)}"
     for field in shape.pending:
@@ -193,29 +193,29 @@ def _situation(shape: Shape, evidence: Evidence) -> str:
         )
         unproven = f"{unproven} AND NOT coalesce({gone}, false)"
     return f"""CASE
-        WHEN n.d_row IS NOT NULL AND (n.again OR n.hits > 1 OR n.claims > 1) THEN 'ambiguous'
-        WHEN n.d_row IS NOT NULL AND n.a_row IS NOT NULL AND n.linked THEN 'confirmed'
-        WHEN n.d_row IS NOT NULL AND n.a_row IS NOT NULL THEN 'found'
-        WHEN n.d_row IS NOT NULL AND {unseen} THEN 'not_observed'
-        WHEN n.d_row IS NOT NULL AND n.b_row IS NOT NULL THEN 'vanished'
-        WHEN n.d_row IS NOT NULL THEN 'absent'
-        WHEN ({unproven}) OR (n.a_row IS NULL AND {unseen}) THEN 'not_observed'
-        WHEN n.b_row IS NULL AND proof.unplaced IS NOT NULL THEN 'not_observed'
-        WHEN n.b_row IS NULL THEN 'foreign'
-        WHEN n.a_row IS NULL THEN 'both_gone' ELSE 'source_gone' END"""
+        WHEN n.row_d IS NOT NULL AND (n.again OR n.hits > 1 OR n.claims > 1) THEN 'ambiguous'
+        WHEN n.row_d IS NOT NULL AND n.row_a IS NOT NULL AND n.linked THEN 'confirmed'
+        WHEN n.row_d IS NOT NULL AND n.row_a IS NOT NULL THEN 'found'
+        WHEN n.row_d IS NOT NULL AND {unseen} THEN 'not_observed'
+        WHEN n.row_d IS NOT NULL AND n.row_b IS NOT NULL THEN 'vanished'
+        WHEN n.row_d IS NOT NULL THEN 'absent'
+        WHEN ({unproven}) OR (n.row_a IS NULL AND {unseen}) THEN 'not_observed'
+        WHEN n.row_b IS NULL AND proof.unplaced IS NOT NULL THEN 'not_observed'
+        WHEN n.row_b IS NULL THEN 'foreign'
+        WHEN n.row_a IS NULL THEN 'both_gone' ELSE 'source_gone' END"""
 
 
 def _verdicts(shape: Shape) -> str:
     """`v_<field>`, the verdict per field; rows that cannot be judged have none."""
     fields = [
-        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL{_left_alone(shape, f)} THEN {Verdict.SAME}
-            WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+        f"""CASE WHEN kind IS NOT NULL OR row_a IS NULL{_left_alone(shape, f)} THEN {Verdict.SAME}
+            WHEN row_d IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.confirmed(shape, f)}
             WHEN situation = 'found' THEN {judge.found(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in shape.fields
     ]
     extras = [
-        f"""CASE WHEN kind IS NOT NULL OR a_row IS NULL THEN {Verdict.SAME} WHEN d_row IS NULL THEN {_gone_verdict(shape, f)}
+        f"""CASE WHEN kind IS NOT NULL OR row_a IS NULL THEN {Verdict.SAME} WHEN row_d IS NULL THEN {_gone_verdict(shape, f)}
             WHEN situation = 'confirmed' THEN {judge.restored(shape, f)} ELSE {Verdict.SAME} END AS {VERDICT.sql(f.name)}"""
         for f in judge.extra_fields(shape)
     ]
@@ -256,7 +256,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
     unnameable = listed((f"{KEY.sql(k)} IS NULL" for k in shape.key), " OR ")
     cases = [
         (
-            "unnamed AND d_row IS NOT NULL",
+            "unnamed AND row_d IS NOT NULL",
             "held",
             "E0401",
             "concat('a key column is empty (', copies, CASE copies WHEN 1 THEN ' row)' ELSE ' rows)' END)",
@@ -277,7 +277,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "E0404",
             "concat(claims, ' of our rows match the same row of theirs')",
         ),
-        ("elsewhere IS NOT NULL AND d_row IS NOT NULL", "held", "E0416", "elsewhere"),
+        ("elsewhere IS NOT NULL AND row_d IS NOT NULL", "held", "E0416", "elsewhere"),
         ("unread IS NOT NULL", "held", "E0410", "unread"),
         (
             f"{update_only} AND NOT {documents.undone(shape)} AND (situation = 'absent' OR (situation = 'vanished' AND {recreates}))",
@@ -286,7 +286,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "'the row does not exist there, and this target never creates'",
         ),
         (
-            f"situation = 'not_observed' AND d_row IS NOT NULL AND NOT ({documents.undone(shape)} AND b_row IS NULL)",
+            f"situation = 'not_observed' AND row_d IS NOT NULL AND NOT ({documents.undone(shape)} AND row_b IS NULL)",
             "withheld",
             "E0421",
             literal(evidence.actual),
@@ -343,7 +343,7 @@ def _action(shape: Shape) -> str:
     written, accepted, settled, reported = (
         f"signs & {v} <> 0" for v in (Verdict.WRITTEN, Verdict.ACCEPT, Verdict.SETTLED, Verdict.REPORTED)
     )
-    inactive = f"CASE WHEN {written} THEN {Action.DEACTIVATE.sql} WHEN b_row IS NULL THEN NULL WHEN {accepted} THEN {Action.ACCEPT.sql} WHEN {settled} THEN {Action.CONVERGE.sql} END"
+    inactive = f"CASE WHEN {written} THEN {Action.DEACTIVATE.sql} WHEN row_b IS NULL THEN NULL WHEN {accepted} THEN {Action.ACCEPT.sql} WHEN {settled} THEN {Action.CONVERGE.sql} END"
     gone = {
         OnSourceGone.KEEP: "CAST(NULL AS VARCHAR)",
         OnSourceGone.DELETE: Action.DELETE.sql,
@@ -357,12 +357,12 @@ def _action(shape: Shape) -> str:
         WHEN situation = 'absent' THEN {Action.CREATE.sql}
         WHEN situation = 'vanished' THEN {vanished}
         WHEN situation = 'both_gone' THEN {Action.FORGET.sql}
-        WHEN situation = 'not_observed' AND d_row IS NOT NULL AND b_row IS NULL THEN {Action.CREATE.sql}
-        WHEN d_row IS NULL AND a_row IS NOT NULL THEN {_follow(shape, gone)}
+        WHEN situation = 'not_observed' AND row_d IS NOT NULL AND row_b IS NULL THEN {Action.CREATE.sql}
+        WHEN row_d IS NULL AND row_a IS NOT NULL THEN {_follow(shape, gone)}
         WHEN situation IN ('confirmed', 'found') AND {written} THEN {Action.UPDATE.sql}
         WHEN situation = 'found' AND {reported} THEN NULL
         WHEN situation = 'found' THEN {Action.ADOPT.sql}
-        WHEN situation = 'confirmed' AND (moved OR b_row IS NULL) THEN {Action.ADOPT.sql}
+        WHEN situation = 'confirmed' AND (moved OR row_b IS NULL) THEN {Action.ADOPT.sql}
         WHEN situation = 'confirmed' AND {accepted} THEN {Action.ACCEPT.sql}
         WHEN situation = 'confirmed' AND {settled} THEN {Action.CONVERGE.sql} END"""
 
@@ -377,7 +377,7 @@ def _follow(shape: Shape, gone: str) -> str:
 def _withheld(shape: Shape, evidence: Evidence) -> str:
     """Removals that the reads do not prove are withheld, and lines with their document; what only a person can do to a
     document is a task."""
-    removal = f"{does(*REMOVALS)} OR ({does(Action.MOVE)} AND d_row IS NULL)"
+    removal = f"{does(*REMOVALS)} OR ({does(Action.MOVE)} AND row_d IS NULL)"
     unproven = f"kind IS NULL AND situation = 'not_observed' AND ({removal})"
     reason = f"coalesce(doubt, {literal(evidence.actual)})"
     if shape.target.lines is not None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from erpoa_cli.core.dependency import reach, references
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.schema import RESERVED, STRING, Kind, Type
+from erpoa_cli.core.schema import STRING, Kind, Type
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import documented
@@ -63,20 +63,9 @@ def look(bound: Bound, connections: Connections, names: Iterable[str] | None = N
     for name, info in infos.items():
         unheld = list(judge_list(targets[name], documents[name])) if name in documents else []
         found.extend(unheld or _judge(targets[name], info))
-        found.extend(_met(targets[name], info))
+        if name not in documents:
+            found.extend(_active(targets[name], info))
     return Looked(replace(bound, targets=targets), infos, tuple(found))
-
-
-def _met(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
-    """Fields of their identifier that are called as columns of ours beside them."""
-    for name in target.id or info.id:
-        if name.casefold() in RESERVED:
-            yield Diagnostic(
-                "E0117",
-                f"{target.name}: `{name}`, of the identifier of {target.object}, is a column of erpoa's own",
-                remedy="Name other fields that tell its rows apart (`id:` of the target), or a view with another name for it.",
-                at=target.at,
-            )
 
 
 def _pointed(bound: Bound, names: Iterable[str]) -> frozenset[str]:
@@ -137,6 +126,21 @@ def _nowhere(target: Target) -> Diagnostic:
         remedy=f"`erpoa discover {target.system}` lists what there is.",
         at=target.at,
     )
+
+
+def _active(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
+    """A remark on triggers that `reach:` does not name: what they write is in no plan."""
+    unknown = [name for name in info.triggers if "trigger" not in target.reach.get(name, ())]
+    if unknown:
+        told = ", ".join(f"{name}: trigger" for name in unknown)
+        yield Diagnostic(
+            "W0320",
+            f"target {target.name}: {info.address} has {'a trigger' if len(unknown) == 1 else 'triggers'}: {', '.join(unknown)}",
+            detail="What a trigger writes elsewhere is not in the plan; what it makes of a row that is written is read back.",
+            remedy=f"Where that is known, `reach: {{{told}}}` of the target says so.",
+            severity=Severity.WARNING,
+            at=target.at,
+        )
 
 
 def _judge(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:

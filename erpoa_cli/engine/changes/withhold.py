@@ -9,7 +9,7 @@ import pyarrow as pa
 from erpoa_cli.core.columns import WANTED
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
-from erpoa_cli.core.situation import REMOVALS, Action, does
+from erpoa_cli.core.situation import EDITS, REMOVALS, Action, does
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
 
@@ -81,8 +81,23 @@ def _withhold(shape: Shape, staging: Staging, rows: Mapping[str, str], code: str
 
 
 def taking_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
-    """Withhold deletes of *rows* (key → what hangs on them): their system would take rows of others along."""
+    """Withhold deletes and updates of *rows* (key → what hangs on them): their system would take rows of others along, or
+    change them."""
     _withhold(shape, staging, rows, "E0438", does(Action.DELETE))
+    _withhold(shape, staging, rows, "E0448", does(*EDITS))
+
+
+def told_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
+    """Keep with deletes and updates of *rows* (key → `Reach.text`) what they do beyond the row, which the target allows."""
+    if rows:
+        found = pa.table(
+            {"key": pa.array(list(rows), pa.utf8()), "reason": pa.array(list(rows.values()), pa.utf8())}
+        )
+        staging.make("diff", f"{shape.name}/along", found, "SELECT * FROM incoming")
+        staging.execute(
+            f"UPDATE {table('diff', shape.name)} SET reason = r.reason FROM {work(shape.name, 'along')} r "
+            f"WHERE r.key = {key_text_sql(shape, '')} AND kind IS NULL AND {does(Action.DELETE, *EDITS)}"
+        )
 
 
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 
+from erpoa_cli.core.columns import NOW
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, identifier
@@ -17,6 +18,7 @@ from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.load import Place, load
 from erpoa_cli.engine.relations.readers import Readers
+from erpoa_cli.engine.relations.states import show
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.connector import ObjectInfo, ReadRequest
 
@@ -62,7 +64,7 @@ def begin_actuals(
     readers: Readers,
     listener: Listener = ignore,
 ) -> Callable[[], dict[str, Read]]:
-    """Begin to read what the targets *names* of *bound* (typed) hold, each into `actual."T"`; what is given back waits
+    """Begin to read what the targets *names* of *bound* (typed) hold, each into `theirs."T"`; what is given back waits
     for them. Lines that live inside their documents are read with them, once."""
     wanted = list(names)
     documents = [within(bound.targets[n]).parent for n in wanted if bound.targets[n].embedded]
@@ -102,15 +104,16 @@ def _read_lines(target: Target, id_: str, document: Read, staging: Staging) -> R
     members = dict.fromkeys(
         [*target.id, *(f.name for f in target.fields), *(n for m in target.match for n in m)]
     )
-    taken = [f"e.line.{identifier(n)}" for n in members if n != lines.link]
-    place = relation("actual", lines.parent)
+    taken = [f"e.line.{identifier(n)} AS {NOW.sql(n)}" for n in members if n != lines.link]
+    place = relation("theirs", lines.parent)
     staging.execute(
-        f"CREATE OR REPLACE TABLE {relation('actual', target.name)} AS "
-        f"SELECT p.{identifier(id_)} AS {identifier(lines.link)}, {', '.join(taken)} "
-        f"FROM {place} p, LATERAL (SELECT unnest(p.{identifier(lines.within)}) AS line) e WHERE e.line IS NOT NULL"
+        f"CREATE OR REPLACE TABLE {relation('theirs', target.name)} AS "
+        f"SELECT {NOW.sql(id_, 'p')} AS {NOW.sql(lines.link)}, {', '.join(taken)} "
+        f"FROM {place} p, LATERAL (SELECT unnest({NOW.sql(lines.within, 'p')}) AS line) e WHERE e.line IS NOT NULL"
     )
+    show(staging, target.name)
     held.prepare(staging, f"actual.{target.name}")
-    rows = staging.scalar(f"SELECT count(*) FROM {relation('actual', target.name)}")
+    rows = staging.scalar(f"SELECT count(*) FROM {relation('theirs', target.name)}")
     verdict = replace(document.verdict, evidence={**document.verdict.evidence, "rows": rows})
     return Read(f"actual.{target.name}", target.system, verdict)
 
@@ -124,12 +127,14 @@ def read_actual(
     more: Iterable[Field] = (),
     listener: Listener = ignore,
 ) -> Read:
-    """Read what a target's object holds into `actual."T"`, as the types of what is wanted, and the fields *more*.
+    """Read what a target's object holds into `theirs."T"`, as the types of what is wanted, and the fields *more*.
 
     A row with a value that does not parse stays, with NULL there, and is listed in `held."actual.T"` by its
     identifier. Where the value would have recognised the row, the read is `partial`: absence proves nothing."""
     listing = f"actual.{target.name}"
-    place = Place(schema="actual", name=target.name, listing=listing, key=target.id or info.id, keep=True)
+    place = Place(
+        schema="theirs", name=target.name, listing=listing, key=target.id or info.id, keep=True, image=NOW
+    )
     request = ReadRequest(
         object=target.object,
         fields=actual_fields(target, info, more),
@@ -137,6 +142,7 @@ def read_actual(
         options=target.options,
     )
     verdict = load(request, place, target.system, connections, staging, listener)
+    show(staging, target.name)
     recognising = {n for match in target.match for n in match} | set(place.key)
     unread = staging.sql(f"SELECT DISTINCT field FROM {relation('held', listing)}").column(0).to_pylist()
     if doubtful := sorted(recognising & set(unread)):

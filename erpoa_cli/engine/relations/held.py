@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from erpoa_cli.core.canonical import canonical_sql
+from erpoa_cli.core.columns import PLAIN, Columns
 from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.engine.staging import Staging, relation
 
 _COLUMNS = ("key", "field", "code", "reason")
 
 
-def key_json(key: Sequence[tuple[str, Type]], alias: str = "") -> str:
-    """The SQL expression of a row's key text; NULL when there is no key or part of it is NULL."""
+def key_json(key: Sequence[tuple[str, Type]], alias: str = "", image: Columns = PLAIN) -> str:
+    """The SQL expression of a row's key text, over columns that are called as *image* says; NULL when there is no key or part of it is NULL."""
     if not key:
         return "CAST(NULL AS VARCHAR)"
-    prefix = f"{alias}." if alias else ""
-    columns = [(name, type_, prefix + identifier(name)) for name, type_ in key]
+    columns = [(name, type_, image.sql(name, alias)) for name, type_ in key]
     whole = " AND ".join(f"{column} IS NOT NULL" for _, _, column in columns)
     parts = ", ".join(f"{literal(name)}, {canonical_sql(column, type_)}" for name, type_, column in columns)
     return f"CASE WHEN {whole} THEN CAST(json_object({parts}) AS VARCHAR) END"

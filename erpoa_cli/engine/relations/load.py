@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from erpoa_cli.core.columns import PLAIN, Columns
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Finished, Listener, Progressed, Started
 from erpoa_cli.core.parse import broken, expected, instant, value
@@ -19,14 +20,14 @@ from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
 
-TROUBLE = "?"  # the column that carries what did not parse; no field is called so
 _SHOWN = 60  # characters of a value that a reason quotes
 _TEXTS = (pa.utf8(), pa.large_utf8(), pa.string_view())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where rows go: the relation `SCHEMA."NAME"`, its findings to `held."LISTING"` by the columns `key`.
+    """Where rows go: the relation `SCHEMA."NAME"`, whose columns are called as `image` says, its findings to
+    `held."LISTING"` by the fields `key`.
 
     With `keep` a row with an unreadable value stays in the relation, NULL there; else it is taken out."""
 
@@ -35,6 +36,11 @@ class Place:
     listing: str
     key: tuple[str, ...]
     keep: bool = False
+    image: Columns = PLAIN
+
+    def empty(self, staging: Staging, fields: Sequence[Field]) -> None:
+        """Make the relation anew, without rows."""
+        staging.create(self.schema, self.name, [replace(f, name=self.image(f.name)) for f in fields])
 
 
 def load(
@@ -47,14 +53,14 @@ def load(
 ) -> Verdict:
     """Read *request* from *system* into *place*. Whatever goes wrong is in the verdict: `failed`, and the
     relation is empty."""
-    staging.create(place.schema, place.name, request.fields)
+    place.empty(staging, request.fields)
     held.prepare(staging, place.listing)
     try:
         verdict = _loaded(request, place, system, connections, staging, listener)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
         verdict = _failed(error)
     if verdict.status is ReadStatus.FAILED:
-        staging.create(place.schema, place.name, request.fields)
+        place.empty(staging, request.fields)
         return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
     _list_troubles(staging, place, request.fields)
     return verdict
@@ -69,7 +75,7 @@ def unread(
     error: Exception,
 ) -> Verdict:
     """What `load` answers where *error* came before anything was read."""
-    staging.create(place.schema, place.name, request.fields)
+    place.empty(staging, request.fields)
     held.prepare(staging, place.listing)
     verdict = _failed(error)
     return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
@@ -91,7 +97,7 @@ def _loaded(
         if problem := mismatch(reading.schema, request.fields):
             return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
         batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
-        staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields))
+        staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields, place.image))
     return replace(reading.verdict, evidence={**reading.verdict.evidence, "rows": stream.rows})
 
 
@@ -132,30 +138,35 @@ def mismatch(schema: pa.Schema, fields: Sequence[Field]) -> str:
     return ""
 
 
-def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
-    """The SELECT that turns `incoming` (columns as in *schema*) into the declared types, with a column that
-    carries field and text of everything that did not parse (NULL for a sound row)."""
+def trouble(fields: Sequence[Field]) -> str:
+    """The column that carries what did not parse: longer than the name of any field, so that none is called so."""
+    return "?" * (1 + max((len(f.name) for f in fields), default=0))
+
+
+def parsing(schema: pa.Schema, fields: Sequence[Field], image: Columns = PLAIN) -> str:
+    """The SELECT that turns `incoming` (columns as in *schema*) into the declared types, called as *image* says, with the
+    column `trouble`, field and text of everything that did not parse (NULL for a sound row)."""
     inner, outer, troubles, conditions = [], [], [], []
-    for field in fields:
-        column, raw = identifier(field.name), identifier(f"{TROUBLE}{field.name}")
-        outer.append(column)
+    for at, field in enumerate(fields):
+        column, exact, raw = identifier(field.name), f"v{at}", f"raw{at}"  # fields may be called anything
+        outer.append(f"{exact} AS {image.sql(field.name)}")
         text = schema.field(field.name).type in _TEXTS
         if not _needs_parsing(field, text=text):
-            inner.append(f"CAST({column} AS {field.type.duckdb}) AS {column}")
+            inner.append(f"CAST({column} AS {field.type.duckdb}) AS {exact}")
             continue
-        inner.append(f"{value(column, field) if text else instant(column, field.zone)} AS {column}")
+        inner.append(f"{value(column, field) if text else instant(column, field.zone)} AS {exact}")
         if field.type.kind is not Kind.STRING:
             inner.append(f"CAST({column} AS VARCHAR) AS {raw}")
-            conditions.append(broken(raw, field if text else replace(field, nulls=()), column))
+            conditions.append(broken(raw, field if text else replace(field, nulls=()), exact))
             troubles.append(
                 f"CASE WHEN {conditions[-1]} THEN [{literal(field.name)}, left({raw}, {_SHOWN})] END"
             )
-    trouble = "CAST(NULL AS VARCHAR[][])"
+    told = "CAST(NULL AS VARCHAR[][])"
     if troubles:
         found = f"list_filter([{', '.join(troubles)}], lambda t: t IS NOT NULL)"
-        trouble = f"CASE WHEN {' OR '.join(conditions)} THEN {found} END"
+        told = f"CASE WHEN {' OR '.join(conditions)} THEN {found} END"
     return (
-        f"SELECT {', '.join(outer)}, {trouble} AS {identifier(TROUBLE)} FROM "
+        f"SELECT {', '.join(outer)}, {told} AS {identifier(trouble(fields))} FROM "
         f"(SELECT {', '.join(inner)} FROM incoming)"
     )
 
@@ -166,16 +177,16 @@ def _needs_parsing(field: Field, *, text: bool) -> bool:
 
 def _list_troubles(staging: Staging, place: Place, fields: Sequence[Field]) -> None:
     """One held row per value that did not parse; sensitive values are not quoted."""
-    table, trouble = relation(place.schema, place.name), identifier(TROUBLE)
-    if staging.scalar(f"SELECT 1 FROM {table} WHERE {trouble} IS NOT NULL LIMIT 1"):
-        key = held.key_json(held.key_fields(fields, place.key))
+    table, column = relation(place.schema, place.name), identifier(trouble(fields))
+    if staging.scalar(f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL LIMIT 1"):
+        key = held.key_json(held.key_fields(fields, place.key), image=place.image)
         staging.execute(
             f"INSERT INTO {relation('held', place.listing)} SELECT k, t[1], 'E0320', {_reason(fields)} "
-            f"FROM (SELECT {key} AS k, unnest({trouble}) AS t FROM {table} WHERE {trouble} IS NOT NULL)"
+            f"FROM (SELECT {key} AS k, unnest({column}) AS t FROM {table} WHERE {column} IS NOT NULL)"
         )
         if not place.keep:
-            staging.delete(place.schema, place.name, f"{trouble} IS NOT NULL")
-    staging.execute(f"ALTER TABLE {table} DROP COLUMN {trouble}")
+            staging.delete(place.schema, place.name, f"{column} IS NOT NULL")
+    staging.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
 
 
 def _reason(fields: Sequence[Field]) -> str:
@@ -229,9 +240,9 @@ def typed(staging: Staging, reading: Reading, fields: Sequence[Field]) -> pa.Tab
         )
     table = pa.Table.from_batches(list(reading), reading.schema)
     read = staging.compare(parsing(table.schema, fields), {"incoming": table})
-    troubles = read.column(TROUBLE).drop_null()
-    if len(troubles):
-        name = troubles[0].as_py()[0][0]
+    found = read.column(trouble(fields)).drop_null()
+    if len(found):
+        name = found[0].as_py()[0][0]
         field = next(f for f in fields if f.name == name)
         raise Failure(
             Diagnostic(
@@ -240,4 +251,6 @@ def typed(staging: Staging, reading: Reading, fields: Sequence[Field]) -> pa.Tab
                 remedy="Look at the row in its system; `erpoa resume` goes on when it is mended.",
             )
         )
-    return read.drop_columns([TROUBLE]).cast(pa.schema([(f.name, arrow_type(f.type)) for f in fields]))
+    return read.drop_columns([trouble(fields)]).cast(
+        pa.schema([(f.name, arrow_type(f.type)) for f in fields])
+    )

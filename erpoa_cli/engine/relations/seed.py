@@ -14,11 +14,10 @@ from erpoa_cli.core.project import Seed
 from erpoa_cli.core.relation import SEED
 from erpoa_cli.core.schema import INTEGER, Field, identifier
 from erpoa_cli.engine.relations import held
-from erpoa_cli.engine.relations.load import TROUBLE, Place, hold_keys, parsing
+from erpoa_cli.engine.relations.load import Place, hold_keys, parsing, trouble
 from erpoa_cli.engine.staging import Staging, relation
 
 _SHOWN = 5  # wrong keys told per seed
-_LINE = "?line"  # no column of a seed is called so
 
 
 def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field]) -> list[Diagnostic]:
@@ -35,9 +34,10 @@ def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field])
     except Failure as failure:
         return list(failure.diagnostics)
     columns = {f.name: pa.array([cells[i] for _, cells in lines], pa.utf8()) for i, f in enumerate(fields)}
-    table = pa.table({**columns, _LINE: pa.array([line for line, _ in lines], pa.int64())})
-    read = staging.compare(parsing(table.schema, (*fields, Field(_LINE, INTEGER))), {"incoming": table})
-    problems = list(_problems(seed, read, fields))
+    line = Field(trouble(fields), INTEGER)  # no column of the seed is called so
+    table = pa.table({**columns, line.name: pa.array([number for number, _ in lines], pa.int64())})
+    read = staging.compare(parsing(table.schema, (*fields, line)), {"incoming": table})
+    problems = list(_problems(seed, read, fields, line.name))
     names = ", ".join(identifier(f.name) for f in fields)
     staging.insert(SEED.schema, seed.name, read, f"SELECT {names} FROM incoming")
     hold_keys(staging, place, fields)
@@ -73,16 +73,18 @@ def _unreadable(seed: Seed, what: str, line: int) -> Failure:
     return Failure(Diagnostic("E0340", f"seed {seed.name}: {what}", remedy=remedy, at=at))
 
 
-def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field]) -> Iterator[Diagnostic]:
+def _problems(seed: Seed, read: pa.Table, fields: Sequence[Field], line: str) -> Iterator[Diagnostic]:
+    """What did not parse, in *read*, whose last column tells it."""
     known = {f.name: f for f in fields}
-    wrong = read.filter(read.column(TROUBLE).is_valid()).select([_LINE, TROUBLE]).sort_by(_LINE)
+    told = read.schema.names[-1]
+    wrong = read.filter(read.column(told).is_valid()).select([line, told]).sort_by(line)
     for row in wrong.to_pylist():
-        for name, text in row[TROUBLE]:
+        for name, text in row[told]:
             yield Diagnostic(
                 "E0341",
                 f"seed {seed.name}: {name} {_quoted(known[name], text)} is not {expected(known[name])}",
                 remedy="Correct the cell, or declare `type`, `format` or `nulls` of the column in seeds/*.yml.",
-                at=Location(seed.file, row[_LINE]),
+                at=Location(seed.file, row[line]),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from erpoa_cli.core.columns import NOW
 from erpoa_cli.core.definition import changed
 from erpoa_cli.core.dependency import referring
 from erpoa_cli.core.graph import NodeId
@@ -16,7 +17,8 @@ from erpoa_cli.core.relation import node_of, schema_of
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes import withhold
 from erpoa_cli.engine.changes.diff import Differ, Task
-from erpoa_cli.engine.changes.hanging import hanging
+from erpoa_cli.engine.changes.hanging import hanging, withheld
+from erpoa_cli.engine.reach import Reach
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.chain import with_evidence
 from erpoa_cli.engine.relations.transform import Built
@@ -86,11 +88,11 @@ def list_unread(ctx: Context, described: Described, name: str, actual: Read) -> 
     if not actual.held:
         return False
     listing = relation("held", actual.relation)
-    key = held.key_json(tuple(described.shapes[name].id.items()), "a")
+    key = held.key_json(tuple(described.shapes[name].id.items()), "a", NOW)
     ctx.staging.execute(
         f"CREATE OR REPLACE TABLE {work(name, 'unread')} AS "
-        "SELECT a.rowid AS a_row, string_agg(concat_ws(': ', h.field, h.reason), '; ') AS unread "
-        f"FROM {relation('actual', name)} a JOIN {listing} h ON h.key = {key} GROUP BY a.rowid"
+        "SELECT a.rowid AS row_a, string_agg(concat_ws(': ', h.field, h.reason), '; ') AS unread "
+        f"FROM {relation('theirs', name)} a JOIN {listing} h ON h.key = {key} GROUP BY a.rowid"
     )
     return True
 
@@ -117,9 +119,9 @@ def compare(
     keep_back([name for name, one in shapes.items() if one.target.embedded])
     differ.compose()  # what a document wants are its lines, too
     keep_back([name for name, one in shapes.items() if not one.target.embedded])
-    _look_what_hangs(ctx, choice, described, shapes)
+    along = _look_what_hangs(ctx, choice, described, shapes)
     differ.arrange()
-    return Compared(differ=differ, reads=counted)
+    return Compared(differ=differ, reads=counted, along=along)
 
 
 def _keep_back(
@@ -145,14 +147,18 @@ def _keep_back(
         earlier.append(one)
 
 
-def _look_what_hangs(ctx: Context, choice: Choice, described: Described, shapes: Mapping[str, Shape]) -> None:
-    """Withhold deletes that take rows of others along. What is withheld may be what hangs on another one: once more, then."""
+def _look_what_hangs(
+    ctx: Context, choice: Choice, described: Described, shapes: Mapping[str, Shape]
+) -> dict[str, int]:
+    """Withhold writes that reach further than their target allows, and tell how far the others do; target → how many rows of
+    others go along. What is withheld may be what hangs on another one: once more, then."""
     again = True
+    found: dict[str, dict[str, Reach]] = {}
     while again:
         again = False
         for name in choice.selected:
             one, info = shapes[name], described.infos[name]
-            if not info.hanging:
+            if not info.hanging and not info.following:
                 continue
             beside = {
                 n: s
@@ -160,6 +166,11 @@ def _look_what_hangs(ctx: Context, choice: Choice, described: Described, shapes:
                 if n in choice.selected and s.target.system == one.target.system
             }
             with ctx.connections.lease(one.target.system) as session:
-                found = hanging(one, info, ctx.staging, session, beside)
-            withhold.taking_along(one, ctx.staging, found)
-            again = again or bool(found)
+                reached = hanging(one, info, ctx.staging, session, beside)
+            refused = withheld(reached, one.target.reach)
+            withhold.taking_along(one, ctx.staging, refused)
+            found[name] = {key: reach for key, reach in reached.items() if key not in refused}
+            again = again or bool(refused)
+    for name, reached in found.items():
+        withhold.told_along(shapes[name], ctx.staging, {key: reach.text for key, reach in reached.items()})
+    return {name: sum(reach.gone for reach in reached.values()) for name, reached in found.items()}

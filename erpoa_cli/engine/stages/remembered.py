@@ -30,14 +30,14 @@ def remember(ctx: Context, described: Described) -> None:
 
 def recall(ctx: Context, layout: Layout, shape: Shape) -> None:
     """Fill `base."T/rows"` with all values of the base rows that the diff has to look at."""
-    numbers = ctx.staging.sql(candidate_base(shape)).column("b_row")
+    numbers = ctx.staging.sql(candidate_base(shape)).column("row_b")
     rows = ctx.state.base(layout, ctx.sealer, only=numbers)
     ctx.staging.make("base", f"{shape.name}/rows", _numbered(rows, numbers))
 
 
 def _numbered(rows: pa.RecordBatchReader, numbers: pa.ChunkedArray | None = None) -> pa.RecordBatchReader:
-    """*rows* with their number as `b_row`: those given, else counted from 0."""
-    schema = rows.schema.append(pa.field("b_row", pa.int64()))
+    """*rows* with their number as `row_b`: those given, else counted from 0."""
+    schema = rows.schema.append(pa.field("row_b", pa.int64()))
 
     def batches() -> Iterator[pa.RecordBatch]:
         first = 0

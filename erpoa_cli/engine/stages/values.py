@@ -105,10 +105,12 @@ class Described:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What `diff."T"` was filled by, and the reads with what comparing added to their evidence."""
+    """What `diff."T"` was filled by, the reads with what comparing added to their evidence, and per target how many rows of
+    others go along with what it deletes."""
 
     differ: Differ
     reads: Mapping[str, Read]
+    along: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.core.guard import idle_waivers
 from erpoa_cli.engine.changes import guard
@@ -15,7 +17,11 @@ def weigh(ctx: Context, choice: Choice, described: Described, compared: Compared
     chosen = [described.shapes[n] for n in choice.selected]
     layouts = {n: described.layouts[n] for n in choice.names}
     measures = [
-        guard.measure(s, layouts[s.name], described.infos[s.name], staging, compared.differ) for s in chosen
+        replace(
+            guard.measure(s, layouts[s.name], described.infos[s.name], staging, compared.differ),
+            along=compared.along.get(s.name, 0),
+        )
+        for s in chosen
     ]
     guards = guard.verdicts(project, staging, chosen, measures, waivers)
     guards += guard.drops(project.sources, compared.reads, waivers)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.columns import GIVEN, ID, SAVED, WANTED
+from erpoa_cli.core.columns import GIVEN, ID, NOW, SAVED, WANTED
 from erpoa_cli.core.lifecycle import ABSENT
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import Field, identifier, literal
@@ -55,7 +55,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     wanted = rows.select(["ordinal", *(WANTED(name) for name in fields)])
     for name in by:
         wanted = wanted.append_column(f"by_{name}", values[name])
-    tables = {"told": told, "wanted": wanted, "found": find(desk, fields, by, values)}
+    tables = {"told": told, "wanted": wanted, "found": _apart(find(desk, fields, by, values))}
     table = desk.compare(_comparison(desk, fields, by, () if known else tuple(desk.id_types)), tables)
     words = "it is still there after it was deleted" if gone else "it cannot be found after it was written"
     wrong = pc.and_(pc.equal(table["outcome"], Outcome.APPLIED.value), pc.equal(table["here"], gone))
@@ -144,24 +144,29 @@ def find(desk: Desk, fields: Sequence[str], by: Sequence[str], values: pa.Table)
 
 
 def _comparison(desk: Desk, fields: Sequence[str], by: Sequence[str], ids: Sequence[str]) -> str:
-    """SQL over told (outcomes), wanted (ordinal, d_*, by_*) and found rows, whose *ids* are news."""
-    on = " AND ".join(f"f.{identifier(n)} = w.{identifier('by_' + n)}" for n in by)
-    differ = {n: f"f.{identifier(n)} IS DISTINCT FROM w.{WANTED.sql(n)}" for n in fields}
+    """SQL over told (outcomes), wanted (ordinal, d_*, by_*) and found rows (a_*), whose *ids* are news."""
+    on = " AND ".join(f"{NOW.sql(n, 'f')} = w.{identifier('by_' + n)}" for n in by)
+    differ = {n: f"{NOW.sql(n, 'f')} IS DISTINCT FROM w.{WANTED.sql(n)}" for n in fields}
     differs = ", ".join(f"CASE WHEN {test} THEN {literal(n)} END" for n, test in differ.items())
     deviated = f"list_filter([{differs}]::VARCHAR[], lambda x: x IS NOT NULL)"
     columns = [
         "t.*",
         "f.here IS NOT NULL AS here",
-        *(f"f.{identifier(n)} AS {ID.sql(n)}" for n in ids),
+        *(f"{NOW.sql(n, 'f')} AS {ID.sql(n)}" for n in ids),
         # mostly nothing differs, and then no list is made
         f"CASE WHEN f.here THEN CASE WHEN {' OR '.join(differ.values()) or 'false'} THEN {deviated} ELSE [] END END AS deviated",
-        *(f"CASE WHEN {t} THEN f.{identifier(n)} END AS {SAVED.sql(n)}" for n, t in differ.items()),
-        *(f"f.{identifier(n)} AS {GIVEN.sql(n)}" for n in desk.returns),
+        *(f"CASE WHEN {t} THEN {NOW.sql(n, 'f')} END AS {SAVED.sql(n)}" for n, t in differ.items()),
+        *(f"{NOW.sql(n, 'f')} AS {GIVEN.sql(n)}" for n in desk.returns),
     ]
     return (
         f"SELECT {', '.join(columns)} FROM told t LEFT JOIN wanted w USING (ordinal) "
         f"LEFT JOIN (SELECT *, true AS here FROM found) f ON {on} ORDER BY t.ordinal"
     )
+
+
+def _apart(found: pa.Table) -> pa.Table:
+    """*found* with its fields called so that none is taken for a column of ours."""
+    return found.rename_columns([NOW(name) for name in found.schema.names])
 
 
 def with_outcome(table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str) -> pa.Table:

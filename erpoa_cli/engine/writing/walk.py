@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.columns import BASE, PENDING, WANTED
+from erpoa_cli.core.canonical import canonical
+from erpoa_cli.core.columns import BASE, ID, PENDING, WANTED
 from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
@@ -18,10 +19,12 @@ from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
+from erpoa_cli.engine.reach import Leaving
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
+from erpoa_cli.engine.writing.further import without_further
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
@@ -254,14 +257,33 @@ class Walk:
         """Write what of a batch is ready, and record what became of all of it."""
         desk, outcomes = self._desks[task.batch.target], None
         ready, strangers = without_strangers(desk, task.ready)
+        ready, further = without_further(desk, ready, lambda: self._leaving(desk, ready.wave))
         if ready.rows.num_rows:
             if _at_once(desk, ready):
                 ask = self._request(ready, task.number)
                 outcomes = perform(desk, ready, ask, verify=self._options.verify)
             else:
                 outcomes = self._singly(desk, task.number).write(ready)
-        problems = {**task.problems, **strangers}
+        problems = {**task.problems, **strangers, **further}
         return self._record(replace(task, ready=ready, problems=problems), outcomes)
+
+    def _leaving(self, desk: Desk, wave: int) -> dict[str, Leaving]:
+        """By object of the system of *desk*, the rows that this plan deletes in *wave* or later."""
+        found: dict[str, Leaving] = {}
+        for name, other in self._desks.items():
+            if other.target.system != desk.target.system or other.target.embedded or not other.id_types:
+                continue
+            placed = self._tables[name]
+            deletes = pc.and_(
+                pc.equal(placed["action"], Action.DELETE.value), pc.greater_equal(placed["wave"], wave)
+            )
+            ordinals = placed["ordinal"].filter(deletes).combine_chunks()
+            rows = self._rows(name, ordinals).select([ID(n) for n in other.id_types]).to_pylist()
+            ids = frozenset(
+                tuple(canonical(row[ID(n)], t) for n, t in other.id_types.items()) for row in rows
+            )
+            found.setdefault(other.target.object, Leaving(other.id_types, ids))
+        return found
 
     def _record(self, task: _Task, outcomes: pa.Table | None) -> Counter[Outcome]:
         """Journal what became of a batch, of which *outcomes* tell what was ready, with the values that were

@@ -29,7 +29,7 @@ from erpoa_cli.sdk.conformance.asking import (
     status,
     thing,
 )
-from erpoa_cli.sdk.conformance.hostile import TEXTS, VALUES
+from erpoa_cli.sdk.conformance.hostile import NAMES, TEXTS, VALUES
 from erpoa_cli.sdk.connector import Connector, CreateSafety, ReadRequest, Session
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
 from erpoa_cli.sdk.meaning import meaning
@@ -58,6 +58,10 @@ class Conformance(Asking):
     def holds(self, value: Any, type_: Type) -> bool:  # noqa: ARG002 - most systems hold everything
         """Whether the system can hold *value* at all (many cannot hold NUL in a text). What it cannot hold must
         be rejected, row by row; changed silently it must never be."""
+        return True
+
+    def named(self, name: str) -> bool:  # noqa: ARG002 - most systems take any name
+        """Whether the system can have a field that is called *name*."""
         return True
 
     def problems(self, session: Session) -> Sequence[str]:
@@ -90,6 +94,39 @@ class Conformance(Asking):
             for row in rows:
                 found = self.found(session, object_, (CODE, NAME), ("code",), [(row["code"],)])
                 assert found == [row], f"{row['code']!r:.60} found {found!r:.200}"
+
+    def test_fields_may_be_called_anything(self, tmp_path: Path) -> None:
+        """Names of users never meet those of the connector: each value arrives in its own field."""
+        fields = (CODE, *(Field(name, STRING) for name in NAMES if self.named(name)))
+        first = [{f.name: f"{f.name}/{at}" for f in fields} for at in range(3)]
+        with self.opened(tmp_path, fields) as (session, object_):
+            self.create(session, object_, fields, first[:2], unless=(("code",),))
+            assert self.rows(session, object_, fields) == first[:2]
+            for field in fields[1:]:
+                found = self.found(session, object_, fields, (field.name,), [(first[1][field.name],)])
+                assert found == [first[1]], f"{field.name!r} found {found!r:.200}"
+            double = {**first[2], fields[1].name: first[0][fields[1].name]}
+            told = self.create(session, object_, fields, [double], unless=((fields[1].name,),), number=2)
+            assert [t["outcome"] for t in told] == ["stale"], told
+
+            def columns(prefix: str, row: Row) -> dict[str, pa.Array]:
+                return {f"{prefix}.{f.name}": pa.array([row[f.name]]) for f in fields if f is not CODE}
+
+            new = {f.name: first[0]["code"] if f is CODE else f"new {f.name}" for f in fields}
+            id_ = {"id.code": pa.array([first[0]["code"]])}
+            changed = {**id_, **columns("set", new), **columns("was", first[0])}
+            told = self._write(session, object_, Action.UPDATE, fields, changed, (), 3, True)
+            assert [t["outcome"] for t in told] == ["applied"], told
+            assert self.rows(session, object_, fields) == [new, first[1]]
+            told = self._write(
+                session, object_, Action.DELETE, fields, {**id_, **columns("was", first[0])}, (), 4, True
+            )
+            assert [t["outcome"] for t in told] == ["stale"], told
+            told = self._write(
+                session, object_, Action.DELETE, fields, {**id_, **columns("was", new)}, (), 5, True
+            )
+            assert [t["outcome"] for t in told] == ["applied"], told
+            assert self.rows(session, object_, fields) == [first[1]]
 
     # -- outcomes --
 

@@ -48,12 +48,15 @@ _FOREIGN_KEYS = """
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s
         AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION"""
 
+_TRIGGERS = """
+    SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = %s AND EVENT_OBJECT_TABLE = %s
+    ORDER BY TRIGGER_NAME"""
 _HANGING = """
     SELECT k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME,
-        k.TABLE_SCHEMA = database(), r.DELETE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME
+        k.TABLE_SCHEMA = database(), r.{0}_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME
     FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
         ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-    WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND r.DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND r.{0}_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
     ORDER BY k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"""
 
 _FIXED = {
@@ -158,14 +161,15 @@ def _answered(field: Any) -> Column:
 
 
 def what_hangs(db: Wire) -> dict[tuple[str, str], tuple[Hanging, ...]]:
-    """Database and table → what hangs on its rows, in whatever database, as far as the user may see it. Asked once for all
+    """Database and table → what hangs on its rows, or follows them, in whatever database, as far as the user may see it. Asked once for all
     tables: a server looks at all of them, whichever is asked for."""
     found: dict[tuple[str, str], tuple[Hanging, ...]] = {}
-    for at, rows in groupby(db.rows(_HANGING), lambda row: row[:7]):
-        target, (schema, table, _, here, effect) = (at[0], at[1]), at[2:]
-        own, theirs = zip(*(row[7:] for row in rows), strict=True)
-        one = Hanging(table if here else f"{schema}.{table}", own, theirs, effect)
-        found[target] = (*found.get(target, ()), one)
+    for event in ("DELETE", "UPDATE"):
+        for at, rows in groupby(db.rows(_HANGING.format(event)), lambda row: row[:7]):
+            target, (schema, table, _, here, effect) = (at[0], at[1]), at[2:]
+            own, theirs = zip(*(row[7:] for row in rows), strict=True)
+            one = Hanging(table if here else f"{schema}.{table}", own, theirs, effect, event)
+            found[target] = (*found.get(target, ()), one)
     return found
 
 
@@ -176,7 +180,7 @@ def reflect(
     samples: bool = False,
     hanging: Mapping[tuple[str, str], tuple[Hanging, ...]] = MappingProxyType({}),
 ) -> Table:
-    """The table or view with its fields and keys; *samples*: also what its values look like; *hanging*: of `what_hangs`."""
+    """The table or view with its fields and keys; *samples*: also what its values look like and which triggers it has; *hanging*: of `what_hangs`."""
     place = (relation.schema, relation.table)
     found = _columns(db, relation)
     columns = {name: of for name, of, *_ in found}
@@ -194,7 +198,9 @@ def reflect(
         foreign_keys=tuple(
             _foreign_key(list(rows)) for _, rows in groupby(db.rows(_FOREIGN_KEYS, place), lambda row: row[0])
         ),
-        hanging=hanging.get(place, ()),
+        hanging=tuple(h for h in hanging.get(place, ()) if h.event == "DELETE"),
+        following=tuple(h for h in hanging.get(place, ()) if h.event == "UPDATE"),
+        triggers=tuple(name for (name,) in db.rows(_TRIGGERS, place)) if samples else (),
         readable="SELECT" in relation.may,
         writable=relation.writable,
     )

@@ -23,14 +23,15 @@ _HANGING = """
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.at),
         ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k(attnum, at)
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at),
-        CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END
+        CASE k.rule WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END, k.event
     FROM pg_constraint c
+    CROSS JOIN LATERAL (VALUES ('DELETE', c.confdeltype), ('UPDATE', c.confupdtype)) k(event, rule)
     JOIN pg_class f ON f.oid = c.conrelid
     JOIN pg_class o ON o.oid = CASE WHEN f.relispartition THEN pg_partition_root(f.oid) ELSE f.oid END
     JOIN pg_namespace n ON n.oid = o.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND c.confdeltype IN ('c', 'n', 'd')
+    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND k.rule IN ('c', 'n', 'd')
         AND c.conparentid = 0
-    ORDER BY 2, 3, 4, 5, 6"""
+    ORDER BY 2, 3, 4, 5, 6, 7"""
 _BENEATH = """
     SELECT DISTINCT c.oid, c.relkind::text FROM pg_rewrite r
     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
@@ -49,14 +50,18 @@ _NAMES = "SELECT attnum, attname::text FROM pg_attribute WHERE attrelid = %s AND
 
 
 def hanging(db: Db, oid: int, kind: str) -> Iterator[Hanging]:
-    """What hangs on rows of the table or view *oid*. A field that a foreign key references and a view does not show is
+    """What hangs on rows of the table or view *oid*, or follows them. A field that a foreign key references and a view does not show is
     unknown: then `references` is empty."""
     found: dict[Hanging, None] = {}
     for table, fields in _tables(db, oid, kind, None, frozenset()):
-        for here, schema, other, own, theirs, effect in db.execute(_HANGING, (table, table)).fetchall():
+        for here, schema, other, own, theirs, effect, event in db.execute(
+            _HANGING, (table, table)
+        ).fetchall():
             shown = theirs if fields is None else [fields[name] for name in theirs if name in fields]
             references = tuple(shown) if len(shown) == len(theirs) else ()
-            found[Hanging(other if here else f"{schema}.{other}", tuple(own), references, effect)] = None
+            found[Hanging(other if here else f"{schema}.{other}", tuple(own), references, effect, event)] = (
+                None
+            )
     yield from found
 
 

@@ -40,6 +40,12 @@ _INDEXES = """
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.at)
     FROM pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
         AND i.indexprs IS NULL ORDER BY i.indexrelid"""
+_TRIGGERS = """
+    WITH RECURSIVE own(oid) AS (
+        SELECT %s::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN own ON own.oid = i.inhparent
+    )
+    SELECT DISTINCT tgname::text FROM pg_trigger JOIN own ON own.oid = tgrelid
+    WHERE NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1"""
 _FOREIGN_KEYS = """
     SELECT n.nspname = current_schema(), n.nspname, f.relname,
         ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(attnum, at)
@@ -126,13 +132,16 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Colum
         ForeignKey(tuple(own), other if here else f"{schema}.{other}", tuple(theirs))
         for here, schema, other, own, theirs in db.execute(_FOREIGN_KEYS, (relation.oid,))
     )
+    hangs = list(hanging(db, relation.oid, relation.kind))  # whatever the role may do there
     info = ObjectInfo(
         address=relation.address,
         fields=fields,
         id=key,
         keys=tuple(dict.fromkeys(tuple(names) for primary, _, names in uniques if not primary)),
         foreign_keys=foreign,
-        hanging=tuple(hanging(db, relation.oid, relation.kind)) if relation.deletes else (),
+        hanging=tuple(h for h in hangs if h.event == "DELETE"),
+        following=tuple(h for h in hangs if h.event == "UPDATE"),
+        triggers=tuple(name for (name,) in db.execute(_TRIGGERS, (relation.oid,))),
         readable=relation.readable,
         writable=relation.writable,
     )

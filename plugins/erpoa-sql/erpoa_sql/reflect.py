@@ -66,6 +66,7 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
         for index in inspector.get_indexes(name, where_or_default)
         if index.get("unique") and None not in index["column_names"]
     ]
+    hangs = [] if is_view or read_only else list(_hanging(connection, name, where, schema))
     info = ObjectInfo(
         address=address,
         fields=tuple(_field(connection, column, is_view=is_view) for column in table.columns),
@@ -77,7 +78,9 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
             )
             for f in inspector.get_foreign_keys(name, where_or_default)
         ),
-        hanging=() if is_view or read_only else tuple(_hanging(connection, name, where, schema)),
+        hanging=tuple(h for h in hangs if h.event == "DELETE"),
+        following=tuple(h for h in hangs if h.event == "UPDATE"),
+        triggers=() if read_only else tuple(_triggers(connection, name, where_or_default)),
         writable=not (is_view or read_only),
     )
     return Table(info, table)
@@ -100,36 +103,57 @@ _POSTGRESQL = sqlalchemy.text("""
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.at),
         ARRAY(SELECT CAST(a.attname AS text) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, at)
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.at),
-        CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
-        n.nspname = coalesce(CAST(:session AS text), current_schema())
+        CASE k.rule WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
+        n.nspname = coalesce(CAST(:session AS text), current_schema()), k.event
     FROM pg_constraint c
+    CROSS JOIN LATERAL (VALUES ('DELETE', c.confdeltype), ('UPDATE', c.confupdtype)) k(event, rule)
     JOIN pg_class f ON f.oid = c.conrelid
     JOIN pg_class o ON o.oid = CASE WHEN f.relispartition THEN CAST(pg_partition_root(f.oid) AS oid) ELSE f.oid END
     JOIN pg_namespace n ON n.oid = o.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND c.confdeltype IN ('c', 'n', 'd')
+    WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM places) AND k.rule IN ('c', 'n', 'd')
         AND c.conparentid = 0
-    ORDER BY 1, 2, 3, 4, 5""")
+    ORDER BY 1, 2, 3, 4, 5, 7""")
 
 
 def _hanging(connection: Connection, name: str, where: str, schema: str | None) -> Iterator[Hanging]:
-    """What a delete in the table takes along or changes; of databases other than PostgreSQL in tables of the same schema."""
+    """What a write in the table takes along or changes; of databases other than PostgreSQL in tables of the same schema."""
     if connection.dialect.name == "postgresql":
         asked = {"name": name, "where": where or schema, "session": schema}
-        for place, other, own, theirs, effect, here in connection.execute(_POSTGRESQL, asked):
-            yield Hanging(other if here else f"{place}.{other}", tuple(own), tuple(theirs), effect)
+        for place, other, own, theirs, effect, here, event in connection.execute(_POSTGRESQL, asked):
+            yield Hanging(other if here else f"{place}.{other}", tuple(own), tuple(theirs), effect, event)
         return
     for (_, other), keys in sqlalchemy.inspect(connection).get_multi_foreign_keys(where or schema).items():
         for key in keys:
-            effect = str(key.get("options", {}).get("ondelete") or "").upper()
-            if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
-                address = f"{where}.{other}" if where else other
-                yield Hanging(
-                    address, tuple(key["constrained_columns"]), tuple(key["referred_columns"]), effect
-                )
+            for event in ("DELETE", "UPDATE"):
+                effect = str(key.get("options", {}).get(f"on{event.lower()}") or "").upper()
+                if key["referred_table"] == name and effect in ("CASCADE", "SET NULL", "SET DEFAULT"):
+                    address = f"{where}.{other}" if where else other
+                    own, theirs = tuple(key["constrained_columns"]), tuple(key["referred_columns"])
+                    yield Hanging(address, own, theirs, effect, event)
+
+
+_TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(:name) ORDER BY name",
+    "postgresql": "SELECT DISTINCT CAST(t.tgname AS text) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relname = :name "
+    "AND n.nspname = coalesce(CAST(:schema AS text), current_schema()) ORDER BY 1",
+    "mysql": "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_TABLE = :name "
+    "AND EVENT_OBJECT_SCHEMA = coalesce(:schema, database()) ORDER BY TRIGGER_NAME",
+}
+_TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
+
+
+def _triggers(connection: Connection, name: str, schema: str | None) -> Iterator[str]:
+    """Triggers of the table, of databases of which it is known where they are listed."""
+    if sql := _TRIGGERS.get(connection.dialect.name):
+        asked = {key: value for key, value in (("name", name), ("schema", schema)) if f":{key}" in sql}
+        yield from connection.execute(sqlalchemy.text(sql), asked).scalars()
 
 
 def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:
     type_, refused = declared(column.type, native_decimals=connection.dialect.supports_native_decimal)
+    if "%(" in column.name:  # SQLAlchemy takes `%(x)s` in a name for a parameter
+        type_, refused = None, "has `%(` in its name, which this connector cannot write"
     numbered = column.primary_key and column.autoincrement is True
     return FieldInfo(
         name=column.name,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -164,11 +167,17 @@ class Files(Conformance):
         return None  # text keeps everything
 
 
+def header(fields: Sequence[Field], delimiter: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter, lineterminator="").writerow(f.name for f in fields)
+    return line.getvalue()
+
+
 class TestCsv(Files):
     file = "thing.csv"
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
-        (folder / self.file).write_text(",".join(f.name for f in fields) + "\n")
+        (folder / self.file).write_text(header(fields, ",") + "\n")
         return self.config(folder), self.file
 
 
@@ -177,7 +186,7 @@ class TestGb18030(Files):
     options: ClassVar[Mapping[str, Any]] = {"encoding": "gb18030", "delimiter": "|", "null": "\\N"}
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
-        (folder / self.file).write_text("|".join(f.name for f in fields) + "\r\n", newline="")
+        (folder / self.file).write_text(header(fields, "|") + "\r\n", encoding="gb18030", newline="")
         return self.config(folder), self.file
 
 
@@ -224,6 +233,9 @@ class TestXlsx(Files):
 
 class TestXml(Files):
     file = "thing.xml"
+
+    def named(self, name: str) -> bool:
+        return bool(re.fullmatch(r"[^\W\d][\w-]*", name))  # of an element; a point leads into it
 
     def make(self, folder: Path, fields: Sequence[Field]) -> tuple[dict[str, Any], str]:
         (folder / self.file).write_text('<?xml version="1.0" encoding="GB18030"?>\n<things></things>\n')

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from erpoa_cli.core.parse import DIRECTIVES, broken, unknown_directives, value
 from erpoa_cli.core.schema import Field, parse_type
-from erpoa_cli.engine.relations.load import TROUBLE, parsing
+from erpoa_cli.engine.relations.load import parsing, trouble
 from erpoa_cli.engine.staging import Staging
 
 BAD = object()
@@ -286,7 +286,7 @@ def test_fields_may_be_called_like_anything():
     table = pa.table({f.name: pa.array([text]) for f in fields})
     row = STAGING.compare(parsing(table.schema, fields), {"incoming": table}).to_pylist()[0]
     assert row == {f.name: [{"no": 1, "qty": Decimal("1.500"), "day": None}] for f in fields} | {
-        TROUBLE: None
+        trouble(fields): None
     }
 
 

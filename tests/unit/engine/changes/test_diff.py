@@ -74,14 +74,15 @@ class Area:
         if feed is None:
             self.table(f'source."{name}"', columns, source)
         returns = dict.fromkeys(shape.target.returns, "VARCHAR")
-        self.table(f'actual."{name}"', {"id": "BIGINT", **types, **returns}, actual)
+        theirs = {f"a_{field}": type_ for field, type_ in {"id": "BIGINT", **types, **returns}.items()}
+        self.table(f'theirs."{name}"', theirs, actual)
         keys = {f"k_{k}": "VARCHAR" for k in shape.key}
         self.table(f'base."{name}"', {**keys, "id_id": "BIGINT"}, base)
-        images = ", ".join(f"a.{n} AS agreed_{n}, a.{n} AS seen_{n}" for n in types)
+        images = ", ".join(f"a.a_{n} AS agreed_{n}, a.a_{n} AS seen_{n}" for n in types)
         known = ", ".join(f"'{n}'" for n in sorted(types))
         self.staging.execute(
-            f'CREATE OR REPLACE TABLE base."{name}/rows" AS SELECT b.*, b.rowid AS b_row, 1::BIGINT AS generation, '
-            f'[{known}] AS known, {images} FROM base."{name}" b LEFT JOIN actual."{name}" a ON a.id = b.id_id'
+            f'CREATE OR REPLACE TABLE base."{name}/rows" AS SELECT b.*, b.rowid AS row_b, 1::BIGINT AS generation, '
+            f'[{known}] AS known, {images} FROM base."{name}" b LEFT JOIN theirs."{name}" a ON a.a_id = b.id_id'
         )
         self.staging.make("base", name, self.staging.reader(f'FROM base."{name}/rows"'), remembered(shape))
         self.table(f'diff."{name}/gone"', {**keys, "generation": "BIGINT"}, [])
