@@ -55,7 +55,9 @@ def moment(text: str, pattern: str) -> str:
         part = f"regexp_extract({text}, {shape}, {zone})"
         digits = f"rpad(replace(substr({part}, 2), ':', ''), 4, '0')"
         minutes = f"(left({digits}, 2)::INTEGER * 60 + right({digits}, 2)::INTEGER)"
-        local = f"timezone('UTC', {read}) + to_minutes(CASE WHEN {part} LIKE '-%' THEN -1 ELSE 1 END * {minutes})"
+        local = (
+            f"timezone('UTC', {read}) + to_minutes(CASE WHEN {part} LIKE '-%' THEN -1 ELSE 1 END * {minutes})"
+        )
     elif zone := groups.get("Z"):
         local = f"timezone(regexp_extract({text}, {shape}, {zone}), {read})"
     twice = [
@@ -76,7 +78,9 @@ def _form(pattern: str) -> tuple[str, dict[str, int]]:
     for at, (directive, blank, other) in enumerate(parts):
         if directive:
             groups.setdefault(directive, count + 1)
-            beside = [part for part in (*parts[max(at - 1, 0) : at], *parts[at + 1 : at + 2]) if _may_be_digit(part)]
+            beside = [
+                part for part in (*parts[max(at - 1, 0) : at], *parts[at + 1 : at + 2]) if _may_be_digit(part)
+            ]
             text = _TEXTS[directive]
             form += _whole(text) if beside else text
             count += re.compile(text).groups

@@ -14,7 +14,8 @@ DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
 OFFSET = f"(Z|{moment_format.OFFSET})"
 _BYTES = "([0-9a-fA-F]{2})*"
-_INNER = '"?o"'  # no column is called so
+_OURS = "\x01"  # begins the names of what lambdas see: no column is called so
+_OBJECT, _NUMBER = f'"{_OURS}o"', f'"{_OURS}n"'
 _STRINGS = r'"(\\.|[^"\\])*"'
 # What Python and Arrow have room for, as DuckDB's own calendar goes on before the year 1 and after 9999.
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
@@ -201,7 +202,7 @@ def _leaves(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?x{depth}"'  # no column is called so
+            item = f'"{_OURS}x{depth}"'
             return f"list_transform({shaped}, lambda {item}: {_leaves(item, type_.item, depth + 1)})"
         case Kind.STRUCT:
             members = ", ".join(
@@ -222,7 +223,7 @@ def _leaf_broken(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?x{depth}"'
+            item = f'"{_OURS}x{depth}"'
             found = f"list_filter({shaped}, lambda {item}: {_leaf_broken(item, type_.item, depth + 1)})"
             return f"coalesce(len({found}) > 0, false)"
         case Kind.STRUCT:
@@ -237,7 +238,7 @@ def _unnamed(json: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?j{depth}"'
+            item = f'"{_OURS}j{depth}"'
             inner = _unnamed(item, type_.item, depth + 1)
             if inner == "false":
                 return inner
@@ -279,20 +280,20 @@ def _is_json(text: str) -> str:
 
 def _key_twice(json: str) -> str:
     """The condition that an object in the sound text *json* has a key twice, whatever its letters are written as."""
-    found = f"list_filter(json_extract({json}, '$..*'), lambda {_INNER}: {_repeats(_INNER)})"
+    found = f"list_filter(json_extract({json}, '$..*'), lambda {_OBJECT}: {_repeats(_OBJECT)})"
     inside = f"{json} LIKE '_%{{%:%:%'"  # else there is but the outermost object, or none of two keys
     return f"CASE WHEN {_repeats(json)} THEN true WHEN {inside} THEN coalesce(len({found}) > 0, false) ELSE false END"
 
 
 def _repeats(json: str) -> str:
     keys = f"json_keys({json})"
-    two = f"{json}::VARCHAR LIKE '%:%:%'"  # what has less than two colons has no two keys: most values end here
+    two = (
+        f"{json}::VARCHAR LIKE '%:%:%'"  # what has less than two colons has no two keys: most values end here
+    )
     return f"CASE WHEN {two} THEN len({keys}) > len(list_distinct({keys})) ELSE false END"
 
 
 def _loses_digits(text: str) -> str:
     """A number with a fraction that is longer than a double keeps; it must be sent as text."""
     numbers = rf"regexp_extract_all({_unquoted(text)}, '[0-9]+\.[0-9]+|[0-9.]+[eE]')"
-    return (
-        f"""len(list_filter({numbers}, lambda "?n": length("?n") > {_KEPT_DIGITS} OR "?n" ILIKE '%e')) > 0"""
-    )
+    return f"len(list_filter({numbers}, lambda {_NUMBER}: length({_NUMBER}) > {_KEPT_DIGITS} OR {_NUMBER} ILIKE '%e')) > 0"

@@ -205,7 +205,8 @@ def _described(name: str, values: Sequence[Any]) -> FieldInfo:
                 refused = "holds numbers: declare decimal(p,s) with the digits they need"
         case _:
             pass
-    return FieldInfo(name=name, type=type_, native=native, refused="" if type_ else refused, sample=sample)
+    refused = "" if type_ else refused
+    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample, untyped=True)
 
 
 def _kind(value: Any) -> str:

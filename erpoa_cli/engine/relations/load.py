@@ -19,7 +19,7 @@ from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.arrow import arrow_type
 from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
 
-TROUBLE = "?"  # the column that carries what did not parse; no field is called so
+TROUBLE = "\x01"  # the column that carries what did not parse; begins our names: those of fields have no such character
 _SHOWN = 60  # characters of a value that a reason quotes
 _TEXTS = (pa.utf8(), pa.large_utf8(), pa.string_view())
 
@@ -136,8 +136,8 @@ def parsing(schema: pa.Schema, fields: Sequence[Field]) -> str:
     """The SELECT that turns `incoming` (columns as in *schema*) into the declared types, with a column that
     carries field and text of everything that did not parse (NULL for a sound row)."""
     inner, outer, troubles, conditions = [], [], [], []
-    for field in fields:
-        column, raw = identifier(field.name), identifier(f"{TROUBLE}{field.name}")
+    for place, field in enumerate(fields):
+        column, raw = identifier(field.name), identifier(f"{TROUBLE}{place}")
         outer.append(column)
         text = schema.field(field.name).type in _TEXTS
         if not _needs_parsing(field, text=text):

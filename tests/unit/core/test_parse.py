@@ -146,12 +146,16 @@ def test_what_no_calendar_has_is_held(type_: str, text: str, how: dict[str, str]
 
 OFFSETS = st.one_of(
     st.from_regex(r"[+-][0-9]{2}(:?[0-9]{2})?", fullmatch=True),
-    st.sampled_from(["Z", "", "z", "+25:00", "-24:00", "+12:60", "+08:99", "+99:99", "+08:00:99", "+8", "+08:", "UTC"]),
+    st.sampled_from(
+        ["Z", "", "z", "+25:00", "-24:00", "+12:60", "+08:99", "+99:99", "+08:00:99", "+8", "+08:", "UTC"]
+    ),
 )
 DAYS = st.one_of(
     st.dates().map(date.isoformat),
     st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9]", fullmatch=True),
-    st.sampled_from(["0000-01-01", "2026-02-30", "26-02-03", " 2026-02-03", "2026-02-03 ", "2026-2-3", "epoch"]),
+    st.sampled_from(
+        ["0000-01-01", "2026-02-30", "26-02-03", " 2026-02-03", "2026-02-03 ", "2026-2-3", "epoch"]
+    ),
 )
 CLOCKS = st.one_of(
     st.times().map(time.isoformat),
@@ -182,7 +186,9 @@ def test_what_no_calendar_and_no_clock_has_becomes_no_value(parts: list[tuple[st
         found = re.fullmatch(r"([+-])(\d\d)(?::?(\d\d))?", text, re.ASCII)
         if text == "Z":
             return timedelta(0)
-        if not found or int(found[2]) > 15 or int(found[3] or 0) > 59:  # 15:56 is the furthest that any zone was
+        if (
+            not found or int(found[2]) > 15 or int(found[3] or 0) > 59
+        ):  # 15:56 is the furthest that any zone was
             return None
         return timedelta(hours=int(found[2]), minutes=int(found[3] or 0)) * (-1 if found[1] == "-" else 1)
 
@@ -241,7 +247,13 @@ def test_an_object_with_a_key_twice_is_no_json():
         assert reads("list<json>", f"[{text}]") is BAD, text
     assert reads("json", '{"a": [1, ], "b": 1}') is BAD
     assert reads("struct<a: integer>", '{"a": 1, "a": 1}') is BAD
-    for text in ('{"a": 1, "A": 2}', '[{"a": 1}, {"a": 1}]', '{"a": {"a": {"a": ", ]:::{"}}}', '"a:b:c"', '["nan", "b"]'):
+    for text in (
+        '{"a": 1, "A": 2}',
+        '[{"a": 1}, {"a": 1}]',
+        '{"a": {"a": {"a": ", ]:::{"}}}',
+        '"a:b:c"',
+        '["nan", "b"]',
+    ):
         assert json.loads(reads("json", text)) == json.loads(text), text
 
 
