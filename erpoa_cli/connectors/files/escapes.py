@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from openpyxl.cell.rich_text import CellRichText, TextBlock
@@ -35,19 +36,37 @@ def spelled(text: str) -> str:
 
 
 class Reader(ExcelReader):
-    """openpyxl's, but with shared texts as the file has them. A book that is changed keeps the fonts within its texts."""
+    """openpyxl's, but with texts as the file has them. A book that is changed keeps the fonts within its texts; *fonts*: cells
+    of its sheets have several, not only shared texts."""
+
+    fonts = False
 
     def read_strings(self) -> None:
         part = self.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
-        if part is None:
-            return
-        with self.archive.open(part.PartName[1:]) as source:
+        if part is not None:
+            self.shared_strings = [self._text(node) for node in self._nodes(part.PartName[1:], "si")]
+
+    def read_worksheets(self) -> None:
+        super().read_worksheets()
+        for sheet, part in self.parser.find_sheets() if self.fonts and not self.read_only else ():
+            for cell in self._nodes(part.target, "c"):
+                text = cell.find(_tag("is"))
+                if text is not None and text.find(_tag("r")) is not None:
+                    self.wb[sheet.name][cell.get("r")].value = self._text(text)
+
+    def _nodes(self, member: str, tag: str) -> Iterator[Any]:
+        with self.archive.open(member) as source:
             for _, node in iterparse(source):
-                if node.tag == f"{{{SHEET_MAIN_NS}}}si":
-                    self.shared_strings.append(self._text(Text.from_tree(node)))
+                if node.tag == _tag(tag):
+                    yield node
                     node.clear()
 
-    def _text(self, text: Any) -> Any:
+    def _text(self, node: Any) -> Any:
+        text: Any = Text.from_tree(node)
         if self.read_only or not text.r:
             return text.content
         return CellRichText([TextBlock(run.rPr, run.t or "") if run.rPr else run.t or "" for run in text.r])
+
+
+def _tag(name: str) -> str:
+    return f"{{{SHEET_MAIN_NS}}}{name}"

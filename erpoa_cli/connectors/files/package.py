@@ -85,11 +85,8 @@ def lost(stream: BinaryIO) -> str:
         names = archive.namelist()
         if found := sorted(name for name in names if _LOST.match(name)):
             return f"more than cells ({found[0]})"
-        sheets = list(_sheets(archive))
-        if any(map(_EXTENSION.search, sheets)):
+        if any(map(_EXTENSION.search, _sheets(archive))):
             return "what only newer programs know, such as icon sets or sparklines"
-        if any(map(_RUN.search, sheets)) and any(b"x005F_" in part for part in sheets):
-            return "texts with several fonts in a cell beside texts with escapes"
         if _TEXTS in names and any(_PHONETIC.search(part) for part in _parts(archive, _TEXTS)):
             return "texts with their pronunciation"
     return ""

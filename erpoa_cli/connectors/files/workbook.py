@@ -104,7 +104,7 @@ class Workbook(Layout):
             raise ContractBroken(
                 f"the workbook holds {lost}, which writing would lose: keep the table in a workbook of its own"
             )
-        book = self._book(stream, rich_text=package.has_fonts(stream))
+        book = self._book(stream)
         formula = next(
             (c for ws in book.worksheets for row in ws.iter_rows() for c in row if c.data_type == "f"), None
         )
@@ -200,6 +200,7 @@ class Workbook(Layout):
     def _book(self, stream: BinaryIO, **how: bool) -> Book:
         try:
             reader = Reader(stream, keep_vba=False, **how)
+            reader.fonts = not how and package.has_fonts(stream)
             reader.read()
         except _BROKEN as error:
             raise ContractBroken(f"not a whole XLSX workbook: {error}") from error

@@ -406,6 +406,16 @@ def test_fields_may_be_called_like_anything():
     }
 
 
+def test_a_name_of_theirs_never_meets_ours():
+    """Names within begin with a character that no name of a field has."""
+    names = ("v", "?v", "?", "0", "?0", "?1", "_0")
+    fields = [Field(n, parse_type("integer")) for n in names]
+    table = pa.table({n: pa.array([str(at)]) for at, n in enumerate(names)})
+    row = STAGING.compare(parsing(table.schema, fields), {"incoming": table}).to_pylist()[0]
+    assert row == {n: at for at, n in enumerate(names)} | {TROUBLE: None}
+    assert not [n for n in row if n.startswith("?") and n not in names]
+
+
 def test_nulls_and_empty_and_blank_are_told_apart():
     field = Field("x", parse_type("string"), nulls=("", "null"))
     assert read(field, ["", "null", " ", "NULL", None, "x"]) == [None, None, " ", "NULL", None, "x"]
