@@ -170,6 +170,8 @@ class JsonLines(Layout):
             measured(line, self.caps, "line", number)
             try:
                 row = (_decode_long if len(line) > DIGITS else _decode)(line.decode())
+                if b"\\u" in line:
+                    _whole(row)
                 if not isinstance(row, dict):
                     raise ValueError("not an object")  # noqa: TRY301, TRY004 - told like the decoder's own findings
             except (ValueError, RecursionError) as error:
@@ -179,6 +181,14 @@ class JsonLines(Layout):
                 continue
             self.caps.hold("columns", len(row), "line", number)
             yield row
+
+
+def _whole(value: Any) -> None:
+    """Refuse half a character, as JSON can spell it and no text has it."""
+    try:
+        written(value).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half a character (a lone surrogate)") from error
 
 
 def _words(error: Exception) -> str:

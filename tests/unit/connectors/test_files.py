@@ -134,6 +134,12 @@ def test_a_broken_file_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "reason", "codes"),
     [
+        (
+            b'{"code":"A","name":""}\n{"code":"\\ud83d"}\n{"code":"\\ud83d\\ude00"}\n',
+            "partial",
+            "line 2: half a character",
+            ["A", "😀"],
+        ),
         (b'{"code":"A","name":"x"}\n\n{"code":"B","name":null}\n', "complete", "", ["A", "B"]),
         (b'\xef\xbb\xbf{"code":"A","name":"x"}', "complete", "", ["A"]),
         (b'{"code":"A","name":"x"}\n{"code":"B","na', "failed", "line 2: the file ends within a line", []),
