@@ -197,10 +197,9 @@ def _moment(value: str | int, shape: Shape) -> str:
         return _iso(moment, kind)
     try:
         parsed = datetime.strptime(str(value), shape.format)  # noqa: DTZ007 - the type says what it means
-        exact = _exactly(str(value), parsed, shape.format)
     except ValueError:
-        exact = False
-    if not exact:
+        parsed = None
+    if parsed is None or not _exactly(str(value), parsed, shape.format):
         raise Unfit(f"is not written {shape.format}")
     return _iso(parsed, kind)
 
