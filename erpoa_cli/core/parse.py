@@ -6,15 +6,16 @@ A text that does not parse gives NULL in `value` and true in `broken`; the row i
 
 from __future__ import annotations
 
-import re
-
+from erpoa_cli.core import moment_format
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 
 _INTEGER = "[+-]?[0-9]+"
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
-_OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
+OFFSET = f"(Z|{moment_format.OFFSET})"
 _BYTES = "([0-9a-fA-F]{2})*"
+_OURS = "\x01"  # begins the names of what lambdas see: no column is called so
+_OBJECT, _NUMBER = f'"{_OURS}o"', f'"{_OURS}n"'
 _STRINGS = r'"(\\.|[^"\\])*"'
 # What Python and Arrow have room for, as DuckDB's own calendar goes on before the year 1 and after 9999.
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
@@ -28,7 +29,7 @@ WORDS = {
     Kind.TIME: "a time written HH:MM[:SS[.ffffff]]",
     Kind.TIMESTAMP: "a local time written YYYY-MM-DD HH:MM[:SS[.ffffff]] without offset",
     Kind.TIMESTAMPTZ: "a time written YYYY-MM-DD HH:MM[:SS[.ffffff]] with its offset",
-    Kind.JSON: "JSON",
+    Kind.JSON: "JSON whose objects have each key once",
     Kind.BYTES: "bytes written in hexadecimal",
     Kind.LIST: "a JSON array of the declared type",
     Kind.STRUCT: "a JSON object of the declared type",
@@ -93,13 +94,13 @@ def _scalar(text: str, type_: Type) -> str:
         case Kind.BOOLEAN:
             return f"CASE lower({text}) WHEN '1' THEN true WHEN 'true' THEN true WHEN 't' THEN true WHEN '0' THEN false WHEN 'false' THEN false WHEN 'f' THEN false END"
         case Kind.DATE:
-            return _cast_if(text, _DATE, type_, f"{text} NOT LIKE '0000%'")
+            return _cast_if(text, DATE, type_, f"{text} NOT LIKE '0000%'")
         case Kind.TIME:
-            return _cast_if(text, _TIME, type_)
+            return _cast_if(text, TIME, type_)
         case Kind.TIMESTAMP:
-            return _cast_if(text, f"{_DATE}[T ]{_TIME}", type_, f"{text} NOT LIKE '0000%'")
+            return _cast_if(text, f"{DATE}[T ]{TIME}", type_, f"{text} NOT LIKE '0000%'")
         case Kind.TIMESTAMPTZ:
-            pattern = literal(f"{_DATE}[T ]{_TIME}{_OFFSET}")
+            pattern = literal(f"{DATE}[T ]{TIME}{OFFSET}")
             whole = f"coalesce(TRY_CAST({text} AS {type_.duckdb}), TRY_CAST({_offset_spelt_out(text)} AS {type_.duckdb}))"
             # The offset leads out of the calendar at its ends only.
             inside = f"({text} NOT LIKE '0001%' AND {text} NOT LIKE '9999%' OR {_within(whole, type_.kind)})"
@@ -108,9 +109,7 @@ def _scalar(text: str, type_: Type) -> str:
                 f"THEN {whole} END"
             )
         case Kind.JSON:
-            return (
-                f"CASE WHEN json_valid({text}) AND NOT {_has_no_number(text)} THEN CAST({text} AS JSON) END"
-            )
+            return f"CASE WHEN {_is_json(text)} THEN CAST({text} AS JSON) END"
         case Kind.BYTES:
             return f"CASE WHEN regexp_full_match({text}, {literal(_BYTES)}) THEN unhex({text}) END"
         case Kind.LIST | Kind.STRUCT:
@@ -129,10 +128,7 @@ def _cast_if(text: str, pattern: str, type_: Type, also: str = "true") -> str:
 
 def _formatted(text: str, field: Field) -> str:
     """A date or time by its declared pattern; what the type has no room for (a time of day in a date) is refused."""
-    # DuckDB takes `infinity` and `epoch` for any pattern, as the year 1900: what has no digit is no date.
-    moment = (
-        f"CASE WHEN regexp_matches({text}, '[0-9]') THEN try_strptime({text}, {literal(field.format)}) END"
-    )
+    moment = moment_format.moment(text, field.format)
     match field.type.kind:
         case Kind.DATE:
             return (
@@ -141,7 +137,7 @@ def _formatted(text: str, field: Field) -> str:
             )
         case Kind.TIME:
             return f"CAST({moment} AS TIME)"
-        case Kind.TIMESTAMPTZ if has_offset(field.format):
+        case Kind.TIMESTAMPTZ if moment_format.has_offset(field.format):
             whole = f"CAST({moment} AS TIMESTAMPTZ)"
             return f"CASE WHEN {_within(whole, Kind.TIMESTAMPTZ)} THEN {whole} END"
         case Kind.TIMESTAMPTZ:
@@ -154,23 +150,6 @@ def _within(moment: str, kind: Kind) -> str:
     """The condition that *moment* is in the years 1 to 9999: nothing that reads a plan knows others."""
     word, zone = ("TIMESTAMPTZ", "+00") if kind is Kind.TIMESTAMPTZ else ("TIMESTAMP", "")
     return f"{moment} BETWEEN {word} '{_FIRST}{zone}' AND {word} '{_LAST}{zone}'"
-
-
-DIRECTIVES = tuple(f"%{letter}" for letter in "aAbBcdfgGhHIjmMnpSTuUVwWxXyYzZ%") + tuple(
-    f"%-{letter}" for letter in "dHIjmMSy"
-)
-"""What a `format` may hold after its percent signs: what DuckDB's strptime knows."""
-
-
-def unknown_directives(pattern: str) -> tuple[str, ...]:
-    """The directives of a strptime pattern that there are not, as they stand in it."""
-    found = re.findall("%(?:-.|.|$)", pattern, re.DOTALL)
-    return tuple(directive for directive in dict.fromkeys(found) if directive not in DIRECTIVES)
-
-
-def has_offset(pattern: str) -> bool:
-    """Whether a strptime pattern reads an offset or zone."""
-    return "%z" in pattern or "%Z" in pattern
 
 
 def instant(local: str, zone: str) -> str:
@@ -195,7 +174,7 @@ def instant(local: str, zone: str) -> str:
 
 
 def _shaped(text: str, type_: Type) -> str:
-    """*text* as the declared shape with texts for leaves; NULL when it has another shape."""
+    """*text* as the declared shape with texts for leaves; NULL when it has another shape, or a declared key twice."""
     shape = literal(_shape(type_))
     sound = f"json_valid({text})"
     if _has_decimals(type_):
@@ -223,7 +202,7 @@ def _leaves(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?x{depth}"'  # no column is called so
+            item = f'"{_OURS}x{depth}"'
             return f"list_transform({shaped}, lambda {item}: {_leaves(item, type_.item, depth + 1)})"
         case Kind.STRUCT:
             members = ", ".join(
@@ -244,7 +223,7 @@ def _leaf_broken(shaped: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?x{depth}"'
+            item = f'"{_OURS}x{depth}"'
             found = f"list_filter({shaped}, lambda {item}: {_leaf_broken(item, type_.item, depth + 1)})"
             return f"coalesce(len({found}) > 0, false)"
         case Kind.STRUCT:
@@ -259,7 +238,7 @@ def _unnamed(json: str, type_: Type, depth: int = 0) -> str:
     match type_.kind:
         case Kind.LIST:
             assert type_.item is not None
-            item = f'"?j{depth}"'
+            item = f'"{_OURS}j{depth}"'
             inner = _unnamed(item, type_.item, depth + 1)
             if inner == "false":
                 return inner
@@ -284,17 +263,37 @@ def _has_decimals(type_: Type) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    return f"regexp_replace({text}, {literal(_STRINGS)}, '', 'g')"
+    return f"regexp_replace({text}, {literal(_STRINGS)}, '\"\"', 'g')"
 
 
-def _has_no_number(text: str) -> str:
-    """NaN and Infinity, which are not JSON but pass for it."""
-    return rf"regexp_matches({_unquoted(text)}, '(?i)nan|inf')"
+def _is_json(text: str) -> str:
+    """The condition that *text* is JSON with one meaning. For DuckDB NaN, Infinity, commas before a bracket and keys that
+    occur twice are sound, too."""
+    odd = r"'(?i)nan|inf|,\s*[\]}]'"
+    # every CASE saves what comes after it: in a condition DuckDB computes all parts for all rows
+    return (
+        f"CASE WHEN NOT json_valid({text}) THEN false "
+        f"WHEN NOT regexp_matches({text}, {odd}) THEN NOT {_key_twice(text)} "
+        f"WHEN regexp_matches({_unquoted(text)}, {odd}) THEN false ELSE NOT {_key_twice(text)} END"
+    )
+
+
+def _key_twice(json: str) -> str:
+    """The condition that an object in the sound text *json* has a key twice, whatever its letters are written as."""
+    found = f"list_filter(json_extract({json}, '$..*'), lambda {_OBJECT}: {_repeats(_OBJECT)})"
+    inside = f"{json} LIKE '_%{{%:%:%'"  # else there is but the outermost object, or none of two keys
+    return f"CASE WHEN {_repeats(json)} THEN true WHEN {inside} THEN coalesce(len({found}) > 0, false) ELSE false END"
+
+
+def _repeats(json: str) -> str:
+    keys = f"json_keys({json})"
+    two = (
+        f"{json}::VARCHAR LIKE '%:%:%'"  # what has less than two colons has no two keys: most values end here
+    )
+    return f"CASE WHEN {two} THEN len({keys}) > len(list_distinct({keys})) ELSE false END"
 
 
 def _loses_digits(text: str) -> str:
     """A number with a fraction that is longer than a double keeps; it must be sent as text."""
     numbers = rf"regexp_extract_all({_unquoted(text)}, '[0-9]+\.[0-9]+|[0-9.]+[eE]')"
-    return (
-        f"""len(list_filter({numbers}, lambda "?n": length("?n") > {_KEPT_DIGITS} OR "?n" ILIKE '%e')) > 0"""
-    )
+    return f"len(list_filter({numbers}, lambda {_NUMBER}: length({_NUMBER}) > {_KEPT_DIGITS} OR {_NUMBER} ILIKE '%e')) > 0"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from erpoa_cli.core.diagnostic import Location
+from erpoa_cli.core.moment_format import DIRECTIVES, unknown_directives
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.parse import DIRECTIVES, unknown_directives
 from erpoa_cli.core.project import Completeness, Incremental, Source
 from erpoa_cli.core.schema import STRING, Field, Kind, Sensitivity, Type
 from erpoa_cli.project.node import Node

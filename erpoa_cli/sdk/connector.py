@@ -8,7 +8,7 @@ blames the connector by name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -37,7 +37,8 @@ class CreateSafety(StrEnum):
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
     """A field of an object as discovery sees it. `type` is None when no type reads it without loss;
-    `refused` then says why and which type to declare."""
+    `refused` then says why and which type to declare. `untyped`: every value there has a type of its own (a cell, a JSON
+    value), so `type` is only what those looked at have, and what is written may have another."""
 
     name: str
     type: Type | None
@@ -47,6 +48,7 @@ class FieldInfo:
     writable: bool = True
     refused: str = ""
     sample: str = ""
+    untyped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,11 @@ class Writable(Readable):
         whole without naming the row (`Rejected`, nothing of it written) is cut in two by the engine.
         """
 
+    def unwritable(self, object: str) -> str:  # noqa: ARG002 - its name everywhere; most objects can be
+        """Why no write of *object* (an address) can succeed as it is now, in words that end with what to do; empty: nothing
+        is known that is in the way. A plan that would write asks, and holds the rows."""
+        return ""
+
     @abstractmethod
     def committed(self, run: str, number: int) -> bool | None:
         """Whether the ledger has this batch; None when the system keeps no ledger (then rows are looked up)."""
@@ -314,6 +321,16 @@ class Connector(ABC):
     def problems(cls, config: Mapping[str, Any]) -> Iterable[tuple[Sequence[str | int], str]]:  # noqa: ARG003
         """What is wrong with *config* besides what its JSON Schema says, each with the path that leads to it. Asks no
         system. Secrets may have any value."""
+        return ()
+
+    @classmethod
+    def idle(
+        cls,
+        config: Mapping[str, Any],  # noqa: ARG003
+        objects: Collection[str],  # noqa: ARG003
+    ) -> Iterable[tuple[Sequence[str | int], str]]:
+        """What of a sound *config* has no effect where sources and targets have only *objects*, each with the path that leads to
+        it. Asks no system."""
         return ()
 
     @abstractmethod

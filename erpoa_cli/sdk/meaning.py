@@ -9,17 +9,17 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from erpoa_cli.core.parse import DATE, OFFSET, TIME
 from erpoa_cli.core.schema import Kind, Type
 
-_DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
-_MOMENT = rf"{_DATE}[T ]{_TIME}(Z|[+-]\d\d(:?\d\d)?)?"
+_MOMENT = f"{DATE}[T ]{TIME}({OFFSET})?"
 _FORMS = {
     kind: re.compile(form, re.ASCII)
     for kind, form in {
         Kind.INTEGER: r"[+-]?\d+",
         Kind.DECIMAL: r"[+-]?(\d+\.?\d*|\.\d+)",
-        Kind.DATE: _DATE,
-        Kind.TIME: _TIME,
+        Kind.DATE: DATE,
+        Kind.TIME: TIME,
         Kind.TIMESTAMP: _MOMENT,
         Kind.TIMESTAMPTZ: _MOMENT,
     }.items()

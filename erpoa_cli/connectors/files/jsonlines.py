@@ -170,6 +170,8 @@ class JsonLines(Layout):
             measured(line, self.caps, "line", number)
             try:
                 row = (_decode_long if len(line) > DIGITS else _decode)(line.decode())
+                if b"\\u" in line:
+                    _whole(row)
                 if not isinstance(row, dict):
                     raise ValueError("not an object")  # noqa: TRY301, TRY004 - told like the decoder's own findings
             except (ValueError, RecursionError) as error:
@@ -179,6 +181,14 @@ class JsonLines(Layout):
                 continue
             self.caps.hold("columns", len(row), "line", number)
             yield row
+
+
+def _whole(value: Any) -> None:
+    """Refuse half a character, as JSON can spell it and no text has it."""
+    try:
+        written(value).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half a character (a lone surrogate)") from error
 
 
 def _words(error: Exception) -> str:
@@ -205,7 +215,8 @@ def _described(name: str, values: Sequence[Any]) -> FieldInfo:
                 refused = "holds numbers: declare decimal(p,s) with the digits they need"
         case _:
             pass
-    return FieldInfo(name=name, type=type_, native=native, refused="" if type_ else refused, sample=sample)
+    refused = "" if type_ else refused
+    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample, untyped=True)
 
 
 def _kind(value: Any) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -23,6 +24,19 @@ SUFFIXES = {
 
 def is_pattern(address: str) -> bool:
     return any(c in address for c in "*?[")
+
+
+def covers(pattern: str, address: str) -> bool:
+    """Whether *pattern* matches the file *address*, as `located` finds it."""
+
+    def fit(ways: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+        if not ways:
+            return not parts
+        if ways[0] == "**":
+            return any(fit(ways[1:], parts[at:]) for at in range(len(parts) + 1))
+        return bool(parts) and fnmatchcase(parts[0], ways[0]) and fit(ways[1:], parts[1:])
+
+    return fit(PurePosixPath(pattern).parts, PurePosixPath(address).parts)
 
 
 def located(root: Path, address: str) -> list[Path]:
@@ -74,9 +88,10 @@ def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> Non
     """Put what *write* writes in the place of *path*, whose content must still have the digest *before*.
     Readers see the old file or the new one, and after a crash either of them is there, whole.
 
-    Raises `Transient` when somebody changed the file meanwhile. (Between this last look and the renaming another
+    Raises `Transient` when somebody changed the file meanwhile, and `PermissionError` only while nothing has changed. (Between this last look and the renaming another
     writer can still slip in: the file system offers no compare-and-swap.)
     """
+    folder = os.open(path.parent, os.O_RDONLY)
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.erpoa")
     try:
         with new.open("xb") as stream:
@@ -87,10 +102,7 @@ def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> Non
         if digest(path.read_bytes()) != before:
             raise Transient(f"{path.name} was changed by someone else meanwhile")
         new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
         os.fsync(folder)
     finally:
+        new.unlink(missing_ok=True)
         os.close(folder)

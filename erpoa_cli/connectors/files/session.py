@@ -28,8 +28,9 @@ from erpoa_cli.sdk.connector import (
     WriteBatch,
     failed_reading,
 )
-from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, SystemFailure
+from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, SystemFailure, Transient
 from erpoa_cli.sdk.meaning import meaning
+from erpoa_cli.sdk.sql import Outcomes
 
 _BATCH = 1_000_000  # rows per write: each write makes the file anew
 
@@ -72,7 +73,7 @@ class FilesSession(Writable):
         """Nothing stays open."""
 
     def _described(self, name: str, paths: Sequence[Path]) -> ObjectInfo:
-        layout = self._layout(name)
+        layout = self._layout(*self._names(name, paths[0]))
         try:
             with paths[0].open("rb") as stream, _named(paths[0].name):
                 fields = tuple(layout.fields(stream))
@@ -95,12 +96,28 @@ class FilesSession(Writable):
         self._caps.hold("files", len(paths), repr(name))
         return paths
 
-    def _special(self, name: str) -> Mapping[str, Any]:
-        special: Mapping[str, Any] = self._config.get("files", {}).get(name, {})
-        return special
+    def _names(self, name: str, path: Path) -> tuple[str, ...]:
+        """The addresses under which something may be said of the file at *path*, found as *name*."""
+        return (
+            (name, path.relative_to(self._root.resolve()).as_posix()) if place.is_pattern(name) else (name,)
+        )
 
-    def _layout(self, name: str) -> Layout:
-        options = {**self._config, **self._special(name)}
+    def _special(self, *names: str) -> Mapping[str, Any]:
+        """What `files:` says of *names*; the last word counts: of each what is said of the patterns that match it, as they are
+        written, and then of itself."""
+        said: Mapping[str, Mapping[str, Any]] = self._config.get("files", {})
+        found: dict[str, Any] = {}
+        for name in names:
+            for entry, special in said.items():
+                if place.is_pattern(entry) and place.covers(entry, name):
+                    found |= special
+            found |= said.get(name, {})
+        return found
+
+    def _layout(self, *names: str) -> Layout:
+        """The layout of a file; of one that a pattern matches: of the pattern, and the file."""
+        name = names[-1]
+        options = {**self._config, **self._special(*names)}
         kind = options.get("format") or place.SUFFIXES.get(Path(name).suffix.lower())
         match kind:
             case "csv":
@@ -136,29 +153,28 @@ class FilesSession(Writable):
 
     def read(self, request: ReadRequest) -> Reading:
         try:
-            layout = self._layout(request.object)
-            contents = [(p.name, p.read_bytes()) for p in self._located(request.object)]
-            first, content = contents[0]
+            contents = [
+                (p.name, self._layout(*self._names(request.object, p)), p.read_bytes())
+                for p in self._located(request.object)
+            ]
+            first, layout, content = contents[0]
             with _named(first):
                 schema = layout.schema(request.fields, content)
         except (SystemFailure, OSError) as error:
             return failed_reading(request, error)
         faults: list[str] = []
-        evidence = {"files": len(contents), "digest": place.digest(b"".join(c for _, c in contents))}
-        return BatchReading(
-            schema, self._batches(layout, request, contents, schema, faults), evidence, faults
-        )
+        evidence = {"files": len(contents), "digest": place.digest(b"".join(c for _, _, c in contents))}
+        return BatchReading(schema, self._batches(request, contents, schema, faults), evidence, faults)
 
     def _batches(
         self,
-        layout: Layout,
         request: ReadRequest,
-        contents: Sequence[tuple[str, bytes]],
+        contents: Sequence[tuple[str, Layout, bytes]],
         schema: pa.Schema,
         faults: list[str],
     ) -> Iterator[pa.RecordBatch]:
         begun = time.monotonic()
-        for name, content in contents:
+        for name, layout, content in contents:
             here: list[str] = []
             taken = 0
             with _named(name):
@@ -196,21 +212,43 @@ class FilesSession(Writable):
         """Files keep no ledger: the rows themselves tell."""
         return None
 
+    def unwritable(self, object: str) -> str:
+        try:
+            self._layout(object).load(place.located(self._root, object)[0].read_bytes())
+        except (SystemFailure, OSError) as error:
+            return f"{object}: {error}"
+        return ""
+
     def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        """Until the new file takes the place of the old one nothing has happened: whatever is in the way before leaves the rows
+        as they were, and the next plan looks again."""
         if place.is_pattern(batch.object):
             raise Denied(f"{batch.object!r} is a pattern; only a single file can be written")
         layout = self._layout(batch.object)
-        path = place.located(self._root, batch.object)[0]
         try:
+            path = place.located(self._root, batch.object)[0]
             content = path.read_bytes()
             sheet, answer = changed(layout, layout.load(content), batch)
             if sheet is not None:
                 place.replace(path, place.digest(content), lambda stream: layout.save(sheet, stream))
-        except PermissionError as error:
-            raise Denied(f"{batch.object}: {error.strerror}") from error
+        except (Transient, Denied):
+            raise
+        except (SystemFailure, PermissionError, FileNotFoundError) as error:
+            yield _untouched(batch, str(error))
         except OSError as error:
             raise Fatal(f"{batch.object}: {error.strerror or error}") from error
-        yield answer
+        else:
+            yield answer
+
+
+def _untouched(batch: WriteBatch, why: str) -> pa.RecordBatch:
+    """No row of *batch* is written: the file is no longer one that can be."""
+    outcomes = Outcomes(batch.rows)
+    for at in range(batch.rows.num_rows):
+        outcomes.stale(at, f"{batch.object}: {why}")
+    return outcomes.record_batch(
+        {n: batch.rows[f"set.{n}"] for n in batch.id if f"set.{n}" in batch.rows.schema.names}
+    )
 
 
 def _meant(value: Any, type_: Any) -> Any:

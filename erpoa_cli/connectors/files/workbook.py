@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,12 +15,13 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-from openpyxl import load_workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.workbook import Workbook as Book
 from openpyxl.worksheet.worksheet import Worksheet
 
+from erpoa_cli.connectors.files import package
+from erpoa_cli.connectors.files.escapes import Reader, shown, spelled
 from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, Field, Kind, Type
@@ -33,14 +32,7 @@ from erpoa_cli.sdk.meaning import meaning
 _LOOK_AT = 1000  # rows looked at to describe the fields
 _DIGITS = 15  # of a number in Excel ("Excel specifications and limits")
 _LONGEST = 32_767  # characters of a cell (the same page)
-MOST_ROWS = 1_048_576  # of a sheet (the same page); its columns are A to XFD
 _PADDED = 8  # bytes that a cell takes which a row has only for one behind it
-_CELL = 16  # bytes that a cell counts, one that is empty too
-_ELEMENT = 128  # bytes that a row or a shared text counts
-_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
-_CELLS = re.compile(rb"<(?:\w+:)?c[\s/>]")
-_SHARED = re.compile(rb"<(?:\w+:)?si[\s/>]")
-_FAR = re.compile(rb'\sr="(?=[A-Z]{4}|[A-Z]*\d{7})([A-Z]*)(\d*)')
 _FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
 _BROKEN = (
     InvalidFileException,
@@ -52,13 +44,6 @@ _BROKEN = (
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
-)
-_NO_CELL_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]|_x[0-9A-Fa-f]{4}_")
-# What openpyxl does not write again.
-_LOST = re.compile(
-    r"xl/(charts|drawings/drawing|media|pivot|slicer|timeline|embeddings|ctrlProps|activeX|threadedComments|"
-    r"diagrams|vbaProject|externalLinks|model)|customXml/",
-    re.IGNORECASE,
 )
 
 
@@ -114,10 +99,10 @@ class Workbook(Layout):
 
     def load(self, content: bytes) -> Sheet:
         stream = io.BytesIO(content)
-        lost = sorted({name for name in self._members(stream) if _LOST.match(name)})
-        if lost:
+        package.hold(stream, self.caps)
+        if lost := package.lost(stream):
             raise ContractBroken(
-                f"the workbook holds more than cells ({lost[0]}), which writing would lose: keep the table in a workbook of its own"
+                f"the workbook holds {lost}, which writing would lose: keep the table in a workbook of its own"
             )
         book = self._book(stream)
         formula = next(
@@ -178,10 +163,8 @@ class Workbook(Layout):
                 return value
         text = canonical(value, type_)
         assert text is not None
-        if found := _NO_CELL_TEXT.search(text):
-            raise ValueError(f"a cell cannot keep {found[0]!r}")
-        if len(text) > _LONGEST:
-            raise ValueError(f"a cell keeps at most {_LONGEST} characters, this text has {len(text)}")
+        if (length := len(spelled(text))) > _LONGEST:
+            raise ValueError(f"a cell keeps at most {_LONGEST} characters, this text has {length}")
         return text
 
     def means(self, kept: Any, type_: Type) -> Any:
@@ -191,11 +174,11 @@ class Workbook(Layout):
 
     def _opened(self, stream: BinaryIO) -> tuple[dict[str, int], Iterator[tuple[int, Sequence[Any]]]]:
         """The columns by name, and the rows below the header that hold something, with their numbers."""
-        self._members(stream)
+        package.hold(stream, self.caps)
         sheet = self._chosen(self._book(stream, read_only=True, data_only=True))
         names = self._header(sheet)
         # A formula that was never computed looks like an empty cell; only the formulas themselves tell.
-        computed = _has_formulas(stream)
+        computed = package.has_formulas(stream)
         formulas = self._chosen(self._book(stream, read_only=True)) if computed else None
         return names, self._rows(sheet, formulas, stream.seek(0, os.SEEK_END))
 
@@ -216,23 +199,21 @@ class Workbook(Layout):
 
     def _book(self, stream: BinaryIO, **how: bool) -> Book:
         try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                book = load_workbook(stream, **how)
+            reader = Reader(stream, keep_vba=False, **how)
+            reader.fonts = not how and package.has_fonts(stream)
+            reader.read()
         except _BROKEN as error:
             raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
-        lost = next((str(w.message) for w in said if "removed" in str(w.message)), "")
-        if lost and not how:
-            raise ContractBroken(f"the workbook holds what writing would lose: {lost}")
+        book: Book = reader.wb
         return book
 
     def _chosen(self, book: Book) -> Any:
-        names = [page.title for page in book.worksheets]
-        if self.sheet and self.sheet not in names:
-            raise ContractBroken(f"there is no sheet {self.sheet!r}; there are {', '.join(names)}")
-        if not self.sheet and len(names) != 1:
-            raise ContractBroken(f"say which sheet: {', '.join(names)}")
-        chosen: Any = book[self.sheet or names[0]]
+        pages = {shown(page.title): page for page in book.worksheets}
+        if self.sheet and self.sheet not in pages:
+            raise ContractBroken(f"there is no sheet {self.sheet!r}; there are {', '.join(pages)}")
+        if not self.sheet and len(book.worksheets) != 1:
+            raise ContractBroken(f"say which sheet: {', '.join(pages)}")
+        chosen: Any = pages[self.sheet] if self.sheet else book.worksheets[0]
         if book.read_only:
             chosen.reset_dimensions()  # some programs write a wrong one
         return chosen
@@ -250,54 +231,6 @@ class Workbook(Layout):
         if not names:
             raise ContractBroken(f"row {self.header} names no columns")
         return names
-
-    def _members(self, stream: BinaryIO) -> list[str]:
-        """The names in the archive; refuses what is no archive, a bomb, and document type definitions."""
-        size = stream.seek(0, os.SEEK_END)
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                unpacked = sum(member.file_size for member in archive.infolist())
-                self.caps.unpacked(unpacked, size, "the workbook, unpacked,")
-                for name in archive.namelist():
-                    if name.lower().endswith((".xml", ".rels")):
-                        with archive.open(name) as part:
-                            if b"<!DOCTYPE" in part.read(4096).replace(b"\0", b""):
-                                raise ContractBroken(
-                                    f"{name} has a document type definition, which no workbook needs"
-                                )
-                for name in archive.namelist():
-                    if name.startswith("xl/worksheets/"):
-                        self._hold_sheet(archive, name, size)
-                    elif name == "xl/sharedStrings.xml":
-                        texts = sum(len(_SHARED.findall(part)) for part in _parts(archive, name))
-                        self.caps.unpacked(_ELEMENT * texts, size, name)
-                return archive.namelist()
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-            raise ContractBroken(f"not a whole XLSX workbook: {error}") from error
-
-    def _hold_sheet(self, archive: zipfile.ZipFile, sheet: str, size: int) -> None:
-        """Refuse rows or columns that no spreadsheet has, and more cells than is sound: a few bytes claim what takes hours
-        to walk through."""
-        rows = cells = width = 0
-        for part in _parts(archive, sheet):
-            within, *more = [len(_CELLS.findall(row)) for row in _ROW.split(part)]
-            width += within
-            self.caps.hold("columns", max(width, *more, 0), sheet)
-            rows, cells = rows + len(more), cells + within + sum(more)
-            width = more[-1] if more else width
-            self.caps.unpacked(_CELL * cells + _ELEMENT * rows, size, sheet)
-            beyond = next(
-                (m[0] for m in _FAR.finditer(part) if len(m[1]) > 3 or int(m[2] or 0) > MOST_ROWS), None
-            )
-            if beyond is not None or rows > MOST_ROWS:
-                where = (
-                    f"a place beyond all ({beyond.decode('ascii', 'replace').strip()[:40]})"
-                    if beyond
-                    else f"more than {MOST_ROWS:,} rows"
-                )
-                raise ContractBroken(
-                    f"{sheet} has {where}: a sheet has at most {MOST_ROWS:,} rows and the columns A to XFD"
-                )
 
 
 def _runs(rows: Sequence[int]) -> list[range]:
@@ -336,34 +269,11 @@ class _NotComputed:
         return str(self.cell.coordinate)
 
 
-def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """The content of a member, in parts that end where a tag ends."""
-    with archive.open(name) as stream:
-        rest = b""
-        while chunk := stream.read(1 << 20):
-            whole, end, rest = (rest + chunk).rpartition(b">")
-            yield whole + end
-        yield rest
-
-
 def _whole(rows: Iterator[Any]) -> Iterator[Any]:
     try:
         yield from rows
     except _BROKEN as error:
         raise ContractBroken(f"the workbook is damaged: {error}") from error
-
-
-def _has_formulas(workbook: BinaryIO) -> bool:
-    with zipfile.ZipFile(workbook) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/"):
-                tail = b""
-                with archive.open(name) as stream:
-                    while chunk := stream.read(1 << 20):
-                        if re.search(rb"<(\w+:)?f[ />]", tail + chunk):
-                            return True
-                        tail = chunk[-40:]
-    return False
 
 
 def _is_blank(row: Sequence[Any]) -> bool:
@@ -395,7 +305,10 @@ def _text(cell: Any, type_: Type) -> str | None:
         case timedelta():
             return str(value)
         case _:
-            return str(value)
+            try:
+                return shown(str(value))
+            except ValueError:
+                raise _Unreadable(f"{cell.coordinate} has characters that are none") from None
 
 
 def _number(cell: Any, value: float) -> str:
@@ -411,7 +324,7 @@ def _digits(value: Decimal) -> int:
 
 
 def _set(cell: Any, value: Any) -> None:
-    cell.value = value
+    cell.value = spelled(value) if isinstance(value, str) else value
     if isinstance(value, str):
         cell.data_type = "s"  # never a formula, whatever it begins with
         cell.number_format = "@"
@@ -437,7 +350,7 @@ def _described(name: str, cells: Sequence[Any]) -> FieldInfo:
     refused = (
         "" if type_ else f"holds {native}: declare the type its values have, e.g. decimal(15,2) or string"
     )
-    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample)
+    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample, untyped=True)
 
 
 _WORDS = {

@@ -320,6 +320,8 @@ def _text(row: Any, path: Path, type_: Type, names: Names) -> str | None:
         assert type_.item is not None
         inner = [_nested(element, type_.item, names) for element in found]
         return json.dumps(inner, ensure_ascii=False) if inner else None
+    if path.attribute:
+        _single(path.elements(row), Path("/".join(path.text.split("/")[:-1])))
     values = path.values(row)
     if len(values) > 1:
         raise ValueError(f"{path.text} is there {len(values)} times: declare list<…>")
@@ -327,9 +329,10 @@ def _text(row: Any, path: Path, type_: Type, names: Names) -> str | None:
 
 
 def _single(found: Sequence[Any], path: Path) -> Any:
+    """The one element that is *found*, if any."""
     if len(found) > 1:
         raise ValueError(f"{path.text} is there {len(found)} times: declare list<…>")
-    return found[0]
+    return found[0] if found else None
 
 
 def _nested(element: Any, type_: Type, names: Names) -> Any:
@@ -344,6 +347,8 @@ def _nested(element: Any, type_: Type, names: Names) -> Any:
         if member.kind is Kind.LIST:
             assert member.item is not None
             members[name] = [_nested(child, member.item, names) for child in inner] or None
+        elif inner and name in element.attrib:
+            raise ValueError(f"{name} is there as an element and as an attribute: one of them is its value")
         elif inner:
             members[name] = _nested(_single(inner, Path(name)), member, names)
         else:

@@ -95,6 +95,15 @@ CODES: tuple[Code, ...] = (
         "Mend the rows in their system, or choose a key that is unique.",
     ),
     Code(
+        "E0324",
+        "nothing can be written to an object as it is",
+        "A plan would write, and what is there does not let it: a workbook with formulas, merged cells or pictures, which writing "
+        "would lose; a file with malformed rows, which could not be written again. The rows are held before anything is "
+        "written; other targets go on, and nothing is in doubt.",
+        "Take out what the reason names, or keep the table in a file of its own; the next plan then writes. To leave the target "
+        "alone meanwhile: `erpoa plan -x TARGET`.",
+    ),
+    Code(
         "E0330",
         "DuckDB refuses the SQL of a model or test",
         "A column, function or type in the SELECT does not exist or does not fit.",

@@ -29,7 +29,8 @@ def judge_systems(project: Project, conforms: Conforms) -> Iterator[Diagnostic]:
             yield _missing(system, there)
             continue
         known[system.name] = connector
-        yield from judge_system(project, system, connector, conforms)
+        misfits = list(judge_system(project, system, connector, conforms))
+        yield from misfits or _idle(project, system, connector)
     for source in project.sources.values():
         if found := known.get(source.system):
             yield from _source(source, found, conforms)
@@ -101,6 +102,19 @@ def _unpaced(system: System, connector: type[Connector]) -> Iterator[Diagnostic]
             "`requests_per_second` has no effect here",
             remedy=f"Leave it out: {connector.name} is bounded by `concurrency` alone.",
             at=system.place("limits", "requests_per_second"),
+            severity=Severity.WARNING,
+        )
+
+
+def _idle(project: Project, system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
+    users: Iterable[Source | Target] = [*project.sources.values(), *project.targets.values()]
+    objects = {user.object for user in users if user.system == system.name and user.object}
+    for path, words in connector.idle(system.config, objects) if objects else ():
+        yield Diagnostic(
+            "W0103",
+            f"system {system.name}: config.{'.'.join(map(str, path))} has no effect: {words}",
+            remedy="Correct its name, or leave it out.",
+            at=system.place("config", *path),
             severity=Severity.WARNING,
         )
 

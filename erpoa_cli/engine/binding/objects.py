@@ -183,7 +183,7 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="Leave the field out, or name it in `returns:` to read it.",
             at=field.at,
         )
-    elif own.type is None:
+    elif own.type is None and not own.untyped:
         yield Diagnostic(
             "E0317",
             f"target {target.name}: {info.address}.{field.name} cannot be kept exactly",
@@ -199,6 +199,8 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="`erpoa discover` shows what the systems describe.",
             at=field.at,
         )
+    elif own.type is None or own.untyped:
+        return
     elif field.zone and (field.type.kind, own.type.kind) not in _LOCAL:
         instants = own.type.kind is Kind.TIMESTAMPTZ
         yield Diagnostic(

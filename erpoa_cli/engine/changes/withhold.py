@@ -1,4 +1,4 @@
-"""Rows that the diff wants and the plan keeps back: protected, refused before, in doubt, not selected."""
+"""Rows that the diff wants and the plan keeps back: protected, refused before, in doubt, not selected, not to be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from erpoa_cli.core.columns import WANTED
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
 from erpoa_cli.core.schema import literal
-from erpoa_cli.core.situation import EDITS, REMOVALS, Action, does
+from erpoa_cli.core.situation import EDITS, REMOVALS, WRITES, Action, does
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
 
@@ -100,6 +100,11 @@ def told_along(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
         )
 
 
+def unwritable(shape: Shape, staging: Staging, why: str) -> None:
+    """Hold all that would be written: nothing can be, as the object of the target is now."""
+    _all(shape, staging, "E0324", why, does(*WRITES), kind="held")
+
+
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
     """Withhold deletes of rows that targets *outside* the selection may refer to."""
     if outside:
@@ -125,9 +130,9 @@ def sibling_creates(shape: Shape, staging: Staging, earlier: Sequence[Shape]) ->
             _all(shape, staging, "E0428", f"{other.name} creates it in this plan", where)
 
 
-def _all(shape: Shape, staging: Staging, code: str, reason: str, where: str) -> None:
+def _all(shape: Shape, staging: Staging, code: str, reason: str, where: str, kind: str = "withheld") -> None:
     staging.execute(
-        f"UPDATE {table('diff', shape.name)} SET kind = 'withheld', code = {literal(code)}, links = false, "
+        f"UPDATE {table('diff', shape.name)} SET kind = {literal(kind)}, code = {literal(code)}, links = false, "
         f"reason = {literal(reason)} WHERE kind IS NULL AND ({where})"
     )
 

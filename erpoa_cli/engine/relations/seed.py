@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from erpoa_cli.core.canonical import canonical, key_text
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import Seed
@@ -41,28 +43,31 @@ def load_seed(staging: Staging, root: Path, seed: Seed, fields: Sequence[Field])
     names = ", ".join(identifier(f.name) for f in fields)
     staging.insert(SEED.schema, seed.name, read, f"SELECT {names} FROM incoming")
     hold_keys(staging, place, fields)
-    return problems + _key_problems(staging, seed)
+    return problems + list(_key_problems(seed, read, fields, line.name))
 
 
 def _rows(root: Path, seed: Seed) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of the header and of every row; `Failure` E0340 when the file is no such table."""
+    """The line where it begins and the cells of the header and of every row; `Failure` E0340 when the file is no such
+    table."""
     try:
-        with (root / seed.file).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            width = 0
-            for cells in reader:
-                width = width or len(cells)
-                if len(cells) != width:
-                    raise _unreadable(
-                        seed, f"{len(cells)} cells where the header has {width}", reader.line_num
-                    )
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise _unreadable(seed, str(error), 0) from None
-    except UnicodeDecodeError:
-        raise _unreadable(seed, "it is not UTF-8", 0) from None
+        content = (root / seed.file).read_bytes()
     except OSError as error:
         raise _unreadable(seed, error.strerror or str(error), 0) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(seed, "it is not UTF-8", content.count(b"\n", 0, error.start) + 1) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    width, line = 0, 1
+    try:
+        for cells in reader:
+            width = width or len(cells)
+            if len(cells) != width:
+                raise _unreadable(seed, f"{len(cells)} cells where the header has {width}", line)
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise _unreadable(seed, str(error), line) from None
     if not width:
         raise _unreadable(seed, "it has no header", 1)
 
@@ -92,16 +97,24 @@ def _quoted(field: Field, text: str) -> str:
     return "(sensitive)" if field.sensitivity.sealed else repr(text)
 
 
-def _key_problems(staging: Staging, seed: Seed) -> list[Diagnostic]:
-    rows = staging.sql(
-        f"SELECT DISTINCT key, reason FROM {relation('held', seed.name)} ORDER BY ALL LIMIT {_SHOWN}"
-    )
-    return [
-        Diagnostic(
+def _key_problems(seed: Seed, read: pa.Table, fields: Sequence[Field], numbers: str) -> Iterator[Diagnostic]:
+    """Rows without a key of their own, the first of them."""
+    types = {f.name: f.type for f in fields}
+    told = read.schema.names[-1]
+    sound = read.filter(read.column(told).is_null()).sort_by(numbers) if seed.key else read.slice(0, 0)
+    lines = sound.column(numbers).to_pylist()
+    met: dict[str, int] = {}
+    wrong: list[tuple[int, str]] = []
+    for line, row in zip(lines, sound.select(list(seed.key)).to_pylist(), strict=True):
+        key = key_text({name: canonical(value, types[name]) for name, value in row.items()})
+        if None in row.values():
+            wrong.append((line, "the key is NULL"))
+        elif met.setdefault(key, line) != line:
+            wrong.append((line, f"line {met[key]} has this key, too: {key}"))
+    for line, what in wrong[:_SHOWN]:
+        yield Diagnostic(
             "E0341",
-            f"seed {seed.name}: {row['reason']}: {row['key'] or ''}".rstrip(": "),
+            f"seed {seed.name}: {what}",
             remedy="Give every row a key of its own.",
-            at=Location(seed.file, 1),
+            at=Location(seed.file, line),
         )
-        for row in rows.to_pylist()
-    ]

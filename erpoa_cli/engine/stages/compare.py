@@ -12,9 +12,11 @@ from erpoa_cli.core.graph import NodeId
 from erpoa_cli.core.plan import Read, ReadStatus
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
-from erpoa_cli.core.reconcile.shape import Shape, work
+from erpoa_cli.core.reconcile.shape import Shape, table, work
 from erpoa_cli.core.relation import node_of, schema_of
+from erpoa_cli.core.situation import WRITES, does
 from erpoa_cli.engine.binding.bound import Bound
+from erpoa_cli.engine.binding.lines import within
 from erpoa_cli.engine.changes import withhold
 from erpoa_cli.engine.changes.diff import Differ, Task
 from erpoa_cli.engine.changes.hanging import hanging, withheld
@@ -25,6 +27,7 @@ from erpoa_cli.engine.relations.transform import Built
 from erpoa_cli.engine.stages.remembered import recall
 from erpoa_cli.engine.stages.values import Choice, Compared, Context, Described
 from erpoa_cli.engine.staging import relation
+from erpoa_cli.sdk.connector import Writable
 
 
 def tasks(
@@ -144,7 +147,21 @@ def _keep_back(
             withhold.only_adopt(one, ctx.staging)
         if options.drift_only:
             withhold.only_drift(one, ctx.staging)
+        if why := _unwritable(ctx, described, one):
+            withhold.unwritable(one, ctx.staging, why)
         earlier.append(one)
+
+
+def _unwritable(ctx: Context, described: Described, one: Shape) -> str:
+    """Why nothing can be written to the object of a target with changes; it is asked only then."""
+    target = one.target
+    if target.embedded:
+        target = described.bound.targets[within(target).parent]
+    wanted = f"SELECT 1 FROM {table('diff', one.name)} WHERE kind IS NULL AND {does(*WRITES)} LIMIT 1"
+    if not ctx.staging.scalar(wanted):
+        return ""
+    with ctx.connections.lease(target.system) as session:
+        return session.unwritable(target.object) if isinstance(session, Writable) else ""
 
 
 def _look_what_hangs(

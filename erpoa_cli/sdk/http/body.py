@@ -144,6 +144,15 @@ def _no_number(_: str) -> NoReturn:
     raise BadBody("the answer has NaN or Infinity, which JSON does not know")
 
 
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadBody(
+            "the answer has an object in which a key occurs twice: nobody can tell which value is meant"
+        )
+    return found
+
+
 _DECODER = json.JSONDecoder(
-    parse_float=_decimal, parse_constant=_no_number
+    object_pairs_hook=_pairs, parse_float=_decimal, parse_constant=_no_number
 )  # making one costs more than an answer

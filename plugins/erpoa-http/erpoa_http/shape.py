@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -197,8 +198,24 @@ def _moment(value: str | int, shape: Shape) -> str:
     try:
         parsed = datetime.strptime(str(value), shape.format)  # noqa: DTZ007 - the type says what it means
     except ValueError:
-        raise Unfit(f"is not written {shape.format}") from None
+        parsed = None
+    if parsed is None or not _exactly(str(value), parsed, shape.format):
+        raise Unfit(f"is not written {shape.format}")
     return _iso(parsed, kind)
+
+
+def _exactly(text: str, moment: datetime, pattern: str) -> bool:
+    """Whether *moment*, which Python reads in *text*, is all that it says: no day 366 of a year that has 365, no weekday of
+    another date, no offset that no clock has. A number may lack its leading zeros, letters their case."""
+    if abs(moment.utcoffset() or timedelta(0)) >= timedelta(hours=16):
+        return False
+    if re.search("%[zZf]", pattern):  # have several spellings
+        return True
+    return _plain(text) == _plain(moment.strftime(pattern))
+
+
+def _plain(text: str) -> list[str]:
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", text).casefold().split()
 
 
 def _iso(moment: datetime, kind: Kind) -> str:

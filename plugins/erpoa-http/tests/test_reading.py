@@ -143,6 +143,11 @@ JSON = "application/json"
         (b'{"items": ' + b"[" * 200 + b"]" * 200 + b"}", {"Content-Type": JSON}, "nested deeper"),
         (b'{"items": [{"code": "1"', {"Content-Type": JSON}, "not valid JSON"),
         (b'{"items": [NaN], "total": 1}', {"Content-Type": JSON}, "NaN"),
+        (
+            b'{"items": [{"code": "1", "code": "2"}], "total": 1}',
+            {"Content-Type": JSON},
+            "a key occurs twice",
+        ),
         (b'{"items": [{"code": 1e999999999}], "total": 1}', {"Content-Type": JSON}, "more than 1,000 digits"),
         ("名".encode("gb18030"), {"Content-Type": f"{JSON}; charset=utf-8"}, "not valid JSON"),
         (b"<html>canary", {"Content-Type": "text/html"}, "no list"),

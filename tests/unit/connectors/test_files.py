@@ -17,7 +17,7 @@ from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.sdk.conformance.writer import Writer, fields, outcomes, read, told
 from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.sdk.errors import ContractBroken, Denied, Fatal, Transient
+from erpoa_cli.sdk.errors import Denied, Fatal, Transient
 
 CSV = b'code,name\nA1,"x"\nB2,""\nC3,\n'
 
@@ -119,10 +119,12 @@ def test_a_broken_file_is_not_written(tmp_path: Path) -> None:
     for content in (b"code,name\nA1,x\nB2\nC3,y\n", b'code,name\nA1,"x\n', b"code,name\nA1,x\nB2,y"):
         (tmp_path / "s.csv").write_bytes(content)
         here = session(tmp_path, **{"s.csv": {"id": ["code"]}})
-        with pytest.raises(ContractBroken, match="line"):
-            Writer(here, "s.csv", ("code",), code="string", name="string").create(
-                [{"code": "N", "name": "n"}]
-            )
+        (answer,) = Writer(here, "s.csv", ("code",), code="string", name="string").create(
+            [{"code": "N", "name": "n"}]
+        )
+        assert answer["outcome"] == "stale"
+        assert "line" in answer["error"]
+        assert here.unwritable("s.csv") == answer["error"]
         assert (tmp_path / "s.csv").read_bytes() == content
 
 
@@ -132,6 +134,12 @@ def test_a_broken_file_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "reason", "codes"),
     [
+        (
+            b'{"code":"A","name":""}\n{"code":"\\ud83d"}\n{"code":"\\ud83d\\ude00"}\n',
+            "partial",
+            "line 2: half a character",
+            ["A", "😀"],
+        ),
         (b'{"code":"A","name":"x"}\n\n{"code":"B","name":null}\n', "complete", "", ["A", "B"]),
         (b'\xef\xbb\xbf{"code":"A","name":"x"}', "complete", "", ["A"]),
         (b'{"code":"A","name":"x"}\n{"code":"B","na', "failed", "line 2: the file ends within a line", []),
@@ -255,6 +263,65 @@ def test_nothing_outside_the_directory_is_touched(tmp_path: Path, address: str) 
     assert here.objects() == []
 
 
+def test_what_is_said_of_a_pattern_holds_for_the_files_it_matches(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name, text in {
+        "hr_1.csv": "code\n\\N\n",
+        "hr_2.csv": "code\n-\n",
+        "sub/hr_1.csv": "code\n\\N\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    said = {"hr_2.csv": {"null": "-"}, "hr_*.csv": {"null": "\\N", "id": ["code"]}, "?r_3*": {"null": "3"}}
+    here = session(tmp_path, **said)
+
+    def codes(address: str) -> list[str | None]:
+        return [row["code"] for row in read(here, address, code="string")[0]]
+
+    assert codes("hr_1.csv") == [None]
+    assert codes("hr_2.csv") == [None], "its own entry counts more than the pattern"
+    assert codes("hr_*.csv") == [None, None], "each file is read as is said of it"
+    assert codes("sub/hr_1.csv") == ["\\N"], "a star does not lead into another directory"
+    assert [info.id for info in here.objects(["hr_2.csv"])] == [("code",)]
+    assert place.covers("**/hr_*.csv", "a/b/hr_1.csv")
+    assert place.covers("**/hr_*.csv", "hr_1.csv")
+    assert not place.covers("*.csv", "a/hr_1.csv")
+
+
+def test_settings_that_a_format_does_not_have_are_told() -> None:
+    def told(**config: Any) -> list[str]:
+        found = FilesConnector.problems({"path": ".", **config})
+        return [f"{'.'.join(map(str, path))} {words}" for path, words in found]
+
+    assert (
+        told(encoding="gb18030", files={"a.csv": {"null": "-"}, "b.xml": {"rows": "r"}, "c": {"sheet": "x"}})
+        == []
+    )
+    assert told(
+        files={
+            "a.xlsx": {"delimiter": ";"},
+            "b.csv": {"format": "jsonl", "rows": "x"},
+            "d.csv": {"fields": ["a"]},
+        }
+    ) == [
+        "files.a.xlsx.delimiter is for csv; these are xlsx",
+        "files.b.csv.rows is for xml; these are jsonl",
+        "files.d.csv.fields is for jsonl and xml; these are csv",
+    ]
+    assert told(format="parquet", null="-", files={"a.xml": {"rows": "x"}}) == [
+        "files.a.xml.rows is for xml; these are parquet",
+        "null is for csv; all files here are parquet",
+    ]
+    assert told(format="parquet", null="-", files={"a.csv": {"format": "csv"}}) == []
+
+
+def test_a_file_that_is_gone_or_may_not_be_written_leaves_its_rows_to_the_next_plan(tmp_path: Path) -> None:
+    here = session(tmp_path)
+    writer = Writer(here, "s.csv", ("code",), code="string", name="string")
+    (answer,) = writer.create([{"code": "N", "name": "n"}])
+    assert (answer["outcome"], answer["error"]) == ("stale", "s.csv: there is no file 's.csv'")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_pattern_is_all_its_files_in_order(tmp_path: Path) -> None:
     for name, code in (("b.csv", "B"), ("a.csv", "A"), ("c.txt", "C")):
         (tmp_path / name).write_text(f"code\n{code}\n")
@@ -339,8 +406,9 @@ def test_the_new_file_keeps_mode_and_is_synced_before_it_replaces(
 
 def test_identifiers_must_be_said_and_unique(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("code,name\nA,x\nA,x\nB,y\n")
-    with pytest.raises(ContractBroken, match="which fields identify a row"):
-        Writer(session(tmp_path), "s.csv", (), name="string").delete([], [{"name": "x"}])
+    (unsaid,) = Writer(session(tmp_path), "s.csv", (), name="string").delete([], [{"name": "x"}])
+    assert unsaid["outcome"] == "stale"
+    assert "which fields identify a row" in unsaid["error"]
     writer = Writer(session(tmp_path), "s.csv", ("code",), code="string", name="string")
     assert outcomes(writer.delete([{"code": "A"}, {"code": "B"}], [{"name": "x"}, {"name": "y"}])) == [
         "rejected",

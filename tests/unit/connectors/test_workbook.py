@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,6 @@ from erpoa_cli.connectors.files import FilesConnector
 from erpoa_cli.connectors.files.session import FilesSession
 from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.sdk.conformance.writer import Writer, outcomes, read
-from erpoa_cli.sdk.errors import ContractBroken
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -29,17 +29,21 @@ _TYPES = """<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org
 <Default Extension="xml" ContentType="application/xml"/>
 <Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>
 <Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>
+<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/>
 <Override PartName="/xl/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"/></Types>"""
 _STYLES = f'<styleSheet xmlns="{_MAIN}"><fonts><font/></fonts><fills><fill><patternFill patternType="none"/></fill></fills><borders><border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>'
 
 
-def by_hand(rows: str, *, epoch: str = "", head: str = "") -> bytes:
+def by_hand(
+    rows: str, *, epoch: str = "", head: str = "", shared: Sequence[str] = (), sheet: str = "物料"
+) -> bytes:
     """A workbook put together without the library under test."""
     parts = {
+        "xl/sharedStrings.xml": f'<sst xmlns="{_MAIN}">{"".join(shared)}</sst>',
         "[Content_Types].xml": _TYPES,
         "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}"><Relationship Id="r1" Type="{_RELS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELS}"><workbookPr {epoch}/><sheets><sheet name="物料" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}"><Relationship Id="r1" Type="{_RELS}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="{_RELS}/styles" Target="styles.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELS}"><workbookPr {epoch}/><sheets><sheet name="{sheet}" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}"><Relationship Id="r1" Type="{_RELS}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="{_RELS}/styles" Target="styles.xml"/><Relationship Id="r3" Type="{_RELS}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
         "xl/styles.xml": _STYLES,
         "xl/worksheets/sheet1.xml": f'{head}<worksheet xmlns="{_MAIN}"><dimension ref="A1"/><sheetData>{rows}</sheetData></worksheet>',
     }
@@ -225,6 +229,72 @@ def test_writing_leaves_the_rest_alone(tmp_path: Path) -> None:
     ]
 
 
+SHOWN = {  # how the file has it: what a spreadsheet shows
+    "first_x000D_\nsecond": "first\r\nsecond",
+    "left_x0009_right": "left\tright",
+    "_x005F_x000D_": "_x000D_",
+    "_x005f_x005F__x005F_": "_x005F__",
+    "no_xyz_escape_x00_": "no_xyz_escape_x00_",
+    "max005F_": "max005F_",  # openpyxl by itself takes this for a part of an escape
+    "_xD83D__xDE00_": "\U0001f600",
+    "a_x0041_": "aA",
+}
+
+
+@pytest.mark.parametrize("kind", ["inline", "shared", "rich", "computed"])
+def test_escapes_are_the_characters_they_stand_for(tmp_path: Path, kind: str) -> None:
+    cells: list[str] = []
+    texts: list[str] = []
+    for number, stored in enumerate(SHOWN, 2):
+        match kind:
+            case "inline":
+                cells.append(text(f"B{number}", stored))
+            case "computed":
+                cells.append(f'<c r="B{number}" t="str"><f>A1</f><v>{stored}</v></c>')
+            case _:
+                cells.append(f'<c r="B{number}" t="s"><v>{len(texts)}</v></c>')
+                middle = stored.find("\n") + 1
+                runs = f"<r><rPr><b/></rPr><t>{stored[:middle]}</t></r><r><t>{stored[middle:]}</t></r>"
+                texts.append(f"<si>{runs if kind == 'rich' else f'<t>{stored}</t>'}</si>")
+    rows = "".join(f'<row r="{n}">{text(f"A{n}", f"C{n}")}{cell}</row>' for n, cell in enumerate(cells, 2))
+    (tmp_path / "s.xlsx").write_bytes(by_hand(HEADER.replace("value", "va_x000A_lue") + rows, shared=texts))
+    found, verdict = read(session(tmp_path), "s.xlsx", **{"code": "string", "va\nlue": "string"})
+    assert verdict.status is ReadStatus.COMPLETE, verdict.reason
+    assert [row["va\nlue"] for row in found] == list(SHOWN.values())
+
+
+def test_a_text_is_written_as_it_is_shown_and_others_stay_as_they_are(tmp_path: Path) -> None:
+    rich = "<si><r><rPr><b/></rPr><t>bold_x000D_</t></r><r><t>plain</t></r></si>"
+    row = f'<row r="2">{text("A2", "_x005F_x0041_")}<c r="B2" t="s"><v>0</v></c></row>'
+    (tmp_path / "s.xlsx").write_bytes(by_hand(HEADER + row, shared=[rich]))
+    here = session(tmp_path)
+    texts = [*SHOWN.values(), "\x00\x01\x1f\uffff", "_", "_x005F", "=1+1", "", " a\r"]
+    new = [{"code": f"C{n}", "value": one} for n, one in enumerate(texts)]
+    writer = Writer(here, "s.xlsx", ("code",), code="string", value="string")
+    assert outcomes(writer.create(new)) == ["applied"] * len(new)
+    long = {"code": "x", "value": "\r" * 5000}  # as it is kept
+    last = {"code": "y", "value": "2"}
+    assert outcomes(writer.create([long, last])) == ["rejected", "applied"]
+    new.append(last)
+    found, _ = read(here, "s.xlsx", code="string", value="string")
+    assert [(r["code"], r["value"]) for r in found] == [
+        ("_x0041_", "bold\rplain"),
+        *((r["code"], r["value"]) for r in new),
+    ]
+    with zipfile.ZipFile(tmp_path / "s.xlsx") as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert "<b val=" in sheet or "<b/>" in sheet or "<b />" in sheet, "the fonts of other cells are kept"
+    assert "_x005F_x0041_" in sheet
+
+
+def test_the_name_of_a_sheet_is_what_is_shown(tmp_path: Path) -> None:
+    content = by_hand(HEADER + f'<row r="2">{text("A2", "A")}</row>', sheet="a_x005F_x0041_b")
+    (tmp_path / "s.xlsx").write_bytes(content)
+    assert [
+        row["code"] for row in read(session(tmp_path, sheet="a_x0041_b"), "s.xlsx", code="string")[0]
+    ] == ["A"]
+
+
 def test_what_writing_would_lose_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "s.xlsx"
 
@@ -239,14 +309,19 @@ def test_what_writing_would_lose_is_not_written(tmp_path: Path) -> None:
     def merged(page: Any) -> None:
         page.merge_cells("A2:B2")
 
-    for spoil, words in ((formula, "data!H1 has a formula"), (chart, "more than cells"), (merged, "merged")):
+    for spoil, words in (
+        (formula, "data!H1 has a formula"),
+        (chart, "more than cells"),
+        (merged, "merged"),
+    ):
         workbook(path)
         book = openpyxl.load_workbook(path)
         spoil(book["data"])
         book.save(path)
         before = path.read_bytes()
-        with pytest.raises(ContractBroken, match=words):
-            Writer(session(tmp_path, sheet="data"), "s.xlsx", ("code",), code="string").delete(
-                [{"code": "C1"}]
-            )
+        here = session(tmp_path, sheet="data")
+        (answer,) = Writer(here, "s.xlsx", ("code",), code="string").delete([{"code": "C1"}])
+        assert answer["outcome"] == "stale"
+        assert words in answer["error"]
+        assert here.unwritable("s.xlsx") == answer["error"]
         assert path.read_bytes() == before

@@ -13,7 +13,6 @@ from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.schema import Field, parse_type
 from erpoa_cli.sdk.conformance.writer import Writer, outcomes, told
 from erpoa_cli.sdk.connector import ReadRequest
-from erpoa_cli.sdk.errors import ContractBroken
 
 ORDERS = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- 采购订单 -->
@@ -73,6 +72,26 @@ def test_what_differs_is_kept_apart(tmp_path: Path) -> None:
         '[{"no": "1", "qty": "1.50", "item": "螺丝"}, {"no": "2", "qty": "2", "item": null}]',
     ]
     assert list(found[1].values()) == ["B", "", None, None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("inside", "asked", "words"),
+    [
+        ("<a>1</a><a>2</a>", {"a": "string"}, "a is there 2 times"),
+        ('<a c="x"/><a/>', {"a/@c": "string"}, "a is there 2 times"),
+        ("<a><b>1</b><b>2</b></a>", {"a/b": "string"}, "a/b is there 2 times"),
+        ('<a b="1"><b>2</b></a>', {"a": "struct<b: string>"}, "b is there as an element and as an attribute"),
+        ("<a><b>1</b><b>2</b></a>", {"a": "struct<b: string>"}, "b is there 2 times"),
+    ],
+)
+def test_two_values_where_one_is_declared_are_none(
+    tmp_path: Path, inside: str, asked: dict[str, str], words: str
+) -> None:
+    content = f'<o><r id="1">{inside}</r><r id="2"><a c="x"><b>y</b></a></r></o>'
+    found, verdict = rows(tmp_path, content, {"@id": "string", **asked})
+    assert [row["@id"] for row in found] == (["2"] if "a" not in asked or asked["a"] != "string" else [])
+    assert verdict.status is not ReadStatus.COMPLETE
+    assert words in verdict.reason
 
 
 def test_a_file_is_described(tmp_path: Path) -> None:
@@ -221,5 +240,8 @@ def test_what_xml_cannot_hold_is_rejected(tmp_path: Path) -> None:
 def test_rows_in_several_places_are_not_written(tmp_path: Path) -> None:
     (tmp_path / "o.xml").write_text("<o><g><r id='1'><a>x</a></r></g><g><r id='2'><a>x</a></r></g></o>")
     assert len(rows(tmp_path, (tmp_path / "o.xml").read_text(), {"@id": "string"}, rows="g/r")[0]) == 2
-    with pytest.raises(ContractBroken, match="in 2 elements"):
-        Writer(session(tmp_path, rows="g/r"), "o.xml", ("@id",), **{"@id": "string"}).delete([{"@id": "1"}])
+    here = session(tmp_path, rows="g/r")
+    (answer,) = Writer(here, "o.xml", ("@id",), **{"@id": "string"}).delete([{"@id": "1"}])
+    assert answer["outcome"] == "stale"
+    assert "in 2 elements" in answer["error"]
+    assert here.unwritable("o.xml") == answer["error"]

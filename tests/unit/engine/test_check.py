@@ -10,7 +10,7 @@ import pytest
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.schema import Sensitivity
 from erpoa_cli.engine import connect
-from erpoa_cli.engine.check import check
+from erpoa_cli.engine.check import check, check_findings
 from erpoa_cli.project import conforms, load
 from tests.unit.engine.small import Small, small
 
@@ -312,7 +312,7 @@ def test_relative_paths_stay_inside_the_project(tmp_path: Path, path: str):
         ("a,b\n1,2,3\n", "", 2, "3 cells where the header has 2"),
         ("a,b\nx,1.5\n\ny,1.555\n", 'b: "decimal(9,2)"', 3, "0 cells where the header has 2"),
         ("a,b\nx,1.5\ny,1.555\n", 'b: "decimal(9,2)"', 3, "b '1.555' is not a number"),
-        ('a,b\n"x,1\n', "", 0, "unexpected end of data"),
+        ('a,b\n"x,1\n', "", 2, "unexpected end of data"),
     ],
 )
 def test_seeds_are_read_strictly(project: Small, text: str, fields: str, line: int, words: str):
@@ -325,9 +325,51 @@ def test_seeds_are_read_strictly(project: Small, text: str, fields: str, line: i
     assert words in finding.summary
 
 
-def test_repeated_keys_of_a_seed_are_an_error(project: Small):
-    project.file("seeds/s.csv", "a,b\n1,2\n1,3\n").file("seeds/s.yml", "seeds: {s: {key: [a]}}\n")
-    assert only(project).code == "E0341"
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('a,b\n1,"two\nlines"\n2,3\n1,3\n', 5, "line 2 has this key, too"),
+        ('a,b\n1,"two\nlines"\n-,3\n', 4, "the key is NULL"),
+        ('a,b\n1,"two\nlines"\nx,3\n', 4, "a 'x' is not a whole number"),
+    ],
+)
+def test_what_is_wrong_in_a_seed_is_told_with_the_line_where_its_row_begins(
+    project: Small, text: str, line: int, words: str
+):
+    what = "seeds: {s: {key: [a], fields: {a: {type: integer, nulls: ['-']}}}}\n"
+    project.file("seeds/s.csv", text).file("seeds/s.yml", what)
+    finding = only(project)
+    assert (finding.code, finding.at and finding.at.line) == ("E0341", line)
+    assert words in finding.summary
+
+
+def test_an_object_with_a_key_twice_is_no_value_of_a_seed(project: Small):
+    project.file("seeds/s.csv", 'a,b\n1,"{""n"": 1, ""n"": 2}"\n').file(
+        "seeds/s.yml", "seeds: {s: {fields: {b: {type: json}}}}\n"
+    )
+    assert "each key once" in only(project).summary
+
+
+# -- settings that hold for nothing ----------------------------------------------------------------------------
+
+
+def test_settings_of_files_that_nobody_reads_are_told(project: Small):
+    files = (
+        "{hr_*.csv: {id: [code]}, hr_2.csv: {id: [code]}, hr_1.cvs: {id: [code]}, other/*.csv: {id: [code]}}"
+    )
+    project.file(
+        "systems/here.yml", f"systems: {{here: {{plugin: files, config: {{path: ., files: {files}}}}}}}\n"
+    )
+    project.file(
+        "sources/people.yml",
+        "sources: {people: {system: here, object: hr_2.csv, key: [code], fields: {code: string}}}\n",
+    )
+    _, findings = check_findings(load(project.root, getenv=lambda _: None), conforms)
+    told = [(d.code, d.summary.partition(" has no effect")[0]) for d in findings.items]
+    assert told == [
+        ("W0103", "system here: config.files.hr_1.cvs"),
+        ("W0103", "system here: config.files.other/*.csv"),
+    ]
 
 
 # -- cost ------------------------------------------------------------------------------------------------------
