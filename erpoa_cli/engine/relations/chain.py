@@ -69,7 +69,7 @@ def stage(
         actuals=tuple(sorted(held)),
         offline=offline,
     )
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, connections) as readers:
         reads = begin(
             bound, looked.infos, needs, connections, staging, state, readers, sealer=sealer, listener=listener
         )()
@@ -117,6 +117,7 @@ def begin(
         listener=listener,
     )
     actuals = begin_actuals(bound, infos, needs.actuals, connections, staging, readers, listener)
+    readers.all_begun()
     return lambda: sources() | actuals()
 
 

@@ -59,7 +59,7 @@ def read_sources(
     bound: Bound, connections: Connections, staging: Staging, state: LastReads, **options: Any
 ) -> dict[str, Read]:
     """What `begin_sources` begins, to its end."""
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, connections) as readers:
         return begin_sources(bound, connections, staging, state, readers, **options)()
 
 

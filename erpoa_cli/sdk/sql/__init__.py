@@ -11,7 +11,7 @@ from erpoa_cli.sdk.sql.session import SqlSession
 from erpoa_cli.sdk.sql.stage import Encoded, Stage, encode, positions
 from erpoa_cli.sdk.sql.staged import NotAll, Part, StagedWriting
 from erpoa_cli.sdk.sql.table import Table, missing_fields, require_fields
-from erpoa_cli.sdk.sql.transaction import LEDGER, Sought, TransactionSession
+from erpoa_cli.sdk.sql.transaction import LEDGER, Sought, SqlMoment, TransactionSession
 
 __all__ = [
     "FILTER_SCHEMA",
@@ -25,6 +25,7 @@ __all__ = [
     "ServedSession",
     "Sought",
     "SqlDialect",
+    "SqlMoment",
     "SqlSession",
     "Stage",
     "StagedWriting",

@@ -7,7 +7,6 @@ decoded as they arrive (`rows`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 import pyarrow as pa
 from pymysql.err import Error  # type: ignore[import-untyped]
@@ -30,8 +29,22 @@ _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _SOUGHT = 500  # values named in one statement
 
 
+def snapshot(place: Place) -> tuple[Wire, str]:
+    """A connection that sees one state of the database and may not write, and when that was."""
+    db = connect(place)
+    try:
+        db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        db.run(_SNAPSHOT)
+        ((moment,),) = db.rows("SELECT cast(utc_timestamp(6) AS char)")
+    except BaseException:
+        db.close()
+        raise
+    return db, moment
+
+
 class Selection(SqlSelection):
-    """A read request: described over *db*, read over a connection of its own that the reading closes."""
+    """A read request: described over *db*, read over a connection of its own that the reading closes, or over that of
+    *shared*, a `snapshot` of several reads."""
 
     def __init__(
         self,
@@ -39,9 +52,11 @@ class Selection(SqlSelection):
         place: Place,
         request: ReadRequest,
         sought: Sought | None,
+        shared: tuple[Wire, str] | None = None,
     ) -> None:
         super().__init__(request)
         self._place = place
+        self._shared = shared
         if request.query:
             self._from, self._columns = f"({request.query}\n)", described(db, request.query)
         else:
@@ -56,14 +71,11 @@ class Selection(SqlSelection):
         )
 
     def reading(self) -> BatchReading:
-        db = connect(self._place)
+        db, moment = self._shared or snapshot(self._place)
         try:
-            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            db.run(_SNAPSHOT)
-            ((moment,),) = db.rows("SELECT cast(utc_timestamp(6) AS char)")
             deliveries = self._deliveries(db)
         except BaseException:
-            db.close()
+            self._done(db, ended=False)
             raise
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
         return BatchReading(schema, self._batches(db, deliveries, schema), {"snapshot": moment})
@@ -89,7 +101,8 @@ class Selection(SqlSelection):
         self, db: Wire, deliveries: Sequence[Delivery], schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         columns = ", ".join(f"{d.sql} AS c{at}" for at, d in enumerate(deliveries))
-        with closing(db):
+        ended = False
+        try:
             for clause in self._wheres:
                 try:
                     for block in db.stream(f"SELECT {columns} FROM {self._from} t{clause}"):
@@ -97,6 +110,14 @@ class Selection(SqlSelection):
                         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
                 except Error as error:
                     raise failure(error) from error
+            ended = True
+        finally:
+            self._done(db, ended=ended)
+
+    def _done(self, db: Wire, *, ended: bool) -> None:
+        """What is shared is read by others, unless an answer may still be on its way."""
+        if self._shared is None or not ended:
+            db.close()
 
     # -- which rows --
 
