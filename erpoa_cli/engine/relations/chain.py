@@ -24,12 +24,13 @@ from erpoa_cli.state import Sealer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What is read: sources by name, and the rows that targets hold. *offline*: sources come from their last snapshots;
-    *full*: incremental ones are read whole; *waived*: source → how many rows fewer than before pass its `max_drop`."""
+    *full*: incremental ones are read whole; *again*: all are, and nothing is remembered of it; *waived*: source → how many rows fewer than before pass its `max_drop`."""
 
     sources: frozenset[str] = frozenset()
     actuals: tuple[str, ...] = ()
     offline: bool = False
     full: bool = False
+    again: bool = False
     waived: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -53,11 +54,13 @@ def stage(
     *,
     actuals: Iterable[str] = (),
     offline: bool = False,
+    again: bool = False,
     sealer: Sealer | None = None,
     listener: Listener = ignore,
 ) -> Staged:
     """Read and build *relations* and all that is needed for them, and read the rows that the targets *actuals* hold, as a
-    plan would. With *offline* no source is asked; targets are, where a model or the caller asks for their rows.
+    plan would. With *offline* no source is asked; targets are, where a model or the caller asks for their rows. *again*: it
+    is a second look, all is read whole and nothing remembered of it.
 
     `Failure` (INVALID) where such a target cannot be described."""
     names = frozenset(relations)
@@ -68,6 +71,7 @@ def stage(
         sources=bound.needed(names) & bound.project.sources.keys(),
         actuals=tuple(sorted(held)),
         offline=offline,
+        again=again,
     )
     with Readers(bound.project, connections) as readers:
         reads = begin(
@@ -111,7 +115,8 @@ def begin(
         readers,
         names=needs.sources,
         offline=needs.offline,
-        full=needs.full,
+        full=needs.full or needs.again,
+        keep=not needs.again,
         waived=needs.waived,
         sealer=sealer,
         listener=listener,

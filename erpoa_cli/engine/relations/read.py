@@ -47,6 +47,7 @@ class _Task:
     known: Known | None  # which system it was whose rows are remembered
     memory: Memory
     full: bool
+    keep: bool
     waived: int | None
 
     @property
@@ -73,6 +74,7 @@ def begin_sources(
     names: Iterable[str] | None = None,
     offline: bool = False,
     full: bool = False,
+    keep: bool = True,
     waived: Mapping[str, int] | None = None,
     sealer: Sealer | None = None,
     listener: Listener = ignore,
@@ -81,7 +83,8 @@ def begin_sources(
     what is given back waits for them.
 
     A source that cannot be read gives a `failed` read and an empty relation; nothing is raised for it. With
-    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole.
+    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole. What is
+    read is kept as the snapshot for later reads, unless *keep* is false.
     *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
     project = bound.project
     marks = state.fetch_snapshots()
@@ -97,6 +100,7 @@ def begin_sources(
             known=known.get(source.system),
             memory=Memory(source, bound.relations[source.name], snapshots),
             full=full,
+            keep=keep,
             waived=(waived or {}).get(source.name),
         )
         for source in project.sources.values()
@@ -146,7 +150,7 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
         memory.merge(staging)
     evidence = {**verdict.evidence, **memory.evidence(staging, since)}
     verdict = judged(replace(verdict, evidence=evidence), source, task.last, since, waived=task.waived)
-    if since or verdict.status is ReadStatus.COMPLETE:
+    if task.keep and (since or verdict.status is ReadStatus.COMPLETE):
         verdict = memory.keep(staging, verdict, since)
     return Read(source.name, source.system, verdict, int(evidence["held"]))
 

@@ -107,7 +107,7 @@ class AlchemySession(TransactionSession):
         try:
             options = {"isolation_level": level} if level else {}
             connection = ending.enter_context(self._connected(stream_results=True, **options))
-            connection.exec_driver_sql(first)
+            connection.exec_driver_sql(first).close()
         except BaseException:
             ending.close()
             raise
