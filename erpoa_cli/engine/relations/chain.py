@@ -12,7 +12,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.objects import Looked, look
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.actual import begin_actuals
-from erpoa_cli.engine.relations.read import LastReads, begin_sources
+from erpoa_cli.engine.relations.read import LastReads, begin_sources, in_the_future
 from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import Built, build_models
@@ -81,8 +81,17 @@ def stage(
     reads = tell_states(bound, looked.infos, staging, reads)
     built = build_models(bound, staging, names, reads, listener=listener)
     return Staged(
-        bound=bound, reads=reads, built=built, diagnostics=(*looked.diagnostics, *built.diagnostics)
+        bound=bound,
+        reads=reads,
+        built=built,
+        diagnostics=(*looked.diagnostics, *told(bound, reads), *built.diagnostics),
     )
+
+
+def told(bound: Bound, reads: Mapping[str, Read]) -> list[Diagnostic]:
+    """What has to be said of reads that gave rows."""
+    sources = bound.project.sources
+    return [d for name, done in reads.items() if name in sources for d in in_the_future(sources[name], done)]
 
 
 def described(bound: Bound, connections: Connections, targets: Iterable[str]) -> Looked:

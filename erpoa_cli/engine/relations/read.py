@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
@@ -138,11 +138,15 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
     if task.known is not None and not may_be_planned(identity, task.known):
         raise Failure(another(connections.system(source.system), identity, task.known))
     memory = replace(task.memory, identity=identity)
+    whole = request
     if since := "" if task.full else memory.since(staging):
         request = replace(
             request, cursor=source.incremental.cursor if source.incremental else "", since=since
         )
     verdict = load(request, task.place, source.system, connections, staging, listener)
+    if since and verdict.status is not ReadStatus.FAILED and memory.went_back(staging):
+        since = ""
+        verdict = load(whole, task.place, source.system, connections, staging, listener)
     if verdict.status is ReadStatus.FAILED:
         return Read(source.name, source.system, verdict)
     hold_keys(staging, task.place, task.fields)
@@ -180,6 +184,25 @@ def judged(
     status = ReadStatus.PARTIAL if found else verdict.status
     evidence["known"] = rows if status is ReadStatus.COMPLETE else max(rows, before)
     return Verdict(status, "; ".join(found), evidence)
+
+
+def in_the_future(source: Source, read: Read) -> Iterator[Diagnostic]:
+    """W0357 where rows have a cursor that no clock has reached."""
+    evidence = read.verdict.evidence
+    if source.incremental is None or not evidence.get("beyond"):
+        return
+    cursor, shown = source.incremental.cursor, evidence["latest"]
+    sealed = any(f.name == cursor and f.sensitivity.sealed for f in source.fields)
+    yield Diagnostic(
+        "W0357",
+        f"source {source.name}: {evidence['beyond']} rows have a `{cursor}` in the future"
+        f"{'' if sealed else f', up to {shown}'}",
+        detail="They are read each time. The mark from which the source is read on goes no further than the clock, so they hide "
+        "nothing.",
+        remedy=f"Correct `{cursor}` of these rows in {source.system}. A local time needs its `zone`.",
+        at=source.at,
+        severity=Severity.WARNING,
+    )
 
 
 def known_rows(last: Read | None) -> int:
