@@ -29,7 +29,11 @@ class Moments(Database):
             try:
                 self.run(config, "INSERT INTO there VALUES (3, 'c')")
                 assert _ids(moment, "there") == [], "it begins with the first read, not when it was asked for"
-                self.run(config, "INSERT INTO there SELECT * FROM here WHERE id = 1", "DELETE FROM here WHERE id = 1")
+                self.run(
+                    config,
+                    "INSERT INTO there SELECT * FROM here WHERE id = 1",
+                    "DELETE FROM here WHERE id = 1",
+                )
                 assert _ids(moment, "here") == [1, 2], "what moved is gone"
                 assert _ids(moment, "there") == [], "another state is seen"
                 failed = moment.read(ReadRequest(object="nowhere", fields=fields(id="integer")))

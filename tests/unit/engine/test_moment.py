@@ -27,7 +27,9 @@ def world(tmp_path: Path) -> Small:
     """Orders that are in one of two files, or tables, and all of them in an OA."""
     made = Small(tmp_path)
     made.file("erpoa.yml", "format: 1\nname: orders\nowner: a@b.example\ndescription: d\n")
-    systems(made, "active.csv", "archive.csv", "{plugin: files, config: {path: lists}, limits: {concurrency: 1}}")
+    systems(
+        made, "active.csv", "archive.csv", "{plugin: files, config: {path: lists}, limits: {concurrency: 1}}"
+    )
     made.file(
         "transforms/orders.sql",
         "select code, name from {{ source('active') }} union select code, name from {{ source('archive') }}\n",
@@ -134,5 +136,7 @@ def test_tables_of_one_database_are_read_in_one_moment(world: Small) -> None:
     result = world.plan(listener=listen)
     assert (withheld(result), deleted(result)) == ({}, ["A2"])
     assert ends.count("read active") == 1, "it was read twice"
-    moments = {read.verdict.evidence["moment"] for read in PlanFile.open(result.path).reads if read.system == "erp"}
+    moments = {
+        read.verdict.evidence["moment"] for read in PlanFile.open(result.path).reads if read.system == "erp"
+    }
     assert len(moments) == 1
