@@ -77,15 +77,7 @@ _NEEDS_ORDER_WITHIN = frozenset(
 )
 # What stands before a bracket and is no function: words of the language, and types.
 _SYNTAX = frozenset(
-    """
-    all and any as asc between by case coalesce cross cube desc distinct else end escape except exclude exists fetch filter
-    following from full glob group having ignore ilike in inner intersect into is isnull join lateral left like limit
-    materialized natural not notnull nulls offset on or order outer over partition preceding qualify range recursive rename
-    replace respect right rollup rows select semi anti asof sets similar some then to union using values when where window
-    with within
-    bigint bit blob bool boolean char character date decimal double enum float hugeint int integer interval json map numeric
-    real row smallint struct text time timestamp timestamptz tinyint varchar
-    """.split()
+    ["all", "and", "any", "as", "asc", "between", "by", "case", "coalesce", "cross", "cube", "desc", "distinct", "else", "end", "escape", "except", "exclude", "exists", "fetch", "filter", "following", "from", "full", "glob", "group", "having", "ignore", "ilike", "in", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "left", "like", "limit", "materialized", "natural", "not", "notnull", "nulls", "offset", "on", "or", "order", "outer", "over", "partition", "preceding", "qualify", "range", "recursive", "rename", "replace", "respect", "right", "rollup", "rows", "select", "semi", "anti", "asof", "sets", "similar", "some", "then", "to", "union", "using", "values", "when", "where", "window", "with", "within", "bigint", "bit", "blob", "bool", "boolean", "char", "character", "date", "decimal", "double", "enum", "float", "hugeint", "int", "integer", "interval", "json", "map", "numeric", "real", "row", "smallint", "struct", "text", "time", "timestamp", "timestamptz", "tinyint", "varchar"]
 )
 _TABLE_FUNCTIONS = frozenset(["range", "generate_series", "unnest", "json_each", "json_tree"])
 
@@ -373,10 +365,7 @@ _INSTEAD = {
     "histogram": "Count with `group by`.",
     "json_group_object": "Write to_json(map_from_entries(list((key, value) order by key))).",
     **dict.fromkeys(
-        (
-            "stddev stddev_pop stddev_samp variance var_pop var_samp sem corr covar_pop covar_samp skewness kurtosis kurtosis_pop "
-            "entropy product fsum kahan_sum sumkahan favg geomean geometric_mean regr_slope regr_intercept regr_r2 wavg weighted_avg"
-        ).split(),
+        ["stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp", "sem", "corr", "covar_pop", "covar_samp", "skewness", "kurtosis", "kurtosis_pop", "entropy", "product", "fsum", "kahan_sum", "sumkahan", "favg", "geomean", "geometric_mean", "regr_slope", "regr_intercept", "regr_r2", "wavg", "weighted_avg"],
         _ROUNDED,
     ),
 }

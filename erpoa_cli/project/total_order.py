@@ -28,8 +28,7 @@ _FLOATING = (
     exp.Atan2, exp.Avg, exp.TimeToUnix, exp.Radians, exp.Degrees, exp.Pi, exp.Median, exp.PercentileCont, exp.JarowinklerSimilarity,
 )  # fmt: skip
 _FLOATING_NAMES = frozenset(
-    "log2 log10 power fdiv gamma lgamma jaccard jaro_similarity list_avg list_distance list_cosine_similarity "
-    "list_cosine_distance list_inner_product sinh cosh tanh asinh acosh atanh cot julian".split()
+    ["log2", "log10", "power", "fdiv", "gamma", "lgamma", "jaccard", "jaro_similarity", "list_avg", "list_distance", "list_cosine_similarity", "list_cosine_distance", "list_inner_product", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cot", "julian"]
 )
 _FLOATS = frozenset({exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT})
 
@@ -168,7 +167,7 @@ class _Judge:
         settled = True
         rows = spec is not None and str(spec.args.get("kind") or "").upper() == "ROWS"
         if isinstance(function, _NUMBERS):
-            settled = self._one_row(select, by) or self._interchangeable(select, by, window)
+            settled = self._one_row(select, by) or self._interchangeable(select, by)
         elif isinstance(function, _VALUES) and not rows:
             settled = self._one_row(select, by) or self._determined(select, by, [function.this])
         elif rows or isinstance(function, (*_VALUES, *_PICKS)):
@@ -188,8 +187,8 @@ class _Judge:
         known, closed = {_bare(one).sql() for one in by}, self._closure(select, by)
         return self._is_total(select, closed) or all(
             value.sql() in known
-            or not value.find(exp.Subquery, exp.Window, exp.Star)
-            and all(self._is_same(select, column, closed) for column in value.find_all(exp.Column))
+            or (not value.find(exp.Subquery, exp.Window, exp.Star)
+            and all(self._is_same(select, column, closed) for column in value.find_all(exp.Column)))
             for value in given
         )
 
@@ -215,8 +214,8 @@ class _Judge:
         attribute = self._attribute(select, column)
         return attribute in closed or (attribute[0] not in {"", *self._from(select).items})
 
-    def _interchangeable(self, select: exp.Select, by: Sequence[exp.Expr], window: exp.Window) -> bool:
-        """Whether rows that are equal in *by* are equal in all that the SELECT looks at, but for *window* itself."""
+    def _interchangeable(self, select: exp.Select, by: Sequence[exp.Expr]) -> bool:
+        """Whether rows that are equal in *by* are equal in all that the SELECT looks at."""
         if any(p.is_star for p in select.expressions):
             return False
         looked = [*select.expressions, *filter(None, [select.args.get("qualify"), select.args.get("order")])]

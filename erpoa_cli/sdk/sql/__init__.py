@@ -5,7 +5,7 @@ from __future__ import annotations
 from erpoa_cli.sdk.sql.dialect import SqlDialect
 from erpoa_cli.sdk.sql.halves import place_by_halves
 from erpoa_cli.sdk.sql.outcomes import Outcomes
-from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED, Selection, where
+from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED, REPLICA, Selection, where
 from erpoa_cli.sdk.sql.served import ServedSession
 from erpoa_cli.sdk.sql.session import SqlSession
 from erpoa_cli.sdk.sql.stage import Encoded, Stage, encode, positions
@@ -17,6 +17,7 @@ __all__ = [
     "FILTER_SCHEMA",
     "LEDGER",
     "NARROWED",
+    "REPLICA",
     "Encoded",
     "NotAll",
     "Outcomes",

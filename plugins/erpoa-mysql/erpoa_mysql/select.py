@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+from pymysql.constants import ER  # type: ignore[import-untyped]
 from pymysql.err import Error  # type: ignore[import-untyped]
 
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.sql import Selection as SqlSelection
-from erpoa_cli.sdk.sql import Sought, where
+from erpoa_cli.sdk.sql import REPLICA, Sought, where
 from erpoa_mysql.columns import INTEGERS, TEXTS, WORDS, Column, Delivery, as_text, delivery
 from erpoa_mysql.config import Place
 from erpoa_mysql.encode import constant
-from erpoa_mysql.errors import failure
+from erpoa_mysql.errors import failure, told
 from erpoa_mysql.reflect import columns_of, described, find_relation
 from erpoa_mysql.settings import connect
 from erpoa_mysql.values import DIALECT, equals
 from erpoa_mysql.wire import Wire
 
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+# no such right; no such statement (MySQL before 8.0.22)
+_MAY_NOT_ASK = frozenset({ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.ACCESS_DENIED_ERROR, ER.PARSE_ERROR})
 _SOUGHT = 500  # values named in one statement
 
 
@@ -40,6 +43,19 @@ def snapshot(place: Place) -> tuple[Wire, str]:
         db.close()
         raise
     return db, moment
+
+
+def is_replica(db: Wire) -> bool:
+    """Whether the server takes its rows from another one. Few users may ask what it replicates; then it is one if it takes no
+    writes, as replicas do, or says that it is at it (MariaDB)."""
+    try:
+        return bool(db.rows("SHOW REPLICA STATUS"))
+    except Error as error:
+        if told(error)[0] not in _MAY_NOT_ASK:
+            raise
+    if db.rows("SHOW GLOBAL STATUS WHERE Variable_name = 'Slave_running' AND Value = 'ON'"):
+        return True
+    return bool(db.rows("SELECT @@global.read_only")[0][0])
 
 
 class Selection(SqlSelection):
@@ -57,6 +73,7 @@ class Selection(SqlSelection):
         super().__init__(request)
         self._place = place
         self._shared = shared
+        self._sought = sought
         if request.query:
             self._from, self._columns = f"({request.query}\n)", described(db, request.query)
         else:
@@ -74,11 +91,13 @@ class Selection(SqlSelection):
         db, moment = self._shared or snapshot(self._place)
         try:
             deliveries = self._deliveries(db)
+            late = self._sought is None and not self._place.replica and is_replica(db)
         except BaseException:
             self._done(db, ended=False)
             raise
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
-        return BatchReading(schema, self._batches(db, deliveries, schema), {"snapshot": moment})
+        faults = [REPLICA] if late else []
+        return BatchReading(schema, self._batches(db, deliveries, schema), {"snapshot": moment}, faults)
 
     def _deliveries(self, db: Wire) -> list[Delivery]:
         """How each field is read. Columns that may hold what no declared type does are looked through first, in the

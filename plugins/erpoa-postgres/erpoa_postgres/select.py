@@ -21,7 +21,7 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field, Kind, Type, identifier, literal
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.errors import SystemFailure, Transient
-from erpoa_cli.sdk.sql import NARROWED, Sought, where
+from erpoa_cli.sdk.sql import NARROWED, REPLICA, Sought, where
 from erpoa_cli.sdk.sql import Selection as SqlSelection
 from erpoa_postgres.columns import Delivery, as_text, delivery
 from erpoa_postgres.config import Place
@@ -34,6 +34,7 @@ _WITHOUT_HURRY = (
     "SELECT count(set_config(name, '0', true)) FROM pg_settings "
     "WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
 )
+_IS_REPLICA = "SELECT pg_is_in_recovery()"
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
 _REFUSED = "42501"  # insufficient_privilege
 _BLOCK = 4 << 20  # bytes per record batch, so that memory stays bounded whatever the rows are
@@ -111,7 +112,7 @@ class Selection(SqlSelection):
     def reading(self) -> BatchReading:
         connection, snapshot = self._begun()
         try:
-            faults = [] if self._sought is not None or not self._narrowed(connection) else [NARROWED]
+            faults = [] if self._sought is not None else list(self._doubts(connection))
             deliveries = self._deliveries(connection)
         except BaseException:
             connection.close()
@@ -119,6 +120,13 @@ class Selection(SqlSelection):
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
         batches = self._batches(connection, deliveries, schema)
         return BatchReading(schema, batches, {"snapshot": snapshot}, faults)
+
+    def _doubts(self, connection: Any) -> Iterator[str]:
+        """Why rows may be there that are not shown."""
+        if self._narrowed(connection):
+            yield NARROWED
+        if not self._readers.place.replica and _row(connection, _IS_REPLICA)[0]:
+            yield REPLICA
 
     def _narrowed(self, connection: Any) -> bool:
         """Whether row-level security keeps rows from this role: with it switched off the server refuses such a query

@@ -20,7 +20,6 @@ from erpoa_sql.reflect import Table, names, reflect
 from erpoa_sql.select import Selection
 from erpoa_sql.write import Writing
 
-
 _CONSISTENT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 # the isolation in which a transaction sees one state ("": its own), and the statement with which that begins. SQL Server's
 # SNAPSHOT has to be allowed for each database: there every read sees what it finds

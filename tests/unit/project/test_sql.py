@@ -9,7 +9,6 @@ from erpoa_cli.project.functions import model_templates
 from erpoa_cli.project.sql import judge
 from erpoa_cli.project.template import Templates
 
-
 KEYS = {"s": ("b",), "m": ("k",)}
 
 

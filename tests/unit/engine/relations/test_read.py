@@ -18,8 +18,8 @@ from erpoa_cli.engine import connect
 from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections, Installed
 from erpoa_cli.engine.relations.actual import read_actual
-from erpoa_cli.engine.relations.read import in_the_future
 from erpoa_cli.engine.relations.load import typed
+from erpoa_cli.engine.relations.read import in_the_future
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import BatchReading, Connector, Readable, ReadRequest
 from erpoa_cli.sdk.errors import SystemFailure
