@@ -28,7 +28,29 @@ _FLOATING = (
     exp.Atan2, exp.Avg, exp.TimeToUnix, exp.Radians, exp.Degrees, exp.Pi, exp.Median, exp.PercentileCont, exp.JarowinklerSimilarity,
 )  # fmt: skip
 _FLOATING_NAMES = frozenset(
-    ["log2", "log10", "power", "fdiv", "gamma", "lgamma", "jaccard", "jaro_similarity", "list_avg", "list_distance", "list_cosine_similarity", "list_cosine_distance", "list_inner_product", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cot", "julian"]
+    [
+        "log2",
+        "log10",
+        "power",
+        "fdiv",
+        "gamma",
+        "lgamma",
+        "jaccard",
+        "jaro_similarity",
+        "list_avg",
+        "list_distance",
+        "list_cosine_similarity",
+        "list_cosine_distance",
+        "list_inner_product",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "cot",
+        "julian",
+    ]
 )
 _FLOATS = frozenset({exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT})
 
@@ -187,8 +209,10 @@ class _Judge:
         known, closed = {_bare(one).sql() for one in by}, self._closure(select, by)
         return self._is_total(select, closed) or all(
             value.sql() in known
-            or (not value.find(exp.Subquery, exp.Window, exp.Star)
-            and all(self._is_same(select, column, closed) for column in value.find_all(exp.Column)))
+            or (
+                not value.find(exp.Subquery, exp.Window, exp.Star)
+                and all(self._is_same(select, column, closed) for column in value.find_all(exp.Column))
+            )
             for value in given
         )
 

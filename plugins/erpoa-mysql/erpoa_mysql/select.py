@@ -15,8 +15,8 @@ from pymysql.err import Error  # type: ignore[import-untyped]
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
-from erpoa_cli.sdk.sql import Selection as SqlSelection
 from erpoa_cli.sdk.sql import REPLICA, Sought, where
+from erpoa_cli.sdk.sql import Selection as SqlSelection
 from erpoa_mysql.columns import INTEGERS, TEXTS, WORDS, Column, Delivery, as_text, delivery
 from erpoa_mysql.config import Place
 from erpoa_mysql.encode import constant

@@ -29,8 +29,10 @@ SETTLED = [
     "select area, first(vendor order by amount desc, no) as best from {orders} group by area",
     "select area, arg_max(vendor, no) as latest from {orders} group by area",
     "select area, list(distinct vendor order by vendor) as v from {orders} group by area",
-    ("select o.no, list({{'l': l.line, 'q': l.qty}} order by l.line) as lines from {orders} o join {lines} l on l.order_no = o.no "
-    "group by all"),
+    (
+        "select o.no, list({{'l': l.line, 'q': l.qty}} order by l.line) as lines from {orders} o join {lines} l on l.order_no = o.no "
+        "group by all"
+    ),
     "select o.no, v.name, row_number() over (order by o.no) as n from {orders} o join {vendors} v on v.code = o.vendor",
     "select o.no, v.name, row_number() over (order by o.no) as n from {orders} o left join {vendors} v on v.code = o.vendor",
     "select area as no, vendor, row_number() over (partition by area order by no) as n from {orders}",
@@ -40,8 +42,10 @@ SETTLED = [
     "select area from {orders} group by area order by area limit 1",
     "select area, sum(amount) as s from {orders} group by area order by s, area limit 1",
     "select distinct on (area) area, no, amount from {orders} order by area, amount desc, no",
-    ("with latest as (select vendor, no, amount from {orders} qualify row_number() over (partition by vendor order by day desc, no) = 1) "
-    "select v.code, latest.amount, row_number() over (order by v.code) as n from {vendors} v left join latest on latest.vendor = v.code"),
+    (
+        "with latest as (select vendor, no, amount from {orders} qualify row_number() over (partition by vendor order by day desc, no) = 1) "
+        "select v.code, latest.amount, row_number() over (order by v.code) as n from {vendors} v left join latest on latest.vendor = v.code"
+    ),
     "select vendor, row_number() over (order by vendor) as n from (select vendor, sum(amount) as s from {orders} group by vendor)",
     "select area, sum(cast(amount / 3 as decimal(18,6))) as third from {orders} group by area",
     "select area, sum(amount * 2) as s, max(amount / 3) as m, median(amount) as d from {orders} group by area",
