@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from erpoa_cli.sdk.connector import BatchReading, Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Denied, SystemFailure
-from erpoa_cli.sdk.sql import LEDGER, NARROWED, Sought, SqlMoment, TransactionSession
+from erpoa_cli.sdk.sql import LEDGER, NARROWED, REPLICA, Sought, SqlMoment, TransactionSession
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table, names, reflect
 from erpoa_sql.select import Selection
@@ -32,16 +32,27 @@ _STEADY = {
 }
 
 
+# whether the server shows what another one has; of other databases nothing is known
+IS_REPLICA = {
+    "postgresql": "SELECT pg_is_in_recovery()",
+    "mysql": "SELECT @@global.read_only",
+    "mariadb": "SELECT @@global.read_only",
+}
+
+
 class AlchemySession(TransactionSession):
     """One database, as one user sees it. `_db` is the connection of the running transaction."""
 
     driver_errors = (SQLAlchemyError,)
     _db: Connection
 
-    def __init__(self, engine: Engine, *, schema: str | None, read_only: bool) -> None:
+    def __init__(
+        self, engine: Engine, *, schema: str | None, read_only: bool, replica: bool = False
+    ) -> None:
         self._engine = engine
         self._schema = schema
         self._read_only = read_only
+        self._replica = replica
         self._ledger = sqlalchemy.Table(
             LEDGER,
             sqlalchemy.MetaData(),
@@ -128,6 +139,9 @@ class AlchemySession(TransactionSession):
         table = None if request.query else self._existing(connection, request.object)
         if sought is None and self._is_narrowed(table, request):
             faults.append(NARROWED)
+        asked = IS_REPLICA.get(self._engine.dialect.name)
+        if sought is None and asked and not self._replica and connection.exec_driver_sql(asked).scalar():
+            faults.append(REPLICA)
         yield from Selection(connection, table, request).batches(sought)
 
     def _is_narrowed(self, table: Table | None, request: ReadRequest) -> bool:
