@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.project import Project
@@ -49,12 +50,12 @@ def bound(project: Project | Path, getenv: Getenv = lambda _: None) -> Bound:
     return check(load(project, getenv=getenv) if isinstance(project, Path) else project, conforms)
 
 
-def plan(bound: Bound, *waivers: Waiver, **options: Any) -> PlanResult:
+def plan(bound: Bound, *waivers: Waiver, listener: Listener = ignore, **options: Any) -> PlanResult:
     """A plan made of the systems and the state as they are; *options* are those of `erpoa plan`."""
     asked = PlanOptions(**{"as_of": NOW, "author": AUTHOR, "waivers": waivers, **options})
     project = bound.project
     with Connections(project) as connections, open_reader(_root(bound), project.environment) as state:
-        return make_plan(bound, connections, state, asked)
+        return make_plan(bound, connections, state, asked, listener)
 
 
 def apply(bound: Bound, plan: PlanResult, *, verify: bool = True) -> RunResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.core.project import Project, System
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.engine.installed import GROUP
-from erpoa_cli.sdk.connector import Connector, ObjectInfo, Session
+from erpoa_cli.sdk.connector import Connector, Moment, ObjectInfo, Session, Steady
 from erpoa_cli.sdk.errors import Denied, SystemFailure
 
 
@@ -86,6 +87,26 @@ def _load(entry: EntryPoint) -> type[Connector]:
 
 
 @dataclass(slots=True)
+class _Held:
+    """The moment in which a system is read: by how many it is wanted, the session that holds it, and its name. `turn` is
+    whose turn it is to read, where reads go one after the other."""
+
+    wanted: int = 0
+    begun: bool = False
+    session: Session | None = None
+    moment: Moment | None = None
+    name: str = ""
+    past: list[tuple[Session, Moment]] = field(default_factory=list)  # those that a failed read made doubtful
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self) -> None:
+        if self.session is not None and self.moment is not None:
+            self.past.append((self.session, self.moment))
+        self.moment, self.session, self.name, self.begun = None, None, "", False
+
+
+@dataclass(slots=True)
 class _Pool:
     """The sessions of one system: idle ones, and room for as many as the system allows at once."""
 
@@ -107,6 +128,7 @@ class Connections:
             for name, system in project.systems.items()
         }
         self._kept: dict[str, Session] = {}
+        self._held = {name: _Held() for name in project.systems}
         self._connectors: dict[str, Connector] = {}
 
     def system(self, name: str) -> System:
@@ -169,6 +191,75 @@ class Connections:
             with self._guard:
                 pool.idle.append(session)
 
+    # -- one moment for all reads of a system --
+
+    def hold(self, system: str) -> None:
+        """A read of *system* is to come: all reads until as many `release`s see one moment of it, where it can hold one."""
+        held = self._held[system]
+        with held.guard:
+            held.wanted += 1
+
+    def release(self, system: str) -> None:
+        """A read of *system* has ended; with the last one the moment is let go."""
+        held = self._held[system]
+        with held.guard:
+            held.wanted -= 1
+            if not held.wanted:
+                self._let_go(system, held)
+
+    def renew(self, system: str) -> None:
+        """A read of *system* failed, and nobody knows whether its moment is still held: later reads see another one."""
+        held = self._held[system]
+        with held.guard:
+            held.forget()
+
+    @contextmanager
+    def reader(self, system: str) -> Iterator[tuple[Session | Moment, str]]:
+        """What *system* is read by, for the caller alone, and the name of the moment that it sees: empty where a read sees
+        the system of its own time. `Failure` E0311 as from `lease`."""
+        held = self._held[system]
+        with held.guard:
+            if held.wanted and not held.begun:
+                self._begin(system, held)
+            moment, name = held.moment, held.name
+        if moment is None:
+            with self.lease(system) as session:
+                yield session, ""
+        elif moment.parallel:
+            yield moment, name
+        else:
+            with held.turn:
+                yield moment, name
+
+    def _begin(self, system: str, held: _Held) -> None:
+        pool = self._pools[system]
+        with self._guard:
+            idle = pool.idle.pop() if pool.idle else None
+        session = idle or self._open(system)
+        try:
+            held.moment = session.moment() if isinstance(session, Steady) else None
+        except Exception as error:  # noqa: BLE001 - as where it is opened
+            session.close()
+            raise Failure(not_open(self.system(system), error), kind=_kind(error)) from None
+        held.begun = True
+        if held.moment is None:
+            with self._guard:
+                pool.idle.append(session)
+        else:
+            held.session, held.name = session, secrets.token_hex(8)
+
+    def _let_go(self, system: str, held: _Held) -> None:
+        held.forget()
+        while held.past:
+            session, moment = held.past.pop()
+            try:
+                moment.close()
+            except Exception:  # noqa: BLE001 - the reads told what was wrong
+                session.close()
+            else:
+                with self._guard:
+                    self._pools[system].idle.append(session)
+
     def objects(
         self, system: str, names: Sequence[str] | None = None, at: Location | None = None
     ) -> Sequence[ObjectInfo]:
@@ -199,6 +290,8 @@ class Connections:
 
     def close(self) -> None:
         """Close every session; errors of a session that is being closed help nobody."""
+        for system, held in self._held.items():  # a command that is interrupted leaves them
+            self._let_go(system, held)
         sessions = [*self._kept.values(), *(s for pool in self._pools.values() for s in pool.idle)]
         self._kept.clear()
         for pool in self._pools.values():

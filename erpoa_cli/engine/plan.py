@@ -12,7 +12,7 @@ from erpoa_cli.core.plan import Read
 from erpoa_cli.core.secret import Secret
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.engine.relations.chain import tell_states
+from erpoa_cli.engine.relations.chain import tell_states, told
 from erpoa_cli.engine.relations.transform import build_models
 from erpoa_cli.engine.stages.compare import compare, tasks
 from erpoa_cli.engine.stages.describe import choose, describe
@@ -59,7 +59,7 @@ def make_plan(
         stopped = any(described.bound.targets[n].from_ in built.blocked for n in choice.names)
         return write(
             ctx, choice, described, compared, weighed,
-            [*described.diagnostics, *unread, *built.diagnostics],
+            [*described.diagnostics, *unread, *told(described.bound, reads), *built.diagnostics],
             errored=bool(unread) or stopped,
         )  # fmt: skip
 

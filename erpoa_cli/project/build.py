@@ -61,6 +61,11 @@ class Build:
         systems = {name: build_system(entry, self.scope) for name, entry in self._all("system")}
         sources = {name: build_source(entry, self.scope) for name, entry in self._all("source")}
         seeds = self._seeds()
+        described = self.entries.get("transform description", {})
+        known = {source.name: source.key for source in sources.values()}
+        known |= {seed.name: seed.key for seed in seeds.values()}
+        known |= {name: entry.node.child("key").texts() for name, entry in described.items()}
+        self.scope.keys |= {name: key for name, key in known.items() if key}
         transforms = self._transforms()
         targets = self._targets(transforms)
         node, settings = self.header.node, self.header.settings

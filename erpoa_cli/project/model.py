@@ -44,7 +44,8 @@ class Models:
 
     def read(self, file: str, text: str) -> Model | None:
         """The model in *file*; None (noted) when it is not one clean SELECT over relations that exist."""
-        key = f"sql {sha256((self._vars + chr(0) + text).encode()).hexdigest()}"
+        keys = json.dumps(self._keys_in(text), sort_keys=True)
+        key = f"sql {sha256(chr(0).join((self._vars, keys, text)).encode()).hexdigest()}"
         entry = self.scope.cache.get(key)
         if entry is None:
             model = self._judge(text, lambda line, column: Location(file, line, column))
@@ -56,6 +57,11 @@ class Models:
             model = Model(entry[0], tuple((f, n, line, column) for f, n, line, column in entry[1]))
             self.inputs.used.update(entry[2])
         return model if self._resolved(model, file) else None
+
+    def _keys_in(self, text: str) -> dict[str, tuple[str, ...]]:
+        """The keys of the relations that *text* may read: all of them, where a variable may name one."""
+        keys = self.scope.keys
+        return dict(keys) if "var" in text else {name: key for name, key in keys.items() if name in text}
 
     def rule(self, text: str, at: Location) -> bool:
         """Whether *text*, written at *at* and rendered with its file, is one clean SELECT over the plan's tables."""
@@ -91,7 +97,7 @@ class Models:
         """The relations that *rendered* reads; None (noted) when it is not one clean SELECT."""
         from erpoa_cli.project.sql import judge  # noqa: PLC0415 - sqlglot costs 0.3 s; a warm cache does without
 
-        judged = judge(rendered, plain_schemas=plain_schemas)
+        judged = judge(rendered, {} if plain_schemas else self.scope.keys, plain_schemas=plain_schemas)
         for found in judged.problems:
             self.scope.notes.error(found.code, place(found.offset), found.summary, found.remedy)
         return None if judged.problems else judged.relations

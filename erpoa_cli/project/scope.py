@@ -32,13 +32,14 @@ class Entry:
 @dataclass(slots=True)
 class Scope:
     """`names`: noun → name → where declared, broken ones included, so that they are not reported missing too.
-    `columns`: relation → its fields, where they are known without reading SQL. `cache`: what was judged before."""
+    `columns`: relation → its fields, where they are known without reading SQL; `keys`: its key, where it has one. `cache`: what was judged before."""
 
     notes: Notes
     cache: Cache
     names: dict[str, dict[str, Location]] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     columns: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     owner: str = ""
     blind: frozenset[str] = frozenset()  # folders with a file that could not be read: names may be in there
     contested: set[str] = field(default_factory=set)  # names declared twice: nobody knows which is meant

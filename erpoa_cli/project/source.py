@@ -142,6 +142,13 @@ def _incremental(source: str, node: Node, scope: Scope) -> Incremental | None:
     if not node.data:
         return None
     scope.need_column(source, node.text("cursor"), node.child("cursor").at)
+    if "lookback" not in node and "full_every" not in node:
+        scope.notes.warn(
+            "W0357",
+            node.at,
+            f"source {source}: nothing finds what its cursor passes by",
+            "Add `full_every: P1D`, after which everything is read, and where rows show late `lookback: PT10M`.",
+        )
     return Incremental(
         node.text("cursor"),
         duration(node.text("lookback", "PT0S")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,11 @@ from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]  # exp
 
 from erpoa_cli.core.relation import SCHEMAS
 from erpoa_cli.core.schema import identifier
+from erpoa_cli.project.deterministic import DETERMINISTIC
 from erpoa_cli.project.functions import AS_OF
 from erpoa_cli.project.sql_order import one_argument, ordered, ordered_after, ordered_before
 from erpoa_cli.project.template import Rendered
+from erpoa_cli.project.total_order import Keys, unsettled
 
 # What it cannot parse is told as a finding; it need not also be logged.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
@@ -72,6 +75,119 @@ _NEEDS_ORDER_WITHIN = frozenset(
         "json_group_array",
     ]
 )
+# What stands before a bracket and is no function: words of the language, and types.
+_SYNTAX = frozenset(
+    [
+        "all",
+        "and",
+        "any",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "case",
+        "coalesce",
+        "cross",
+        "cube",
+        "desc",
+        "distinct",
+        "else",
+        "end",
+        "escape",
+        "except",
+        "exclude",
+        "exists",
+        "fetch",
+        "filter",
+        "following",
+        "from",
+        "full",
+        "glob",
+        "group",
+        "having",
+        "ignore",
+        "ilike",
+        "in",
+        "inner",
+        "intersect",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "lateral",
+        "left",
+        "like",
+        "limit",
+        "materialized",
+        "natural",
+        "not",
+        "notnull",
+        "nulls",
+        "offset",
+        "on",
+        "or",
+        "order",
+        "outer",
+        "over",
+        "partition",
+        "preceding",
+        "qualify",
+        "range",
+        "recursive",
+        "rename",
+        "replace",
+        "respect",
+        "right",
+        "rollup",
+        "rows",
+        "select",
+        "semi",
+        "anti",
+        "asof",
+        "sets",
+        "similar",
+        "some",
+        "then",
+        "to",
+        "union",
+        "using",
+        "values",
+        "when",
+        "where",
+        "window",
+        "with",
+        "within",
+        "bigint",
+        "bit",
+        "blob",
+        "bool",
+        "boolean",
+        "char",
+        "character",
+        "date",
+        "decimal",
+        "double",
+        "enum",
+        "float",
+        "hugeint",
+        "int",
+        "integer",
+        "interval",
+        "json",
+        "map",
+        "numeric",
+        "real",
+        "row",
+        "smallint",
+        "struct",
+        "text",
+        "time",
+        "timestamp",
+        "timestamptz",
+        "tinyint",
+        "varchar",
+    ]
+)
 _TABLE_FUNCTIONS = frozenset(["range", "generate_series", "unnest", "json_each", "json_tree"])
 
 
@@ -93,9 +209,10 @@ class Judged:
     problems: list[SqlProblem] = field(default_factory=list)
 
 
-def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) -> Judged:
+def judge(rendered: Rendered, keys: Keys, *, plain_schemas: frozenset[str] = frozenset()) -> Judged:
     """Judge the SQL text of *rendered*: exactly one SELECT; tables only through template calls, CTEs, and
-    tables of *plain_schemas*; no function that reaches out of the relations or answers differently each time."""
+    tables of *plain_schemas*; only functions that are known to give one answer, and nothing that depends on the order in
+    which rows come, as far as the *keys* of the relations tell."""
     judged = Judged()
     try:
         tokens = _DIALECT.tokenize(rendered.text)
@@ -109,11 +226,29 @@ def judge(rendered: Rendered, *, plain_schemas: frozenset[str] = frozenset()) ->
     if not _one_select(statements, tokens, judged):
         return judged
     _tables(statements[0], rendered, plain_schemas, judged)
+    aliases = _aliases(statements[0])
     for index, token in enumerate(tokens):
-        if rendered.made(token.start) != AS_OF:
+        if rendered.made(token.start) != AS_OF and token.start not in aliases:
             judged.problems.extend(_token(tokens, index, token))
+    if not judged.problems:  # whatever has no order at all is told already
+        judged.problems.extend(
+            SqlProblem("E0215", f"{found.what} may answer in several ways", found.remedy, _place(found.node))
+            for found in unsettled(statements[0], keys)
+        )
     judged.problems.sort(key=lambda p: p.offset)
     return judged
+
+
+def _aliases(root: exp.Expr) -> frozenset[int]:
+    """Where names stand that have columns in brackets behind them, and are no calls."""
+    names = (alias.this for alias in root.find_all(exp.TableAlias) if alias.args.get("columns"))
+    return frozenset(name.meta["start"] for name in names if name is not None and "start" in name.meta)
+
+
+def _place(node: exp.Expr) -> int:
+    """Where the first name in *node* stands."""
+    starts = (one.meta["start"] for one in node.find_all(exp.Identifier) if "start" in one.meta)
+    return min(starts, default=0)
 
 
 def judge_predicate(text: str) -> list[SqlProblem]:
@@ -276,6 +411,17 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
             else "The same inputs must give the same plan: compute it from the row's key, like md5(code).",
             token.start,
         )
+    elif called and name not in DETERMINISTIC and _is_call(token):
+        close = difflib.get_close_matches(name, sorted(DETERMINISTIC), 3)
+        hint = f"Known are {', '.join(close)} and others: " if close else "Those that are known: "
+        yield SqlProblem(
+            "E0216",
+            f"{name}() is not known to give one answer for the same rows",
+            _INSTEAD.get(
+                name, f"{hint}`erpoa explain E0216`. Or compute the column where the rows come from."
+            ),
+            token.start,
+        )
     elif called and name == "age" and one_argument(tokens, index):
         remedy = "Of one argument it counts to today: write age({{ as_of() }}, …)."
         yield SqlProblem("E0214", "age() gives another answer each day", remedy, token.start)
@@ -307,6 +453,58 @@ def _token(tokens: Sequence[Token], index: int, token: Token) -> Iterator[SqlPro
         )
     elif token.token_type in {TokenType.PARAMETER, TokenType.PLACEHOLDER}:
         yield SqlProblem("E0211", "parameters have no value here", "Write {{ var('name') }}.", token.start)
+
+
+def _is_call(token: Token) -> bool:
+    """Whether a word before a bracket is a function's name, not one of the language."""
+    return token.token_type is TokenType.IDENTIFIER or (
+        token.text.replace("_", "").isalnum()
+        and not token.text.isdigit()
+        and token.text.lower() not in _SYNTAX
+    )
+
+
+_SORTED = "Which of several values that are equally frequent is meant? Count them in a SELECT of its own and take the first: `order by count(*) desc, value`."
+_ROUNDED = "It adds up floating-point numbers, whose sum depends on the order of rows: compute it of cast(… as decimal(18,6)) with sum() and count()."
+_INSTEAD = {
+    "mode": _SORTED,
+    "approx_top_k": _SORTED,
+    "approx_count_distinct": "Write count(distinct …).",
+    "approx_quantile": "Write quantile_cont(…) or quantile_disc(…).",
+    "histogram": "Count with `group by`.",
+    "json_group_object": "Write to_json(map_from_entries(list((key, value) order by key))).",
+    **dict.fromkeys(
+        [
+            "stddev",
+            "stddev_pop",
+            "stddev_samp",
+            "variance",
+            "var_pop",
+            "var_samp",
+            "sem",
+            "corr",
+            "covar_pop",
+            "covar_samp",
+            "skewness",
+            "kurtosis",
+            "kurtosis_pop",
+            "entropy",
+            "product",
+            "fsum",
+            "kahan_sum",
+            "sumkahan",
+            "favg",
+            "geomean",
+            "geometric_mean",
+            "regr_slope",
+            "regr_intercept",
+            "regr_r2",
+            "wavg",
+            "weighted_avg",
+        ],
+        _ROUNDED,
+    ),
+}
 
 
 def _unordered(summary: str, remedy: str, token: Token) -> SqlProblem:

@@ -123,6 +123,9 @@ class Reading(ABC):
     utf8 text; text is parsed by the engine, which holds a row whose value does not parse. Columns are named
     after the fields (`Field.name`). A reading never raises away what it has: an error while iterating ends
     the iteration with a `failed` verdict.
+
+    Evidence `at_once: true` says that all rows are of one state of the system, as those of one answer or one file are; rows
+    of several pages are not. Reads of a `Moment` need not say so.
     """
 
     @property
@@ -252,6 +255,28 @@ class Session(ABC):
 class Readable(Session):
     @abstractmethod
     def read(self, request: ReadRequest) -> Reading: ...
+
+
+class Moment(ABC):
+    """One state of a system, which every read of it sees, whatever is written meanwhile."""
+
+    parallel: bool = False  # whether several reads may be under way at once, in threads of their own
+
+    @abstractmethod
+    def read(self, request: ReadRequest) -> Reading:
+        """As that of a session. An error that ends the state makes this read and those that follow `failed`."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Steady(Readable):
+    """A session with a system that can be looked at in one state by several reads."""
+
+    @abstractmethod
+    def moment(self) -> Moment | None:
+        """The state of now, held until it is closed; None where this system cannot hold one. Nothing else is asked of the
+        session meanwhile. Raises `SystemFailure`."""
 
 
 class Writable(Readable):

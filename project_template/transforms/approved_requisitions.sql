@@ -10,7 +10,7 @@ select
         'qty': l.qty,
         'unit': u.erp_unit,
         'price': l.price
-    } order by l.line_no) as lines
+    } order by l.line_no, l.id) as lines
 from {{ source('oa_requisitions') }} as r
 join {{ source('oa_requisition_lines') }} as l on l.requisition_id = r.id
 join {{ source('erp_suppliers') }} as s on s.code = r.supplier_code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import duckdb
 import pyarrow as pa
@@ -20,21 +20,32 @@ _ROWS = 100_000  # per record batch
 _SOUGHT = "erpoa_sought"
 
 
+def begin(db: duckdb.DuckDBPyConnection) -> None:
+    """From now on *db*, in UTC, sees the database as it is now."""
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("BEGIN TRANSACTION")
+    db.execute("SELECT count(*) FROM duckdb_tables()").fetchone()
+
+
 class Selection(SqlSelection):
-    """A read request on a cursor of its own, which the reading owns and closes."""
+    """A read request on a cursor of its own, which the reading owns and closes; *shared*: others read in its transaction,
+    too."""
 
     def __init__(
         self,
         db: duckdb.DuckDBPyConnection,
         request: ReadRequest,
         sought: Sought | None,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(request)
         self._db = db
+        self._shared = shared
         self._parameters: list[object] = []
         self._sought = sought
-        db.execute("SET TimeZone = 'UTC'")
-        db.execute("BEGIN TRANSACTION")
+        if not shared:
+            begin(db)
         self._from = self._relation()
         self._natives = self._described()
         self.require(self._natives)
@@ -66,7 +77,7 @@ class Selection(SqlSelection):
         return col.text_of(column, native), pa.utf8()
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        with closing(self._db):
+        with nullcontext() if self._shared else closing(self._db):
             sql, parameters = self._sql()
             reader = self._db.execute(sql, parameters).to_arrow_reader(_ROWS)
             for batch in reader:

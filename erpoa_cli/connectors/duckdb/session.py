@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from erpoa_cli.connectors.duckdb import columns as col
 from erpoa_cli.connectors.duckdb.reflect import address, find_table, table_names
-from erpoa_cli.connectors.duckdb.select import Selection
+from erpoa_cli.connectors.duckdb.select import Selection, begin
 from erpoa_cli.core.schema import identifier
 from erpoa_cli.core.situation import Action
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import (
     ContractBroken,
     Denied,
@@ -34,7 +34,15 @@ from erpoa_cli.sdk.errors import (
     SystemFailure,
     Transient,
 )
-from erpoa_cli.sdk.sql import LEDGER, Outcomes, Sought, SqlSession, place_by_halves, require_fields
+from erpoa_cli.sdk.sql import (
+    LEDGER,
+    Outcomes,
+    Sought,
+    SqlMoment,
+    SqlSession,
+    place_by_halves,
+    require_fields,
+)
 
 _ROWS = "erpoa_rows"  # the rows of a statement, registered as a view
 _VALUES = re.compile(r"\b((?i:key|string|value)) (['\"]).*\2", re.DOTALL)
@@ -127,6 +135,12 @@ class DuckdbSession(SqlSession):
 
     def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
         return Selection(self._db.cursor(), request, sought).reading()
+
+    def moment(self) -> Moment:
+        db = self._db.cursor()
+        with self.guarded():
+            begin(db)
+        return SqlMoment(self, lambda request: Selection(db, request, None, shared=True).reading(), db.close)
 
     # -- writing --
 

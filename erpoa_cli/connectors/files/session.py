@@ -163,7 +163,11 @@ class FilesSession(Writable):
         except (SystemFailure, OSError) as error:
             return failed_reading(request, error)
         faults: list[str] = []
-        evidence = {"files": len(contents), "digest": place.digest(b"".join(c for _, _, c in contents))}
+        evidence = {
+            "files": len(contents),
+            "digest": place.digest(b"".join(c for _, _, c in contents)),
+            "at_once": len(contents) == 1,
+        }
         return BatchReading(schema, self._batches(request, contents, schema, faults), evidence, faults)
 
     def _batches(

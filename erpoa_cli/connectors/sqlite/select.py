@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pyarrow as pa
 
@@ -92,16 +92,20 @@ class Lookup:
 
 
 class Selection(SqlSelection):
-    """A read request against one connection, which the reading owns and closes."""
+    """A read request against one connection, which the reading owns and closes; *shared*: others read in its transaction,
+    too."""
 
     def __init__(
         self,
         db: sqlite3.Connection,
         request: ReadRequest,
         sought: Sought | None,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(request)
         self._db = db
+        self._shared = shared
         self._parameters: list[Stored] = []
         self._sought = sought
         self._faults: list[str] = []
@@ -116,8 +120,9 @@ class Selection(SqlSelection):
         return BatchReading(schema, self._batches(schema), faults=self._faults)
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        with closing(self._db):
-            self._db.execute("BEGIN")
+        with nullcontext() if self._shared else closing(self._db):
+            if not self._shared:
+                self._db.execute("BEGIN")
             sql, parameters = self._sql()
             cursor = self._db.execute(sql, parameters)
             before = 0

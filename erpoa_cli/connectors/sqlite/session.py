@@ -24,9 +24,9 @@ from erpoa_cli.connectors.sqlite.select import Selection
 from erpoa_cli.connectors.sqlite.values import Stored, canonical_of, reached, value_of
 from erpoa_cli.connectors.sqlite.write import Writing
 from erpoa_cli.core.schema import parse_type
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Fatal, MasterMissing, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, Sought, SqlSession, require_fields
+from erpoa_cli.sdk.sql import LEDGER, Sought, SqlMoment, SqlSession, require_fields
 
 _NEEDED = (3, 37, 0)  # STRICT tables, RETURNING
 _BUSY_SECONDS = 5.0
@@ -121,6 +121,18 @@ class SqliteSession(SqlSession):
 
     def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
         return Selection(connect(self._path, read_only=True), request, sought).reading()
+
+    def moment(self) -> Moment:
+        """One transaction of one connection: those of several do not begin at the same time."""
+        db = connect(self._path, read_only=True)
+        try:
+            with self.guarded():
+                db.execute("BEGIN")
+                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # now, not with the first read
+        except BaseException:
+            db.close()
+            raise
+        return SqlMoment(self, lambda request: Selection(db, request, None, shared=True).reading(), db.close)
 
     # -- writing --
 

@@ -228,6 +228,15 @@ CODES: tuple[Code, ...] = (
         "If it is meant, write the `reach:` that the reason names; then the plan counts the rows with the update. Else let those rows refer to another field.",
     ),
     Code(
+        "E0445",
+        "a removal was not confirmed",
+        "What the row is made of was not read in one moment (several systems, several pages, several files), so a row that moved "
+        "meanwhile would look as if it were gone. Before anything is removed all of it is read once more: the row was there "
+        "then, or the second read was not complete. It is not removed.",
+        "Plan again: what is really gone is missing from both looks, and is removed. Offline nothing can be looked at again: plan "
+        "without `--offline`.",
+    ),
+    Code(
         "E0450",
         "only a person can undo it",
         "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "

@@ -348,6 +348,25 @@ CODES: tuple[Code, ...] = (
         FailureKind.INVALID,
     ),
     Code(
+        "E0215",
+        "equal rows are not told apart",
+        "Rows come in any order. Something picks or numbers some of them by an order in which several can be equal, so the same rows "
+        "could give another plan.",
+        "Add the key of the relation to the ORDER BY: then no two rows are equal. For the largest or latest of a group: "
+        "`first(… order by … desc, KEY)`, or `qualify row_number() over (partition by … order by …, KEY) = 1`.",
+        FailureKind.INVALID,
+    ),
+    Code(
+        "E0216",
+        "a function is not known to give one answer",
+        "Models, tests and rules use the functions that give the same answer for the same rows, in whatever order they come. Those that ask "
+        "the clock, draw lots, pick among equal rows or add up floating-point numbers do not.",
+        "Use another one: `{{ as_of() }}` is the clock; min, max, count, sum and avg of exact numbers, and `first(… order by KEY)` are known; "
+        "so are all functions of the values of one row that DuckDB has, but for those that ask its settings. Floating-point numbers are rounded "
+        "before they are added up: sum(cast(… as decimal(18,6))).",
+        FailureKind.INVALID,
+    ),
+    Code(
         "W0101",
         "no description or owner",
         "Reviewers and on-call people need to know what this is and who answers for it.",

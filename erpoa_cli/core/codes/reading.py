@@ -225,6 +225,13 @@ CODES: tuple[Code, ...] = (
         "Correct the test or the contract. RE2 has no look-around and no back-references.",
     ),
     Code(
+        "W0357",
+        "rows may hide behind a cursor",
+        "An incremental source is read from the last value of its cursor on. Rows with a value in the future do not move that mark, "
+        "but they are wrong; and without `full_every` and `lookback` nothing ever finds rows that the cursor passed by.",
+        "Correct the values in the system; declare `full_every` and, where rows show late, `lookback`.",
+    ),
+    Code(
         "E0360",
         "a unit test cannot run",
         "A unit test names a relation or column that its transform does not have, or gives a value that is not of its type.",

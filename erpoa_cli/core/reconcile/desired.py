@@ -69,6 +69,11 @@ def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool
     {_set_aside(shape, feed)}"""
 
 
+def wanted_keys(shape: Shape, feed: Feed) -> str:
+    """The keys of the rows that are wanted, as key columns."""
+    return f"SELECT {listed(f'r.{identifier(k)} AS {KEY.sql(k)}' for k in shape.key)} FROM ({_rows(shape, feed)}) r"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
     field: BoundField

@@ -105,6 +105,11 @@ def unwritable(shape: Shape, staging: Staging, why: str) -> None:
     _all(shape, staging, "E0324", why, does(*WRITES), kind="held")
 
 
+def not_gone(shape: Shape, staging: Staging, rows: Mapping[str, str]) -> None:
+    """Withhold removals of *rows* (key → reason): a second look did not find them gone."""
+    _withhold(shape, staging, rows, "E0445", f"{_REMOVAL} OR undoing" if shape.state else _REMOVAL)
+
+
 def unselected(shape: Shape, staging: Staging, outside: Sequence[str]) -> None:
     """Withhold deletes of rows that targets *outside* the selection may refer to."""
     if outside:

@@ -51,7 +51,7 @@ def read_actuals(
     listener: Listener = ignore,
 ) -> dict[str, Read]:
     """What `begin_actuals` begins, to its end."""
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, connections) as readers:
         return begin_actuals(bound, infos, names, connections, staging, readers, listener)()
 
 

@@ -12,7 +12,7 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.objects import Looked, look
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.actual import begin_actuals
-from erpoa_cli.engine.relations.read import LastReads, begin_sources
+from erpoa_cli.engine.relations.read import LastReads, begin_sources, in_the_future
 from erpoa_cli.engine.relations.readers import Readers
 from erpoa_cli.engine.relations.states import leave_dead_out
 from erpoa_cli.engine.relations.transform import Built, build_models
@@ -24,12 +24,13 @@ from erpoa_cli.state import Sealer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What is read: sources by name, and the rows that targets hold. *offline*: sources come from their last snapshots;
-    *full*: incremental ones are read whole; *waived*: source → how many rows fewer than before pass its `max_drop`."""
+    *full*: incremental ones are read whole; *again*: all are, and nothing is remembered of it; *waived*: source → how many rows fewer than before pass its `max_drop`."""
 
     sources: frozenset[str] = frozenset()
     actuals: tuple[str, ...] = ()
     offline: bool = False
     full: bool = False
+    again: bool = False
     waived: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -53,11 +54,13 @@ def stage(
     *,
     actuals: Iterable[str] = (),
     offline: bool = False,
+    again: bool = False,
     sealer: Sealer | None = None,
     listener: Listener = ignore,
 ) -> Staged:
     """Read and build *relations* and all that is needed for them, and read the rows that the targets *actuals* hold, as a
-    plan would. With *offline* no source is asked; targets are, where a model or the caller asks for their rows.
+    plan would. With *offline* no source is asked; targets are, where a model or the caller asks for their rows. *again*: it
+    is a second look, all is read whole and nothing remembered of it.
 
     `Failure` (INVALID) where such a target cannot be described."""
     names = frozenset(relations)
@@ -68,8 +71,9 @@ def stage(
         sources=bound.needed(names) & bound.project.sources.keys(),
         actuals=tuple(sorted(held)),
         offline=offline,
+        again=again,
     )
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, connections) as readers:
         reads = begin(
             bound, looked.infos, needs, connections, staging, state, readers, sealer=sealer, listener=listener
         )()
@@ -77,8 +81,17 @@ def stage(
     reads = tell_states(bound, looked.infos, staging, reads)
     built = build_models(bound, staging, names, reads, listener=listener)
     return Staged(
-        bound=bound, reads=reads, built=built, diagnostics=(*looked.diagnostics, *built.diagnostics)
+        bound=bound,
+        reads=reads,
+        built=built,
+        diagnostics=(*looked.diagnostics, *told(bound, reads), *built.diagnostics),
     )
+
+
+def told(bound: Bound, reads: Mapping[str, Read]) -> list[Diagnostic]:
+    """What has to be said of reads that gave rows."""
+    sources = bound.project.sources
+    return [d for name, done in reads.items() if name in sources for d in in_the_future(sources[name], done)]
 
 
 def described(bound: Bound, connections: Connections, targets: Iterable[str]) -> Looked:
@@ -111,12 +124,14 @@ def begin(
         readers,
         names=needs.sources,
         offline=needs.offline,
-        full=needs.full,
+        full=needs.full or needs.again,
+        keep=not needs.again,
         waived=needs.waived,
         sealer=sealer,
         listener=listener,
     )
     actuals = begin_actuals(bound, infos, needs.actuals, connections, staging, readers, listener)
+    readers.all_begun()
     return lambda: sources() | actuals()
 
 

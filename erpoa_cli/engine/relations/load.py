@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,7 @@ from erpoa_cli.engine.problem import SqlProblem
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.sdk.connector import Readable, Reading, ReadRequest
+from erpoa_cli.sdk.connector import Moment, Readable, Reading, ReadRequest
 
 _SHOWN = 60  # characters of a value that a reason quotes
 _TEXTS = (pa.utf8(), pa.large_utf8(), pa.string_view())
@@ -60,6 +61,7 @@ def load(
     except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this read, not the program
         verdict = _failed(error)
     if verdict.status is ReadStatus.FAILED:
+        connections.renew(system)
         place.empty(staging, request.fields)
         return replace(verdict, reason=redacted(verdict.reason, connections.system(system).config))
     _list_troubles(staging, place, request.fields)
@@ -90,15 +92,19 @@ def _loaded(
     listener: Listener,
 ) -> Verdict:
     stream = _Stream(f"read {place.listing}", system, listener)
-    with connections.lease(system) as session:
-        if not isinstance(session, Readable):
+    with connections.reader(system) as (reader, moment):
+        if not isinstance(reader, Readable | Moment):
             return _failed(f"connector {connections.plugin(system)[0]} cannot read")
-        reading = session.read(replace(request, fields=tuple(f.kept for f in request.fields)))
+        reading = reader.read(replace(request, fields=tuple(f.kept for f in request.fields)))
         if problem := mismatch(reading.schema, request.fields):
             return _failed(f"connector {connections.plugin(system)[0]} broke its contract: {problem}")
         batches = pa.RecordBatchReader.from_batches(reading.schema, stream.through(reading))
         staging.make(place.schema, place.name, batches, parsing(reading.schema, request.fields, place.image))
-    return replace(reading.verdict, evidence={**reading.verdict.evidence, "rows": stream.rows})
+    verdict = reading.verdict
+    evidence = {**verdict.evidence, "rows": stream.rows}
+    if evidence.pop("at_once", False) or moment:
+        evidence["moment"] = moment or secrets.token_hex(8)
+    return replace(verdict, evidence=evidence)
 
 
 def _failed(error: Exception | str) -> Verdict:

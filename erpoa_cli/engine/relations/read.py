@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Read, ReadStatus, Verdict
 from erpoa_cli.core.project import Source
@@ -47,6 +47,7 @@ class _Task:
     known: Known | None  # which system it was whose rows are remembered
     memory: Memory
     full: bool
+    keep: bool
     waived: int | None
 
     @property
@@ -59,7 +60,7 @@ def read_sources(
     bound: Bound, connections: Connections, staging: Staging, state: LastReads, **options: Any
 ) -> dict[str, Read]:
     """What `begin_sources` begins, to its end."""
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, connections) as readers:
         return begin_sources(bound, connections, staging, state, readers, **options)()
 
 
@@ -73,6 +74,7 @@ def begin_sources(
     names: Iterable[str] | None = None,
     offline: bool = False,
     full: bool = False,
+    keep: bool = True,
     waived: Mapping[str, int] | None = None,
     sealer: Sealer | None = None,
     listener: Listener = ignore,
@@ -81,7 +83,8 @@ def begin_sources(
     what is given back waits for them.
 
     A source that cannot be read gives a `failed` read and an empty relation; nothing is raised for it. With
-    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole.
+    *offline* the last snapshots are used instead of the systems; with *full* incremental sources are read whole. What is
+    read is kept as the snapshot for later reads, unless *keep* is false.
     *waived*: source → how many rows fewer than before pass its `max_drop`, exactly."""
     project = bound.project
     marks = state.fetch_snapshots()
@@ -97,6 +100,7 @@ def begin_sources(
             known=known.get(source.system),
             memory=Memory(source, bound.relations[source.name], snapshots),
             full=full,
+            keep=keep,
             waived=(waived or {}).get(source.name),
         )
         for source in project.sources.values()
@@ -134,11 +138,15 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
     if task.known is not None and not may_be_planned(identity, task.known):
         raise Failure(another(connections.system(source.system), identity, task.known))
     memory = replace(task.memory, identity=identity)
+    whole = request
     if since := "" if task.full else memory.since(staging):
         request = replace(
             request, cursor=source.incremental.cursor if source.incremental else "", since=since
         )
     verdict = load(request, task.place, source.system, connections, staging, listener)
+    if since and verdict.status is not ReadStatus.FAILED and memory.went_back(staging):
+        since = ""
+        verdict = load(whole, task.place, source.system, connections, staging, listener)
     if verdict.status is ReadStatus.FAILED:
         return Read(source.name, source.system, verdict)
     hold_keys(staging, task.place, task.fields)
@@ -146,7 +154,7 @@ def _read_source(task: _Task, connections: Connections, staging: Staging, listen
         memory.merge(staging)
     evidence = {**verdict.evidence, **memory.evidence(staging, since)}
     verdict = judged(replace(verdict, evidence=evidence), source, task.last, since, waived=task.waived)
-    if since or verdict.status is ReadStatus.COMPLETE:
+    if task.keep and (since or verdict.status is ReadStatus.COMPLETE):
         verdict = memory.keep(staging, verdict, since)
     return Read(source.name, source.system, verdict, int(evidence["held"]))
 
@@ -176,6 +184,25 @@ def judged(
     status = ReadStatus.PARTIAL if found else verdict.status
     evidence["known"] = rows if status is ReadStatus.COMPLETE else max(rows, before)
     return Verdict(status, "; ".join(found), evidence)
+
+
+def in_the_future(source: Source, read: Read) -> Iterator[Diagnostic]:
+    """W0357 where rows have a cursor that no clock has reached."""
+    evidence = read.verdict.evidence
+    if source.incremental is None or not evidence.get("beyond"):
+        return
+    cursor, shown = source.incremental.cursor, evidence["latest"]
+    sealed = any(f.name == cursor and f.sensitivity.sealed for f in source.fields)
+    yield Diagnostic(
+        "W0357",
+        f"source {source.name}: {evidence['beyond']} rows have a `{cursor}` in the future"
+        f"{'' if sealed else f', up to {shown}'}",
+        detail="They are read each time. The mark from which the source is read on goes no further than the clock, so they hide "
+        "nothing.",
+        remedy=f"Correct `{cursor}` of these rows in {source.system}. A local time needs its `zone`.",
+        at=source.at,
+        severity=Severity.WARNING,
+    )
 
 
 def known_rows(last: Read | None) -> int:

@@ -17,7 +17,7 @@ from erpoa_cli.core.relation import SEED
 from erpoa_cli.core.schema import INTEGER, Field, identifier
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.load import Place, hold_keys, parsing, trouble
-from erpoa_cli.engine.staging import Staging, relation
+from erpoa_cli.engine.staging import Staging
 
 _SHOWN = 5  # wrong keys told per seed
 

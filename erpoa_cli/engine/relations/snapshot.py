@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
@@ -18,6 +18,8 @@ from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.staging import Staging, relation
 from erpoa_cli.state import SnapshotInfo, Snapshots
 
+_BEHIND = timedelta(hours=12)  # no clock is further behind UTC
+_SURELY = timedelta(days=2)  # no clock is so far ahead of another
 _TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 
 
@@ -60,6 +62,9 @@ class Memory:
         info = self.latest()
         if info is None or info.full_at is None or not info.watermark:
             return ""
+        mark = f"CAST({literal(info.watermark)} AS {self._cursor.type.duckdb})"
+        if not staging.scalar(f"SELECT {self._known(staging, mark)}"):
+            return ""  # it was never reached: whatever changed has a smaller one
         if rule.full_every is not None and staging.as_of - info.full_at >= rule.full_every:
             return ""
         return self._before(staging, info.watermark, rule.lookback)
@@ -74,6 +79,29 @@ class Memory:
         if self._cursor.zone:
             mark = f"timezone({literal(self._cursor.zone)}, {mark})"
         return str(staging.scalar(f"SELECT {canonical_sql(mark, kept)}"))
+
+    def went_back(self, staging: Staging) -> bool:
+        """Whether none of the rows that were read since the mark is at it or beyond: the row that had it is gone, or was
+        corrected, or the system counts anew. What it holds now may all lie before the mark."""
+        info = self.latest()
+        assert info is not None
+        cursor = self._cursor
+        mark = f"CAST({literal(info.watermark)} AS {cursor.type.duckdb})"
+        place = relation(SOURCE.schema, self.source.name)
+        return not staging.scalar(f"SELECT 1 FROM {place} WHERE {identifier(cursor.name)} >= {mark} LIMIT 1")
+
+    def _known(self, staging: Staging, value: str, beyond: timedelta = timedelta()) -> str:
+        """The condition that the cursor's *value* is not in the future, or at most *beyond*. Of a local time whose zone is not
+        known only what is past everywhere is sure to be; a number has no future."""
+        limit = min(staging.as_of, datetime.now(UTC)) + beyond
+        match self._cursor.type.kind:
+            case Kind.TIMESTAMPTZ:
+                return f"{value} <= TIMESTAMPTZ {literal(limit.isoformat())}"
+            case Kind.TIMESTAMP | Kind.DATE:
+                past = (limit - _BEHIND).astimezone(UTC).replace(tzinfo=None)
+                return f"{value} <= CAST(TIMESTAMP {literal(str(past))} AS {self._cursor.type.duckdb})"
+            case _:
+                return "true"
 
     @property
     def _cursor(self) -> Field:
@@ -110,13 +138,21 @@ class Memory:
         if since:
             found |= {"rows": kept + aside, "since": since}
         if self.source.incremental:
-            found["watermark"] = self._watermark(staging)
+            found |= self._marks(staging)
         return found
 
-    def _watermark(self, staging: Staging) -> str:
-        column = f"max({identifier(self._cursor.name)})"
-        text = canonical_sql(column, self._cursor.type)
-        return str(staging.scalar(f"SELECT {text} FROM {relation(SOURCE.schema, self.source.name)}") or "")
+    def _marks(self, staging: Staging) -> dict[str, Any]:
+        """How far the source was read, and what is surely in the future: how many rows, and the latest."""
+        column = identifier(self._cursor.name)
+        past, sure = self._known(staging, column), self._known(staging, column, _SURELY)
+        mark = canonical_sql(f"max({column}) FILTER ({past})", self._cursor.type)
+        latest = canonical_sql(f"max({column})", self._cursor.type)
+        row = staging.sql(
+            f"SELECT {mark} AS mark, count(*) FILTER (NOT ({sure})) AS beyond, {latest} AS latest "
+            f"FROM {relation(SOURCE.schema, self.source.name)}"
+        ).to_pylist()[0]
+        found = {"watermark": str(row["mark"] or "")}
+        return found | ({"beyond": row["beyond"], "latest": row["latest"]} if row["beyond"] else {})
 
     def keep(self, staging: Staging, verdict: Verdict, since: str) -> Verdict:
         """Write the relation as the new snapshot; *verdict* with the digest of its file as evidence."""

@@ -24,6 +24,7 @@ from erpoa_cli.engine.reach import Reach
 from erpoa_cli.engine.relations import held
 from erpoa_cli.engine.relations.chain import with_evidence
 from erpoa_cli.engine.relations.transform import Built
+from erpoa_cli.engine.stages.again import look_again
 from erpoa_cli.engine.stages.remembered import recall
 from erpoa_cli.engine.stages.values import Choice, Compared, Context, Described
 from erpoa_cli.engine.staging import relation
@@ -118,6 +119,7 @@ def compare(
     for name in choice.selected:  # rows of theirs that are none of ours are left alone and counted
         done = reads[f"actual.{name}"]
         counted[done.relation] = with_evidence(done, "foreign", differ.foreign(name))
+    look_again(ctx, choice, described, reads, tasks)
     keep_back = partial(_keep_back, ctx, choice, described, shapes)
     keep_back([name for name, one in shapes.items() if one.target.embedded])
     differ.compose()  # what a document wants are its lines, too

@@ -24,7 +24,7 @@ def read(
         full=ctx.options.full,
         waived={w.target: w.count for w in ctx.options.waivers if w.guard == "max_drop"},
     )
-    with Readers(bound.project) as readers:
+    with Readers(bound.project, ctx.connections) as readers:
         coming = begin(
             bound, described.infos, needs, ctx.connections, ctx.staging, ctx.state, readers,
             sealer=ctx.sealer, listener=ctx.listener,

@@ -106,7 +106,7 @@ def _unproven(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
             continue
         rows = ctx.staging.sql(
             f"SELECT code, count(*) AS n, min(reason) AS why FROM {relation('diff', shape.name)} "
-            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438') GROUP BY code ORDER BY code"
+            "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438', 'E0445') GROUP BY code ORDER BY code"
         ).to_pylist()
         found += [
             Diagnostic(

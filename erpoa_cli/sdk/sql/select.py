@@ -15,6 +15,11 @@ NARROWED = (
     "as the table's owner"
 )
 
+REPLICA = (
+    "the server is a replica, which shows late what its primary has: rows that are not there may be on their way; read the "
+    "primary, or write `replica: true` in this system's config where what the replica shows is what counts"
+)
+
 _SCALAR = {"type": ["string", "integer", "boolean", "null"]}
 FILTER_SCHEMA: Mapping[str, Any] = {
     "type": "object",

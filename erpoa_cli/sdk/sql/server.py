@@ -36,6 +36,11 @@ def config_schema(
             "password": {"type": "string", "x-erpoa": {"secret": True}},
             **more,
             "read_only": {"type": "boolean", "default": False, "description": "never write to this database"},
+            "replica": {
+                "type": "boolean",
+                "default": False,
+                "description": "what a replica shows is taken for the truth, though it may come late",
+            },
             "ca_file": {
                 **_FILE,
                 "description": "certificates that vouch for the server; default: those of this machine",

@@ -15,7 +15,15 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from erpoa_cli.sdk.connector import Reading, ReadRequest, Writable, WriteBatch, failed_reading
+from erpoa_cli.sdk.connector import (
+    Moment,
+    Reading,
+    ReadRequest,
+    Steady,
+    Writable,
+    WriteBatch,
+    failed_reading,
+)
 from erpoa_cli.sdk.errors import InDoubt, Rejected, SystemFailure, Transient
 
 LEDGER = "erpoa_ledger"
@@ -23,7 +31,33 @@ Sought = tuple[tuple[str, ...], pa.Table]
 """What `find` looks for: the names of fields, and the sets of values as columns of these names."""
 
 
-class TransactionSession(Writable):
+class SqlMoment(Moment):
+    """The state of a database that a transaction of *session* sees, over a connection of its own: *select* reads in it, *end*
+    ends it."""
+
+    def __init__(
+        self,
+        session: TransactionSession,
+        select: Callable[[ReadRequest], Reading],
+        end: Callable[[], None],
+        *,
+        parallel: bool = False,
+    ) -> None:
+        self._session, self._select, self._end = session, select, end
+        self.parallel = parallel
+
+    def read(self, request: ReadRequest) -> Reading:
+        try:
+            with self._session.guarded():
+                return self._select(request)
+        except SystemFailure as error:
+            return failed_reading(request, error)
+
+    def close(self) -> None:
+        self._end()
+
+
+class TransactionSession(Writable, Steady):
     """A session with a database that has transactions, whichever way it is spoken to."""
 
     driver_errors: ClassVar[tuple[type[Exception], ...]]  # what the driver raises
@@ -81,6 +115,10 @@ class TransactionSession(Writable):
         raise NotImplementedError
 
     # -- reading --
+
+    def moment(self) -> Moment | None:
+        """None; for a database in which several statements can see one state, a `SqlMoment`."""
+        return None
 
     def read(self, request: ReadRequest) -> Reading:
         return self._reading(request, None)

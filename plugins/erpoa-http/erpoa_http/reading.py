@@ -70,6 +70,7 @@ class Reader:
             for page in pages:
                 yield [r for r in page if all(test(r) for test in tests)] if tests else page
             evidence["pages"] = pages.pages
+            evidence["at_once"] = pages.pages == 1
             if pages.total is not None:
                 evidence["total"] = pages.total
 

@@ -29,6 +29,7 @@ class Place:
     read_only: bool
     statement_timeout: int
     lock_timeout: int
+    replica: bool = False  # a replica may be read as if it were the primary
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Place:
@@ -46,6 +47,7 @@ class Place:
             read_only=bool(config.get("read_only", False)),
             statement_timeout=int(config.get("statement_timeout", 3600)),
             lock_timeout=int(config.get("lock_timeout", 60)),
+            replica=bool(config.get("replica", False)),
         )
 
     @property

@@ -7,31 +7,60 @@ decoded as they arrive (`rows`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 import pyarrow as pa
+from pymysql.constants import ER  # type: ignore[import-untyped]
 from pymysql.err import Error  # type: ignore[import-untyped]
 
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import STRING, Field
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
+from erpoa_cli.sdk.sql import REPLICA, Sought, where
 from erpoa_cli.sdk.sql import Selection as SqlSelection
-from erpoa_cli.sdk.sql import Sought, where
 from erpoa_mysql.columns import INTEGERS, TEXTS, WORDS, Column, Delivery, as_text, delivery
 from erpoa_mysql.config import Place
 from erpoa_mysql.encode import constant
-from erpoa_mysql.errors import failure
+from erpoa_mysql.errors import failure, told
 from erpoa_mysql.reflect import columns_of, described, find_relation
 from erpoa_mysql.settings import connect
 from erpoa_mysql.values import DIALECT, equals
 from erpoa_mysql.wire import Wire
 
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+# no such right; no such statement (MySQL before 8.0.22)
+_MAY_NOT_ASK = frozenset({ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.ACCESS_DENIED_ERROR, ER.PARSE_ERROR})
 _SOUGHT = 500  # values named in one statement
 
 
+def snapshot(place: Place) -> tuple[Wire, str]:
+    """A connection that sees one state of the database and may not write, and when that was."""
+    db = connect(place)
+    try:
+        db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        db.run(_SNAPSHOT)
+        ((moment,),) = db.rows("SELECT cast(utc_timestamp(6) AS char)")
+    except BaseException:
+        db.close()
+        raise
+    return db, moment
+
+
+def is_replica(db: Wire) -> bool:
+    """Whether the server takes its rows from another one. Few users may ask what it replicates; then it is one if it takes no
+    writes, as replicas do, or says that it is at it (MariaDB)."""
+    try:
+        return bool(db.rows("SHOW REPLICA STATUS"))
+    except Error as error:
+        if told(error)[0] not in _MAY_NOT_ASK:
+            raise
+    if db.rows("SHOW GLOBAL STATUS WHERE Variable_name = 'Slave_running' AND Value = 'ON'"):
+        return True
+    return bool(db.rows("SELECT @@global.read_only")[0][0])
+
+
 class Selection(SqlSelection):
-    """A read request: described over *db*, read over a connection of its own that the reading closes."""
+    """A read request: described over *db*, read over a connection of its own that the reading closes, or over that of
+    *shared*, a `snapshot` of several reads."""
 
     def __init__(
         self,
@@ -39,9 +68,12 @@ class Selection(SqlSelection):
         place: Place,
         request: ReadRequest,
         sought: Sought | None,
+        shared: tuple[Wire, str] | None = None,
     ) -> None:
         super().__init__(request)
         self._place = place
+        self._shared = shared
+        self._sought = sought
         if request.query:
             self._from, self._columns = f"({request.query}\n)", described(db, request.query)
         else:
@@ -56,17 +88,16 @@ class Selection(SqlSelection):
         )
 
     def reading(self) -> BatchReading:
-        db = connect(self._place)
+        db, moment = self._shared or snapshot(self._place)
         try:
-            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            db.run(_SNAPSHOT)
-            ((moment,),) = db.rows("SELECT cast(utc_timestamp(6) AS char)")
             deliveries = self._deliveries(db)
+            late = self._sought is None and not self._place.replica and is_replica(db)
         except BaseException:
-            db.close()
+            self._done(db, ended=False)
             raise
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
-        return BatchReading(schema, self._batches(db, deliveries, schema), {"snapshot": moment})
+        faults = [REPLICA] if late else []
+        return BatchReading(schema, self._batches(db, deliveries, schema), {"snapshot": moment}, faults)
 
     def _deliveries(self, db: Wire) -> list[Delivery]:
         """How each field is read. Columns that may hold what no declared type does are looked through first, in the
@@ -89,7 +120,8 @@ class Selection(SqlSelection):
         self, db: Wire, deliveries: Sequence[Delivery], schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         columns = ", ".join(f"{d.sql} AS c{at}" for at, d in enumerate(deliveries))
-        with closing(db):
+        ended = False
+        try:
             for clause in self._wheres:
                 try:
                     for block in db.stream(f"SELECT {columns} FROM {self._from} t{clause}"):
@@ -97,6 +129,14 @@ class Selection(SqlSelection):
                         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
                 except Error as error:
                     raise failure(error) from error
+            ended = True
+        finally:
+            self._done(db, ended=ended)
+
+    def _done(self, db: Wire, *, ended: bool) -> None:
+        """What is shared is read by others, unless an answer may still be on its way."""
+        if self._shared is None or not ended:
+            db.close()
 
     # -- which rows --
 

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 from pymysql.err import Error  # type: ignore[import-untyped]
 
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, require_fields
+from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, SqlMoment, require_fields
 from erpoa_mysql import doctor, select
 from erpoa_mysql.config import Place
 from erpoa_mysql.encode import quoted
@@ -64,6 +64,21 @@ class MysqlSession(ServedSession):
     def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
         self.revive()
         return select.Selection(self._db, self._place, request, sought).reading()
+
+    def moment(self) -> Moment:
+        """Snapshots belong to one connection here: reads go one after the other."""
+        with self.guarded():
+            self.revive()
+            shared = select.snapshot(self._place)
+
+        def read(request: ReadRequest) -> Reading:
+            return select.Selection(self._db, self._place, request, None, shared).reading()
+
+        def end() -> None:
+            if shared[0].open:
+                shared[0].close()
+
+        return SqlMoment(self, read, end)
 
     # -- writing --
 

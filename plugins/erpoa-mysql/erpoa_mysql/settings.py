@@ -54,7 +54,7 @@ def _settings(db: Wire, place: Place) -> Iterator[str]:
     yield f"sql_mode = '{','.join(MODES)}'"
     yield "time_zone = '+00:00'"
     yield "foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, sql_auto_is_null = 0"
-    yield "sql_select_limit = DEFAULT, sql_big_selects = 1"
+    yield "sql_select_limit = 18446744073709551615, sql_big_selects = 1"
     yield f"innodb_lock_wait_timeout = {place.lock_timeout}, lock_wait_timeout = {place.lock_timeout}"
     yield f"net_write_timeout = {_UNHURRIED}, net_read_timeout = {_UNHURRIED}"
     if db.is_mariadb:

@@ -96,3 +96,29 @@ def test_rows_larger_than_a_packet_of_the_protocol(server, config, session):
         3: ("名" * 12_000_000, None),
         4: ("", b""),
     }
+
+
+def test_a_replica_is_read_completely_only_where_that_is_declared(server, config):
+    """A server that takes no writes, as replicas do: our user may not ask for more."""
+    server.execute(THING, config=config)
+    server.execute("SET GLOBAL read_only = 1")
+    try:
+        for declared, status in (({}, "partial"), ({"replica": True}, "complete")):
+            with closing(MysqlConnector().open({**config, **declared})) as session:
+                _, verdict = read(session, "thing", id="integer")
+            assert verdict.status == status
+            assert ("`replica: true`" in verdict.reason) is (status == "partial")
+    finally:
+        server.execute("SET GLOBAL read_only = 0")
+
+
+def test_a_server_that_answers_with_a_few_rows_only_is_told_not_to(server, config):
+    server.execute(THING, config=config)
+    server.execute("SET GLOBAL sql_select_limit = 5")
+    try:
+        with closing(MysqlConnector().open(config)) as session:
+            Writer(session, "thing", **TYPES).create([row(i) for i in range(9)])
+            rows, verdict = read(session, "thing", id="integer")
+    finally:
+        server.execute("SET GLOBAL sql_select_limit = DEFAULT")
+    assert (len(rows), verdict.status) == (9, "complete")

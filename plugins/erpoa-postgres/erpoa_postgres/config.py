@@ -38,6 +38,7 @@ class Place:
     settings: Mapping[str, str]
     read_only: bool
     schema: str = ""
+    replica: bool = False  # a replica may be read as if it were the primary
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Place:
@@ -76,6 +77,7 @@ class Place:
             settings,
             read_only,
             schema or "",
+            bool(config.get("replica", False)),
         )
 
 

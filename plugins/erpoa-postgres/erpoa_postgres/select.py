@@ -8,6 +8,7 @@ of the transaction.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -17,10 +18,10 @@ import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
 import pyarrow as pa
 
 from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.schema import STRING, Field, Kind, Type, identifier
+from erpoa_cli.core.schema import STRING, Field, Kind, Type, identifier, literal
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
 from erpoa_cli.sdk.errors import SystemFailure, Transient
-from erpoa_cli.sdk.sql import NARROWED, Sought, where
+from erpoa_cli.sdk.sql import NARROWED, REPLICA, Sought, where
 from erpoa_cli.sdk.sql import Selection as SqlSelection
 from erpoa_postgres.columns import Delivery, as_text, delivery
 from erpoa_postgres.config import Place
@@ -29,6 +30,11 @@ from erpoa_postgres.reflect import Db, described, find_relation
 from erpoa_postgres.values import DIALECT, equals, staged
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WITHOUT_HURRY = (
+    "SELECT count(set_config(name, '0', true)) FROM pg_settings "
+    "WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
+_IS_REPLICA = "SELECT pg_is_in_recovery()"
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*?)(?:\n|$)")  # the driver adds the whole statement
 _REFUSED = "42501"  # insufficient_privilege
 _BLOCK = 4 << 20  # bytes per record batch, so that memory stays bounded whatever the rows are
@@ -48,17 +54,32 @@ class Readers:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._first: Any = None
+        self._guard = threading.Lock()
 
     def open(self) -> Any:
         """A new connection, for its user to close. Raises `SystemFailure`."""
         try:
-            if self._first is None:
-                self._first = adbc.connect(self.place.conninfo.reveal(), autocommit=True)
-            connection = self._first.adbc_clone()
+            with self._guard:
+                if self._first is None:
+                    self._first = adbc.connect(self.place.conninfo.reveal(), autocommit=True)
+                connection = self._first.adbc_clone()
         except adbc_driver_manager.Error as error:
             raise failure(error) from error
         connection.adbc_connection.set_autocommit(True)  # a clone begins a transaction of its own
         return connection
+
+    def hold(self) -> tuple[Any, str]:
+        """A connection that holds a snapshot until it is closed, and the name by which other connections see the same.
+        The server does not end it for being idle: it has nothing to do but to be there. Raises `SystemFailure`."""
+        connection = self.open()
+        try:
+            _do(connection, _SNAPSHOT)
+            _row(connection, _WITHOUT_HURRY)
+            (name,) = _row(connection, "SELECT pg_export_snapshot()")
+        except BaseException:
+            connection.close()
+            raise
+        return connection, str(name)
 
     def close(self) -> None:
         if self._first is not None:
@@ -75,9 +96,12 @@ class Selection(SqlSelection):
         readers: Readers,
         request: ReadRequest,
         sought: Sought | None,
+        shared: str = "",
     ) -> None:
+        """*shared*: the name of a snapshot that another connection holds; empty: one of its own."""
         super().__init__(request)
         self._readers = readers
+        self._shared = shared
         self._sought = sought
         self._settings: list[str] = []
         self._from = f"({request.query}\n)" if request.query else find_relation(db, request.object).name
@@ -88,7 +112,7 @@ class Selection(SqlSelection):
     def reading(self) -> BatchReading:
         connection, snapshot = self._begun()
         try:
-            faults = [] if self._sought is not None or not self._narrowed(connection) else [NARROWED]
+            faults = [] if self._sought is not None else list(self._doubts(connection))
             deliveries = self._deliveries(connection)
         except BaseException:
             connection.close()
@@ -96,6 +120,13 @@ class Selection(SqlSelection):
         schema = pa.schema([(f.name, d.arrow) for f, d in zip(self.request.fields, deliveries, strict=True)])
         batches = self._batches(connection, deliveries, schema)
         return BatchReading(schema, batches, {"snapshot": snapshot}, faults)
+
+    def _doubts(self, connection: Any) -> Iterator[str]:
+        """Why rows may be there that are not shown."""
+        if self._narrowed(connection):
+            yield NARROWED
+        if not self._readers.place.replica and _row(connection, _IS_REPLICA)[0]:
+            yield REPLICA
 
     def _narrowed(self, connection: Any) -> bool:
         """Whether row-level security keeps rows from this role: with it switched off the server refuses such a query
@@ -118,6 +149,8 @@ class Selection(SqlSelection):
         try:
             _set(connection, self._readers.place.settings, "false")
             _do(connection, _SNAPSHOT)
+            if self._shared:
+                _do(connection, f"SET TRANSACTION SNAPSHOT {literal(self._shared)}")
             _set(connection, {f"erpoa.v{at}": value for at, value in enumerate(self._settings)}, "true")
             (snapshot,) = _row(connection, "SELECT pg_current_snapshot()::text")
         except BaseException:

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from erpoa_cli.sdk.connector import ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, SystemFailure, Transient
-from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, require_fields
+from erpoa_cli.sdk.sql import LEDGER, ServedSession, Sought, SqlMoment, require_fields
 from erpoa_postgres import doctor, select
 from erpoa_postgres.config import Place
 from erpoa_postgres.errors import failure
@@ -86,6 +86,18 @@ class PostgresSession(ServedSession):
     def select(self, request: ReadRequest, sought: Sought | None) -> Reading:
         self.revive()
         return select.Selection(self._db, self._readers, request, sought).reading()
+
+    def moment(self) -> Moment:
+        """A snapshot that one connection exports and every reading one sets: they may be of different processes of a pooler,
+        but not of different servers."""
+        with self.guarded():
+            self.revive()
+            held, name = self._readers.hold()
+
+        def read(request: ReadRequest) -> Reading:
+            return select.Selection(self._db, self._readers, request, None, name).reading()
+
+        return SqlMoment(self, read, held.close, parallel=True)
 
     # -- writing --
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from erpoa_postgres import PostgresConnector
+from erpoa_postgres import PostgresConnector, select
 from erpoa_postgres.session import PostgresSession
 
 from erpoa_cli.core.plan import ReadStatus
@@ -56,3 +56,17 @@ def test_who_is_not_narrowed_reads_completely(server: Server, narrowed: dict[str
     finally:
         server.execute(f"ALTER ROLE {narrowed['user']} NOBYPASSRLS")
     assert found == (["A", "B", "C"], ReadStatus.COMPLETE, "")
+
+
+def test_a_replica_is_read_completely_only_where_that_is_declared(
+    server: Server, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers as a standby does."""
+    server.execute(f'CREATE TABLE "{config["schema"]}".thing (code text PRIMARY KEY)', config=config)
+    monkeypatch.setattr(select, "_IS_REPLICA", "SELECT true")
+    for declared, status in (({}, ReadStatus.PARTIAL), ({"replica": True}, ReadStatus.COMPLETE)):
+        session = PostgresConnector().open({**config, **declared})
+        found = read(session, object="thing")
+        session.close()
+        assert found[1] is status
+        assert ("`replica: true`" in found[2]) is (status is ReadStatus.PARTIAL)

@@ -38,6 +38,11 @@ class SqlConnector(Connector):
             },
             "schema": {"type": "string", "minLength": 1, "description": "default: the user's own"},
             "read_only": {"type": "boolean", "default": False, "description": "never write to this database"},
+            "replica": {
+                "type": "boolean",
+                "default": False,
+                "description": "what a replica shows is taken for the truth, though it may come late",
+            },
         },
     }
     abilities: ClassVar[tuple[type[Session], ...]] = (Writable,)
@@ -46,5 +51,8 @@ class SqlConnector(Connector):
 
     def open(self, config: Mapping[str, Any]) -> AlchemySession:
         return AlchemySession(
-            database(config), schema=config.get("schema"), read_only=bool(config.get("read_only", False))
+            database(config),
+            schema=config.get("schema"),
+            read_only=bool(config.get("read_only", False)),
+            replica=bool(config.get("replica", False)),
         )

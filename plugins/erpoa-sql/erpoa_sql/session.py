@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +12,32 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import BatchReading, Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Denied, SystemFailure
-from erpoa_cli.sdk.sql import LEDGER, NARROWED, Sought, TransactionSession
+from erpoa_cli.sdk.sql import LEDGER, NARROWED, REPLICA, Sought, SqlMoment, TransactionSession
 from erpoa_sql.errors import failure
 from erpoa_sql.reflect import Table, names, reflect
 from erpoa_sql.select import Selection
 from erpoa_sql.write import Writing
+
+_CONSISTENT = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+# the isolation in which a transaction sees one state ("": its own), and the statement with which that begins. SQL Server's
+# SNAPSHOT has to be allowed for each database: there every read sees what it finds
+_STEADY = {
+    "postgresql": ("REPEATABLE READ", "SELECT 1"),
+    "mysql": ("REPEATABLE READ", _CONSISTENT),
+    "mariadb": ("REPEATABLE READ", _CONSISTENT),
+    "oracle": ("SERIALIZABLE", "SELECT 1 FROM dual"),
+    "sqlite": ("", "SELECT 1 FROM sqlite_master"),
+}
+
+
+# whether the server shows what another one has; of other databases nothing is known
+IS_REPLICA = {
+    "postgresql": "SELECT pg_is_in_recovery()",
+    "mysql": "SELECT @@global.read_only",
+    "mariadb": "SELECT @@global.read_only",
+}
 
 
 class AlchemySession(TransactionSession):
@@ -27,10 +46,13 @@ class AlchemySession(TransactionSession):
     driver_errors = (SQLAlchemyError,)
     _db: Connection
 
-    def __init__(self, engine: Engine, *, schema: str | None, read_only: bool) -> None:
+    def __init__(
+        self, engine: Engine, *, schema: str | None, read_only: bool, replica: bool = False
+    ) -> None:
         self._engine = engine
         self._schema = schema
         self._read_only = read_only
+        self._replica = replica
         self._ledger = sqlalchemy.Table(
             LEDGER,
             sqlalchemy.MetaData(),
@@ -84,10 +106,43 @@ class AlchemySession(TransactionSession):
         self, request: ReadRequest, sought: Sought | None, faults: list[str]
     ) -> Iterator[pa.RecordBatch]:
         with self._connected(stream_results=True) as connection:
-            table = None if request.query else self._existing(connection, request.object)
-            if sought is None and self._is_narrowed(table, request):
-                faults.append(NARROWED)
-            yield from Selection(connection, table, request).batches(sought)
+            yield from self._read(connection, request, sought, faults)
+
+    def moment(self) -> Moment | None:
+        """A transaction in which all statements see what the first one saw, where the database has such."""
+        if self._engine.dialect.name not in _STEADY:
+            return None
+        level, first = _STEADY[self._engine.dialect.name]
+        ending = ExitStack()
+        try:
+            options = {"isolation_level": level} if level else {}
+            connection = ending.enter_context(self._connected(stream_results=True, **options))
+            connection.exec_driver_sql(first).close()
+        except BaseException:
+            ending.close()
+            raise
+
+        def read(request: ReadRequest) -> Reading:
+            faults: list[str] = []
+
+            def batches() -> Iterator[pa.RecordBatch]:
+                with self.guarded():
+                    yield from self._read(connection, request, None, faults)
+
+            return BatchReading(Selection.schema(request), batches(), faults=faults)
+
+        return SqlMoment(self, read, ending.close)
+
+    def _read(
+        self, connection: Connection, request: ReadRequest, sought: Sought | None, faults: list[str]
+    ) -> Iterator[pa.RecordBatch]:
+        table = None if request.query else self._existing(connection, request.object)
+        if sought is None and self._is_narrowed(table, request):
+            faults.append(NARROWED)
+        asked = IS_REPLICA.get(self._engine.dialect.name)
+        if sought is None and asked and not self._replica and connection.exec_driver_sql(asked).scalar():
+            faults.append(REPLICA)
+        yield from Selection(connection, table, request).batches(sought)
 
     def _is_narrowed(self, table: Table | None, request: ReadRequest) -> bool:
         """Of policies of other databases nothing is known."""

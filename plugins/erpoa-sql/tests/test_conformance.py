@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import erpoa_sql.session
 import psycopg
 import pytest
 import sqlalchemy
@@ -260,3 +261,16 @@ class TestThroughPostgresql(Conformance, Sql):
             assert [o.address for o in session.objects([one.object])] == [one.object]
         told = (one.object, one.fields, one.references, one.effect)
         assert told == (hangs.format(other=other), ("thing",), ("id",), "CASCADE")
+
+    def test_a_replica_is_read_completely_only_where_that_is_declared(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that answers as a standby does."""
+        monkeypatch.setitem(erpoa_sql.session.IS_REPLICA, "postgresql", "SELECT true")
+        config = self.place(tmp_path)
+        self.run(config, "CREATE TABLE thing (code text PRIMARY KEY)")
+        for declared, status in ((False, ReadStatus.PARTIAL), (True, ReadStatus.COMPLETE)):
+            with self.session({**config, "replica": declared}) as session:
+                reading = session.read(ReadRequest(object="thing", fields=[Field("code", STRING)]))
+                assert list(reading) is not None
+            assert reading.verdict.status is status

@@ -9,15 +9,17 @@ from erpoa_cli.project.functions import model_templates
 from erpoa_cli.project.sql import judge
 from erpoa_cli.project.template import Templates
 
+KEYS = {"s": ("b",), "m": ("k",)}
+
 
 def codes(text: str) -> list[str]:
     rendered = templates().render(text)
-    return [problem.code for problem in judge(rendered).problems]
+    return [problem.code for problem in judge(rendered, KEYS).problems]
 
 
 def places(text: str) -> list[tuple[str, int, int]]:
     rendered = templates().render(text)
-    return [(p.code, *rendered.place(p.offset)) for p in judge(rendered).problems]
+    return [(p.code, *rendered.place(p.offset)) for p in judge(rendered, KEYS).problems]
 
 
 def templates() -> Templates:
@@ -57,7 +59,7 @@ def test_macros_over_the_catalogue_are_refused():
     [
         "select 1 as a",
         "from {{ source('s') }}",
-        "select * from {{ source('s') }} union all select * from {{ ref('m') }} order by 1 limit 3",
+        "select * from {{ source('s') }} union all select * from {{ ref('m') }} order by all limit 3",
         "with a as (select 1 as x), b as (select * from a) select * from b",
         "with recursive t as (select 1 as n union all select n + 1 from t where n < 5) select * from t",
         "select s.*, l.qty from {{ source('s') }} s, unnest(s.lines) as t(l)",

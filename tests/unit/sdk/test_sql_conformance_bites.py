@@ -18,8 +18,9 @@ from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import INTEGER
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.conformance import Sql
-from erpoa_cli.sdk.connector import BatchReading, ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import BatchReading, Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import SystemFailure, Transient
+from erpoa_cli.sdk.sql import SqlMoment
 from tests.unit.connectors.test_conformance import TestSqlite as Sound
 from tests.unit.sdk.test_conformance_bites import IgnoresPreconditions, rewritten
 
@@ -206,6 +207,11 @@ class ForgetsWhatHangs(SqliteSession):
         return [replace(info, hanging=()) for info in super().objects(names)]
 
 
+class HoldsNothing(SqliteSession):
+    def moment(self) -> Moment:
+        return SqlMoment(self, self.read, lambda: None)
+
+
 SABOTAGES: Mapping[Sabotage, str] = {
     ReadsWhatItCannotParseAsNull: "test_a_value_is_read_exactly_or_as_words_that_no_type_parses",
     LeavesOutWhatIsOdd: "test_one_odd_value_does_not_spoil_the_others",
@@ -228,6 +234,7 @@ SABOTAGES: Mapping[Sabotage, str] = {
     CallsALockARefusal: "test_a_lock_that_is_not_given_is_transient",
     ReadsInTwoStates: "test_a_read_sees_one_state",
     ForgetsWhatHangs: "test_what_hangs_on_a_row_is_told",
+    HoldsNothing: "test_a_moment_is_one_state_of_all_tables",
 }
 
 

@@ -2,7 +2,7 @@
 with latest as (
     select currency, rate, date
     from {{ source('erp_rates') }}
-    qualify row_number() over (partition by currency order by date desc) = 1
+    qualify row_number() over (partition by currency order by date desc, id) = 1
 )
 select
     currency.code,

@@ -19,6 +19,7 @@ from erpoa_cli.engine.binding.objects import look
 from erpoa_cli.engine.connect import Connections, Installed
 from erpoa_cli.engine.relations.actual import read_actual
 from erpoa_cli.engine.relations.load import typed
+from erpoa_cli.engine.relations.read import in_the_future
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import BatchReading, Connector, Readable, ReadRequest
 from erpoa_cli.sdk.errors import SystemFailure
@@ -249,12 +250,47 @@ def test_a_row_that_turned_bad_does_not_come_back_from_the_snapshot(incremental:
 
 
 def test_a_full_read_is_due_after_a_while(incremental: Small):
-    incremental.sql("DELETE FROM supplier WHERE id = 3")
+    incremental.sql("DELETE FROM supplier WHERE id = 2")
     with incremental.reading(as_of=AS_OF + timedelta(days=6)) as (_, reads, _):
         assert reads["suppliers"].verdict.status is ReadStatus.PARTIAL
     with incremental.reading(as_of=AS_OF + timedelta(days=7)) as (staging, reads, _):
         assert reads["suppliers"].verdict.status is ReadStatus.COMPLETE
         assert len(rows(staging, "source.suppliers")) == 2
+
+
+def test_a_cursor_in_the_future_hides_nothing(incremental: Small):
+    """Neither do those of a snapshot that was kept when the mark still went along with them."""
+    incremental.sql(
+        "UPDATE supplier SET changed = '2099-01-01 00:00:00' WHERE id = 3;"
+        "INSERT INTO supplier VALUES (4, '004', 'four', NULL, '0', NULL, 'KG', NULL)"
+    )
+    with incremental.reading() as (_, reads, _):
+        evidence = reads["suppliers"].verdict.evidence
+        assert (evidence["watermark"], evidence["beyond"]) == ("2026-01-02T00:00:00.000000", 1)
+        source = incremental.bound().project.sources["suppliers"]
+        (told,) = in_the_future(source, reads["suppliers"])
+        assert told.code == "W0357"
+        assert "suppliers" in told.summary
+        assert "2099-01-01" in told.summary
+    incremental.sql(
+        "UPDATE supplier SET name = 'new', changed = '2026-06-01 00:00:00' WHERE id = 2;"
+        "UPDATE supplier SET name = 'unknown when' WHERE id = 4"
+    )
+    with incremental.reading() as (staging, reads, _):
+        assert reads["suppliers"].verdict.evidence["since"] == "2026-01-01T23:00:00.000000"
+        names = {r["id"]: r["name"] for r in rows(staging, "source.suppliers")}
+        assert (names[2], names[4]) == ("new", "unknown when")
+
+
+def test_a_mark_that_no_row_reaches_any_more_is_not_believed(incremental: Small):
+    """As after a backup was restored: what changed since has cursors before the mark."""
+    incremental.sql(
+        "UPDATE supplier SET changed = '2025-01-01 00:00:00'; UPDATE supplier SET name = 'restored' WHERE id = 3"
+    )
+    with incremental.reading() as (staging, reads, _):
+        assert reads["suppliers"].verdict.status is ReadStatus.COMPLETE
+        assert reads["suppliers"].verdict.evidence["watermark"] == "2025-01-01T00:00:00.000000"
+        assert {r["id"]: r["name"] for r in rows(staging, "source.suppliers")}[3] == "restored"
 
 
 # -- targets ---------------------------------------------------------------------------------------------------

@@ -6,10 +6,12 @@ import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from erpoa_cli.core import interrupt
+from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.relations.readers import Readers
 
 
@@ -33,7 +35,7 @@ def test_an_interrupt_in_whatever_clothes_waits_for_nobody(project: Any, unanswe
     reading: list[Future[Any]] = []
 
     def interrupted() -> None:
-        with Readers(project) as readers:
+        with Readers(project, Mock(spec=Connections)) as readers:
             reading.append(begin(readers, unanswered.wait))
             raise OSError("a callback failed") from KeyboardInterrupt()
 
@@ -49,7 +51,7 @@ def test_an_interrupt_of_which_a_library_kept_nothing_waits_for_nobody(
     reading: list[Future[Any]] = []
 
     def interrupted() -> None:
-        with Readers(project) as readers:
+        with Readers(project, Mock(spec=Connections)) as readers:
             reading.append(begin(readers, unanswered.wait))
             with pytest.raises(KeyboardInterrupt):
                 interrupt.strike(KeyboardInterrupt())
@@ -65,7 +67,7 @@ def test_any_other_error_waits_for_what_is_read(project: Any, unanswered: thread
     reading: list[Future[Any]] = []
 
     def failing() -> None:
-        with Readers(project) as readers:
+        with Readers(project, Mock(spec=Connections)) as readers:
             reading.append(begin(readers, unanswered.wait))
             threading.Timer(0.2, unanswered.set).start()
             raise OSError("full")
