@@ -18,6 +18,7 @@ from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
+from erpoa_cli.engine.writing.again import Again
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
@@ -119,8 +120,7 @@ class Walk:
         self._produced = Produced({*wanted_targets(self._tables), *parents.values(), *lines}, keys, parents)
         self._done: dict[str, list[int]] = {}
         self._tallies = {name: Tally(table) for name, table in self._tables.items()}
-        self._duplicates: list[Batch] = []
-        self._deleted = False
+        self._again = Again({name: desk.target.system for name, desk in desks.items()})
         self._number = 0
 
     def run(self) -> RunResult:
@@ -225,19 +225,24 @@ class Walk:
 
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
-        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
         alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
-        for batch in batches(alone, self._rows, sizes, self._done):
+        stopped = self._pass(alone, self._done)
+        while stopped is None and (refused := self._again.tables(alone)):
+            stopped = self._pass(refused)
+        return stopped or RunStatus.APPLIED
+
+    def _pass(
+        self, tables: Mapping[str, pa.Table], done: Mapping[str, Sequence[int]] | None = None
+    ) -> RunStatus | None:
+        """Write what *tables* tell (see `batches`) and is not *done*; why that ended early, if it did."""
+        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
+        for batch in batches(tables, self._rows, sizes, done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
             counts = self._write(batch)
             if counts[Outcome.STALE] and self._desks[batch.target].target.on_stale is OnStale.ABORT:
                 return RunStatus.ABORTED
-        if self._deleted:  # what was refused as a duplicate may fit now; once
-            refused, self._duplicates = self._duplicates, []
-            for batch in refused:
-                self._write(batch)
-        return RunStatus.APPLIED
+        return None
 
     def _write(self, batch: Batch) -> Counter[Outcome]:
         desk = self._desks[batch.target]
@@ -286,11 +291,10 @@ class Walk:
     def _take(
         self, batch: Batch, results: pa.Table, parts: Parts = (), lines: Sequence[pa.Table] = ()
     ) -> Counter[Outcome]:
-        self._deleted |= batch.action is Action.DELETE
         counts = self._count(batch, results)
         for part, told in zip(parts, lines, strict=True):
             self._count(part, told)
-        self._remember_refused(batch, results)
+        self._again.take(batch.target, results)
         return counts
 
     def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
@@ -299,13 +303,6 @@ class Walk:
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
         self._tallies[batch.target].take(results, counts)
         return counts
-
-    def _remember_refused(self, batch: Batch, results: pa.Table) -> None:
-        """Keep the creates that were refused as duplicates, for another try."""
-        refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
-        if batch.action is Action.CREATE and len(refused):
-            rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
-            self._duplicates.append(replace(batch, rows=rows))
 
 
 def _at_once(desk: Desk, batch: Batch) -> bool:
