@@ -69,8 +69,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0411",
         "the parents of a row form a circle",
-        "Rows of a tree refer to each other in a circle, so none can be written first; they are held.",
-        "Break the circle in the source.",
+        "By a reference to rows of its own target a row would be above itself; every row of the circle that would be written is "
+        "held, new ones and those that are there.",
+        "Break the circle in the source. Where the reference is no parent and circles are meant, write `defer: true`.",
     ),
     Code(
         "E0412",
@@ -218,6 +219,14 @@ CODES: tuple[Code, ...] = (
         "Foreign keys of their system say that rows which hang on this one go with it (ON DELETE CASCADE), or lose their reference (SET NULL). "
         "The plan does not show those rows, so the delete is withheld.",
         "Remove or move those rows first, let a target of this project manage them, or keep the row: `on_source_gone: keep` or `deactivate`.",
+    ),
+    Code(
+        "E0439",
+        "rows exchange values that only one may have",
+        "Each of these rows wants a value of which the system takes no second one, and which the next of them has until it is "
+        "written itself: round in a circle, so none can be the first. They are held as they are; all other rows are written.",
+        "Give one of them another value in the source for one run (NULL where it may be empty, or one that is free), apply, and "
+        "take that back; or exchange the values in their system.",
     ),
     Code(
         "E0450",
