@@ -229,6 +229,12 @@ CODES: tuple[Code, ...] = (
         "take that back; or exchange the values in their system.",
     ),
     Code(
+        "E0440",
+        "a value that the row waits for is not given up",
+        "The row wants a value that only one row may have, and the row that has it is held by a circle: it keeps it.",
+        "Mend the row that it waits for (E0411, E0439); this one then flows by itself.",
+    ),
+    Code(
         "E0450",
         "only a person can undo it",
         "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "

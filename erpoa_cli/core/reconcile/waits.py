@@ -94,10 +94,11 @@ def _handed_on(shape: Shape, names: Sequence[str]) -> str:
 
 
 def hold_circles(shape: Shape) -> str:
-    """Hold the rows of `T/circle` (`ordinal`, `first` and `what` as of `waits`, `code`); it returns how many."""
+    """The statement that holds the rows of `T/circle` (`ordinal`, `first` and `what` as of `waits`, `code`) and returns how many."""
     diff = table("diff", shape.name)
     return f"""UPDATE {diff} SET kind = 'held', code = c.code, links = false, reason = CASE c.code
             WHEN 'E0411' THEN concat('its parents form a circle: by ', c.what, ' it is below ', c.other)
+            WHEN 'E0440' THEN concat(c.what, ': waits for ', c.other, ', which is held')
             ELSE concat(c.what, ': waits for ', c.other, ', which waits for this row in turn') END
         FROM (SELECT c.*, {key_text_sql(shape, "o.")} AS other FROM {work(shape.name, "circle")} c
             JOIN {diff} o ON o.ordinal = c.first) c

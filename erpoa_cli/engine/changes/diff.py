@@ -324,17 +324,29 @@ class Differ:
 
 
 def _circles(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Of what `waits` found, one edge per row of a circle, with the code that says what kind of circle it is. Trees are
-    looked at one by one: a row may be above another in one and below it in the next."""
-    told: set[int] = set()
-    trees = [[e for e in found if e["tree"] and e["what"] == name] for name in {e["what"] for e in found if e["tree"]}]
+    """Of what `waits` found, one edge per row of a circle and per row that waits for a value of such a row, with the code that
+    says which of it. Trees are looked at one by one: a row may be above another in one and below it in the next."""
+    names = dict.fromkeys(e["what"] for e in found if e["tree"])
+    trees = [[e for e in found if e["tree"] and e["what"] == name] for name in names]
+    held: dict[int, Mapping[str, Any]] = {}
     for edges in (*trees, [e for e in found if not e["soft"]]):
         rows = circles((e["ordinal"], e["first"]) for e in edges)
-        code = "E0411" if all(e["tree"] for e in edges if e["ordinal"] in rows) else "E0439"
-        for edge in edges:
-            if edge["ordinal"] in rows and edge["first"] in rows and edge["ordinal"] not in told:
-                told.add(edge["ordinal"])
-                yield {name: edge.get(name, code) for name in _CIRCLE.names}
+        within = [e for e in edges if e["ordinal"] in rows and e["first"] in rows]
+        code = "E0411" if all(e["tree"] for e in within) else "E0439"
+        for edge in within:
+            held.setdefault(edge["ordinal"], {**edge, "code": code})
+    followers: dict[int, list[Mapping[str, Any]]] = {}
+    for edge in found:
+        if not edge["tree"]:
+            followers.setdefault(edge["first"], []).append(edge)
+    reached = list(held)
+    for row in reached:
+        for edge in followers.get(row, ()):
+            if edge["ordinal"] not in held:
+                held[edge["ordinal"]] = {**edge, "code": "E0440"}
+                reached.append(edge["ordinal"])
+    for edge in held.values():
+        yield {name: edge[name] for name in _CIRCLE.names}
 
 
 def _depths(found: Sequence[Mapping[str, Any]]) -> Mapping[int, int]:

@@ -9,16 +9,28 @@ write that succeeded, and what was applied never comes back: passes end, and on 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Outcome
+from erpoa_cli.sdk.connector import OUTCOMES
 from erpoa_cli.sdk.errors import Duplicate, MasterMissing, Rejected
 
 _REFUSED = pa.array([Rejected.word, Duplicate.word, MasterMissing.word])
 _UNTRIED = pa.array([Outcome.BLOCKED.value, Outcome.WAITING.value])
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A try that was refused: rows of its system that were applied before, the number of its batch, what was answered."""
+
+    before: int
+    number: int
+    answer: Mapping[str, Any]
 
 
 class Again:
@@ -28,11 +40,11 @@ class Again:
         self._systems = systems
         self._applied: dict[str, int] = defaultdict(int)  # system → rows so far
         self._recovered = 0  # rows that had failed before
-        self._refused: dict[str, dict[int, int]] = defaultdict(dict)  # target → ordinal → applied before its try
+        self._refused: dict[str, dict[int, _Try]] = defaultdict(dict)  # target → ordinal → the last one
         self._untried: dict[str, dict[int, int]] = defaultdict(dict)  # … → recovered before
 
-    def take(self, target: str, results: pa.Table) -> None:
-        """The outcome of a batch of *target*: `ordinal outcome error_class`."""
+    def take(self, target: str, number: int, results: pa.Table) -> None:
+        """The outcome of the batch *number*, of *target*: `ordinal outcome error_class error`."""
         system, refused, untried = self._systems[target], self._refused[target], self._untried[target]
         applied = pc.equal(results["outcome"], Outcome.APPLIED.value)
         before = self._applied[system]
@@ -49,7 +61,8 @@ class Again:
             pc.equal(results["outcome"], Outcome.REJECTED.value),
             pc.is_in(results["error_class"], value_set=_REFUSED),
         )
-        refused.update(dict.fromkeys(results["ordinal"].filter(said).to_pylist(), before))
+        for row in results.filter(said).select(OUTCOMES.names).to_pylist():
+            refused[row["ordinal"]] = _Try(before, number, row)
         waits = pc.is_in(results["outcome"], value_set=_UNTRIED)
         untried.update(dict.fromkeys(results["ordinal"].filter(waits).to_pylist(), self._recovered))
 
@@ -58,8 +71,23 @@ class Again:
         found = {}
         for target, table in placed.items():
             applied = self._applied[self._systems[target]]
-            ordinals = [n for n, before in self._refused[target].items() if before < applied]
+            ordinals = [n for n, last in self._refused[target].items() if last.before < applied]
             ordinals += [n for n, before in self._untried[target].items() if before < self._recovered]
             if ordinals:
                 found[target] = table.filter(pc.is_in(table["ordinal"], pa.array(ordinals, pa.int64())))
         return found
+
+    def told(self, words: Callable[[str, pa.Array], Mapping[int, str]]) -> Iterator[tuple[int, pa.Table]]:
+        """What is to be recorded once more of rows that stay refused: the number of their batch, and its answers with what *words*
+        (of a target and ordinals) has to say of them, by ordinal."""
+        for target, tries in self._refused.items():
+            if len(tries) < 2:  # noqa: PLR2004 - nobody exchanges anything with himself
+                continue
+            found = words(target, pa.array(sorted(tries), pa.int64()))
+            answers: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+            for ordinal, more in found.items():
+                last = tries[ordinal]
+                if more not in (last.answer["error"] or ""):
+                    answers[last.number].append({**last.answer, "error": f"{last.answer['error']}; {more}"})
+            for number, rows in sorted(answers.items()):
+                yield number, pa.Table.from_pylist(rows, OUTCOMES)

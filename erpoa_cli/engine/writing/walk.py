@@ -23,6 +23,7 @@ from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
+from erpoa_cli.engine.writing.exchange import exchanges
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
@@ -201,7 +202,7 @@ class Walk:
         parts = self._documents.parts(batch)
         unclear = pc.equal(results["outcome"], Outcome.IN_DOUBT.value)
         if not pc.any(unclear).as_py():
-            self._take(batch, results, parts, lines)
+            self._take(batch, number, results, parts, lines)
             return
         words = {r["ordinal"]: r["error"] or "" for r in results.filter(unclear).to_pylist()}
         clear = without(batch, words)
@@ -210,7 +211,7 @@ class Walk:
             r.filter(pc.is_in(r["ordinal"], p.rows["ordinal"].combine_chunks()))
             for p, r in zip(rest, lines, strict=True)
         ]
-        self._take(clear, results.filter(pc.invert(unclear)), rest, told)
+        self._take(clear, number, results.filter(pc.invert(unclear)), rest, told)
         aside = without(batch, clear.ordinals)
         task = self._task(aside, number)
         outcomes = self._singly(self._desks[batch.target], number).settle(task.ready, words)
@@ -229,7 +230,13 @@ class Walk:
         stopped = self._pass(alone, self._done)
         while stopped is None and (refused := self._again.tables(alone)):
             stopped = self._pass(refused)
+        if stopped is None:
+            for number, answers in self._again.told(self._exchanges):
+                self._journal.record(number, answers)
         return stopped or RunStatus.APPLIED
+
+    def _exchanges(self, target: str, ordinals: pa.Array) -> Mapping[int, str]:
+        return exchanges(self._rows(target, ordinals), self._plan.layout(target).key)
 
     def _pass(
         self, tables: Mapping[str, pa.Table], done: Mapping[str, Sequence[int]] | None = None
@@ -286,15 +293,15 @@ class Walk:
         whole = with_unready(task.batch, task.ready)
         lines = self._documents.follow(whole, results, task.parts)
         self._journal.record(task.number, results, *enumerate(lines, task.number + 1))
-        return self._take(task.batch, results, task.parts, lines)
+        return self._take(task.batch, task.number, results, task.parts, lines)
 
     def _take(
-        self, batch: Batch, results: pa.Table, parts: Parts = (), lines: Sequence[pa.Table] = ()
+        self, batch: Batch, number: int, results: pa.Table, parts: Parts, lines: Sequence[pa.Table]
     ) -> Counter[Outcome]:
         counts = self._count(batch, results)
         for part, told in zip(parts, lines, strict=True):
             self._count(part, told)
-        self._again.take(batch.target, results)
+        self._again.take(batch.target, number, results)
         return counts
 
     def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:

@@ -384,20 +384,21 @@ def test_who_has_a_value_is_written_before_who_gets_it(area: Area):
 
 
 def test_rows_that_exchange_a_value_are_held_and_say_with_whom(area: Area):
+    """And who wants something else of one of them, too."""
     area.add(
-        LOCKERS,
-        [("a", "2", ""), ("b", "3", ""), ("c", "1", ""), ("d", "5", ""), ("e", "4", "same")],
+        replace(LOCKERS, unique=(("locker",), ("name",))),
+        [("a", "2", "A"), ("b", "3", "B."), ("c", "1", "C"), ("d", "7", "B"), ("e", "6", "D"), ("f", "4", "F")],
         LOCKER_COLUMNS,
-        actual=[(at, key, str(at), "") for at, key in enumerate("abcd", 1)] + [(5, "e", "4.", "")],
+        actual=[(at, key, str(at), key.upper()) for at, key in enumerate("abcde", 1)],
         base=[(key, at) for at, key in enumerate("abcde", 1)],
     )
     area.run()
     found = area.rows("lockers")
-    assert {key: found[key]["code"] for key in "abc"} == dict.fromkeys("abc", "E0439")
-    assert {key: other for key, other in zip("abc", "bca", strict=True) if f'"{other}"' in found[key]["reason"]} == {
-        "a": "b", "b": "c", "c": "a",
-    }  # fmt: skip
-    assert (found["d"]["wave"], found["e"]["wave"]) == (1, 2)
+    assert {key: row["code"] for key, row in found.items() if row["kind"]} == dict.fromkeys("abc", "E0439") | dict.fromkeys(
+        "def", "E0440"
+    )
+    waits = {"a": "b", "b": "c", "c": "a", "d": "b", "e": "d", "f": "d"}
+    assert {key: other for key, other in waits.items() if f'"{other}"' in found[key]["reason"]} == waits
 
 
 def test_changed_parents_that_lead_round_in_a_circle_are_held(area: Area):
