@@ -157,24 +157,25 @@ class Killed(BaseException):
     pass
 
 
-def test_a_run_that_is_killed_between_two_tries_ends_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At every entry of its journal, before it and after it."""
-    before: dict[str, str | None] = {"A": "1", "B": "2", "C": "3", "D": "4", "Z": "9"}
-    after: dict[str, str | None] = {"A": "2", "B": "3", "C": "9", "D": "5", "E": "1"}
-    world = lockers(tmp_path, HIDDEN, before)
+@pytest.mark.sampled("kill", seconds=40, least=10)
+def test_a_run_that_is_killed_between_two_tries_ends_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every entry of its journal, before it and after it; there and back."""
+    here: dict[str, str | None] = {"A": "1", "B": "2", "C": "3", "D": "4", "Z": "9"}
+    there: dict[str, str | None] = {"A": "2", "B": "3", "C": "9", "D": "5", "E": "1"}
+    world = lockers(tmp_path, HIDDEN, here)
     entries = Entries(monkeypatch)
-    for at in depth.some(range(20), 4):
-        move(world, before)
-        entries.stop = -1
-        assert world.apply().conclusion is RunConclusion.SUCCEEDED
-        move(world, after)
+    for at in depth.some(range(20), 2):
+        here, there = there, here
+        move(world, here)
         entries.begin(stop=at)
         with contextlib.suppress(Killed):
             assert world.apply().conclusion is RunConclusion.SUCCEEDED
         entries.stop = -1
         with contextlib.suppress(Failure):  # it had ended
             assert planning.resume(world.bound()).conclusion is RunConclusion.SUCCEEDED
-        assert (at, held(world)) == (at, after)
+        assert (at, held(world)) == (at, here)
         assert settled(world), at
 
 
