@@ -55,8 +55,13 @@ def _sqlite(path: Path, plugin: str = "sqlite", *, told: bool = True) -> Place:
 
     config = {"dialect": "sqlite", "database": str(path)} if plugin == "sql" else {"path": str(path)}
     table = _table("INTEGER PRIMARY KEY", "VARCHAR(20)", *(TOLD if told else ()))
-    hidden = ["CREATE UNIQUE INDEX l ON person (locker || '')", "CREATE UNIQUE INDEX p ON person (floor || '/' || place)"]
-    return Place(System(name="oa", plugin=plugin, config=config, at=AT), run, [table, *([] if told else hidden)])
+    hidden = [
+        "CREATE UNIQUE INDEX l ON person (locker || '')",
+        "CREATE UNIQUE INDEX p ON person (floor || '/' || place)",
+    ]
+    return Place(
+        System(name="oa", plugin=plugin, config=config, at=AT), run, [table, *([] if told else hidden)]
+    )
 
 
 def _duckdb(path: Path) -> Place:
@@ -67,7 +72,11 @@ def _duckdb(path: Path) -> Place:
             return [row for statement in statements for row in db.execute(statement).fetchall()]
 
     table = _table("BIGINT DEFAULT nextval('n') PRIMARY KEY", "VARCHAR", *TOLD)
-    return Place(System(name="oa", plugin="duckdb", config={"path": str(path)}, at=AT), run, ["CREATE SEQUENCE IF NOT EXISTS n", table])
+    return Place(
+        System(name="oa", plugin="duckdb", config={"path": str(path)}, at=AT),
+        run,
+        ["CREATE SEQUENCE IF NOT EXISTS n", table],
+    )
 
 
 def _postgres(url: str, *, exchanges: bool = False) -> Place:
@@ -75,7 +84,7 @@ def _postgres(url: str, *, exchanges: bool = False) -> Place:
 
     def run(*statements: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(url) as db:
-            done = [db.execute(statement) for statement in statements]  # type: ignore[arg-type]
+            done = [db.execute(statement) for statement in statements]
             return [row for cursor in done if cursor.description for row in cursor.fetchall()]
 
     told = [f"{each} DEFERRABLE" for each in TOLD] if exchanges else TOLD
@@ -173,7 +182,9 @@ def _begun(root: Path, place: Place, before: Rows) -> planning.Bound:
 def _fill(root: Path, rows: Rows) -> None:
     with closing(sqlite3.connect(root / "erp.db")) as db, db:
         db.execute("DELETE FROM person")
-        db.executemany("INSERT INTO person VALUES (?, ?, ?, ?)", [(code, *held) for code, held in rows.items()])
+        db.executemany(
+            "INSERT INTO person VALUES (?, ?, ?, ?)", [(code, *held) for code, held in rows.items()]
+        )
 
 
 def _contents(place: Place) -> Rows:
@@ -187,9 +198,9 @@ def _world(chance: random.Random) -> Rows:
     seats = chance.sample([(f, p) for f in "ab" for p in "12345678"], SIZE)
     rows: Rows = {}
     for code, locker, (floor, seat) in zip(codes, lockers, seats, strict=True):
-        if chance.random() < 0.85:  # noqa: PLR2004
-            held = str(locker) if chance.random() < 0.9 else None  # noqa: PLR2004
-            rows[code] = (held, floor, seat if chance.random() < 0.9 else None)  # noqa: PLR2004
+        if chance.random() < 0.85:
+            held = str(locker) if chance.random() < 0.9 else None
+            rows[code] = (held, floor, seat if chance.random() < 0.9 else None)
     return rows
 
 

@@ -46,7 +46,9 @@ def _unique(target: Target, info: ObjectInfo) -> tuple[tuple[str, ...], ...]:
     late = {f.name for f in target.fields if isinstance(f.value, Reference) and f.value.defer}
     written = {f.name for f in target.fields} - late
     known = dict.fromkeys((info.id, *info.keys, *info.enforced))
-    return tuple(names for names in known if names and set(names) <= written and names not in info.exchangeable)
+    return tuple(
+        names for names in known if names and set(names) <= written and names not in info.exchangeable
+    )
 
 
 def layout(shape: Shape) -> Layout:

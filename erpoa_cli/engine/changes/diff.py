@@ -27,7 +27,9 @@ from erpoa_cli.engine.staging import ROOM
 
 Execute = Callable[[str], object]
 Scalar = Callable[[str], object]
-_CIRCLE = pa.schema([("ordinal", pa.int64()), ("first", pa.int64()), ("what", pa.utf8()), ("code", pa.utf8())])
+_CIRCLE = pa.schema(
+    [("ordinal", pa.int64()), ("first", pa.int64()), ("what", pa.utf8()), ("code", pa.utf8())]
+)
 _DEPTH = pa.schema([("ordinal", pa.int64()), ("depth", pa.int64())])
 CHUNK = 1 << 18  # candidates judged at once: wide rows stand uncompressed only so many at a time
 
@@ -71,7 +73,9 @@ class Differ:
         self._make = make
         self._recall = recall
         self._compact = compact
-        self._behind: dict[str, Mapping[int, int]] = {}  # target → ordinal → rows before it, one behind the other
+        self._behind: dict[
+            str, Mapping[int, int]
+        ] = {}  # target → ordinal → rows before it, one behind the other
 
     def run(self) -> None:
         """All steps at once, with nothing done between them."""

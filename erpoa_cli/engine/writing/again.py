@@ -81,7 +81,7 @@ class Again:
         """What is to be recorded once more of rows that stay refused: the number of their batch, and its answers with what *words*
         (of a target and ordinals) has to say of them, by ordinal."""
         for target, tries in self._refused.items():
-            if len(tries) < 2:  # noqa: PLR2004 - nobody exchanges anything with himself
+            if len(tries) < 2:
                 continue
             found = words(target, pa.array(sorted(tries), pa.int64()))
             answers: dict[int, list[Mapping[str, Any]]] = defaultdict(list)

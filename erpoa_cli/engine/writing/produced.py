@@ -42,7 +42,9 @@ class Produced:
         if batch.target not in self._wanted:
             return
         answers = {row["ordinal"]: row for row in outcomes.to_pylist()}
-        length = len(self._keys.get(self._parents.get(batch.target, ""), ()))  # of the key of a line's document
+        length = len(
+            self._keys.get(self._parents.get(batch.target, ""), ())
+        )  # of the key of a line's document
         for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
             answer = answers[ordinal]
             document = (batch.target, key[:length])

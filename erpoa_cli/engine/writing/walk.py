@@ -15,7 +15,7 @@ from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Member
-from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.writing.again import Again

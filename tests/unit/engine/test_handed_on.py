@@ -23,7 +23,9 @@ from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
 
-HIDDEN = "CREATE UNIQUE INDEX hidden ON person (locker || '')"  # discovery cannot tell which fields it is about
+HIDDEN = (
+    "CREATE UNIQUE INDEX hidden ON person (locker || '')"  # discovery cannot tell which fields it is about
+)
 QUOTA = """CREATE TRIGGER quota BEFORE UPDATE ON person WHEN NEW.locker LIKE 'VIP%'
     AND (SELECT count(*) FROM person WHERE locker LIKE 'VIP%') >= 2 BEGIN SELECT RAISE(ABORT, 'at most two'); END"""
 
@@ -74,7 +76,9 @@ def settled(world: Small) -> bool:
 @pytest.mark.parametrize("more", ["CREATE UNIQUE INDEX told ON person (locker)", HIDDEN])
 def test_values_are_handed_on_in_chains(tmp_path: Path, more: str) -> None:
     """In both directions, to a new row and from one that is deleted; whether discovery knows that only one may have them or not."""
-    world = lockers(tmp_path, more, {"A": "1", "B": "2", "C": "3", "D": "4", "E": "5", "F": "6", "G": None, "Z": "9"})
+    world = lockers(
+        tmp_path, more, {"A": "1", "B": "2", "C": "3", "D": "4", "E": "5", "F": "6", "G": None, "Z": "9"}
+    )
     after = {"A": "2", "B": "3", "C": "9", "D": None, "E": "4", "F": "5", "G": "6", "N": "1"}
     move(world, after)
     done = world.apply()
@@ -107,7 +111,9 @@ def test_what_was_refused_because_of_a_neighbour_is_tried_when_that_gives_way(tm
     world = lockers(tmp_path, HIDDEN, {"A": "1", "B": "2", "C": "3"})
     move(world, {"A": "2", "B": "2.", "C": "3"})
     with closing(sqlite3.connect(tmp_path / "oa.db")) as db, db:
-        db.execute("CREATE TRIGGER no BEFORE UPDATE ON person WHEN NEW.locker = '2.' BEGIN SELECT RAISE(ABORT, 'no'); END")
+        db.execute(
+            "CREATE TRIGGER no BEFORE UPDATE ON person WHEN NEW.locker = '2.' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
     assert world.apply().outcomes["lockers"] == {Outcome.REJECTED: 2}
     assert len(planning.rows(world.plan(), "withheld", "lockers")) == 2
     move(world, {"A": "2", "B": "5", "C": "3"})
@@ -129,7 +135,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return seen
 
 
-def test_a_refused_row_is_tried_again_only_after_others_were_written(tmp_path: Path, sent: list[list[int]]) -> None:
+def test_a_refused_row_is_tried_again_only_after_others_were_written(
+    tmp_path: Path, sent: list[list[int]]
+) -> None:
     refusing = "CREATE TRIGGER no BEFORE UPDATE ON person WHEN NEW.locker = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END"
     world = lockers(tmp_path, refusing, {"A": "1", "B": "2"})
     sent.clear()
@@ -138,7 +146,10 @@ def test_a_refused_row_is_tried_again_only_after_others_were_written(tmp_path: P
     assert len(sent) == 1
     sent.clear()
     move(world, {"A": "no", "B": "3"})
-    assert world.apply(world.plan(retry=True)).outcomes["lockers"] == {Outcome.APPLIED: 1, Outcome.REJECTED: 1}
+    assert world.apply(world.plan(retry=True)).outcomes["lockers"] == {
+        Outcome.APPLIED: 1,
+        Outcome.REJECTED: 1,
+    }
     assert [len(rows) for rows in sent] == [2, 1]
 
 

@@ -375,7 +375,13 @@ def test_who_has_a_value_is_written_before_who_gets_it(area: Area):
         LOCKERS,
         [("a", "2", ""), ("b", "3", ""), ("c", None, "new"), ("d", "5", ""), ("n", "1", ""), ("m", "9", "")],
         LOCKER_COLUMNS,
-        actual=[(1, "a", "1", ""), (2, "b", "2", ""), (3, "c", "3", ""), (4, "d", "4", ""), (9, "z", "9", "")],
+        actual=[
+            (1, "a", "1", ""),
+            (2, "b", "2", ""),
+            (3, "c", "3", ""),
+            (4, "d", "4", ""),
+            (9, "z", "9", ""),
+        ],
         base=[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("z", 9)],
     )
     area.run()
@@ -387,16 +393,23 @@ def test_rows_that_exchange_a_value_are_held_and_say_with_whom(area: Area):
     """And who wants something else of one of them, too."""
     area.add(
         replace(LOCKERS, unique=(("locker",), ("name",))),
-        [("a", "2", "A"), ("b", "3", "B."), ("c", "1", "C"), ("d", "7", "B"), ("e", "6", "D"), ("f", "4", "F")],
+        [
+            ("a", "2", "A"),
+            ("b", "3", "B."),
+            ("c", "1", "C"),
+            ("d", "7", "B"),
+            ("e", "6", "D"),
+            ("f", "4", "F"),
+        ],
         LOCKER_COLUMNS,
         actual=[(at, key, str(at), key.upper()) for at, key in enumerate("abcde", 1)],
         base=[(key, at) for at, key in enumerate("abcde", 1)],
     )
     area.run()
     found = area.rows("lockers")
-    assert {key: row["code"] for key, row in found.items() if row["kind"]} == dict.fromkeys("abc", "E0439") | dict.fromkeys(
-        "def", "E0440"
-    )
+    assert {key: row["code"] for key, row in found.items() if row["kind"]} == dict.fromkeys(
+        "abc", "E0439"
+    ) | dict.fromkeys("def", "E0440")
     waits = {"a": "b", "b": "c", "c": "a", "d": "b", "e": "d", "f": "d"}
     assert {key: other for key, other in waits.items() if f'"{other}"' in found[key]["reason"]} == waits
 
