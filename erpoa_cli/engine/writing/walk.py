@@ -171,6 +171,10 @@ class Walk:
         columns = [name for name in names if not any(image.has(name) for image in BASE)]
         return self._plan.table(Member.CHANGES, target, self._sealer, columns=columns, ordinals=ordinals)
 
+    def _backwards(self, target: str, ordinals: pa.Array) -> pa.Table:
+        rows = self._rows(target, ordinals)
+        return rows.take(pa.array(range(rows.num_rows - 1, -1, -1), pa.int64()))
+
     def _task(self, batch: Batch, number: int) -> _Task:
         """*batch* with the lines it carries, as far as their pending values are known by now."""
         ready, problems = self._produced.fill(batch)
@@ -227,9 +231,12 @@ class Walk:
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
         alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
-        stopped = self._pass(alone, self._done)
+        stopped, backwards = self._pass(alone, self._done), False
         while stopped is None and (refused := self._again.tables(alone)):
-            stopped = self._pass(refused)
+            backwards = (
+                not backwards
+            )  # so a chain of rows that wait for each other takes two passes, not one per row
+            stopped = self._pass(refused, backwards=backwards)
         if stopped is None:
             for number, answers in self._again.told(self._exchanges):
                 self._journal.record(number, answers)
@@ -239,11 +246,17 @@ class Walk:
         return exchanges(self._rows(target, ordinals), self._plan.layout(target).key)
 
     def _pass(
-        self, tables: Mapping[str, pa.Table], done: Mapping[str, Sequence[int]] | None = None
+        self,
+        tables: Mapping[str, pa.Table],
+        done: Mapping[str, Sequence[int]] | None = None,
+        *,
+        backwards: bool = False,
     ) -> RunStatus | None:
-        """Write what *tables* tell (see `batches`) and is not *done*; why that ended early, if it did."""
+        """Write what *tables* tell (see `batches`) and is not *done*, the rows of each batch perhaps *backwards*; why that ended
+        early, if it did."""
         sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
-        for batch in batches(tables, self._rows, sizes, done):
+        load = self._backwards if backwards else self._rows
+        for batch in batches(tables, load, sizes, done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
             counts = self._write(batch)
@@ -318,7 +331,7 @@ def _at_once(desk: Desk, batch: Batch) -> bool:
 
 
 def _intent(batch: Batch, number: int) -> Intent:
-    ordinals = batch.rows["ordinal"].combine_chunks()
+    ordinals = batch.rows["ordinal"].combine_chunks().sort()
     return Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step)
 
 

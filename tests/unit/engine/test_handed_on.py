@@ -47,7 +47,7 @@ def lockers(root: Path, more: str, owners: dict[str, str | None]) -> Small:
         """
         targets:
           lockers: {from: people, system: oa, object: person, key: [code], fields: [code, locker],
-                    on_source_gone: delete, guards: {max_delete: {count: 100, share: "100%"}}}
+                    on_source_gone: delete, guards: {max_delete: {count: 100, share: "100%"}, max_change: {count: 9999, share: "100%"}}}
         """,
     )
     made.sql("CREATE TABLE person (code TEXT PRIMARY KEY, locker TEXT)")
@@ -151,6 +151,18 @@ def test_a_refused_row_is_tried_again_only_after_others_were_written(
         Outcome.REJECTED: 1,
     }
     assert [len(rows) for rows in sent] == [2, 1]
+
+
+def test_a_long_chain_takes_few_passes(tmp_path: Path, sent: list[list[int]]) -> None:
+    """Against the order in which its rows are written, where nothing is known of it."""
+    codes = [f"P{at:02}" for at in range(20)]
+    world = lockers(tmp_path, HIDDEN, {code: f"{at:02}" for at, code in enumerate(codes)})
+    sent.clear()
+    after: dict[str, str | None] = {code: f"{at + 1:02}" for at, code in enumerate(codes)}
+    move(world, after)
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
+    assert held(world) == after
+    assert [len(rows) for rows in sent] == [20, 19]
 
 
 def test_what_was_answered_as_done_is_not_made_again(tmp_path: Path, sent: list[list[int]]) -> None:
