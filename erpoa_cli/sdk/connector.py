@@ -84,6 +84,9 @@ class ObjectInfo:
     id: tuple[str, ...] = ()  # its own identifier (primary key)
     keys: tuple[tuple[str, ...], ...] = ()  # other unique sets of fields
     enforced: tuple[tuple[str, ...], ...] = ()  # sets of fields of which the system refuses a second row
+    exchangeable: tuple[
+        tuple[str, ...], ...
+    ] = ()  # unique sets of fields that are checked when a statement or the transaction ends
     foreign_keys: tuple[ForeignKey, ...] = ()
     hanging: tuple[Hanging, ...] = ()  # on rows that are deleted
     following: tuple[Hanging, ...] = ()  # rows of which the referenced fields are updated

@@ -69,8 +69,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0411",
         "the parents of a row form a circle",
-        "Rows of a tree refer to each other in a circle, so none can be written first; they are held.",
-        "Break the circle in the source.",
+        "By a reference to rows of its own target a row would be above itself; every row of the circle that would be written is "
+        "held, new ones and those that are there.",
+        "Break the circle in the source. Where the reference is no parent and circles are meant, write `defer: true`.",
     ),
     Code(
         "E0412",
@@ -235,6 +236,20 @@ CODES: tuple[Code, ...] = (
         "then, or the second read was not complete. It is not removed.",
         "Plan again: what is really gone is missing from both looks, and is removed. Offline nothing can be looked at again: plan "
         "without `--offline`.",
+    ),
+    Code(
+        "E0439",
+        "rows exchange values that only one may have",
+        "Each of these rows wants a value of which the system takes no second one, and which the next of them has until it is "
+        "written itself: round in a circle, so none can be the first. They are held as they are; all other rows are written.",
+        "Give one of them another value in the source for one run (NULL where it may be empty, or one that is free), apply, and "
+        "take that back; or exchange the values in their system.",
+    ),
+    Code(
+        "E0440",
+        "a value that the row waits for is not given up",
+        "The row wants a value that only one row may have, and the row that has it is held by a circle: it keeps it.",
+        "Mend the row that it waits for (E0411, E0439); this one then flows by itself.",
     ),
     Code(
         "E0450",

@@ -95,53 +95,21 @@ def _tree_fields(shape: Shape) -> list[BoundField]:
     ]
 
 
-def depths(shape: Shape) -> Iterator[str]:
-    """Fill `T/depth` (ordinal, depth): how many rows of the same tree must be written before; rows of a circle
-    get no depth."""
-    trees = _tree_fields(shape)
-    if not trees:
-        return
-    waits = listed(
-        (
-            f"SELECT ordinal, {key_text_sql(shape, '')} AS own, "
-            f"json_extract_string({PENDING.sql(f.name)}, '$[1]') AS parent FROM {table('diff', shape.name)} "
-            f"WHERE {_PLANNED} AND step = 1 AND list_contains(fields, {literal(f.name)})"
-            for f in trees
-        ),
-        " UNION ALL ",
-    )
-    yield f"""CREATE OR REPLACE TABLE {work(shape.name, "depth")} AS
-        WITH RECURSIVE waits AS MATERIALIZED ({waits}),
-        free AS (SELECT ordinal, {key_text_sql(shape, "")} AS own FROM {table("diff", shape.name)}
-            WHERE {_PLANNED} AND step = 1
-            AND ordinal NOT IN (SELECT ordinal FROM waits WHERE parent IS NOT NULL)),
-        walk AS (SELECT ordinal, own, 0 AS depth FROM free
-            UNION SELECT w.ordinal, w.own, walk.depth + 1 FROM waits w JOIN walk ON w.parent = walk.own)
-        SELECT ordinal, max(depth) AS depth FROM walk GROUP BY ordinal"""
-
-
-def hold_circles(shape: Shape) -> Iterator[str]:
-    """Rows of a tree that wait for each other in a circle are held."""
-    if _tree_fields(shape):
-        yield f"""UPDATE {table("diff", shape.name)} SET kind = 'held', code = 'E0411', links = false,
-                reason = 'its parents form a circle'
-            WHERE {_PLANNED} AND step = 1 AND ordinal NOT IN (SELECT ordinal FROM {work(shape.name, "depth")})"""
-
-
-def deepest(shape: Shape) -> str:
-    """The query for the greatest depth of a row to write; NULL when there is none."""
-    if _tree_fields(shape):
-        return f"SELECT max(depth) FROM {work(shape.name, 'depth')}"
-    return f"SELECT CASE WHEN count(*) > 0 THEN 0 END FROM {table('diff', shape.name)} WHERE {_PLANNED} AND step = 1"
+def any_written(shape: Shape) -> str:
+    """The query for whether rows are written in the first step."""
+    return f"SELECT count(*) > 0 FROM {table('diff', shape.name)} WHERE {_PLANNED} AND step = 1"
 
 
 def number_writes(shape: Shape, first: int) -> str:
-    """Give creates and updates of the first step their wave, counted from *first*."""
+    """Give creates and updates of the first step the wave *first*."""
+    return f"UPDATE {table('diff', shape.name)} SET wave = {first} WHERE {_PLANNED} AND step = 1"
+
+
+def number_waiting(shape: Shape) -> str:
+    """Give those of `T/depth` (`ordinal depth`) so much later waves."""
     diff = table("diff", shape.name)
-    if _tree_fields(shape):
-        return f"""UPDATE {diff} SET wave = {first} + w.depth FROM {work(shape.name, "depth")} w
-            WHERE w.ordinal = {diff}.ordinal"""
-    return f"UPDATE {diff} SET wave = {first} WHERE {_PLANNED} AND step = 1"
+    return f"""UPDATE {diff} SET wave = wave + w.depth FROM {work(shape.name, "depth")} w
+        WHERE w.ordinal = {diff}.ordinal AND {_PLANNED} AND step = 1"""
 
 
 def number_second_steps(shape: Shape, wave: int) -> str:

@@ -22,7 +22,7 @@ class Shape:
     target fields; `siblings` are targets that keep the same object and have the same key columns; `document`
     says how many key columns of a line are those of its document, and `wish` which field of the document, if any, the
     state that is wanted of it. `lists` are the fields of a document that hold the lines inside it, by the name of their
-    target."""
+    target. `unique` are the sets of fields of which the system refuses equal values in a second row at once."""
 
     target: Target
     key: Mapping[str, Type]
@@ -32,6 +32,7 @@ class Shape:
     document: int = 0
     wish: str = ""
     lists: Mapping[str, Field] = field(default_factory=dict)
+    unique: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.core.schema import STRING, Type
-from erpoa_cli.core.target import Target
+from erpoa_cli.core.target import Reference, Target
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.lines import lists
 from erpoa_cli.sdk.connector import ObjectInfo
@@ -37,6 +37,17 @@ def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
         siblings=siblings(bound.targets, target),
         document=len(parent.key) if parent else 0,
         wish=parent.lifecycle.field if parent and parent.lifecycle else "",
+        unique=() if target.embedded else _unique(target, info),
+    )
+
+
+def _unique(target: Target, info: ObjectInfo) -> tuple[tuple[str, ...], ...]:
+    """Of what the system keeps unique, the sets of fields that are written together, and not by a later step."""
+    late = {f.name for f in target.fields if isinstance(f.value, Reference) and f.value.defer}
+    written = {f.name for f in target.fields} - late
+    known = dict.fromkeys((info.id, *info.keys, *info.enforced))
+    return tuple(
+        names for names in known if names and set(names) <= written and names not in info.exchangeable
     )
 
 

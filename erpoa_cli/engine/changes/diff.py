@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
 
 from erpoa_cli.core.dependency import references
+from erpoa_cli.core.precedence import circles, depths
 from erpoa_cli.core.reconcile import desired as build
-from erpoa_cli.core.reconcile import documents, embedded, order
+from erpoa_cli.core.reconcile import documents, embedded, order, waits
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import identities, recognise
 from erpoa_cli.core.reconcile.rows import (
@@ -23,6 +27,10 @@ from erpoa_cli.engine.staging import ROOM
 
 Execute = Callable[[str], object]
 Scalar = Callable[[str], object]
+_CIRCLE = pa.schema(
+    [("ordinal", pa.int64()), ("first", pa.int64()), ("what", pa.utf8()), ("code", pa.utf8())]
+)
+_DEPTH = pa.schema([("ordinal", pa.int64()), ("depth", pa.int64())])
 CHUNK = 1 << 18  # candidates judged at once: wide rows stand uncompressed only so many at a time
 
 
@@ -53,14 +61,21 @@ class Differ:
         execute: Execute,
         scalar: Scalar,
         *,
+        rows: Callable[[str], pa.Table],
+        make: Callable[[str, str, pa.Table], object],
         recall: Callable[[Shape], None],
         compact: Callable[[int], object],
     ) -> None:
         self._tasks = {task.name: task for task in tasks}
         self._execute = execute
         self._scalar = scalar
+        self._rows = rows
+        self._make = make
         self._recall = recall
         self._compact = compact
+        self._behind: dict[
+            str, Mapping[int, int]
+        ] = {}  # target → ordinal → rows before it, one behind the other
 
     def run(self) -> None:
         """All steps at once, with nothing done between them."""
@@ -154,7 +169,6 @@ class Differ:
                 self._all(documents.follow_lines(self._tasks[lines.parent].shape, shape))
         for shape in shapes:
             self._all(order.second_steps(shape))
-            self._all(order.depths(shape))
         wave = 1 + max((self._number(documents.most_steps(s, "before")) for s in shapes), default=0)
         opened = wave - 1
         apart = [shape for shape in shapes if not shape.target.embedded]
@@ -165,10 +179,9 @@ class Differ:
             ):  # numbers are given on the way: what shows them comes after it
                 wave = self._move(self._tasks[name].shape, wave, opened)
                 moved.add(name)
-            deepest = self._scalar(order.deepest(shape))
-            if isinstance(deepest, int):
+            if self._scalar(order.any_written(shape)):
                 self._execute(order.number_writes(shape, wave))
-                wave += deepest + 1
+                wave += 1 + self._put_behind(shape)
         later = [self._scalar(order.number_second_steps(shape, wave)) for shape in apart]
         wave += any(later)
         for shape in apart:
@@ -233,14 +246,31 @@ class Differ:
             for shape in shapes:
                 self._execute(order.creating(shape))
             for shape in shapes:
-                self._all(order.depths(shape))
-                for statement in (*order.settle_pending(shape), *order.hold_circles(shape)):
+                for statement in (*order.settle_pending(shape), *self._waits(shape)):
                     changed = bool(self._scalar(statement)) or changed
                 for lines in self._lines(shape.name):
                     for statement in embedded.settle(shape, lines):
                         changed = bool(self._scalar(statement)) or changed
         for shape in shapes:
             self._execute(order.waiting_rows(shape))
+
+    def _waits(self, shape: Shape) -> Iterator[str]:
+        """Learn which rows are written behind which; the statement that holds those that wait for each other in a circle."""
+        query = waits.waits(shape)
+        found = self._rows(query).to_pylist() if query else []
+        self._behind[shape.name] = _depths(found)
+        if held := list(_circles(found)):
+            self._make("diff", f"{shape.name}/circle", pa.Table.from_pylist(held, _CIRCLE))
+            yield waits.hold_circles(shape)
+
+    def _put_behind(self, shape: Shape) -> int:
+        """Give rows that wait for others of *shape* later waves; how many are added."""
+        depth = self._behind[shape.name]
+        if depth:
+            columns = [list(depth), list(depth.values())]
+            self._make("diff", f"{shape.name}/depth", pa.table(columns, _DEPTH))
+            self._execute(order.number_waiting(shape))
+        return max(depth.values(), default=0)
 
     def foreign(self, name: str) -> int:
         return self._count(foreign_count(self._tasks[name].shape))
@@ -273,6 +303,7 @@ class Differ:
             "proof",
             "near",
             "creating",
+            "circle",
             "depth",
             "height",
             "split",
@@ -294,3 +325,38 @@ class Differ:
     def _all(self, statements: Iterable[str]) -> None:
         for statement in statements:
             self._execute(statement)
+
+
+def _circles(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Of what `waits` found, one edge per row of a circle and per row that waits for a value of such a row, with the code that
+    says which of it. Trees are looked at one by one: a row may be above another in one and below it in the next."""
+    names = dict.fromkeys(e["what"] for e in found if e["tree"])
+    trees = [[e for e in found if e["tree"] and e["what"] == name] for name in names]
+    held: dict[int, Mapping[str, Any]] = {}
+    for edges in (*trees, [e for e in found if not e["soft"]]):
+        rows = circles((e["ordinal"], e["first"]) for e in edges)
+        within = [e for e in edges if e["ordinal"] in rows and e["first"] in rows]
+        code = "E0411" if all(e["tree"] for e in within) else "E0439"
+        for edge in within:
+            held.setdefault(edge["ordinal"], {**edge, "code": code})
+    followers: dict[int, list[Mapping[str, Any]]] = {}
+    for edge in found:
+        if not edge["tree"]:
+            followers.setdefault(edge["first"], []).append(edge)
+    reached = list(held)
+    for row in reached:
+        for edge in followers.get(row, ()):
+            if edge["ordinal"] not in held:
+                held[edge["ordinal"]] = {**edge, "code": "E0440"}
+                reached.append(edge["ordinal"])
+    for edge in held.values():
+        yield {name: edge[name] for name in _CIRCLE.names}
+
+
+def _depths(found: Sequence[Mapping[str, Any]]) -> Mapping[int, int]:
+    """Of what `waits` found, how many rows are written before each. Where what systems may not mind leads round, only the
+    rest counts."""
+    every = depths((e["ordinal"], e["first"]) for e in found)
+    if len(every) == len({n for e in found for n in (e["ordinal"], e["first"])}):
+        return every
+    return depths((e["ordinal"], e["first"]) for e in found if not e["soft"])

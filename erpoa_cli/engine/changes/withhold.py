@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from erpoa_cli.core.columns import WANTED
+from erpoa_cli.core.columns import NOW, WANTED
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, table, work
-from erpoa_cli.core.schema import literal
+from erpoa_cli.core.schema import Kind, literal
 from erpoa_cli.core.situation import EDITS, REMOVALS, WRITES, Action, does
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.state import Layout, Sealer, StateReader, desired_digests
@@ -54,7 +54,30 @@ def _refused(
         known = rejected[key]
         if known.digest == digest:
             same[key] = f"refused {known.attempts} times since {known.first_seen:%Y-%m-%d}: {known.reason}"
+    while room := _with_room(shape, staging, list(same)):
+        for key in room:
+            del same[key]
     return same
+
+
+def _with_room(shape: Shape, staging: Staging, refused: Sequence[str]) -> Sequence[str]:
+    """Those of the *refused* rows that want what another row, which is none of them, gives up in this plan: what was refused
+    because of a neighbour may pass now."""
+    if not refused:
+        return ()
+    staging.make("diff", f"{shape.name}/refused", pa.table({"key": pa.array(refused, pa.utf8())}))
+    diff, key = table("diff", shape.name), key_text_sql(shape, "")
+    among = f"IN (SELECT key FROM {work(shape.name, 'refused')})"
+    wants = []
+    for name, type_ in shape.columns.items():
+        if type_.kind is not Kind.LIST:
+            wanted, now, written = WANTED.sql(name), NOW.sql(name), f"list_contains(fields, {literal(name)})"
+            given = f"{does(Action.DELETE)} OR ({written} AND {wanted} IS DISTINCT FROM {now})"
+            giving = f"SELECT {now} FROM {diff} WHERE kind IS NULL AND ({given}) AND NOT {key} {among} AND {now} IS NOT NULL"
+            wants.append(f"{written} AND {wanted} IN ({giving})")
+    query = f"SELECT DISTINCT {key} AS key FROM {diff} WHERE kind IS NULL AND {key} {among} AND ({' OR '.join(wants)})"
+    found: list[str] = staging.sql(query)["key"].to_pylist()
+    return found
 
 
 def _goal(shape: Shape) -> str:

@@ -111,6 +111,8 @@ def compare(
         tasks,
         ctx.staging.execute,
         ctx.staging.scalar,
+        rows=ctx.staging.sql,
+        make=ctx.staging.make,
         recall=lambda shape: recall(ctx, described.layouts[shape.name], shape),
         compact=ctx.staging.compact,
     )

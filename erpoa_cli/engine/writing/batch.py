@@ -22,7 +22,7 @@ class Batch:
     there when the plan was made, or none was.
 
     `call`: of a move, the lifecycle's call; `before`: the fields that earlier steps of this plan write in all these rows. `rows` has the columns of the
-    plan's `changes/TARGET`, in the order of their ordinals."""
+    plan's `changes/TARGET`, in the order of their ordinals (or backwards, where they are tried again)."""
 
     target: str
     wave: int

@@ -34,23 +34,27 @@ class Produced:
         self._values: dict[tuple[str, RowKey, str], Any] = {}
         self._ids: dict[tuple[str, RowKey], dict[str, Any]] = {}
         self._failed: set[tuple[str, RowKey]] = set()
-        self._broken: set[tuple[str, RowKey]] = (
-            set()
-        )  # documents, per target of their lines, of which a line failed
+        self._broken: dict[tuple[str, RowKey], set[RowKey]] = {}
+        """The lines that failed, by their target and document."""
 
     def remember(self, batch: Batch, outcomes: pa.Table) -> None:
         """Take in the outcome of *batch* (the columns of a journal entry, one row per row of the batch)."""
         if batch.target not in self._wanted:
             return
         answers = {row["ordinal"]: row for row in outcomes.to_pylist()}
+        length = len(
+            self._keys.get(self._parents.get(batch.target, ""), ())
+        )  # of the key of a line's document
         for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
             answer = answers[ordinal]
+            document = (batch.target, key[:length])
             if answer["outcome"] != Outcome.APPLIED:
                 self._failed.add((batch.target, key))
-                parent = self._parents.get(batch.target, "")
-                if parent in self._keys:
-                    self._broken.add((batch.target, key[: len(self._keys[parent])]))
+                if length:
+                    self._broken.setdefault(document, set()).add(key)
                 continue
+            self._failed.discard((batch.target, key))  # where it had failed, it was tried again
+            self._broken.get(document, set()).discard(key)
             returned = {name: answer[column] for name, column in GIVEN.fields(answer).items()}
             self._values.update({(batch.target, key, name): value for name, value in returned.items()})
             own = {name: answer[column] for name, column in ID.fields(answer).items()}
@@ -97,7 +101,7 @@ class Produced:
         for ordinal, key in zip(batch.ordinals, self._row_keys(batch), strict=True):
             if (batch.target, key) in self._failed:
                 problems[ordinal] = (Outcome.BLOCKED, "an earlier step of it was not applied")
-            elif any((child, key) in self._broken for child in lines):
+            elif any(self._broken.get((child, key)) for child in lines):
                 problems[ordinal] = (Outcome.BLOCKED, "a line of it was not written")
 
     def _check_documents(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> None:

@@ -17,7 +17,7 @@ from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.sdk.connector import (
     ReadRequest,
 )
-from erpoa_cli.sdk.errors import Transient
+from erpoa_cli.sdk.errors import ContractBroken, Transient
 
 
 def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
@@ -63,7 +63,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     nothing = [
         SAVED(name) for name in fields if name not in deviating
     ]  # the plan has these values: not kept twice
-    table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words)
+    table = with_outcome(table.drop_columns(["here", *nothing]), wrong, Outcome.REJECTED, words, _BELIED)
     if batch.action is Action.CREATE and known:
         table = with_outcome(table, _of_another(desk, batch, table), Outcome.IN_DOUBT, _ANOTHER)
     return _arrived(desk, batch, table) if batch.action is Action.MOVE else table
@@ -108,7 +108,7 @@ def _arrived(desk: Desk, batch: Batch, table: pa.Table) -> pa.Table:
     words = "the call was answered as done, and the document has not reached the state it leads to"
     applied = pc.equal(table["outcome"], Outcome.APPLIED.value)
     return with_outcome(
-        table, pc.and_kleene(applied, pa.array(elsewhere, pa.bool_())), Outcome.REJECTED, words
+        table, pc.and_kleene(applied, pa.array(elsewhere, pa.bool_())), Outcome.REJECTED, words, _BELIED
     )
 
 
@@ -169,10 +169,19 @@ def _apart(found: pa.Table) -> pa.Table:
     return found.rename_columns([NOW(name) for name in found.schema.names])
 
 
-def with_outcome(table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str) -> pa.Table:
+_BELIED = ContractBroken.word  # its system said that it was done: it may be, so it is not tried again
+
+
+def with_outcome(
+    table: pa.Table, where: pa.ChunkedArray, outcome: Outcome, words: str, class_: str = ""
+) -> pa.Table:
     """*table* with *outcome* and *words* in the rows *where* holds (NULL: does not)."""
     where = pc.fill_null(where, False)
-    for name, value in (("outcome", outcome.value), ("error_class", outcome.value), ("error", words)):
+    for name, value in (
+        ("outcome", outcome.value),
+        ("error_class", class_ or outcome.value),
+        ("error", words),
+    ):
         position = table.schema.get_field_index(name)
         table = table.set_column(position, name, pc.if_else(where, value, table[name]))
     return table

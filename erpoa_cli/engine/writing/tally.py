@@ -20,23 +20,23 @@ class Tally:
         self._rows = placed.select(["ordinal", "row"]) if "row" in placed.schema.names else None
         self._counts: Counter[Outcome] = Counter()
         self._outcomes: dict[int, str] = {}
-        self._refused: dict[int, str] = {}
+        self._open: dict[int, str] = {}  # what may be told again
 
     def take(self, results: pa.Table, counts: Mapping[Outcome, int]) -> None:
-        """The outcome of a batch: *results* (`ordinal outcome error_class`) and how many came to which. A row that is told
+        """The outcome of a batch: *results* (`ordinal outcome`) and how many came to which. A row that is told
         again came to what is told last."""
         if self._rows is not None:
             told = (results[name].to_pylist() for name in ("ordinal", "outcome"))
             self._outcomes.update(zip(*told, strict=True))
             return
         self._counts.update(counts)
-        if self._refused:
+        if self._open:
             for ordinal in results["ordinal"].to_pylist():
-                if before := self._refused.pop(ordinal, None):
+                if before := self._open.pop(ordinal, None):
                     self._counts[Outcome(before)] -= 1
-        duplicates = results.filter(pc.equal(results["error_class"], "duplicate"))
-        told = (duplicates[name].to_pylist() for name in ("ordinal", "outcome"))
-        self._refused.update(zip(*told, strict=True))
+        left = results.filter(pc.not_equal(results["outcome"], Outcome.APPLIED.value))
+        told = (left[name].to_pylist() for name in ("ordinal", "outcome"))
+        self._open.update(zip(*told, strict=True))
 
     def counts(self) -> Counter[Outcome]:
         """Rows by outcome; none that is zero."""

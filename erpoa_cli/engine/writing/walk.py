@@ -16,15 +16,17 @@ from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Member
-from erpoa_cli.core.situation import Action, Outcome
+from erpoa_cli.core.situation import Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.reach import Leaving
+from erpoa_cli.engine.writing.again import Again
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.further import without_further
+from erpoa_cli.engine.writing.exchange import exchanges
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
@@ -122,8 +124,7 @@ class Walk:
         self._produced = Produced({*wanted_targets(self._tables), *parents.values(), *lines}, keys, parents)
         self._done: dict[str, list[int]] = {}
         self._tallies = {name: Tally(table) for name, table in self._tables.items()}
-        self._duplicates: list[Batch] = []
-        self._deleted = False
+        self._again = Again({name: desk.target.system for name, desk in desks.items()})
         self._number = 0
 
     def run(self) -> RunResult:
@@ -173,6 +174,10 @@ class Walk:
         columns = [name for name in names if not any(image.has(name) for image in BASE)]
         return self._plan.table(Member.CHANGES, target, self._sealer, columns=columns, ordinals=ordinals)
 
+    def _backwards(self, target: str, ordinals: pa.Array) -> pa.Table:
+        rows = self._rows(target, ordinals)
+        return rows.take(pa.array(range(rows.num_rows - 1, -1, -1), pa.int64()))
+
     def _task(self, batch: Batch, number: int) -> _Task:
         """*batch* with the lines it carries, as far as their pending values are known by now."""
         ready, problems = self._produced.fill(batch)
@@ -204,7 +209,7 @@ class Walk:
         parts = self._documents.parts(batch)
         unclear = pc.equal(results["outcome"], Outcome.IN_DOUBT.value)
         if not pc.any(unclear).as_py():
-            self._take(batch, results, parts, lines)
+            self._take(batch, number, results, parts, lines)
             return
         words = {r["ordinal"]: r["error"] or "" for r in results.filter(unclear).to_pylist()}
         clear = without(batch, words)
@@ -213,7 +218,7 @@ class Walk:
             r.filter(pc.is_in(r["ordinal"], p.rows["ordinal"].combine_chunks()))
             for p, r in zip(rest, lines, strict=True)
         ]
-        self._take(clear, results.filter(pc.invert(unclear)), rest, told)
+        self._take(clear, number, results.filter(pc.invert(unclear)), rest, told)
         aside = without(batch, clear.ordinals)
         task = self._task(aside, number)
         outcomes = self._singly(self._desks[batch.target], number).settle(task.ready, words)
@@ -228,19 +233,39 @@ class Walk:
 
     def _write_all(self) -> RunStatus:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
-        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
         alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
-        for batch in batches(alone, self._rows, sizes, self._done):
+        stopped, backwards = self._pass(alone, self._done), False
+        while stopped is None and (refused := self._again.tables(alone)):
+            backwards = (
+                not backwards
+            )  # so a chain of rows that wait for each other takes two passes, not one per row
+            stopped = self._pass(refused, backwards=backwards)
+        if stopped is None:
+            for number, answers in self._again.told(self._exchanges):
+                self._journal.record(number, answers)
+        return stopped or RunStatus.APPLIED
+
+    def _exchanges(self, target: str, ordinals: pa.Array) -> Mapping[int, str]:
+        return exchanges(self._rows(target, ordinals), self._plan.layout(target).key)
+
+    def _pass(
+        self,
+        tables: Mapping[str, pa.Table],
+        done: Mapping[str, Sequence[int]] | None = None,
+        *,
+        backwards: bool = False,
+    ) -> RunStatus | None:
+        """Write what *tables* tell (see `batches`) and is not *done*, the rows of each batch perhaps *backwards*; why that ended
+        early, if it did."""
+        sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
+        load = self._backwards if backwards else self._rows
+        for batch in batches(tables, load, sizes, done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
             counts = self._write(batch)
             if counts[Outcome.STALE] and self._desks[batch.target].target.on_stale is OnStale.ABORT:
                 return RunStatus.ABORTED
-        if self._deleted:  # what was refused as a duplicate may fit now; once
-            refused, self._duplicates = self._duplicates, []
-            for batch in refused:
-                self._write(batch)
-        return RunStatus.APPLIED
+        return None
 
     def _write(self, batch: Batch) -> Counter[Outcome]:
         desk = self._desks[batch.target]
@@ -303,16 +328,15 @@ class Walk:
         whole = with_unready(task.batch, task.ready)
         lines = self._documents.follow(whole, results, task.parts)
         self._journal.record(task.number, results, *enumerate(lines, task.number + 1))
-        return self._take(task.batch, results, task.parts, lines)
+        return self._take(task.batch, task.number, results, task.parts, lines)
 
     def _take(
-        self, batch: Batch, results: pa.Table, parts: Parts = (), lines: Sequence[pa.Table] = ()
+        self, batch: Batch, number: int, results: pa.Table, parts: Parts, lines: Sequence[pa.Table]
     ) -> Counter[Outcome]:
-        self._deleted |= batch.action is Action.DELETE
         counts = self._count(batch, results)
         for part, told in zip(parts, lines, strict=True):
             self._count(part, told)
-        self._remember_refused(batch, results)
+        self._again.take(batch.target, number, results)
         return counts
 
     def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
@@ -322,13 +346,6 @@ class Walk:
         self._tallies[batch.target].take(results, counts)
         return counts
 
-    def _remember_refused(self, batch: Batch, results: pa.Table) -> None:
-        """Keep the creates that were refused as duplicates, for another try."""
-        refused = results.filter(pc.equal(results["error_class"], "duplicate"))["ordinal"]
-        if batch.action is Action.CREATE and len(refused):
-            rows = batch.rows.filter(pc.is_in(batch.rows["ordinal"], refused.combine_chunks()))
-            self._duplicates.append(replace(batch, rows=rows))
-
 
 def _at_once(desk: Desk, batch: Batch) -> bool:
     """Whether *batch* is written as a whole or not at all; a call never is."""
@@ -336,7 +353,7 @@ def _at_once(desk: Desk, batch: Batch) -> bool:
 
 
 def _intent(batch: Batch, number: int) -> Intent:
-    ordinals = batch.rows["ordinal"].combine_chunks()
+    ordinals = batch.rows["ordinal"].combine_chunks().sort()
     return Intent(number, batch.target, batch.action, ordinals, batch.wave, batch.step)
 
 

@@ -77,6 +77,15 @@ class Batches(Database):
             wanted = [(f"line{at}", ("thing",), ("id",), effect) for at, effect in enumerate(effects, 1)]
             assert told == wanted, f"{told} hang on a thing, not {wanted}"
 
+    def test_unique_sets_of_fields_are_told(self, tmp_path: Path) -> None:
+        """What is written is ordered by them: a value is free before it is taken."""
+        number, text = self.dialect.number, self.dialect.text
+        columns = f"id {number} PRIMARY KEY, code {text}, floor {text}, place {text}"
+        seat = f"CREATE TABLE seat ({columns}, UNIQUE (code), UNIQUE (floor, place))"
+        with self.ready(tmp_path, seat) as (_, session):
+            (info,) = session.objects(["seat"])
+            assert set(info.keys) - set(info.exchangeable) == {("code",), ("floor", "place")}, info.keys
+
     def test_many_bad_rows_among_many_good_ones(self, tmp_path: Path) -> None:
         bad = set(range(0, 280, 7))
         with self.ready(tmp_path, self.thing()) as (config, session):

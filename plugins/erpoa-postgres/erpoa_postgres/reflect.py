@@ -37,7 +37,7 @@ _INDEXES = """
             SELECT FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent WHERE p.oid = i.indrelid AND p.relkind = 'r'
         ), ARRAY(
         SELECT a.attname::text FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(attnum, at)
-        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.at)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.at), i.indimmediate
     FROM pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
         AND i.indexprs IS NULL ORDER BY i.indexrelid"""
 _TRIGGERS = """
@@ -122,7 +122,7 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Colum
     """The table or view with its fields and keys; *samples*: also what its values look like."""
     columns = described(db, relation.name)
     uniques = db.execute(_INDEXES, (relation.oid,)).fetchall()
-    key = next((tuple(names) for primary, _, names in uniques if primary), ())
+    key = next((tuple(names) for primary, _, names, _ in uniques if primary), ())
     seen = _samples(db, relation, columns) if samples else {}
     fields = tuple(
         _field(db, relation, name, columns[name], facts, seen.get(name, ""))
@@ -137,7 +137,8 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Colum
         address=relation.address,
         fields=fields,
         id=key,
-        keys=tuple(dict.fromkeys(tuple(names) for primary, _, names in uniques if not primary)),
+        keys=tuple(dict.fromkeys(tuple(names) for primary, _, names, _ in uniques if not primary)),
+        exchangeable=tuple(tuple(names) for _, _, names, at_once in uniques if not at_once),
         foreign_keys=foreign,
         hanging=tuple(h for h in hangs if h.event == "DELETE"),
         following=tuple(h for h in hangs if h.event == "UPDATE"),
@@ -145,7 +146,7 @@ def reflect(db: Db, relation: Relation, *, samples: bool = False) -> Table[Colum
         readable=relation.readable,
         writable=relation.writable,
     )
-    refusing = [names for _, refuses, names in uniques if refuses]
+    refusing = [names for _, refuses, names, _ in uniques if refuses]
     return Table(info=info, name=relation.name, columns=columns, refusing=refusing)
 
 

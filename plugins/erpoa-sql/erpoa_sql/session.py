@@ -46,9 +46,7 @@ class AlchemySession(TransactionSession):
     driver_errors = (SQLAlchemyError,)
     _db: Connection
 
-    def __init__(
-        self, engine: Engine, *, schema: str | None, read_only: bool, replica: bool = False
-    ) -> None:
+    def __init__(self, engine: Engine, *, schema: str | None, read_only: bool, replica: bool = False) -> None:
         self._engine = engine
         self._schema = schema
         self._read_only = read_only
