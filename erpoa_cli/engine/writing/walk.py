@@ -16,7 +16,7 @@ from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started, ignore
 from erpoa_cli.core.plan import Member
-from erpoa_cli.core.situation import Outcome
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.reach import Leaving
@@ -25,8 +25,8 @@ from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
-from erpoa_cli.engine.writing.further import without_further
 from erpoa_cli.engine.writing.exchange import exchanges
+from erpoa_cli.engine.writing.further import without_further
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
