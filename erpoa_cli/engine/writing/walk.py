@@ -23,6 +23,7 @@ from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.document import Documents, Parts
 from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
+from erpoa_cli.engine.writing.remarks import Remarks
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
 from erpoa_cli.engine.writing.tally import Tally
@@ -54,6 +55,7 @@ class RunResult:
     serial: int
     outcomes: Mapping[str, Mapping[Outcome, int]]
     diagnostics: tuple[Diagnostic, ...] = ()
+    remarks: tuple[Diagnostic, ...] = ()  # of rows that were applied: warnings
 
     @property
     def conclusion(self) -> RunConclusion:
@@ -119,6 +121,7 @@ class Walk:
         self._produced = Produced({*wanted_targets(self._tables), *parents.values(), *lines}, keys, parents)
         self._done: dict[str, list[int]] = {}
         self._tallies = {name: Tally(table) for name, table in self._tables.items()}
+        self._remarks = Remarks(keys)
         self._duplicates: list[Batch] = []
         self._deleted = False
         self._number = 0
@@ -137,7 +140,8 @@ class Walk:
         if status is RunStatus.APPLIED and _left_over(outcomes):
             status = RunStatus.PARTIAL
         serial = self._journal.close(status)
-        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems)
+        remarks = tuple(self._remarks.diagnostics())
+        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems, remarks)
 
     def _remember(self) -> None:
         """Take in what the journal holds; settle batches of which only the intent is known."""
@@ -295,6 +299,7 @@ class Walk:
 
     def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
         self._produced.remember(batch, results)
+        self._remarks.take(batch, results)
         told = results["outcome"].value_counts().to_pylist()
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
         self._tallies[batch.target].take(results, counts)

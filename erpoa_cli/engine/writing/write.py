@@ -14,8 +14,10 @@ from erpoa_cli.core.columns import ID, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.believed import believed
 from erpoa_cli.engine.writing.desk import Desk
-from erpoa_cli.engine.writing.reading import needs_reading, read_back, with_outcome
+from erpoa_cli.engine.writing.made import in_journal_columns, is_told, with_new_identifiers
+from erpoa_cli.engine.writing.reading import identifiers, needs_reading, read_back, with_outcome
 from erpoa_cli.sdk.connector import (
     OUTCOMES,
     WriteBatch,
@@ -52,9 +54,11 @@ def perform(
             pause(wait(attempt, [error]))
             continue
         outcomes = checked(desk, ask, answers)
-        return (
-            read_back(desk, batch, outcomes) if verify or needs_reading(desk, batch, outcomes) else outcomes
-        )
+        if is_told(outcomes):
+            return read_back(desk, batch, outcomes)
+        if verify or needs_reading(desk, batch, outcomes):
+            return believed(desk, batch, read_back(desk, batch, outcomes))
+        return outcomes
     raise AssertionError("unreachable")
 
 
@@ -82,7 +86,7 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
         "error": pa.nulls(batch.rows.num_rows, pa.utf8()),
     }
     if batch.action is not Action.CREATE:
-        fill |= {ID(n): batch.rows[ID(n)].combine_chunks() for n in desk.id_types}
+        fill |= identifiers(desk, batch)
     outcomes = read_back(desk, batch, pa.table(fill))
     lost = pc.or_kleene(
         pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0),
@@ -155,8 +159,10 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
     table = table.rename_columns(
         [ID(n.removeprefix("id.")) if n.startswith("id.") else n for n in table.schema.names]
     )
+    table = in_journal_columns(desk, ask, table.sort_by("ordinal"))
     if ask.action is not Action.CREATE:
-        table = table.select(OUTCOMES.names)
-        ids = {ID(n): ask.rows[f"id.{n}"] for n in ask.id}
-        table = table.join(pa.table({"ordinal": ask.rows["ordinal"], **ids}), "ordinal")
-    return table.sort_by("ordinal")
+        table = table.drop_columns([n for n in table.schema.names if ID.has(n)])
+        at = pc.index_in(table["ordinal"].combine_chunks(), value_set=ask.rows["ordinal"])
+        for name in ask.id:
+            table = table.append_column(ID(name), ask.rows[f"id.{name}"].take(at))
+    return with_new_identifiers(desk, ask, table) if is_told(table) or ask.action is Action.UPDATE else table
