@@ -24,6 +24,10 @@ from erpoa_cli.sdk.connector import (
 )
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
 
+_NOT_FOUND = (
+    "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
+)
+
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
 
@@ -70,15 +74,16 @@ def settle(desk: Desk, batch: Batch, ask: WriteBatch) -> pa.Table | None:
     committed = desk.session.committed(ask.run, ask.number) if desk.ledger else None
     if committed is False:
         return None
-    outcomes = looked_up(desk, batch)
+    outcomes = looked_up(desk, batch, committed=bool(committed))
     written = pc.any(pc.equal(outcomes["outcome"], Outcome.APPLIED.value)).as_py()
     return outcomes if committed or written else None
 
 
-def looked_up(desk: Desk, batch: Batch) -> pa.Table:
+def looked_up(desk: Desk, batch: Batch, *, committed: bool = False) -> pa.Table:
     """The outcomes of *batch* as the rows in the system show them: a row that has the values it was to get
     is applied; of any other nobody can say more than that it is not as planned, so it is stale and the next
-    plan compares it anew."""
+    plan compares it anew. A new row that is not found by its key though the batch was *committed* is in doubt: their
+    system may have given it another key, and it must not be made twice."""
     fill: dict[str, pa.Array] = {
         "ordinal": batch.rows["ordinal"].combine_chunks(),
         "outcome": pa.array([Outcome.APPLIED.value] * batch.rows.num_rows),
@@ -88,10 +93,11 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
     if batch.action is not Action.CREATE:
         fill |= identifiers(desk, batch)
     outcomes = read_back(desk, batch, pa.table(fill))
-    lost = pc.or_kleene(
-        pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0),
-        pc.equal(outcomes["outcome"], "rejected"),
-    )
+    missing = pc.equal(outcomes["outcome"], Outcome.REJECTED.value)
+    if committed and batch.action is Action.CREATE:
+        outcomes = with_outcome(outcomes, missing, Outcome.IN_DOUBT, _NOT_FOUND)
+        missing = pa.repeat(False, outcomes.num_rows)
+    lost = pc.or_kleene(pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0), missing)
     return with_outcome(
         outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
     )

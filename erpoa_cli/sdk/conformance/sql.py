@@ -10,9 +10,10 @@ class TestMine(Conformance, Sql):
 
 from __future__ import annotations
 
+from erpoa_cli.sdk.conformance.ours import Ours
 from erpoa_cli.sdk.conformance.rivals import Rivals
 from erpoa_cli.sdk.conformance.values import Values
 
 
-class Sql(Values, Rivals):
+class Sql(Values, Rivals, Ours):
     """Tests beside those of `Conformance`, for databases with transactions."""

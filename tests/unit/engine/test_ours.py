@@ -14,6 +14,7 @@ from erpoa_cli.connectors.sqlite.session import SqliteSession
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import WriteBatch
+from erpoa_cli.sdk.errors import InDoubt
 from erpoa_cli.state import PlanFile
 from tests.unit.engine.small import Small
 
@@ -206,6 +207,50 @@ def test_a_row_that_is_there_again_after_it_was_deleted_is_rejected(world: Small
     world.sql("DELETE FROM person WHERE no = 1")
     assert world.apply().outcomes["people"] == {Outcome.REJECTED: 1}
     assert len(theirs(world)) == 2
+
+
+def test_a_row_committed_under_another_key_is_in_doubt_and_never_made_twice(
+    world: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program dies between the commit and the journal."""
+    numbered(world)
+    target(world, ", match: [[login]]")
+    world.sql(TRIGGER.format(event="INSERT", field="login", by="id"), "oa.db")
+    write = SqliteSession.write
+
+    def dies(self: SqliteSession, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        list(write(self, batch))
+        raise InDoubt("the answer is lost")
+        yield
+
+    with monkeypatch.context() as lost:
+        lost.setattr(SqliteSession, "write", dies)
+        assert world.apply().outcomes["people"] == {Outcome.IN_DOUBT: 2}
+    assert planned(world).members(Member.WITHHELD) == ("people",)
+    assert len(theirs(world)) == 2
+
+
+def test_an_edit_before_a_lost_answer_is_settled_stays_theirs(
+    world: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyed(world)
+    world.apply()
+    world.sql(
+        "UPDATE person SET name = 'Anna', login = 'anna' WHERE no = 1; UPDATE person SET name = 'Bo' WHERE no = 2"
+    )
+    write = SqliteSession.write
+
+    def dies(self: SqliteSession, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        list(write(self, batch))
+        world.sql("UPDATE person SET name = 'typed' WHERE no = 2", "oa.db")
+        raise InDoubt("the answer is lost")
+        yield
+
+    with monkeypatch.context() as lost:
+        lost.setattr(SqliteSession, "write", dies)
+        assert world.apply().outcomes["people"] == {Outcome.APPLIED: 1, Outcome.STALE: 1}
+    assert planned(world).members(Member.CONFLICTS) == ("people",)
+    assert theirs(world) == [("anna", "Anna", 1), ("bob", "typed", 2)]
 
 
 # -- settings that contradict each other --
