@@ -204,8 +204,10 @@ POSTGRES = Dialect(
     odd=("numeric(9,2)", "'NaN'", "1.5", "decimal(9,2)"),
     triggers={
         "capitals": (
-            ("CREATE OR REPLACE FUNCTION capitals() RETURNS trigger LANGUAGE plpgsql AS "
-            "'BEGIN new.code := upper(new.code); RETURN new; END'"),
+            (
+                "CREATE OR REPLACE FUNCTION capitals() RETURNS trigger LANGUAGE plpgsql AS "
+                "'BEGIN new.code := upper(new.code); RETURN new; END'"
+            ),
             "CREATE TRIGGER capitals BEFORE INSERT OR UPDATE ON form FOR EACH ROW EXECUTE FUNCTION capitals()",
         ),
         "keep": (
