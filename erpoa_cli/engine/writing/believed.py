@@ -41,12 +41,17 @@ def believed(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     rows = outcomes.to_pylist()
     for row in rows:
         if row["outcome"] == Outcome.APPLIED and row["deviated"]:
-            _judge(row, judged, wanted[row["ordinal"]])
+            _judge(row, judged, wanted[row["ordinal"]], filled=batch.action is Action.CREATE)
     return pa.Table.from_pylist(rows, outcomes.schema)
 
 
-def _judge(row: dict[str, Any], judged: list[str], wanted: Mapping[str, Any]) -> None:
-    unlike = [n for n in row["deviated"] if n in judged and not alike(wanted[WANTED(n)], row[SAVED(n)])]
+def _judge(row: dict[str, Any], judged: list[str], wanted: Mapping[str, Any], *, filled: bool) -> None:
+    """*filled*: what nobody gave a value may have got one from their system."""
+    unlike = []
+    for name in row["deviated"]:
+        wrote = wanted.get(WANTED(name))
+        if name in judged and not (filled and wrote is None) and not alike(wrote, row[SAVED(name)]):
+            unlike.append(name)
     if unlike:
         row["deviated"] = [n for n in row["deviated"] if n not in unlike]
         row.update({SAVED(n): None for n in unlike})

@@ -24,9 +24,7 @@ from erpoa_cli.sdk.connector import (
 )
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
 
-_NOT_FOUND = (
-    "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
-)
+_NOT_FOUND = "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
