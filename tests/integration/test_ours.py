@@ -17,7 +17,7 @@ import pymysql  # type: ignore[import-untyped]
 import pytest
 from erpoa_mysql.session import MysqlSession
 from erpoa_postgres.session import PostgresSession
-from erpoa_sql.session import AlchemySession
+from erpoa_sql.session import AlchemySession  # type: ignore[import-untyped]
 from psycopg.conninfo import conninfo_to_dict
 
 from erpoa_cli.connectors.duckdb.session import DuckdbSession, connect
@@ -85,14 +85,15 @@ class World:
     def move(self, at: int) -> None:
         """Let the name of their system stand for the place number *at*."""
         self.at = at
+        config: dict[str, Any]
         match self.kind:
             case "postgres":
                 told = conninfo_to_dict(self.urls[at])
                 config = {n: told[n] for n in ("host", "user") if n in told}
                 config |= {"database": told["dbname"], "port": int(str(told.get("port") or 5432))}
             case "mysql":
-                told = mariadb.parameters(self.urls[at])
-                config = {n: told[n] for n in ("host", "port", "database", "user")}
+                place = mariadb.parameters(self.urls[at])
+                config = {n: place[n] for n in ("host", "port", "database", "user")}
             case "sql":
                 config = {"dialect": "sqlite", "database": str(self.home / "oa.db")}
             case "csv" | "jsonl":

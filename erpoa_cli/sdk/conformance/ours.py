@@ -44,11 +44,11 @@ class Ours(Database):
             self._all_told(config, writer.create([row(1, "a"), row(2, "B")]))
             self._all_told(config, writer.update([{"id": 1}, {"id": 2}], new, was))
             gone = writer.delete([{"id": 1}], [{"name": "y"}])
-            assert (gone[0]["outcome"], gone[0][READ]) == ("applied", True), gone
+            assert (gone[0]["outcome"], gone[0].get(READ)) == ("applied", True), gone
 
     def _all_told(self, config: Config, answers: list[dict[str, Any]]) -> None:
         assert outcomes(answers) == ["applied"] * len(answers), answers
-        assert all(answer[READ] for answer in answers), "it does not say what it read"
+        assert all(answer.get(READ) for answer in answers), "it does not say what it read"
         assert [answer["seen.name"] for answer in answers] == [name for _, _, name in self.held(config)], (
             answers
         )
@@ -67,7 +67,7 @@ class Ours(Database):
                 assert outcomes(answers) == ["applied", "rejected" if taken else "applied"], answers
                 second = (2, "b", "x") if taken else (2, "c", "new")
                 assert self.held(config) == [(1, "z", "new"), second, (3, "c", "x")], answers
-                assert answers[0][READ], "not found again under its new identifier"
+                assert answers[0].get(READ), "not found again under its new identifier"
 
     def test_what_a_trigger_makes_of_a_value_is_told(self, tmp_path: Path) -> None:
         if "capitals" not in self.dialect.triggers:
@@ -105,14 +105,14 @@ class Ours(Database):
             with self.ready(folder, *self.form("capitals", keyed=keyed)) as (config, session):
                 writer = Writer(session, "form", ("code",), **TYPES)
                 made = [row(1, "a"), row(2, "B")]
-                for _ in range(2):
+                for again in (False, True):
                     first, second = writer.create(made, unless=(("code",),))
+                    assert second["outcome"] == ("stale" if again else "applied"), "created twice"
                     here = {id_: code for id_, code, _ in self.held(config)}
                     if first["outcome"] == "applied":
                         assert here == {1: first["id.code"], 2: "B"}, first
                     else:
                         assert (first["outcome"], here) == ("rejected", {2: "B"}), first
-                assert second["outcome"] == "stale", "created twice"
                 (answer,) = writer.update([{"code": "B"}], [{"code": "new"}], [{"name": "x"}])
                 (code,) = [code for id_, code, _ in self.held(config) if id_ == 2]
                 assert (answer["outcome"], code) in (

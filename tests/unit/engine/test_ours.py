@@ -220,7 +220,8 @@ def test_a_row_committed_under_another_key_is_in_doubt_and_never_made_twice(
 
     def dies(self: SqliteSession, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
         list(write(self, batch))
-        raise InDoubt("the answer is lost")
+        if batch:
+            raise InDoubt("the answer is lost")
         yield
 
     with monkeypatch.context() as lost:
@@ -243,7 +244,8 @@ def test_an_edit_before_a_lost_answer_is_settled_stays_theirs(
     def dies(self: SqliteSession, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
         list(write(self, batch))
         world.sql("UPDATE person SET name = 'typed' WHERE no = 2", "oa.db")
-        raise InDoubt("the answer is lost")
+        if batch:
+            raise InDoubt("the answer is lost")
         yield
 
     with monkeypatch.context() as lost:
