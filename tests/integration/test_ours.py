@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pymysql  # type: ignore[import-untyped]
 import pytest
 from erpoa_mysql.session import MysqlSession
 from erpoa_postgres.session import PostgresSession
-from erpoa_sql.session import AlchemySession  # type: ignore[import-untyped]
 from psycopg.conninfo import conninfo_to_dict
 
 from erpoa_cli.connectors.duckdb.session import DuckdbSession, connect
@@ -39,7 +39,7 @@ TABLE = "CREATE TABLE person (login VARCHAR(20) PRIMARY KEY, name VARCHAR(20), n
 SESSIONS: dict[str, type[Writable]] = {
     "sqlite": SqliteSession,
     "duckdb": DuckdbSession,
-    "sql": AlchemySession,
+    "sql": import_module("erpoa_sql.session").AlchemySession,
     "postgres": PostgresSession,
     "mysql": MysqlSession,
     "csv": FilesSession,
