@@ -152,5 +152,7 @@ def ended(
     """A run as the answer: what became of every change of the plan, which came from *file*."""
     from erpoa_cli.usecase import run_report
 
-    report = run_report(work, result.run, limit=None if full else limit, diagnostics=result.diagnostics)
+    report = run_report(
+        work, result.run, limit=None if full else limit, diagnostics=(*result.diagnostics, *result.remarks)
+    )
     return Ending(replace(report, file=file or report.file), stop.exit(result), full=full)

@@ -14,6 +14,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Findings
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.relation import SOURCE, TRANSFORM, declared
 from erpoa_cli.core.schema import Field
+from erpoa_cli.core.sight import contradictions
 from erpoa_cli.engine.binding.abilities import Conforms, judge_systems
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import bind_target, expected_actual
@@ -56,6 +57,9 @@ def check_findings(project: Project, conforms: Conforms) -> tuple[Bound, Finding
                     staging.create(TRANSFORM.schema, name, fields)
         bind_tests(project, relations, staging, findings)
     targets = {name: bind_target(target, relations, findings) for name, target in project.targets.items()}
+    for target in targets.values():
+        for finding in contradictions(target):
+            findings.add(finding)
     return Bound(project, relations, targets), findings
 
 

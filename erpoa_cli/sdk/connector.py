@@ -292,6 +292,12 @@ class Writable(Readable):
         `(run, number)` are committed in one transaction. Raises `sdk.errors.SystemFailure` when
         the whole batch failed or its outcome is unknown (`InDoubt`).
 
+        What their system made of an applied row is told where it was read before anybody else could change the row (in the
+        transaction, from the file before it took its place, from the answer): column `READ` (boolean) is true, and
+        `seen.NAME` has what the row then held of every field written, in the type of `set.NAME`. A deleted row is then
+        gone. All applied rows of an answer are read, or none. The engine reads the others itself, after the write, and
+        cannot tell what their system made from what somebody else did meanwhile.
+
         Without transactions a row may also be `in_doubt`: nobody knows whether it happened; the engine looks it up.
         With `error_class` `transient` it surely did not happen, and is tried again. A batch that is refused as a
         whole without naming the row (`Rejected`, nothing of it written) is cut in two by the engine.
@@ -369,4 +375,6 @@ class Connector(ABC):
 OUTCOMES = pa.schema(
     [("ordinal", pa.int64()), ("outcome", pa.utf8()), ("error_class", pa.utf8()), ("error", pa.utf8())]
 )
-"""Columns of a write's answer; `id.NAME` columns follow for creates."""
+"""Columns of a write's answer; `id.NAME` columns follow for creates, `READ` and `seen.NAME` where rows were read again."""
+
+READ = "read"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +13,25 @@ from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Type
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
-from erpoa_cli.sdk.errors import ContractBroken, Rejected
+from erpoa_cli.sdk.errors import ContractBroken, Duplicate, Rejected
 from erpoa_cli.sdk.meaning import meaning
 from erpoa_cli.sdk.sql import Outcomes
 
 
-def changed(layout: Layout, sheet: Sheet, batch: WriteBatch) -> tuple[Sheet | None, pa.RecordBatch]:
-    """The rows after *batch* (None when nothing changes) and its outcomes, row by row."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The rows of a file after a batch (None when nothing changes), and its outcomes, row by row."""
+
+    sheet: Sheet | None
+    outcomes: Outcomes
+    ids: Mapping[str, pa.Array] = field(default_factory=dict)
+
+    def answer(self) -> pa.RecordBatch:
+        return self.outcomes.record_batch(self.ids)
+
+
+def changed(layout: Layout, sheet: Sheet, batch: WriteBatch) -> Changed:
+    """What *batch* makes of *sheet*."""
     change = _Change(layout, sheet, batch)
     if batch.action is Action.CREATE:
         return change.created()
@@ -38,7 +51,7 @@ class _Change:
         if absent:
             raise ContractBroken(f"{batch.object} has no field {', '.join(map(repr, absent))}")
 
-    def created(self) -> tuple[Sheet | None, pa.RecordBatch]:
+    def created(self) -> Changed:
         batch, sheet = self._batch, self._sheet
         self._mark_taken()
         cells = self._cells()
@@ -50,11 +63,12 @@ class _Change:
         }
         ids = {n: batch.rows[f"set.{n}"] for n in batch.id if n in cells}
         after = Sheet(columns, sheet.rows + len(todo), sheet.shape, sheet.rest) if todo else None
-        return after, self._outcomes.record_batch(ids)
+        return Changed(after, self._outcomes, ids)
 
-    def updated(self) -> tuple[Sheet | None, pa.RecordBatch]:
+    def updated(self) -> Changed:
         cells = self._cells()
         places = self._places()
+        self._mark_given_away(places)
         columns = {
             name: list(values) if name in cells else values for name, values in self._sheet.columns.items()
         }
@@ -63,13 +77,13 @@ class _Change:
             for at in todo:
                 columns[name][places[at]] = values[at]
         after = Sheet(columns, self._sheet.rows, self._sheet.shape, self._sheet.rest) if todo else None
-        return after, self._outcomes.record_batch()
+        return Changed(after, self._outcomes)
 
-    def deleted(self) -> tuple[Sheet | None, pa.RecordBatch]:
+    def deleted(self) -> Changed:
         places = self._places()
         gone = {places[at] for at in self._outcomes.applied()}
         after = self._sheet.kept([at for at in range(self._sheet.rows) if at not in gone]) if gone else None
-        return after, self._outcomes.record_batch()
+        return Changed(after, self._outcomes)
 
     def _cells(self) -> dict[str, list[Any]]:
         """The values to write as the file keeps them; rows with one that it would change are rejected."""
@@ -112,6 +126,32 @@ class _Change:
                 if key in taken:
                     self._outcomes.taken(at)
                 taken.add(key)
+
+    def _mark_given_away(self, places: Mapping[int, int]) -> None:
+        """Rows whose new id another row has, which does not give it away in this batch, or gets, are rejected."""
+        batch = self._batch
+        if not set(batch.id) & set(batch.columns("set")):
+            return
+        after = list(
+            zip(
+                *(self._values("set" if n in batch.columns("set") else "id", [n]) for n in batch.id),
+                strict=True,
+            )
+        )
+        keys = [tuple(v for part in key for v in part) for key in after]
+        while True:
+            todo = {at: places[at] for at in self._outcomes.applied()}
+            moving = set(todo.values())
+            taken = {key for at, key in enumerate(self._keys(batch.id)) if at not in moving}
+            refused = []
+            for at in todo:
+                if keys[at] in taken:
+                    refused.append(at)
+                taken.add(keys[at])
+            for at in refused:
+                self._outcomes.reject(at, Duplicate("another row of the file has this id"))
+            if not refused:
+                return
 
     def _places(self) -> dict[int, int]:
         """Where each row of the batch is in the file; others are stale, or rejected when found more than once."""

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from erpoa_cli.connectors.files import place
+from erpoa_cli.connectors.files.again import read_again
 from erpoa_cli.connectors.files.change import changed
 from erpoa_cli.connectors.files.delimited import Delimited
 from erpoa_cli.connectors.files.jsonlines import JsonLines
@@ -232,9 +234,13 @@ class FilesSession(Writable):
         try:
             path = place.located(self._root, batch.object)[0]
             content = path.read_bytes()
-            sheet, answer = changed(layout, layout.load(content), batch)
-            if sheet is not None:
-                place.replace(path, place.digest(content), lambda stream: layout.save(sheet, stream))
+            change = changed(layout, layout.load(content), batch)
+            if change.sheet is not None:
+                stream = BytesIO()
+                layout.save(change.sheet, stream)
+                made = stream.getvalue()
+                read_again(layout, made, batch, change.outcomes)
+                place.replace(path, place.digest(content), lambda file: file.write(made))
         except (Transient, Denied):
             raise
         except (SystemFailure, PermissionError, FileNotFoundError) as error:
@@ -242,7 +248,7 @@ class FilesSession(Writable):
         except OSError as error:
             raise Fatal(f"{batch.object}: {error.strerror or error}") from error
         else:
-            yield answer
+            yield change.answer()
 
 
 def _untouched(batch: WriteBatch, why: str) -> pa.RecordBatch:

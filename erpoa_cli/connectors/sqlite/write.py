@@ -7,12 +7,13 @@ undone and the rows are written one by one, each with its own outcome.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from erpoa_cli.connectors.sqlite.errors import failure
+from erpoa_cli.connectors.sqlite.look import differing
 from erpoa_cli.connectors.sqlite.reflect import Table
 from erpoa_cli.connectors.sqlite.select import Lookup
 from erpoa_cli.connectors.sqlite.values import Stored, encode
@@ -20,7 +21,7 @@ from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import MasterMissing, Rejected
-from erpoa_cli.sdk.sql import Outcomes
+from erpoa_cli.sdk.sql import Outcomes, SecondLook
 
 
 class Writing:
@@ -34,7 +35,8 @@ class Writing:
         self._cursor = db.cursor()
         self._table = table
         self._batch = batch
-        self._restart = restart
+        self._begin = restart
+        self._marked = False  # there is a savepoint to go back to
         self._outcomes = Outcomes(batch.rows, deletes=batch.action is Action.DELETE)
         self._size = batch.rows.num_rows
         self._keys: dict[int, tuple[Any, ...]] = {}  # position → identifier that SQLite gave
@@ -46,12 +48,64 @@ class Writing:
 
     def all(self) -> pa.RecordBatch:
         """Write every row; answers per row."""
-        self._write(self._outcomes.applied())
+        self._looked_at(lambda: self._write(self._outcomes.applied()))
         return self._answer()
+
+    def _looked_at(self, write: Callable[[], None]) -> None:
+        """*write* the rows that are applied, and read them again; until there is none to take back."""
+        self._mark()
+        write()
+        while lost := self._look():
+            if self._marked:
+                self._cursor.execute("ROLLBACK TO erpoa_whole")
+            else:
+                self._cursor.execute("ROLLBACK")
+                self._restart()
+                self._mark()
+            self._keys.clear()
+            for at, outcome in lost.items():
+                outcome(at)
+            write()
+
+    def _mark(self) -> None:
+        self._cursor.execute("SAVEPOINT erpoa_whole")
+        self._marked = True
+
+    def _restart(self) -> None:
+        self._marked = False
+        self._begin()
+
+    def _look(self) -> Mapping[int, Callable[[int], None]]:
+        batch, names, id_ = self._batch, self._batch.columns("set"), self._table.info.id
+        creates = batch.action is Action.CREATE
+        by = id_ if creates and id_ else batch.id
+        if creates and not id_ and any(n not in names or batch.rows[f"set.{n}"].null_count for n in by):
+            return {}  # nobody can tell which row is which
+        todo = self._outcomes.applied()
+        if not by or not todo:
+            return {}
+        written = dict(zip(names, self._bound, strict=False))
+        ids = dict(zip(batch.id, self._bound[len(names) :], strict=False))  # of rows that were there
+        keys = [
+            [_plain(self._keys[at][self._asked.index(n)]) for at in todo]
+            if n in self._asked and creates
+            else [(written if n in written else ids)[n][at] for at in todo]
+            for n in by
+        ]
+        values = {n: [column[at] for at in todo] for n, column in written.items()}
+        found = differing(self._db, self._table, by, keys, values, batch.types)
+        told = {todo[at]: rows for at, rows in found.items()}
+        if batch.action is Action.DELETE:
+            told = {at: rows for at, rows in told.items() if rows}
+        return SecondLook(batch, self._outcomes).judge(told)
 
     def without_dangling(self) -> pa.RecordBatch:
         """Write every row but those that leave a reference without its row: what foreign keys checked at the end of
         the transaction refuse. SQLite does not say which rows these are, so they are found by halves."""
+        self._looked_at(self._write_by_halves)
+        return self._answer()
+
+    def _write_by_halves(self) -> None:
         todo = [self._outcomes.applied()]
         before = self._dangling()
         while todo:
@@ -69,7 +123,6 @@ class Writing:
                     half = len(part) // 2
                     todo += [part[half:], part[:half]]
             self._cursor.execute("RELEASE erpoa_part")
-        return self._answer()
 
     def _dangling(self) -> int:
         found = self._cursor.execute("SELECT count(*) FROM pragma_foreign_key_check").fetchone()
@@ -201,13 +254,19 @@ class Writing:
                     return at
                 continue
             if row is None if returning else cursor.rowcount != 1:
-                if creates:
+                if creates or self._is_as_planned(at):
                     self._outcomes.ignored(at)
                 else:
                     self._outcomes.moved(at)
             elif self._asked:
                 self._keys[at] = row if row is not None else (cursor.lastrowid,)
         return None
+
+    def _is_as_planned(self, at: int) -> bool:
+        """Whether the row to change is there as it was planned, though it was not written."""
+        names = self._batch.columns("set")
+        sql = f"SELECT 1 FROM {identifier(self._batch.object)} AS t WHERE {self._tests(1)}"
+        return self._db.execute(sql, [c[at] for c in self._bound[len(names) :]]).fetchone() is not None
 
     def _answer(self) -> pa.RecordBatch:
         if self._batch.action is not Action.CREATE:

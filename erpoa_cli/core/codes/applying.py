@@ -123,4 +123,18 @@ CODES: tuple[Code, ...] = (
         "Name the old place again; or, if it is right, `erpoa state forget TARGET` begins anew there.",
         FailureKind.STALE,
     ),
+    Code(
+        "E0546",
+        "their system made something else of it",
+        "The rows were written, and their system holds another form of the values: a trigger, a column or a rule of theirs changed them "
+        "in the same breath. It is remembered, and is no drift.",
+        "Nothing needs to be done. To write what they keep, give the value that form in the transform; `compare` says what counts as equal.",
+    ),
+    Code(
+        "E0547",
+        "it is not what was written, and nobody can tell who changed it",
+        "The rows were read again after they were written, and hold something else that is no other form of the same value. Their system "
+        "made it so, or somebody wrote it in between. It is not taken for ours: the next plan tells it as drift.",
+        "Look at the rows. `on_drift` says what the next plan does: report it, take it (`accept`), or write ours again (`revert`).",
+    ),
 )

@@ -252,6 +252,21 @@ CODES: tuple[Code, ...] = (
         "Mend the row that it waits for (E0411, E0439); this one then flows by itself.",
     ),
     Code(
+        "E0442",
+        "a target would write rows out of its own sight",
+        "A value of `deactivate`, `restore`, a constant field or a move of the lifecycle is not among those that the target's "
+        "`filter` lets it see. The row would not be found again, and be created once more when it is wanted.",
+        "Take the field out of `filter`, or let `filter` name every value that is written.",
+        FailureKind.INVALID,
+    ),
+    Code(
+        "E0443",
+        "a row would be out of the target's sight",
+        "The row is wanted with a value that the target's `filter` does not let it see. Once it is written it would not be found again; "
+        "it is held.",
+        "Leave such rows out in the transform, or let `filter` name the value.",
+    ),
+    Code(
         "E0450",
         "only a person can undo it",
         "The document must no longer be, and in the state it is in (received, say) the lifecycle leaves that to a person. Nothing of it is "

@@ -20,6 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     work,
 )
 from erpoa_cli.core.schema import literal
+from erpoa_cli.core.sight import unseen_sql
 from erpoa_cli.core.situation import EDITS, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
 
@@ -277,6 +278,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "E0404",
             "concat(claims, ' of our rows match the same row of theirs')",
         ),
+        *_out_of_sight(shape),
         ("elsewhere IS NOT NULL AND row_d IS NOT NULL", "held", "E0416", "elsewhere"),
         ("unread IS NOT NULL", "held", "E0410", "unread"),
         (
@@ -309,6 +311,15 @@ def _held(shape: Shape, evidence: Evidence) -> str:
         return f"CASE {listed(answers, ' ')} END"
 
     return f"{chosen(0)} AS kind, {chosen(1)} AS code, {chosen(2)} AS reason"
+
+
+def _out_of_sight(shape: Shape) -> Iterator[tuple[str, str, str, str]]:
+    """Rows that `filter` would not show any more once they are written as they are wanted."""
+    for field in shape.fields:
+        if hides := unseen_sql(shape.target, field.name, field.type, WANTED.sql(field.name)):
+            said = f"the target does not see rows whose {field.name} is "
+            reason = f"concat({literal(said)}, coalesce(CAST({WANTED.sql(field.name)} AS VARCHAR), 'empty'))"
+            yield f"row_d IS NOT NULL AND {hides}", "held", "E0443", reason
 
 
 def _among(shape: Shape, verdicts: Verdict, names: Iterable[str] | None = None) -> str:

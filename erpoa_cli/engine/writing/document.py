@@ -22,6 +22,7 @@ from erpoa_cli.core.schema import identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import Lines
 from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.believed import believed
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.state import PlanFile
 from erpoa_cli.state.columns import coded, match_keys, names
@@ -161,7 +162,7 @@ class _Inside:
     def follow(self, batch: Batch, results: pa.Table, part: Batch) -> pa.Table:
         told = self._told(batch, results)
         query = self._outcomes(part)
-        return self._desk.compare(query, {"told": told, "lines": part.rows})
+        return believed(self._desk, part, self._desk.compare(query, {"told": told, "lines": part.rows}))
 
     def _told(self, batch: Batch, results: pa.Table) -> pa.Table:
         """Per document its key, outcome, error and identifier, and its list as it was `read` back, if it was."""

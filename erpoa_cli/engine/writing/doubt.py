@@ -21,8 +21,10 @@ from erpoa_cli.core.columns import ID, NOW, WANTED
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.believed import believed
 from erpoa_cli.engine.writing.desk import Desk
-from erpoa_cli.engine.writing.reading import find, needs_reading, read_back
+from erpoa_cli.engine.writing.made import is_told
+from erpoa_cli.engine.writing.reading import find, identifiers, needs_reading, read_back
 from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, wait
 from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
 from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
@@ -127,9 +129,11 @@ class RowByRow:
     def _keep(self, batch: Batch, outcomes: pa.Table) -> None:
         if not outcomes.num_rows:
             return
-        if self.verify or needs_reading(self.desk, batch, outcomes):
+        if not is_told(outcomes) and (self.verify or needs_reading(self.desk, batch, outcomes)):
             if batch.call:
                 self.pause(self.desk.info.settles)
+            outcomes = believed(self.desk, batch, read_back(self.desk, batch, outcomes))
+        elif is_told(outcomes):
             outcomes = read_back(self.desk, batch, outcomes)
         self._ended.append(outcomes)
 
@@ -164,6 +168,9 @@ class RowByRow:
         found = self._found(batch, batch.fields, ids, [ID(n) for n in ids])
         if batch.action is Action.DELETE:
             return [n for n, rows in found.items() if not rows], set()
+        if set(ids) & set(batch.fields):  # its identifier changes: it is there under the new one, or not yet
+            after = [WANTED(n) if n in batch.fields else ID(n) for n in ids]
+            found |= {n: rows for n, rows in self._found(batch, batch.fields, ids, after).items() if rows}
         written, moved = [], []
         for row in batch.rows.to_pylist():
             there = found[row["ordinal"]]
@@ -243,9 +250,9 @@ class RowByRow:
         """Rows that were met as written: read for their identifiers and for what the system made of them."""
         outcomes = _told(batch.ordinals, Outcome.APPLIED, {})
         if batch.action is not Action.CREATE:
-            ids = {ID(n): batch.rows[ID(n)].combine_chunks() for n in self.desk.id_types}
+            ids = identifiers(self.desk, batch)
             outcomes = pa.table({**{n: outcomes[n] for n in outcomes.schema.names}, **ids})
-        self._ended.append(read_back(self.desk, batch, outcomes))
+        self._ended.append(believed(self.desk, batch, read_back(self.desk, batch, outcomes)))
 
     def _end(self, batch: Batch, outcome: Outcome, words: Said) -> None:
         if batch.rows.num_rows:

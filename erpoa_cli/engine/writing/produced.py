@@ -115,16 +115,14 @@ class Produced:
                 problems[ordinal] = (Outcome.BLOCKED, f"its document in {parent} was not written")
 
     def _with_ids(self, batch: Batch, problems: dict[int, tuple[Outcome, str]]) -> pa.Table:
-        """The rows of a second step with the ids that their creates were given in the first."""
+        """The rows of a second step with the ids that the first gave them: as new rows, or by changing them."""
         rows = batch.rows
         own = [self._ids.get((batch.target, key)) for key in self._row_keys(batch)]
         fields = {column: field for field, column in ID.fields(rows.schema.names).items()}
         for position, name in enumerate(rows.schema.names):
             if field := fields.get(name):
                 given = rows[name].to_pylist()
-                values = [
-                    v if v is not None else (i or {}).get(field) for v, i in zip(given, own, strict=True)
-                ]
+                values = [(i or {}).get(field, v) for v, i in zip(given, own, strict=True)]
                 for ordinal, value in zip(batch.ordinals, values, strict=True):
                     if value is None:
                         problems.setdefault(ordinal, (Outcome.BLOCKED, "the row itself was not written"))

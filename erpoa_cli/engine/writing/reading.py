@@ -14,6 +14,7 @@ from erpoa_cli.core.schema import Field, identifier, literal
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
+from erpoa_cli.engine.writing.made import is_told
 from erpoa_cli.sdk.connector import (
     ReadRequest,
 )
@@ -30,12 +31,37 @@ def needs_reading(desk: Desk, batch: Batch, outcomes: pa.Table) -> bool:
         return any(map(lifecycle.goes_on, pc.unique(batch.rows[WANTED(lifecycle.field)]).to_pylist()))
     if batch.action is not Action.CREATE:
         return False
-    return bool(desk.returns) or any(ID(name) not in outcomes.schema.names for name in desk.id_types)
+    return bool(desk.returns) or _lacks_ids(desk, outcomes)
+
+
+def _lacks_ids(desk: Desk, outcomes: pa.Table) -> bool:
+    return any(ID(name) not in outcomes.schema.names for name in desk.id_types)
+
+
+def _told_already(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
+    """*outcomes* that the answer told, with what the target returns of new rows."""
+    if batch.action is Action.MOVE:
+        return _arrived(desk, batch, outcomes)
+    if batch.action is not Action.CREATE or not desk.returns:
+        return outcomes
+    by = tuple(desk.id_types)
+    applied = outcomes.filter(pc.equal(outcomes["outcome"], Outcome.APPLIED.value))
+    found = find(desk, (), by, applied.select([ID(n) for n in by]).rename_columns(list(by)))
+    same = " AND ".join(f"f.{identifier(n)} = t.{ID.sql(n)}" for n in by)
+    given = ", ".join(f"f.{identifier(n)} AS {GIVEN.sql(n)}" for n in desk.returns)
+    query = f"SELECT t.*, {given} FROM told t LEFT JOIN found f ON {same} ORDER BY t.ordinal"
+    return desk.compare(query, {"told": outcomes, "found": found})
 
 
 def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     """*outcomes* with what the system now holds: ids of created rows, `deviated` fields with their values
-    `s_*`, and returned values `r_*`. A row that cannot be found again (or, deleted, still is) is `rejected`."""
+    `s_*`, and returned values `r_*`. A row that cannot be found again (or, deleted, still is) is `rejected`. What the
+    answer told is not read again."""
+    if is_told(outcomes):
+        if not _lacks_ids(desk, outcomes):
+            return _told_already(desk, batch, outcomes)
+        made = [n for n in outcomes.schema.names if n == "deviated" or SAVED.has(n)]
+        outcomes = outcomes.drop_columns(made)
     applied = outcomes.filter(pc.equal(outcomes["outcome"], Outcome.APPLIED.value))
     if not applied.num_rows:
         return outcomes
@@ -46,7 +72,7 @@ def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     if known:
         by = tuple(desk.id_types)
         told_of = pc.index_in(rows["ordinal"], value_set=applied["ordinal"].combine_chunks())
-        values = applied.select(ids).take(told_of).rename_columns(list(by))
+        values = applied.select(ids).take(told_of).rename_columns(list(by))  # as they are once it is written
     else:
         by = desk.target.match[0]
         values = rows.select([WANTED(n) for n in by]).rename_columns(list(by))
@@ -82,6 +108,12 @@ def _of_another(desk: Desk, batch: Batch, table: pa.Table) -> pa.Array:
         [a and bool(telling & set(names or ())) for a, names in zip(applied, deviated, strict=True)],
         pa.bool_(),
     )
+
+
+def identifiers(desk: Desk, batch: Batch) -> dict[str, pa.ChunkedArray]:
+    """The identifiers that the rows of *batch* have once they are written, where they were there before."""
+    written = batch.fields if batch.action is Action.UPDATE else ()
+    return {ID(n): batch.rows[WANTED(n) if n in written else ID(n)].combine_chunks() for n in desk.id_types}
 
 
 def removes(desk: Desk, batch: Batch) -> bool:

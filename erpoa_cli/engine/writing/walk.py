@@ -28,6 +28,7 @@ from erpoa_cli.engine.writing.doubt import RowByRow
 from erpoa_cli.engine.writing.exchange import exchanges
 from erpoa_cli.engine.writing.further import without_further
 from erpoa_cli.engine.writing.produced import Produced, wanted_targets
+from erpoa_cli.engine.writing.remarks import Remarks
 from erpoa_cli.engine.writing.request import request
 from erpoa_cli.engine.writing.stranger import without_strangers
 from erpoa_cli.engine.writing.tally import Tally
@@ -59,6 +60,7 @@ class RunResult:
     serial: int
     outcomes: Mapping[str, Mapping[Outcome, int]]
     diagnostics: tuple[Diagnostic, ...] = ()
+    remarks: tuple[Diagnostic, ...] = ()  # of rows that were applied: warnings
 
     @property
     def conclusion(self) -> RunConclusion:
@@ -125,6 +127,7 @@ class Walk:
         self._done: dict[str, list[int]] = {}
         self._tallies = {name: Tally(table) for name, table in self._tables.items()}
         self._again = Again({name: desk.target.system for name, desk in desks.items()})
+        self._remarks = Remarks(keys)
         self._number = 0
 
     def run(self) -> RunResult:
@@ -141,7 +144,8 @@ class Walk:
         if status is RunStatus.APPLIED and _left_over(outcomes):
             status = RunStatus.PARTIAL
         serial = self._journal.close(status)
-        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems)
+        remarks = tuple(self._remarks.diagnostics())
+        return RunResult(self._journal.run, self._plan, status, serial, outcomes, problems, remarks)
 
     def _remember(self) -> None:
         """Take in what the journal holds; settle batches of which only the intent is known."""
@@ -341,6 +345,7 @@ class Walk:
 
     def _count(self, batch: Batch, results: pa.Table) -> Counter[Outcome]:
         self._produced.remember(batch, results)
+        self._remarks.take(batch, results)
         told = results["outcome"].value_counts().to_pylist()
         counts = Counter({Outcome(c["values"]): c["counts"] for c in told})
         self._tallies[batch.target].take(results, counts)

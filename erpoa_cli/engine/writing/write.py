@@ -14,13 +14,17 @@ from erpoa_cli.core.columns import ID, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
+from erpoa_cli.engine.writing.believed import believed
 from erpoa_cli.engine.writing.desk import Desk
-from erpoa_cli.engine.writing.reading import needs_reading, read_back, with_outcome
+from erpoa_cli.engine.writing.made import in_journal_columns, is_told, with_new_identifiers
+from erpoa_cli.engine.writing.reading import identifiers, needs_reading, read_back, with_outcome
 from erpoa_cli.sdk.connector import (
     OUTCOMES,
     WriteBatch,
 )
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
+
+_NOT_FOUND = "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
@@ -52,9 +56,11 @@ def perform(
             pause(wait(attempt, [error]))
             continue
         outcomes = checked(desk, ask, answers)
-        return (
-            read_back(desk, batch, outcomes) if verify or needs_reading(desk, batch, outcomes) else outcomes
-        )
+        if is_told(outcomes):
+            return read_back(desk, batch, outcomes)
+        if verify or needs_reading(desk, batch, outcomes):
+            return believed(desk, batch, read_back(desk, batch, outcomes))
+        return outcomes
     raise AssertionError("unreachable")
 
 
@@ -66,15 +72,16 @@ def settle(desk: Desk, batch: Batch, ask: WriteBatch) -> pa.Table | None:
     committed = desk.session.committed(ask.run, ask.number) if desk.ledger else None
     if committed is False:
         return None
-    outcomes = looked_up(desk, batch)
+    outcomes = looked_up(desk, batch, committed=bool(committed))
     written = pc.any(pc.equal(outcomes["outcome"], Outcome.APPLIED.value)).as_py()
     return outcomes if committed or written else None
 
 
-def looked_up(desk: Desk, batch: Batch) -> pa.Table:
+def looked_up(desk: Desk, batch: Batch, *, committed: bool = False) -> pa.Table:
     """The outcomes of *batch* as the rows in the system show them: a row that has the values it was to get
     is applied; of any other nobody can say more than that it is not as planned, so it is stale and the next
-    plan compares it anew."""
+    plan compares it anew. A new row that is not found by its key though the batch was *committed* is in doubt: their
+    system may have given it another key, and it must not be made twice."""
     fill: dict[str, pa.Array] = {
         "ordinal": batch.rows["ordinal"].combine_chunks(),
         "outcome": pa.array([Outcome.APPLIED.value] * batch.rows.num_rows),
@@ -82,12 +89,13 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
         "error": pa.nulls(batch.rows.num_rows, pa.utf8()),
     }
     if batch.action is not Action.CREATE:
-        fill |= {ID(n): batch.rows[ID(n)].combine_chunks() for n in desk.id_types}
+        fill |= identifiers(desk, batch)
     outcomes = read_back(desk, batch, pa.table(fill))
-    lost = pc.or_kleene(
-        pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0),
-        pc.equal(outcomes["outcome"], "rejected"),
-    )
+    missing = pc.equal(outcomes["outcome"], Outcome.REJECTED.value)
+    if committed and batch.action is Action.CREATE:
+        outcomes = with_outcome(outcomes, missing, Outcome.IN_DOUBT, _NOT_FOUND)
+        missing = pa.repeat(False, outcomes.num_rows)
+    lost = pc.or_kleene(pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0), missing)
     return with_outcome(
         outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
     )
@@ -155,8 +163,10 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
     table = table.rename_columns(
         [ID(n.removeprefix("id.")) if n.startswith("id.") else n for n in table.schema.names]
     )
+    table = in_journal_columns(desk, ask, table.sort_by("ordinal"))
     if ask.action is not Action.CREATE:
-        table = table.select(OUTCOMES.names)
-        ids = {ID(n): ask.rows[f"id.{n}"] for n in ask.id}
-        table = table.join(pa.table({"ordinal": ask.rows["ordinal"], **ids}), "ordinal")
-    return table.sort_by("ordinal")
+        table = table.drop_columns([n for n in table.schema.names if ID.has(n)])
+        at = pc.index_in(table["ordinal"].combine_chunks(), value_set=ask.rows["ordinal"])
+        for name in ask.id:
+            table = table.append_column(ID(name), ask.rows[f"id.{name}"].take(at))
+    return with_new_identifiers(desk, ask, table) if is_told(table) or ask.action is Action.UPDATE else table

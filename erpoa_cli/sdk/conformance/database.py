@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,6 +53,9 @@ class Dialect:
         str
     ] = ()  # native types of texts, those whose collation takes different texts for equal too
     given: Sequence[Given] = ()
+    triggers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Statements that make triggers on the table `form (id, code, name)`: `capitals` put the code into capitals, whenever a row
+    is written; of an update that makes the name `keep`, `keep` leaves the old name and `skip` nothing at all."""
 
 
 class Database(Asking):

@@ -11,9 +11,10 @@ class TestMine(Conformance, Sql):
 from __future__ import annotations
 
 from erpoa_cli.sdk.conformance.moments import Moments
+from erpoa_cli.sdk.conformance.ours import Ours
 from erpoa_cli.sdk.conformance.rivals import Rivals
 from erpoa_cli.sdk.conformance.values import Values
 
 
-class Sql(Values, Rivals, Moments):
+class Sql(Values, Rivals, Moments, Ours):
     """Tests beside those of `Conformance`, for databases with transactions."""

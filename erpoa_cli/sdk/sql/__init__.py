@@ -5,6 +5,7 @@ from __future__ import annotations
 from erpoa_cli.sdk.sql.dialect import SqlDialect
 from erpoa_cli.sdk.sql.halves import place_by_halves
 from erpoa_cli.sdk.sql.outcomes import Outcomes
+from erpoa_cli.sdk.sql.second_look import Held, SecondLook, meant
 from erpoa_cli.sdk.sql.select import FILTER_SCHEMA, NARROWED, REPLICA, Selection, where
 from erpoa_cli.sdk.sql.served import ServedSession
 from erpoa_cli.sdk.sql.session import SqlSession
@@ -19,9 +20,11 @@ __all__ = [
     "NARROWED",
     "REPLICA",
     "Encoded",
+    "Held",
     "NotAll",
     "Outcomes",
     "Part",
+    "SecondLook",
     "Selection",
     "ServedSession",
     "Sought",
@@ -33,6 +36,7 @@ __all__ = [
     "Table",
     "TransactionSession",
     "encode",
+    "meant",
     "missing_fields",
     "place_by_halves",
     "positions",

@@ -21,6 +21,7 @@ class SqlDialect(Generic[Column]):
     equals: Test[Column]  # both have the same value and neither is NULL: in a form that an index serves
     same: Test[Column]  # the column has the value, or both are NULL; true or false
     sides: Callable[[str, Column, Type, str], tuple[str, str]]  # column and value as what can be ordered
+    text: Callable[[str, Column], str]  # a column as the text that is read of it
 
     def column(self, name: str) -> str:
         """The column *name* of the table that a statement calls t."""

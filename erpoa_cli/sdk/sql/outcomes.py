@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from erpoa_cli.core.situation import Outcome
-from erpoa_cli.sdk.connector import OUTCOMES
+from erpoa_cli.sdk.connector import OUTCOMES, READ
 from erpoa_cli.sdk.errors import MasterMissing, Rejected, SystemFailure
 
 
@@ -20,7 +21,9 @@ class Outcomes:
 
     def __init__(self, rows: pa.RecordBatch, *, deletes: bool = False) -> None:
         self._ordinals = rows["ordinal"]
+        self._set = {n: rows[n] for n in rows.schema.names if n.startswith("set.")}
         self._deletes = deletes
+        self._made: Mapping[int, Mapping[str, Any]] | None = None  # None: they were not read again
         self._others: dict[int, tuple[str, str, str]] = {}  # position → outcome, error class, error
 
     def reject(self, position: int, failure: SystemFailure) -> None:
@@ -56,6 +59,20 @@ class Outcomes:
         """The database took the row without a word, and did not write it."""
         self.reject(position, Rejected("the database ignored the row: a trigger or a rule says so"))
 
+    def elsewhere(self, position: int) -> None:
+        """The row is not there under its identifier once it is written."""
+        words = "a trigger gave the row another identifier, under which nobody would find it again: give it that form here"
+        self.reject(position, Rejected(words))
+
+    def unreadable(self, position: int, field: str) -> None:
+        """What a trigger made of *field* is no value of the declared type."""
+        self.unfit(position, field, "a trigger makes of it what is not of the declared type")
+
+    def read(self, made: Mapping[int, Mapping[str, Any]]) -> None:
+        """The applied rows were read again: they hold what was written but for what is *made* of it, by position and
+        field."""
+        self._made = made
+
     def applied(self) -> list[int]:
         """The positions of the rows that are applied."""
         return [at for at in range(len(self._ordinals)) if at not in self._others]
@@ -73,4 +90,14 @@ class Outcomes:
         applied = pc.equal(columns[1], Outcome.APPLIED.value)
         given = [pc.if_else(applied, values, None) for values in (ids or {}).values()]
         names = [*OUTCOMES.names, *(f"id.{name}" for name in ids or ())]
+        if self._made is not None:
+            names += [READ, *(f"seen.{name.removeprefix('set.')}" for name in self._set)]
+            given += [applied, *map(self._seen, self._set)]
         return pa.RecordBatch.from_arrays([*columns, *given], names=names)
+
+    def _seen(self, column: str) -> pa.Array:
+        written, name = self._set[column], column.removeprefix("set.")
+        made = {at: values[name] for at, values in (self._made or {}).items() if name in values}
+        if not made:
+            return written
+        return pa.array([made.get(at, value) for at, value in enumerate(written.to_pylist())], written.type)

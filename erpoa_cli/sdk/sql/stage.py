@@ -57,11 +57,12 @@ def _outside(array: pa.Array, first: date, last: date) -> dict[int, str]:
 
 
 class Stage(ABC):
-    """The rows of *batch* as the table `name`, which statements call s: `pos` is the position in the batch, each other
+    """The rows of *batch* as the table `name`, which statements call `alias`: `pos` is the position in the batch, each other
     column has a number for a name, since fields may be called anything. `unfit` has the rows that cannot be there:
     position → field and why."""
 
     name: ClassVar[str]  # in SQL
+    alias: ClassVar[str] = "s"
 
     def __init__(self, batch: WriteBatch) -> None:
         self.types = {n: batch.types[_field(n)] for n in batch.rows.schema.names if n != "ordinal"}
@@ -93,7 +94,7 @@ class Stage(ABC):
 
     def value(self, name: str) -> str:
         """The SQL of the value of column *name*, exactly as declared."""
-        return f"s.{self.names[name]}"
+        return f"{self.alias}.{self.names[name]}"
 
 
 def _field(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic
 
@@ -23,11 +23,13 @@ from erpoa_cli.sdk.meaning import meaning
 from erpoa_cli.sdk.sql.dialect import SqlDialect
 from erpoa_cli.sdk.sql.halves import place_by_halves
 from erpoa_cli.sdk.sql.outcomes import Outcomes
+from erpoa_cli.sdk.sql.second_look import Held, SecondLook, meant
 from erpoa_cli.sdk.sql.session import SqlSession
 from erpoa_cli.sdk.sql.stage import Stage
 from erpoa_cli.sdk.sql.table import Column, Table
 
 _SAVEPOINT = "erpoa_part"
+_WHOLE = "erpoa_whole"
 
 
 class NotAll(Exception):
@@ -109,7 +111,11 @@ class StagedWriting(ABC, Generic[Column]):
 
     @abstractmethod
     def change(self, part: Part) -> Iterable[int]:
-        """Update or delete the rows of *part* that are as planned; the positions of those that are not."""
+        """Update or delete the rows of *part* that are as planned; the positions of those that were not written."""
+
+    @abstractmethod
+    def given(self, batch: WriteBatch) -> Stage:
+        """The identifiers that the database gave (`id.NAME` of *batch*, by position), as a stage of its own."""
 
     def prepare(self) -> None:
         """What comes before rows are compared: keep others out; refuse what cannot be answered."""
@@ -172,18 +178,33 @@ class StagedWriting(ABC, Generic[Column]):
         for at, (field, why) in self.stage.unfit.items():
             self._outcomes.unfit(at, field, why)
         self.prepare()
+        done = False
         if self.creates:
-            if self.refuses_taken() and self._at_once():
-                return self._answer()
-            self._find_taken()
+            self._session.execute(f"SAVEPOINT {_WHOLE}")
+            done = self.refuses_taken() and self._at_once()
+            if not done:
+                self._find_taken()
         else:
             if not self.table.is_unique(self.batch.id):
                 self._find_ambiguous()
             self._set_aside(self.lock(), self._outcomes.moved)
+        if not done:
+            self._session.execute(f"SAVEPOINT {_WHOLE}")
+            self._place_left()
+        while lost := self._look():
+            self._session.execute(f"ROLLBACK TO SAVEPOINT {_WHOLE}")
+            self._ids.clear()
+            for at, outcome in lost.items():
+                outcome(at)
+            left = set(self.left())  # what was taken out since is back in the stage, too
+            self.stage.remove([at for at in range(self.batch.rows.num_rows) if at not in left])
+            self._place_left()
+        return self._answer()
+
+    def _place_left(self) -> None:
         left = self.left()
         rows = pa.RecordBatch.from_pydict({"pos": pa.array(left, pa.int64())})
         place_by_halves(rows, self._place, self._undo, partial(self._refused, left), (_Refused,))
-        return self._answer()
 
     def _at_once(self) -> bool:
         """Write all rows without looking for those that exist already: the table refuses the statement if there is one.
@@ -244,9 +265,19 @@ class StagedWriting(ABC, Generic[Column]):
             raise _Refused(partial(self._outcomes.reject, failure=why)) from error
         for at, name in part.aside.items():
             self._outcomes.changed(at, name, self.table.columns[name].native)
-        for at in moved:
-            self._outcomes.moved(at)
+        self._tell_unwritten(moved)
         self._ids.update(ids)
+
+    def _tell_unwritten(self, positions: Iterable[int]) -> None:
+        """Rows to change that were not written: they are not as planned, or a trigger took them."""
+        unwritten = list(positions)
+        if not unwritten:
+            return
+        within = f"s.pos BETWEEN {min(unwritten)} AND {max(unwritten)}"
+        found = self._session.rows(f"SELECT s.pos, {self.as_planned()} FROM {self.joined()} WHERE {within}")
+        as_planned = {at for at, is_as_planned in found if is_as_planned}
+        for at in unwritten:
+            (self._outcomes.ignored if at in as_planned else self._outcomes.moved)(at)
 
     def _undo(self, _: Sequence[pa.RecordBatch]) -> None:
         self._session.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
@@ -268,17 +299,78 @@ class StagedWriting(ABC, Generic[Column]):
         )
         return {at: self.doubtful[which] for at, which in found}
 
+    # -- the second look --
+
+    def _look(self) -> Mapping[int, Callable[[int], None]]:
+        """Read the applied rows again: those to take back, each with what is said of it."""
+        names = self._found_by()
+        if not names or not self._outcomes.applied():
+            return {}
+        tables = f"{self.stage.name} s"
+        if self.creates and self.asked:
+            types = {n: self._id_type(n) for n in self.asked}
+            rows = pa.RecordBatch.from_pydict(
+                {"ordinal": self.batch.rows["ordinal"], **{f"id.{n}": self._told(n) for n in self.asked}}
+            )
+            given = self.given(replace(self.batch, rows=rows, types=types))
+            tables += f" LEFT JOIN {given.name} {given.alias} ON {given.alias}.pos = s.pos"
+        else:
+            types, given = {}, self.stage
+        known = {**self.batch.types, **types}
+        tests = []
+        for n in names:
+            staged = given.value(f"id.{n}") if n in types else self._staged(n)
+            tests.append(self.dialect.equals(self.dialect.column(n), self.table.columns[n], known[n], staged))
+        on, here = " AND ".join(tests), f"{self.dialect.column(names[0])} IS NOT NULL"
+        joined = f"{tables} LEFT JOIN {self.table.name} t ON {on}"
+        if self.batch.action is Action.DELETE:
+            sql = f"SELECT s.pos, {here} FROM {joined} WHERE {here}"
+        else:
+            texts = [self.dialect.text(self.dialect.column(n), self.table.columns[n]) for n in self.set]
+            same = " AND ".join(
+                self.dialect.same(
+                    self.dialect.column(n), self.table.columns[n], known[n], self.stage.value(f"set.{n}")
+                )
+                for n in self.set
+            )
+            sql = f"SELECT {', '.join(['s.pos', here, *texts])} FROM {joined} WHERE NOT ({here}) OR NOT ({same or 'true'})"
+            if not self.table.is_unique(names):  # one of several may be ours
+                sql += f" AND NOT EXISTS (SELECT 1 FROM {self.table.name} t WHERE {on} AND {same or 'true'})"
+        differing: dict[int, list[Held]] = {}
+        for at, is_here, *values in self._session.rows(sql):
+            rows_there = differing.setdefault(at, [])
+            if is_here:
+                held = zip(self.set, values, strict=False)
+                rows_there.append({n: meant(text, self.batch.types[n]) for n, text in held})
+        return SecondLook(self.batch, self._outcomes).judge(differing)
+
+    def _found_by(self) -> Sequence[str]:
+        """By what the rows are found once they are written; nothing where nothing tells."""
+        if not self.creates:
+            return self.batch.id
+        if self.table.info.id:
+            return self.table.info.id
+        sure = all(n in self.set and not self.batch.rows[f"set.{n}"].null_count for n in self.batch.id)
+        return self.batch.id if sure else ()
+
+    def _staged(self, name: str) -> str:
+        """The identifier's value in the stage, as it is once the row is written."""
+        return self.stage.value(f"set.{name}" if name in self.set else f"id.{name}")
+
     # -- the answer --
 
     def _answer(self) -> pa.RecordBatch:
         if not self.creates:
             return self._outcomes.record_batch()
         ids: dict[str, pa.Array] = {n: self.batch.rows[f"set.{n}"] for n in self._given}
-        for place, name in enumerate(self.asked):
-            size = self.batch.rows.num_rows
-            texts = [self._ids[at][place] if at in self._ids else None for at in range(size)]
-            ids[name] = _typed(texts, self._id_type(name))
+        ids |= {name: self._told(name) for name in self.asked}
         return self._outcomes.record_batch(ids)
+
+    def _told(self, name: str) -> pa.Array:
+        """What the database gave for the identifier *name*, per position."""
+        place, size = self.asked.index(name), self.batch.rows.num_rows
+        texts = [self._ids[at][place] if at in self._ids else None for at in range(size)]
+        return _typed(texts, self._id_type(name))
 
     def _id_type(self, name: str) -> Type:
         field = self.table.info.field(name)

@@ -126,6 +126,13 @@ class Stage(SqlStage):
         return rows, 0  # in a strict session there are errors, no warnings
 
 
+class Given(Stage):
+    """The identifiers that the server gave."""
+
+    name = "erpoa_given"
+    alias = "g"
+
+
 def _written(text: str | None, kind: Kind) -> str:
     if text is None:
         return "NULL"

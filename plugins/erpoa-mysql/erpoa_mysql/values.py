@@ -209,4 +209,4 @@ def _instant(text: str) -> str:
     return f"CASE WHEN {_sound(text, form)} THEN date_add({local}, INTERVAL ({minutes}) MINUTE) END"
 
 
-DIALECT: SqlDialect[Column] = SqlDialect(quote=quoted, equals=equals, same=same, sides=sides)
+DIALECT: SqlDialect[Column] = SqlDialect(quote=quoted, equals=equals, same=same, sides=sides, text=text_of)

@@ -17,7 +17,7 @@ from erpoa_cli.sdk.sql import NotAll, Part, SqlSession, StagedWriting
 from erpoa_mysql.columns import Column, text_of
 from erpoa_mysql.encode import quoted
 from erpoa_mysql.reflect import Table
-from erpoa_mysql.stage import Stage
+from erpoa_mysql.stage import Given, Stage
 from erpoa_mysql.values import DIALECT, is_exact, survives, to_native
 from erpoa_mysql.wire import Wire
 
@@ -31,12 +31,19 @@ class Writing(StagedWriting[Column]):
         super().__init__(session, DIALECT, table, batch)
         self._db = db
         self._counter = table.counter
+        self._given_stage: Given | None = None
         self.stage = Stage(db, batch, {f"set.{n}": table.columns[n] for n in self.doubtful})
 
     def all(self) -> pa.RecordBatch:
         answer = super().all()
         self.stage.drop()
+        if self._given_stage:
+            self._given_stage.drop()
         return answer
+
+    def given(self, batch: WriteBatch) -> Stage:
+        self._given_stage = Given(self._db, batch, {})
+        return self._given_stage
 
     def keeps(self, name: str) -> bool:
         return is_exact(self.table.columns[name], self.batch.types[name], self.batch.rows[f"set.{name}"])

@@ -285,6 +285,15 @@ MYSQL = Dialect(
     computed="int AS (y * 2) STORED",
     shown=shown,
     odd=("date", "'0000-00-00'", "'2024-01-01'", "date"),
+    triggers={
+        "capitals": (
+            "CREATE TRIGGER made BEFORE INSERT ON form FOR EACH ROW SET NEW.code = upper(NEW.code)",
+            "CREATE TRIGGER changed BEFORE UPDATE ON form FOR EACH ROW SET NEW.code = upper(NEW.code)",
+        ),
+        "keep": (
+            "CREATE TRIGGER kept BEFORE UPDATE ON form FOR EACH ROW SET NEW.name = if(NEW.name = 'keep', OLD.name, NEW.name)",
+        ),
+    },
     words={
         "duplicate": ("key 'code'", "error 1062"),
         "check": ("thing.qty", "error 4025"),

@@ -28,7 +28,7 @@ class Stage(SqlStage):
     def load(self, columns: Sequence[pa.Array]) -> None:
         definition = "".join(f", {self.names[n]} {staged(type_)}" for n, type_ in self.types.items())
         self._db.execute(f"DROP TABLE IF EXISTS {self.name}")
-        self._db.execute(f"CREATE TEMP TABLE erpoa_stage (pos int8{definition}) ON COMMIT DROP")
+        self._db.execute(f"CREATE TEMP TABLE {self.name} (pos int8{definition}) ON COMMIT DROP")
         with self._db.cursor().copy(f"COPY {self.name} FROM STDIN (FORMAT csv)") as copy:
             for block in csv_blocks(columns, ["pos", *self.names.values()]):
                 copy.write(block)
@@ -36,3 +36,10 @@ class Stage(SqlStage):
     def remove(self, positions: Collection[int]) -> None:
         if positions:
             self._db.execute(f"DELETE FROM {self.name} WHERE pos = ANY(%s)", (list(positions),))
+
+
+class Given(Stage):
+    """The identifiers that the database gave."""
+
+    name = "pg_temp.erpoa_given"
+    alias = "g"

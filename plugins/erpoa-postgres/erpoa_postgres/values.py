@@ -210,4 +210,6 @@ def _parsed(text: str, kind: Kind) -> str:
     return f"CASE WHEN {sound} THEN CASE WHEN {day_exists} THEN {text}::{native} END END"
 
 
-DIALECT: SqlDialect[Column] = SqlDialect(quote=identifier, equals=equals, same=same, sides=sides)
+DIALECT: SqlDialect[Column] = SqlDialect(
+    quote=identifier, equals=equals, same=same, sides=sides, text=text_of
+)

@@ -17,7 +17,7 @@ from erpoa_cli.sdk.errors import MasterMissing, Rejected, SystemFailure
 from erpoa_cli.sdk.sql import NotAll, Part, SqlSession, StagedWriting, Table
 from erpoa_postgres.columns import Column, text_of
 from erpoa_postgres.reflect import Db
-from erpoa_postgres.stage import Stage
+from erpoa_postgres.stage import Given, Stage
 from erpoa_postgres.values import DIALECT, equals, is_exact, one_way, survives, to_native
 
 column = DIALECT.column
@@ -42,6 +42,9 @@ class Writing(StagedWriting[Column]):
 
     def assigned(self, name: str) -> str:
         return to_native(self.stage.value(f"set.{name}"), self.table.columns[name], self.batch.types[name])
+
+    def given(self, batch: WriteBatch) -> Stage:
+        return Given(self._db, batch)
 
     def failure(self, error: Exception) -> SystemFailure:
         """What is still referred to by others, as rows written by triggers may be, does not miss its master."""

@@ -202,6 +202,23 @@ POSTGRES = Dialect(
     computed="int GENERATED ALWAYS AS (y * 2) STORED",
     shown=lambda native: "v::text",
     odd=("numeric(9,2)", "'NaN'", "1.5", "decimal(9,2)"),
+    triggers={
+        "capitals": (
+            (
+                "CREATE OR REPLACE FUNCTION capitals() RETURNS trigger LANGUAGE plpgsql AS "
+                "'BEGIN new.code := upper(new.code); RETURN new; END'"
+            ),
+            "CREATE TRIGGER capitals BEFORE INSERT OR UPDATE ON form FOR EACH ROW EXECUTE FUNCTION capitals()",
+        ),
+        "keep": (
+            "CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'",
+            "CREATE TRIGGER keep BEFORE UPDATE ON form FOR EACH ROW WHEN (new.name = 'keep') EXECUTE FUNCTION keep()",
+        ),
+        "skip": (
+            "CREATE OR REPLACE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "CREATE TRIGGER skip BEFORE UPDATE ON form FOR EACH ROW WHEN (new.name = 'keep') EXECUTE FUNCTION skip()",
+        ),
+    },
     words={
         "duplicate": ("thing_code_key", "SQLSTATE 23505"),
         "check": ("thing_qty_check", "SQLSTATE 23514"),

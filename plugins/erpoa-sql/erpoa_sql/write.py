@@ -28,7 +28,7 @@ _TOGETHER = 500  # rows written by one statement
 
 
 class _Moved(Exception):
-    """Fewer rows were as planned than were found so: the database locks less than it says."""
+    """Fewer rows were as planned than were found so: the database locks less than it says, or a trigger took rows."""
 
 
 class _Changed(Exception):
@@ -49,6 +49,7 @@ class Writing:
         self._was = batch.columns("was")
         self._rows: list[dict[str, Any]] = batch.rows.to_pylist()
         self._bound: list[dict[str, Any]] = [{} for _ in self._rows]
+        self._unseen = False  # of a row nobody can tell what it holds
         self._ids: list[tuple[Any, ...]] = [()] * len(self._rows)  # of created rows
 
     def all(self) -> pa.RecordBatch:
@@ -60,6 +61,8 @@ class Writing:
             good = set(self._outcomes.applied())
             part = [at for at in range(start, min(start + _TOGETHER, len(self._rows))) if at in good]
             self._place(part if self._creates else self._as_planned(part))
+        if not self._unseen:
+            self._outcomes.read({})  # all hold exactly what was written
         if not self._creates:
             return self._outcomes.record_batch()
         own = self._table.info.id
@@ -161,10 +164,14 @@ class Writing:
                 raise
             self._set_aside(part, partial(self._outcomes.reject, failure=why))
         except _Changed:
-            why = Rejected("a column would change the value")
+            why = Rejected("a column or a trigger would change the value")
             self._set_aside(part, partial(self._outcomes.reject, failure=why))
         except _Moved:
-            self._set_aside(part, self._outcomes.moved)
+            self._set_aside(part, self._unwritten)
+
+    def _unwritten(self, at: int) -> None:
+        if self._as_planned([at]):
+            self._outcomes.ignored(at)
 
     def _set_aside(self, part: Sequence[int], outcome: Callable[[int], None]) -> None:
         """What is wrong with rows is found one by one, and is *outcome* where there is one."""
@@ -179,7 +186,9 @@ class Writing:
             self._create(part)
         else:
             self._change(part)
-        if self._batch.action is not Action.DELETE:
+        if self._batch.action is Action.DELETE:
+            self._check_gone(part)
+        else:
             self._check(part)
 
     def _create(self, part: Sequence[int]) -> None:
@@ -236,10 +245,17 @@ class Writing:
             if (
                 None in values
             ):  # a row without an identifier of its own, and NULL in what was written: not to be found
+                self._unseen = True
                 continue
             rows = there.get(key(values, by), [])
             if not any(self._has(at, row, "set", self._set) for row in rows):
                 raise _Changed
+
+    def _check_gone(self, part: Sequence[int]) -> None:
+        """No deleted row is there; raises `_Moved` where one is."""
+        by = self._fields(self._batch.id)
+        if self._there(by, [self._values(at, "id", self._batch.id) for at in part]):
+            raise _Moved
 
     def _after(self, at: int, names: Sequence[str]) -> tuple[Any, ...]:
         """The identifier of a row once it is written."""

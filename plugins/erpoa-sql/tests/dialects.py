@@ -18,6 +18,17 @@ SQLITE = Dialect(
     computed="INTEGER AS (y * 2)",
     shown=lambda native: "CAST(v AS TEXT)",
     odd=("INTEGER", "'x'", "7", "integer"),
+    triggers={
+        "capitals": (
+            "CREATE TRIGGER made AFTER INSERT ON form BEGIN UPDATE form SET code = upper(code) WHERE id = new.id; END",
+            "CREATE TRIGGER changed AFTER UPDATE OF code ON form BEGIN UPDATE form SET code = upper(code) WHERE id = new.id; END",
+        ),
+        "keep": (
+            ("CREATE TRIGGER kept AFTER UPDATE OF name ON form WHEN new.name = 'keep' "
+            "BEGIN UPDATE form SET name = old.name WHERE id = new.id; END"),
+        ),
+        "skip": ("CREATE TRIGGER skipped BEFORE UPDATE ON form WHEN new.name = 'keep' BEGIN SELECT RAISE(IGNORE); END",),
+    },
     words={"duplicate": ("UNIQUE constraint failed",), "check": ("CHECK",), "null": ("NOT NULL constraint failed",), "lock": ("locked",)},
     read=[
         ("INTEGER", "7", "integer", "7", True),
@@ -55,6 +66,21 @@ POSTGRESQL = Dialect(
     computed="int GENERATED ALWAYS AS (y * 2) STORED",
     shown=lambda native: "v::text",
     odd=("numeric(9,2)", "'NaN'", "1.50", "decimal(9,2)"),
+    triggers={
+        "capitals": (
+            ("CREATE OR REPLACE FUNCTION capitals() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN new.code := upper(new.code); RETURN new; END'"),
+            "CREATE TRIGGER capitals BEFORE INSERT OR UPDATE ON form FOR EACH ROW EXECUTE FUNCTION capitals()",
+        ),
+        "keep": (
+            "CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'",
+            "CREATE TRIGGER keep BEFORE UPDATE ON form FOR EACH ROW WHEN (new.name = 'keep') EXECUTE FUNCTION keep()",
+        ),
+        "skip": (
+            "CREATE OR REPLACE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "CREATE TRIGGER skip BEFORE UPDATE ON form FOR EACH ROW WHEN (new.name = 'keep') EXECUTE FUNCTION skip()",
+        ),
+    },
     words={"duplicate": ("unique",), "check": ("check",), "null": ("not-null",), "lock": ("lock timeout",)},
     read=[
         ("bigint", "7", "integer", "7", True),

@@ -18,6 +18,17 @@ SQLITE = Dialect(
     computed="INT AS (y * 2)",
     shown=lambda native: "CAST(v AS TEXT)",
     odd=("DATE", "1700000000", "'2024-01-01'", "date"),
+    triggers={
+        "capitals": (
+            "CREATE TRIGGER made AFTER INSERT ON form BEGIN UPDATE form SET code = upper(code) WHERE id = new.id; END",
+            "CREATE TRIGGER changed AFTER UPDATE OF code ON form BEGIN UPDATE form SET code = upper(code) WHERE id = new.id; END",
+        ),
+        "keep": (
+            ("CREATE TRIGGER kept AFTER UPDATE OF name ON form WHEN new.name = 'keep' "
+            "BEGIN UPDATE form SET name = old.name WHERE id = new.id; END"),
+        ),
+        "skip": ("CREATE TRIGGER skipped BEFORE UPDATE ON form WHEN new.name = 'keep' BEGIN SELECT RAISE(IGNORE); END",),
+    },
     words={
         "duplicate": ("UNIQUE constraint failed: thing.code",),
         "check": ("CHECK constraint failed",),

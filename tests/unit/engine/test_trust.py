@@ -21,7 +21,7 @@ from erpoa_cli.core.situation import Outcome
 from erpoa_cli.engine.writing.gate import gate
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.state import PlanFile, Sealer, open_reader, open_writer
-from erpoa_cli.usecase import Workspace, examine, open_workspace, query
+from erpoa_cli.usecase import Workspace, backup, examine, open_workspace, query, restore
 from tests import planning
 from tests.unit.engine.small import Small
 
@@ -281,6 +281,25 @@ def test_a_project_that_is_moved_as_a_whole_is_the_same(
     moved = Small(tmp_path_factory.mktemp("elsewhere") / "project")
     shutil.copytree(world.root, moved.root)
     assert moved.plan().conclusion is PlanConclusion.UNCHANGED
+
+
+def test_a_state_restored_beside_another_system_is_refused_by_name(
+    world: Small, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The state of one machine on another, where the name stands for another database."""
+    world.apply()
+    elsewhere = Small(tmp_path_factory.mktemp("elsewhere") / "project")
+    shutil.copytree(world.root, elsewhere.root, ignore=shutil.ignore_patterns(".erpoa", "oa.db"))
+    elsewhere.file(".erpoa/key", KEY)
+    (elsewhere.root / ".erpoa/key").chmod(0o600)
+    other(elsewhere)
+    point(elsewhere, "oa", "other.db")
+    backup(opened(world), world.root / "state.tar")
+    restore(opened(elsewhere), world.root / "state.tar")
+    (told,) = refused(elsewhere.plan).diagnostics
+    assert told.code == "E0544"
+    assert "erpoa state system oa" in told.remedy
+    assert theirs(elsewhere, "other.db") == [("001", "typed here", "9")]
 
 
 def declare(world: Small, system: str, identity: str, *, trial: bool = False) -> None:

@@ -18,7 +18,7 @@ from erpoa_cli.core.plan import ReadStatus
 from erpoa_cli.core.schema import INTEGER
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.conformance import Sql
-from erpoa_cli.sdk.connector import BatchReading, Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
+from erpoa_cli.sdk.connector import READ, BatchReading, Moment, ObjectInfo, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import SystemFailure, Transient
 from erpoa_cli.sdk.sql import SqlMoment
 from tests.unit.connectors.test_conformance import TestSqlite as Sound
@@ -212,6 +212,36 @@ class HoldsNothing(SqliteSession):
         return SqlMoment(self, self.read, lambda: None)
 
 
+class TellsNothingOfWhatItRead(SqliteSession):
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        for answer in super().write(batch):
+            told = [n for n in answer.schema.names if n != READ and not n.startswith("seen.")]
+            yield answer.select(told)
+
+
+class DoesNotFindWhatItRenamed(SqliteSession):
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        yield from answered(self, batch, read=lambda answer: pa.repeat(False, answer.num_rows))
+
+
+class BelievesThatItsValuesAreThere(SqliteSession):
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        yield from answered(self, batch, **{"seen.code": lambda answer: batch.rows["set.code"]})
+
+
+class SaysThatAllIsWritten(SqliteSession):
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        yield from answered(self, batch, outcome=lambda answer: pa.array(["applied"] * answer.num_rows))
+
+
+class TakesWhatIsKeptForMoved(SqliteSession):
+    def write(self, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        def stale(answer: pa.RecordBatch) -> pa.Array:
+            return pc.replace_substring(answer["outcome"], "rejected", "stale")
+
+        yield from answered(self, batch, outcome=stale)
+
+
 SABOTAGES: Mapping[Sabotage, str] = {
     ReadsWhatItCannotParseAsNull: "test_a_value_is_read_exactly_or_as_words_that_no_type_parses",
     LeavesOutWhatIsOdd: "test_one_odd_value_does_not_spoil_the_others",
@@ -235,6 +265,11 @@ SABOTAGES: Mapping[Sabotage, str] = {
     ReadsInTwoStates: "test_a_read_sees_one_state",
     ForgetsWhatHangs: "test_what_hangs_on_a_row_is_told",
     HoldsNothing: "test_a_moment_is_one_state_of_all_tables",
+    TellsNothingOfWhatItRead: "test_answers_tell_what_the_rows_hold",
+    DoesNotFindWhatItRenamed: "test_a_changed_identifier_is_the_same_row",
+    BelievesThatItsValuesAreThere: "test_what_a_trigger_makes_of_a_value_is_told",
+    SaysThatAllIsWritten: "test_an_identifier_that_a_trigger_changes_is_found_or_not_there",
+    TakesWhatIsKeptForMoved: "test_a_change_that_a_trigger_keeps_from_a_row_is_rejected",
 }
 
 

@@ -284,3 +284,26 @@ def test_what_is_changed_there_and_back_is_another_effect_each_time(staging) -> 
     )
     assert not {*keys(Action.DELETE, "r1")} & {*keys(Action.DELETE, "r2")}
     assert keys(Action.CREATE, "r1") == keys(Action.CREATE, "r2", "another name")
+
+
+@pytest.mark.parametrize(("now", "believes"), [("NEW", True), ("typed by somebody", False)])
+def test_what_is_read_after_a_write_is_believed_only_as_another_form_of_it(
+    staging, now: str, believes: bool
+) -> None:
+    api = Api([])
+    api.rows = {1: {"id": 1, "no": "PO-000", "name": "old"}}
+    plain = api.write
+
+    def write(asked: WriteBatch) -> Iterator[pa.RecordBatch]:
+        yield from list(plain(asked))
+        api.rows[1]["name"] = now
+
+    api.write = write  # type: ignore[method-assign, assignment]
+    (row,) = (
+        writer(staging, api, CreateSafety.LOOKUP).write(batch(Action.UPDATE, ["new"], ["old"])).to_pylist()
+    )
+    assert row["outcome"] == "applied"
+    if believes:
+        assert (row["deviated"], row["s_name"], row["error_class"]) == (["name"], "NEW", None)
+    else:
+        assert (row["deviated"], row["s_name"], row["error_class"]) == ([], None, "unlike")
