@@ -23,7 +23,7 @@ from erpoa_cli.engine.writing import moved
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.reading import find, needs_reading, read_back
-from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, wait
+from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, same, wait
 from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
 from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
 
@@ -167,9 +167,13 @@ class RowByRow:
         written, moved = [], []
         for row in batch.rows.to_pylist():
             there = found[row["ordinal"]]
-            if there and all(as_wanted(there[0][n], row[WANTED(n)]) for n in batch.fields):
+            if there and all(
+                as_wanted(there[0][n], row[WANTED(n)], self.desk.types[n]) for n in batch.fields
+            ):
                 written.append(row["ordinal"])
-            elif not there or any(there[0][n] != row[NOW(n)] for n in batch.fields):
+            elif not there or not all(
+                same(there[0][n], row[NOW(n)], self.desk.types[n]) for n in batch.fields
+            ):
                 moved.append(row["ordinal"])
         words = "; the row is neither as it was nor as planned"
         self._end(_only(batch, moved), Outcome.STALE, {n: unclear[n] + words for n in moved})

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.columns import ID, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.desk import Desk
@@ -21,6 +22,7 @@ from erpoa_cli.sdk.connector import (
     WriteBatch,
 )
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
+from erpoa_cli.sdk.meaning import meaning
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
@@ -94,9 +96,11 @@ def looked_up(desk: Desk, batch: Batch) -> pa.Table:
 
 
 def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
-    """The deviated fields per row, without lists of lines that are as wanted but for what their system filled in."""
+    """The deviated fields per row, without JSON in another spelling, and without lists of lines that are as wanted but for what
+    their system filled in."""
     deviated = outcomes["deviated"].combine_chunks()
-    for name in desk.lists:
+    spelt = (name for name in batch.fields if desk.types[name].kind is Kind.JSON)
+    for name in (*desk.lists, *spelt):
         if SAVED(name) in outcomes.schema.names:
             wanted = dict(zip(batch.ordinals, batch.rows[WANTED(name)].to_pylist(), strict=True))
             rows = outcomes.select(["ordinal", "deviated", SAVED(name)]).to_pylist()
@@ -106,7 +110,7 @@ def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
                 else [
                     n
                     for n in r["deviated"]
-                    if n != name or not as_wanted(r[SAVED(name)], wanted[r["ordinal"]])
+                    if n != name or not as_wanted(r[SAVED(name)], wanted[r["ordinal"]], desk.types[name])
                 ]
                 for r in rows
             ]
@@ -114,7 +118,14 @@ def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
     return deviated
 
 
-def as_wanted(found: Any, wanted: Any) -> bool:
+def same(one: Any, other: Any, type_: Type) -> bool:
+    """Whether two values of *type_* are the same; JSON is, however it is spelt."""
+    if type_.kind is Kind.JSON:
+        return bool(meaning(one, type_) == meaning(other, type_))
+    return bool(one == other)
+
+
+def as_wanted(found: Any, wanted: Any, type_: Type) -> bool:
     """Whether *found* is what *wanted* became. In a list of lines, members that nobody gave a value may have any:
     their system numbers new lines and fills in what it knows."""
     if (
@@ -122,7 +133,7 @@ def as_wanted(found: Any, wanted: Any) -> bool:
         or not isinstance(found, list)
         or not any(isinstance(w, dict) for w in wanted)
     ):
-        return bool(found == wanted)
+        return same(found, wanted, type_)
     return len(found) == len(wanted) and all(
         f is not None and all(value is None or f[name] == value for name, value in w.items())
         for f, w in zip(found, wanted, strict=True)
