@@ -43,8 +43,10 @@ class Other:
 def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool) -> str:
     """The statement that fills `desired."T"`: `k_`, `d_` and `p_` columns, `problem` with its
     `problem_code`, and `waiting`. Late references (deferred, trees) are resolved only with *late*."""
+    types = _types(shape, feed)
     resolved = [
-        _or_own(_resolve(shape, f, n, others, late), feed.own.get(f.name)) for n, f in enumerate(shape.fields)
+        _or_own(_resolve(shape, f, n, types, others, late), feed.own.get(f.name))
+        for n, f in enumerate(shape.fields)
     ]
     keys = [f"r.{identifier(k)} AS {KEY.sql(k)}" for k in shape.key]
     problems = [p for r in resolved for p in r.problems]
@@ -107,6 +109,16 @@ def _rows(shape: Shape, feed: Feed) -> str:
     )
 
 
+def _types(shape: Shape, feed: Feed) -> dict[str, Type]:
+    """The types of the columns of `_rows`."""
+    found = {f.name: f.type for f in feed.columns}
+    lines = shape.target.lines
+    if lines is not None and not feed.flat and (listing := found.get(lines.column)) and listing.item:
+        parent = tuple(shape.key)[: shape.document]
+        found |= {name: type_ for name, type_ in listing.item.members if name not in parent}
+    return found
+
+
 def _set_aside(shape: Shape, feed: Feed) -> str:
     """Rows of the relation that could not be used, as held rows of the target: never as missing ones."""
     if not feed.held or shape.target.lines is not None:
@@ -128,12 +140,20 @@ def _json_name(name: str) -> str:
 
 
 def _resolve(
-    shape: Shape, field: BoundField, number: int, others: Mapping[str, Other], late: bool
+    shape: Shape,
+    field: BoundField,
+    number: int,
+    types: Mapping[str, Type],
+    others: Mapping[str, Other],
+    late: bool,
 ) -> _Resolved:
     type_ = field.type
     match field.value:
         case Column(name):
-            wanted = f"CAST(r.{identifier(name)} AS {type_.duckdb})"
+            wanted = f"r.{identifier(name)}"
+            if type_.kind is Kind.STRING:  # also of what is no text: an identifier that is one there
+                wanted = canonical_sql(wanted, types.get(name, type_))
+            wanted = f"CAST({wanted} AS {type_.duckdb})"
             return _Resolved(field=field, value=wanted, problems=_untold(field, wanted))
         case Constant(value):
             return _Resolved(field=field, value=value_sql(value, type_))

@@ -94,11 +94,15 @@ def _describe(target: Target, connections: Connections) -> ObjectInfo | None:
 
 
 def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str, ObjectInfo]) -> TargetField:
-    """*field* with the type of what is wanted: of the column, of the other row's id, of the returned value."""
-    own = infos[target.name].field(field.name)
+    """*field* with the type of what is wanted: of the column, of the other row's id, of the returned value.
+
+    What is written into a text that tells their rows apart is wanted as text: `007` is another row than `7`."""
+    info = infos[target.name]
+    own = info.field(field.name)
     match field.value:
         case Column():
-            return field
+            text = own is not None and own.type == STRING and field.name in (target.id or info.id)
+            return replace(field, type=STRING) if text and field.type and not field.zone else field
         case Constant():
             return replace(field, type=own.type if own and own.type else field.type)
         case Reference() as reference:
