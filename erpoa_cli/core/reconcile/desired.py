@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.columns import KEY, PENDING, WANTED
 from erpoa_cli.core.parse import instant
+from erpoa_cli.core.parse import value as parsed
 from erpoa_cli.core.reconcile.shape import Shape, listed, table, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.core.target import BoundField, Column, Constant, Reference, Result
@@ -161,10 +162,10 @@ def _resolve(
             if field in shape.late and not late:
                 return _Resolved(field=field, value=value_sql(None, type_), pending="CAST(NULL AS VARCHAR)")
             if type_.kind is Kind.LIST:
-                return _reference_list(field, reference, f"j{number}", others[reference.target])
-            return _reference(field, reference, f"j{number}", others[reference.target])
+                return _reference_list(field, reference, f"j{number}", others[reference.target], types)
+            return _reference(field, reference, f"j{number}", others[reference.target], types)
         case Result() as result:
-            return _result(field, result, f"j{number}", others[result.target])
+            return _result(field, result, f"j{number}", others[result.target], types)
 
 
 def _or_own(found: _Resolved, own: str | None) -> _Resolved:
@@ -192,10 +193,22 @@ def _untold(field: BoundField, wanted: str) -> list[tuple[str, str, str]]:
     return [(f"{wanted} IS NOT NULL AND {again} IS NULL", "E0414", literal(said))]
 
 
-def _by(other: Other, by: Sequence[str], alias: str) -> Iterator[str]:
+def _by(other: Other, by: Sequence[str], alias: str, types: Mapping[str, Type]) -> Iterator[str]:
     """Conditions: the columns *by* equal the first key columns of the other target."""
     for name, (key, type_) in zip(by, other.shape.key.items(), strict=False):
-        yield f"{KEY.sql(key, alias)} = TRY_CAST(r.{identifier(name)} AS {type_.duckdb})"
+        yield f"{KEY.sql(key, alias)} = {_as_key(f'r.{identifier(name)}', types.get(name, type_), type_)}"
+
+
+def _as_key(value: str, own: Type, key: Type) -> str:
+    """*value* of the type *own* as the key that it means; NULL where it is none exactly: 1.5 is not the key 2."""
+    if own == key:
+        return value
+    if own.kind is Kind.STRING:
+        return parsed(value, Field("", key))
+    as_key = f"TRY_CAST({value} AS {key.duckdb})"
+    if key.kind is Kind.STRING:
+        return as_key
+    return f"CASE WHEN TRY_CAST({as_key} AS {own.duckdb}) = {value} THEN {as_key} END"
 
 
 def _shown(by: Sequence[str]) -> str:
@@ -207,7 +220,9 @@ def _pointer(target: str, key_text: str, field: str) -> str:
     return f"CAST(json_array({literal(target)}, {key_text}, {literal(field)}) AS VARCHAR)"
 
 
-def _reference(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference(
+    field: BoundField, reference: Reference, j: str, other: Other, types: Mapping[str, Type]
+) -> _Resolved:
     nothing = listed((f"r.{identifier(name)} IS NULL" for name in reference.by), " OR ")
     problems = []
     if reference.when_null == "hold":
@@ -225,22 +240,26 @@ def _reference(field: BoundField, reference: Reference, j: str, other: Other) ->
         field=field,
         value=f"CASE WHEN {j}.pending THEN NULL ELSE CAST({j}.id AS {field.type.duckdb}) END",
         pending=f"CASE WHEN {j}.pending THEN {_pointer(reference.target, f'{j}.key_text', '')} END",
-        join=f"LEFT JOIN {work(reference.target, 'ids')} {j} ON {listed(_by(other, reference.by, j), ' AND ')}",
+        join=f"LEFT JOIN {work(reference.target, 'ids')} {j} ON {listed(_by(other, reference.by, j, types), ' AND ')}",
         problems=problems,
     )
 
 
-def _reference_list(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference_list(
+    field: BoundField, reference: Reference, j: str, other: Other, types: Mapping[str, Type]
+) -> _Resolved:
     """A list of ids; it waits for the next plan while one of the rows is not there yet."""
     (name,), (key, key_type) = reference.by, next(iter(other.shape.key.items()))
     item = field.type.item
     assert item is not None
     by = f"r.{identifier(name)}"
+    listing = types.get(name)
+    own = listing.item if listing and listing.item else key_type
     found = f"""(SELECT {{'ids': list(CAST(i.id AS {item.duckdb}) ORDER BY e.n) FILTER (i.key_text IS NOT NULL),
             'waits': bool_or(coalesce(i.pending, false)), 'lost': count(*) FILTER (i.key_text IS NULL),
             'which': string_agg(CAST(e.v AS VARCHAR), ', ') FILTER (i.key_text IS NULL)}}
         FROM (SELECT unnest({by}) AS v, generate_subscripts({by}, 1) AS n) e
-        LEFT JOIN {work(reference.target, "ids")} i ON {KEY.sql(key, "i")} = TRY_CAST(e.v AS {key_type.duckdb}))"""
+        LEFT JOIN {work(reference.target, "ids")} i ON {KEY.sql(key, "i")} = {_as_key("e.v", own, key_type)})"""
     problems = []
     if reference.when_null == "hold":
         problems.append(
@@ -265,7 +284,9 @@ def _reference_list(field: BoundField, reference: Reference, j: str, other: Othe
     )
 
 
-def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolved:
+def _result(
+    field: BoundField, result: Result, j: str, other: Other, types: Mapping[str, Type]
+) -> _Resolved:
     """What the other target's rows hold now; one that is created by this plan gives it after its wave."""
     keys = list(other.shape.key)
     prefix, rest = keys[: len(result.by)], keys[len(result.by) :]
@@ -293,7 +314,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
             FROM {work(result.target, "ids")} i LEFT JOIN {table("actual", result.target)} a ON a.rowid = i.a_row
             LEFT JOIN {table("desired", result.target)} d ON i.pending
                 AND {listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'i')}" for k in keys), " AND ")})
-        GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j), " AND ")}"""
+        GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j, types), " AND ")}"""
     unknown = [f"{j}.open > 0"] if not single else []
     if not other.complete:
         unknown.append(f"{j}.value IS NULL AND coalesce({j}.open, 0) = 0")

@@ -94,15 +94,11 @@ def _describe(target: Target, connections: Connections) -> ObjectInfo | None:
 
 
 def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str, ObjectInfo]) -> TargetField:
-    """*field* with the type of what is wanted: of the column, of the other row's id, of the returned value.
-
-    What is written into a text that tells their rows apart is wanted as text: `007` is another row than `7`."""
-    info = infos[target.name]
-    own = info.field(field.name)
+    """*field* with the type of what is wanted: of the column, of the other row's id, of the returned value."""
+    own = infos[target.name].field(field.name)
     match field.value:
         case Column():
-            text = own is not None and own.type == STRING and field.name in (target.id or info.id)
-            return replace(field, type=STRING) if text and field.type and not field.zone else field
+            return replace(field, type=_column_type(target, field, infos[target.name]))
         case Constant():
             return replace(field, type=own.type if own and own.type else field.type)
         case Reference() as reference:
@@ -117,6 +113,14 @@ def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str,
             return replace(field, type=(returned.type if returned else None) or (own.type if own else None))
 
 
+def _column_type(target: Target, field: TargetField, info: ObjectInfo) -> Type | None:
+    """The type of a field that is fed by a column: the column's. What is written into a text that tells their rows apart is
+    wanted as text: `007` is another row than `7`."""
+    own = info.field(field.name)
+    text = own is not None and own.type == STRING and field.name in (target.id or info.id)
+    return STRING if text and field.type and not field.zone else field.type
+
+
 def _id_type(
     bound: Bound, target: Target, reference: Reference, infos: Mapping[str, ObjectInfo]
 ) -> Type | None:
@@ -124,14 +128,17 @@ def _id_type(
     other = infos.get(reference.target)
     if other is None:
         return None
-    ids = bound.targets[reference.target].id or other.id
+    parent = bound.targets[reference.target]
+    ids = parent.id or other.id
     info = other.field(ids[0]) if len(ids) == 1 else None
     if info is None or info.type is None:
         return None
+    managed = next((f for f in parent.fields if f.name == info.name and isinstance(f.value, Column)), None)
+    type_ = (managed and _column_type(parent, managed, other)) or info.type
     columns = feed_columns(target, bound.relations) or {}
     if any(columns[name].type.kind is Kind.LIST for name in reference.by if name in columns):
-        return Type(Kind.LIST, item=info.type)
-    return info.type
+        return Type(Kind.LIST, item=type_)
+    return type_
 
 
 def _nowhere(target: Target) -> Diagnostic:

@@ -32,7 +32,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "duckdb": ("VARCHAR", "BIGINT", "INTEGER", "DECIMAL(12,2)", "DECIMAL(9,0)", "DOUBLE", "BOOLEAN", "DATE", "TIME", "TIMESTAMP",
                "TIMESTAMPTZ", "JSON", "BLOB", "VARCHAR[]"),
 }  # fmt: skip
-ROLES = ("field", "key", "match", "ref", "line")
+ROLES = ("field", "key", "match", "ref", "by")
 _TARGET: Mapping[str, Mapping[str, Any]] = {
     "field": {"key": ["no"], "fields": ["no", "v"]},
     "key": {"key": ["v"], "fields": ["v", "name"]},
@@ -69,9 +69,9 @@ class Project:
         tables = [f"CREATE TABLE t ({own}no INTEGER, name VARCHAR(20), {name} {pair.column}{key})"]
         if pair.plugin == "duckdb" and own:
             tables = ["CREATE SEQUENCE s", tables[0].replace("id INTEGER", "id INTEGER DEFAULT nextval('s')")]
-        if pair.role in ("ref", "line"):
-            kind = "VARCHAR(20)" if pair.role == "ref" else pair.column
-            tables.append(f"CREATE TABLE child (id INTEGER PRIMARY KEY, no VARCHAR(20), parent {kind})")
+        if pair.role in ("ref", "by"):
+            kind = pair.column if pair.role == "ref" else "INTEGER"
+            tables.append(f"CREATE TABLE child (id INTEGER PRIMARY KEY, no INTEGER, parent {kind})")
             if pair.plugin == "duckdb":
                 tables.append("CREATE SEQUENCE c")
                 tables[-2] = tables[-2].replace("id INTEGER", "id INTEGER DEFAULT nextval('c')")
@@ -94,11 +94,9 @@ class Project:
         if self.pair.role in _TARGET:
             return {"t": {**at, "object": "t", **_TARGET[self.pair.role]}}
         parent = {**at, "object": "t", "key": ["v"], "fields": ["v", "name"]}
-        to = "no" if self.pair.role == "ref" else "parent"
         child = {**at, "object": "child", "key": ["no"], "fields": {"no": "no", "parent": {"ref": "t", "by": "v"}}}
-        if to == "no":
-            # the other way round: what refers is the identifier that the column has
-            parent["id"] = ["v"]
+        if self.pair.role == "ref":
+            parent["id"] = ["v"]  # the column tells their rows apart: it is what others refer to
         return {"t": parent, "child": child}
 
     def _file(self, where: str, **content: Any) -> None:
