@@ -18,7 +18,7 @@ import pyarrow as pa
 from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.project import Limits
-from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.core.schema import Field, Kind, Type
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.errors import SystemFailure
 
@@ -34,10 +34,15 @@ class CreateSafety(StrEnum):
     NONE = "none"  # an unclear outcome waits for a person
 
 
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+"""What a column of numbers takes whose digits no type tells: a float, a number without precision and scale."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
     """A field of an object as discovery sees it. `type` is None when no type reads it without loss;
-    `refused` then says why and which type to declare."""
+    `refused` then says why and which type to declare. `takes`: the kinds of which it keeps values all the same when it is written,
+    each exactly or not at all: a float keeps decimals of up to 15 digits."""
 
     name: str
     type: Type | None
@@ -47,6 +52,7 @@ class FieldInfo:
     writable: bool = True
     refused: str = ""
     sample: str = ""
+    takes: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

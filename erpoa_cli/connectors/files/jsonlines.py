@@ -15,7 +15,7 @@ from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, INTEGER, STRING, Field, Kind, Type
 from erpoa_cli.sdk.caps import DIGITS, measured
-from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
@@ -205,7 +205,10 @@ def _described(name: str, values: Sequence[Any]) -> FieldInfo:
                 refused = "holds numbers: declare decimal(p,s) with the digits they need"
         case _:
             pass
-    return FieldInfo(name=name, type=type_, native=native, refused="" if type_ else refused, sample=sample)
+    takes = NUMBERS if type_ is None and kinds == {"number"} else frozenset()
+    return FieldInfo(
+        name=name, type=type_, native=native, refused="" if type_ else refused, sample=sample, takes=takes
+    )
 
 
 def _kind(value: Any) -> str:

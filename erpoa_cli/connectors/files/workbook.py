@@ -26,7 +26,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from erpoa_cli.connectors.files.layout import Layout, Sheet, batches
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import BOOLEAN, DATE, INTEGER, STRING, TIMESTAMP, Field, Kind, Type
-from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
@@ -437,7 +437,8 @@ def _described(name: str, cells: Sequence[Any]) -> FieldInfo:
     refused = (
         "" if type_ else f"holds {native}: declare the type its values have, e.g. decimal(15,2) or string"
     )
-    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample)
+    takes = NUMBERS if type_ is None and native == "numbers" else frozenset()
+    return FieldInfo(name=name, type=type_, native=native, refused=refused, sample=sample, takes=takes)
 
 
 _WORDS = {

@@ -284,9 +284,7 @@ def _reference_list(
     )
 
 
-def _result(
-    field: BoundField, result: Result, j: str, other: Other, types: Mapping[str, Type]
-) -> _Resolved:
+def _result(field: BoundField, result: Result, j: str, other: Other, types: Mapping[str, Type]) -> _Resolved:
     """What the other target's rows hold now; one that is created by this plan gives it after its wave."""
     keys = list(other.shape.key)
     prefix, rest = keys[: len(result.by)], keys[len(result.by) :]

@@ -15,7 +15,7 @@ from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.binding.feed import feed_columns
 from erpoa_cli.engine.binding.lines import judge_list, lines_info, within
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ObjectInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +190,8 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="Leave the field out, or name it in `returns:` to read it.",
             at=field.at,
         )
-    elif own.type is None:
-        yield Diagnostic(
-            "E0317",
-            f"target {target.name}: {info.address}.{field.name} cannot be kept exactly",
-            detail=own.refused,
-            remedy="Leave the field out, or change the column's type in the system.",
-            at=field.at,
-        )
+    elif own.type is None and field.type is not None and field.type.kind not in own.takes:
+        yield _unkept(target, field, field.type, own, info)
     elif field.type is None:
         yield Diagnostic(
             "E0318",
@@ -206,6 +200,8 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="`erpoa discover` shows what the systems describe.",
             at=field.at,
         )
+    elif own.type is None:
+        return  # what it cannot keep is refused row by row
     elif field.zone and (field.type.kind, own.type.kind) not in _LOCAL:
         instants = own.type.kind is Kind.TIMESTAMPTZ
         yield Diagnostic(
@@ -224,6 +220,20 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy=f"Cast the column in the transform to {own.type}.",
             at=field.at,
         )
+
+
+def _unkept(target: Target, field: TargetField, wanted: Type, own: FieldInfo, info: ObjectInfo) -> Diagnostic:
+    """A column of which no type reads all that it may hold. What it says of declaring types is for sources."""
+    why, _, _ = own.refused.partition(": declare")
+    kinds = " or ".join(sorted(own.takes))
+    cast = f"Cast the column in the transform to {kinds}, leave" if kinds else "Leave"
+    return Diagnostic(
+        "E0317",
+        f"target {target.name}: {info.address}.{field.name} ({own.native}) cannot keep {wanted} exactly",
+        detail=f"{info.address}.{field.name} {why}." if why else "",
+        remedy=f"{cast} the field out, or change the column's type in the system.",
+        at=field.at,
+    )
 
 
 _LOCAL = {(Kind.TIMESTAMPTZ, Kind.TIMESTAMP), (Kind.TIMESTAMPTZ, Kind.STRING)}  # wanted, kept

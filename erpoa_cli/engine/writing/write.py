@@ -167,7 +167,9 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
         [ID(n.removeprefix("id.")) if n.startswith("id.") else n for n in table.schema.names]
     )
     # an object may tell its rows apart by other fields than the target does
-    table = table.drop_columns([c for n, c in ID.fields(table.schema.names).items() if n not in desk.id_types])
+    table = table.drop_columns(
+        [c for n, c in ID.fields(table.schema.names).items() if n not in desk.id_types]
+    )
     if ask.action is not Action.CREATE:
         table = table.select(OUTCOMES.names)
         ids = {ID(n): ask.rows[f"id.{n}"] for n in ask.id}

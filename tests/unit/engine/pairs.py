@@ -61,7 +61,8 @@ class Project:
         root.mkdir(parents=True)
         one, two = VALUES[pair.declared]
         (root / "rows.csv").write_text(
-            "no,name,v\n" + "".join(f'{n},n{n},"{v.replace(chr(34), chr(34) * 2)}"\n' for n, v in ((1, one), (2, two)))
+            "no,name,v\n"
+            + "".join(f'{n},n{n},"{v.replace(chr(34), chr(34) * 2)}"\n' for n, v in ((1, one), (2, two)))
         )
         own = "" if pair.role == "key" else "id INTEGER PRIMARY KEY, "
         key = " PRIMARY KEY" if pair.role == "key" else ""
@@ -86,7 +87,10 @@ class Project:
             },
         )
         fields = {"no": "integer", "name": "string", "v": pair.declared}
-        self._file("sources/s.yml", sources={"rows": {"system": "erp", "object": "rows.csv", "key": ["no"], "fields": fields}})
+        self._file(
+            "sources/s.yml",
+            sources={"rows": {"system": "erp", "object": "rows.csv", "key": ["no"], "fields": fields}},
+        )
         self._file("targets/t.yml", targets=self._targets())
 
     def _targets(self) -> dict[str, Any]:
@@ -94,7 +98,12 @@ class Project:
         if self.pair.role in _TARGET:
             return {"t": {**at, "object": "t", **_TARGET[self.pair.role]}}
         parent = {**at, "object": "t", "key": ["v"], "fields": ["v", "name"]}
-        child = {**at, "object": "child", "key": ["no"], "fields": {"no": "no", "parent": {"ref": "t", "by": "v"}}}
+        child = {
+            **at,
+            "object": "child",
+            "key": ["no"],
+            "fields": {"no": "no", "parent": {"ref": "t", "by": "v"}},
+        }
         if self.pair.role == "ref":
             parent["id"] = ["v"]  # the column tells their rows apart: it is what others refer to
         return {"t": parent, "child": child}
@@ -109,7 +118,11 @@ class Project:
         db: Any = connect(str(self.root / "oa.db"))
         try:
             for statement in statements:
-                found = db.execute(statement).fetchall() if statement.startswith("SELECT") else db.execute(statement)
+                found = (
+                    db.execute(statement).fetchall()
+                    if statement.startswith("SELECT")
+                    else db.execute(statement)
+                )
             db.commit()
             return found if isinstance(found, list) else []
         finally:
@@ -123,7 +136,9 @@ class Project:
             first = planning.plan(bound)
         except Failure as failure:
             return "refused", sorted({d.code for d in failure.diagnostics})
-        broken = [r.reason for r in first.reads if r.status.value == "failed"] if hasattr(first, "reads") else []
+        broken = (
+            [r.reason for r in first.reads if r.status.value == "failed"] if hasattr(first, "reads") else []
+        )
         told = [m for m, *_ in planning.told(first) if m.value not in ("changes", "state")]
         try:
             run = planning.apply(bound, first)
