@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from erpoa_cli.core.dependency import reach, references
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.schema import RESERVED, STRING, Kind, Type
+from erpoa_cli.core.schema import RESERVED, STRING, Kind, Type, decimal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import documented
@@ -114,11 +114,24 @@ def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str,
 
 
 def _column_type(target: Target, field: TargetField, info: ObjectInfo) -> Type | None:
-    """The type of a field that is fed by a column: the column's. What is written into a text that tells their rows apart is
-    wanted as text: `007` is another row than `7`."""
-    own = info.field(field.name)
-    text = own is not None and own.type == STRING and field.name in (target.id or info.id)
-    return STRING if text and field.type and not field.zone else field.type
+    """The type of a field that is fed by a column: the column's, or a wider one where theirs shows more than it has (7.00 for 7,
+    midnight for a day). What is written into a text that tells their rows apart is wanted as text: `007` is another row
+    than `7`."""
+    own, wanted = info.field(field.name), field.type
+    if own is None or own.type is None or wanted is None or field.zone:
+        return wanted
+    scale = own.type.scale
+    match wanted.kind, own.type.kind:
+        case _, Kind.STRING if field.name in (target.id or info.id):
+            return STRING
+        case Kind.INTEGER, Kind.DECIMAL if scale:
+            return decimal(min(_LONG + scale, 38), scale)
+        case Kind.BOOLEAN, Kind.DECIMAL if scale:
+            return decimal(min(1 + scale, 38), scale)
+        case Kind.DATE, Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return own.type
+        case _:
+            return wanted
 
 
 def _id_type(
@@ -139,6 +152,9 @@ def _id_type(
     if any(columns[name].type.kind is Kind.LIST for name in reference.by if name in columns):
         return Type(Kind.LIST, item=type_)
     return type_
+
+
+_LONG = 19  # digits of the largest integer
 
 
 def _nowhere(target: Target) -> Diagnostic:

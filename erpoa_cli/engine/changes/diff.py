@@ -281,6 +281,7 @@ class Differ:
             "courses",
             "dead",
             "touched",
+            "opposite",
         ]
         for name in self._tasks:
             for part in parts:
