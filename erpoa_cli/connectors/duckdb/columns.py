@@ -129,7 +129,9 @@ def text_of(column: str, native: str) -> str:
     """The column as text that the engine parses; floats that 15 digits do not say become words that no type parses."""
     text = f"CAST({column} AS VARCHAR)"
     if native in _FLOATS:
-        plain = f"coalesce({', '.join(_plain_number(text, column, native, scale) for scale in (0, 37))}, {text})"
+        plain = (
+            f"coalesce({', '.join(_plain_number(text, column, native, scale) for scale in (0, 37))}, {text})"
+        )
         plain = f"CASE WHEN contains({text}, 'e') THEN {plain} ELSE regexp_replace({text}, '\\.0$', '') END"
         digits = f"length(regexp_replace({text}, '^-?0*\\.?0*|\\.|e.*$|\\.0$', '', 'g'))"
         return f"CASE WHEN {digits} > {FLOAT_DIGITS} THEN {text} || ' (a floating-point number, not an exact decimal)' ELSE {plain} END"

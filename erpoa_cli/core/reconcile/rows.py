@@ -20,7 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     value_sql,
     work,
 )
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import grouped, identifier, literal
 from erpoa_cli.core.situation import EDITS, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
 
@@ -254,9 +254,9 @@ def _verdicts(shape: Shape) -> str:
 def _sums(shape: Shape) -> str:
     """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has; of documents also
     `own`: the verdicts of their content, and whether their state `moves`."""
-    some = listed((VERDICT.sql(name) for name in shape.columns), " | ")
-    every = listed((VERDICT.sql(f.name) for f in shape.compared), " & ") or "0"
-    content = listed((VERDICT.sql(name) for name in shape.content), " | ")
+    some = grouped([VERDICT.sql(name) for name in shape.columns], " | ")
+    every = grouped([VERDICT.sql(f.name) for f in shape.compared], " & ") or "0"
+    content = grouped([VERDICT.sql(name) for name in shape.content], " | ")
     own = f", {content} AS own{documents.moves(shape)}" if shape.state else ""
     return f"{some} AS signs, {every} AS unison{own}"
 

@@ -41,7 +41,9 @@ def _matched(target: Target, there: Source, other: Target, here: Source) -> Oppo
     fields = {
         f.name: back[_column(f)].name
         for f in target.fields
-        if _is_shared(f) and _is_shared(back.get(_column(f))) and ours.get(_column(back[_column(f)])) == f.name
+        if _is_shared(f)
+        and _is_shared(back.get(_column(f)))
+        and ours.get(_column(back[_column(f)])) == f.name
     }
     if not fields or set(key) != set(target.key) or sorted(key.values()) != sorted(other.key):
         return None
