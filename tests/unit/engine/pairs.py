@@ -117,14 +117,12 @@ class Project:
         connect = sqlite3.connect if self.pair.plugin == "sqlite" else duckdb.connect
         db: Any = connect(str(self.root / "oa.db"))
         try:
+            found: list[tuple[Any, ...]] = []
             for statement in statements:
-                found = (
-                    db.execute(statement).fetchall()
-                    if statement.startswith("SELECT")
-                    else db.execute(statement)
-                )
+                done = db.execute(statement)
+                found = done.fetchall() if statement.startswith("SELECT") else []
             db.commit()
-            return found if isinstance(found, list) else []
+            return found
         finally:
             db.close()
 
@@ -136,16 +134,13 @@ class Project:
             first = planning.plan(bound)
         except Failure as failure:
             return "refused", sorted({d.code for d in failure.diagnostics})
-        broken = (
-            [r.reason for r in first.reads if r.status.value == "failed"] if hasattr(first, "reads") else []
-        )
         told = [m for m, *_ in planning.told(first) if m.value not in ("changes", "state")]
         try:
             run = planning.apply(bound, first)
         except Failure as failure:
             return "not applied", sorted({d.code for d in failure.diagnostics})
-        outcomes = {o.value for counts in run.outcomes.values() for o, n in counts.items() if n}
+        outcomes = {str(o) for counts in run.outcomes.values() for o, n in counts.items() if n}
         again = list(planning.told(planning.plan(bound)))
-        if told or outcomes - {"applied"} or broken:
-            return "aside", [*map(str, told), *outcomes, *broken]
+        if told or outcomes - {"applied"}:
+            return "aside", [*map(str, told), *outcomes]
         return ("settled", []) if not again else ("unsettled", [str(a) for a in again])
