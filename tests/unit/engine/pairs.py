@@ -134,7 +134,7 @@ class Project:
             first = planning.plan(bound)
         except Failure as failure:
             return "refused", sorted({d.code for d in failure.diagnostics})
-        told = [m for m, *_ in planning.told(first) if m.value not in ("changes", "state")]
+        told = [m for m, *_ in planning.told(first) if m not in ("changes", "state")]
         try:
             run = planning.apply(bound, first)
         except Failure as failure:
