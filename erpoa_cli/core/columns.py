@@ -37,6 +37,9 @@ class Columns:
 PLAIN = Columns("")  # of a relation alone: the field as it is called there
 KEY = Columns("k_")  # the key, of what is wanted
 ID = Columns("id_")  # the identifier that their system gives the row
+ECHO = Columns(
+    "echo_"
+)  # whether what both sides hold of a shared field is what the opposite target made of it
 WANTED = Columns("d_")  # the desired value
 NOW = Columns("a_")  # the actual value: what the target held when it was read
 AGREED = Columns("agreed_")  # of the base: what was wanted when it was last applied

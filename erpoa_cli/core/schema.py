@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -99,6 +99,18 @@ def literal(text: str) -> str:
     if "\0" in text:
         raise ValueError("an SQL literal cannot hold NUL")
     return "'" + text.replace("'", "''") + "'"
+
+
+def grouped(parts: Sequence[str], operator: str) -> str:
+    """*parts* joined by an operator that may be grouped in any way. Many are grouped in halves: databases nest what stands in a row,
+    and take no expression that is nested more than a thousand times."""
+    if len(parts) <= _GROUP:
+        return operator.join(parts)
+    half = len(parts) // 2
+    return f"({grouped(parts[:half], operator)}){operator}({grouped(parts[half:], operator)})"
+
+
+_GROUP = 200
 
 
 def parse_type(text: str) -> Type:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from erpoa_cli.core.interrupt import interrupt_behind
+from erpoa_cli.core.json_value import JSON_MEANING, json_meaning
 from erpoa_cli.core.project import Project
 from erpoa_cli.core.relation import ACTUAL, KINDS, schema_of
 from erpoa_cli.core.schema import Field, Type, identifier, literal
@@ -89,14 +90,15 @@ class Staging:
         for schema in SCHEMAS:
             self._db.execute(f"CREATE SCHEMA {identifier(schema)}")
         self._db.execute(f"SET VARIABLE as_of = TIMESTAMPTZ {literal(as_of.isoformat())}")
-        self._db.create_function(
-            "nfkc",
-            _nfkc,
-            ["VARCHAR"],
-            "VARCHAR",
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
+        for name, function in (("nfkc", _nfkc), (JSON_MEANING, _json_meanings)):
+            self._db.create_function(
+                name,
+                function,
+                ["VARCHAR"],
+                "VARCHAR",
+                type=PythonUDFType.ARROW,
+                null_handling=FunctionNullHandling.SPECIAL,
+            )
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement whose rows nobody wants."""
@@ -327,6 +329,10 @@ def _encrypts(db: duckdb.DuckDBPyConnection) -> bool:
 
 def _nfkc(column: Any) -> Any:
     return pc.utf8_normalize(column, form="NFKC")
+
+
+def _json_meanings(column: Any) -> Any:
+    return pa.array([None if text is None else json_meaning(text) for text in column.to_pylist()], pa.utf8())
 
 
 def _private_directory(parent: Path) -> Path:

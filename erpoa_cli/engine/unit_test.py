@@ -15,11 +15,12 @@ import pyarrow as pa
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.dependency import inputs
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
+from erpoa_cli.core.json_value import json_meaning
 from erpoa_cli.core.near import did_you_mean
 from erpoa_cli.core.parse import expected
 from erpoa_cli.core.project import UnitTest
 from erpoa_cli.core.relation import TRANSFORM, schema_of
-from erpoa_cli.core.schema import Field, identifier
+from erpoa_cli.core.schema import Field, Kind, identifier
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.feed import expected_actual
 from erpoa_cli.engine.binding.model import selected, sql_finding
@@ -79,11 +80,11 @@ def _run(bound: Bound, test: UnitTest, staging: Staging) -> UnitResult:
         problem.line = max(0, problem.line - 1)
         finding = sql_finding(bound.project, f"unit test {test.name}", model.file, model.sql, problem)
         return UnitResult(test, (replace(finding, code="E0353"),))
-    return _judged(test, wanted, came)
+    return _judged(test, wanted, came, frozenset(f.name for f in fields if f.type.kind is Kind.JSON))
 
 
-def _judged(test: UnitTest, wanted: Sequence[Row], came: Sequence[Row]) -> UnitResult:
-    missing, unexpected = _left(wanted, came), _left(came, wanted)
+def _judged(test: UnitTest, wanted: Sequence[Row], came: Sequence[Row], spelt: frozenset[str]) -> UnitResult:
+    missing, unexpected = _left(wanted, came, spelt), _left(came, wanted, spelt)
     if not missing and not unexpected:
         return UnitResult(test)
     lines = [*(f"- {shown(row)}" for row in missing), *(f"+ {shown(row)}" for row in unexpected)]
@@ -103,17 +104,22 @@ def shown(row: Row) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def _left(rows: Sequence[Row], others: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows that *others* does not have as often."""
-    there = Counter(json.dumps(row, sort_keys=True) for row in others)
+def _left(rows: Sequence[Row], others: Sequence[Row], spelt: frozenset[str]) -> tuple[Row, ...]:
+    """The rows that *others* does not have as often. The columns *spelt* hold JSON."""
+    there = Counter(_meaning(row, spelt) for row in others)
     left = []
     for row in rows:
-        text = json.dumps(row, sort_keys=True)
+        text = _meaning(row, spelt)
         if there[text]:
             there[text] -= 1
         else:
             left.append(row)
     return tuple(left)
+
+
+def _meaning(row: Row, spelt: frozenset[str]) -> str:
+    told = {n: json_meaning(v) if v is not None and n in spelt else v for n, v in row.items()}
+    return json.dumps(told, sort_keys=True)
 
 
 def _give(bound: Bound, test: UnitTest, name: str, staging: Staging) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from erpoa_cli.core.lifecycle import Lifecycle
 from erpoa_cli.core.plan import ReadStatus, Verdict
 from erpoa_cli.core.project import Limits
-from erpoa_cli.core.schema import Field, Type
+from erpoa_cli.core.schema import Field, Kind, Type
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.errors import SystemFailure
 
@@ -34,11 +34,16 @@ class CreateSafety(StrEnum):
     NONE = "none"  # an unclear outcome waits for a person
 
 
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+"""What a column of numbers takes whose digits no type tells: a float, a number without precision and scale."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
     """A field of an object as discovery sees it. `type` is None when no type reads it without loss;
     `refused` then says why and which type to declare. `untyped`: every value there has a type of its own (a cell, a JSON
-    value), so `type` is only what those looked at have, and what is written may have another."""
+    value), so `type` is only what those looked at have, and what is written may have another. `takes`: the kinds of which it keeps values all the same when
+    it is written, each exactly or not at all: a float keeps decimals of up to 15 digits."""
 
     name: str
     type: Type | None
@@ -49,6 +54,7 @@ class FieldInfo:
     refused: str = ""
     sample: str = ""
     untyped: bool = False
+    takes: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from erpoa_cli.core.json_value import json_meaning
 from erpoa_cli.core.parse import DATE, OFFSET, TIME
 from erpoa_cli.core.schema import Kind, Type
 
@@ -36,7 +37,7 @@ class Unparsed:
 
 def meaning(text: str | None, type_: Type) -> Any:
     """The value of *type_* that *text* spells: `7.0920` and `7.092` mean one decimal, `…12:00:00+00:00` and
-    `…20:00:00+08:00` one instant. None is None; `Unparsed` when it spells none. An instant without offset is UTC."""
+    `…20:00:00+08:00` one instant; JSON by its value (`core.json_value`). None is None; `Unparsed` when it spells none. An instant without offset is UTC."""
     if text is None or type_.kind is Kind.STRING:
         return text
     if type_.kind in _FORMS and not _FORMS[type_.kind].fullmatch(text):
@@ -69,5 +70,7 @@ def _parsed(text: str, type_: Type) -> Any:
             return json.loads(text)
         case Kind.BYTES:
             return bytes.fromhex(text)
+        case Kind.JSON:
+            return json_meaning(text)
         case _:
             return text

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from erpoa_cli.core.columns import NOW
+from erpoa_cli.core.json_value import JSON_MEANING, json_meaning
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.recognise import recognise, remembered
 from erpoa_cli.core.reconcile.rows import candidates, judged
@@ -27,10 +28,17 @@ def _nfkc(texts: Any) -> pa.Array:
     )
 
 
+def _json_meanings(texts: Any) -> pa.Array:
+    return pa.array([None if t is None else json_meaning(t) for t in texts.to_pylist()], pa.utf8())
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1})
     connection.create_function(  # type: ignore[call-overload]
         "nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+    )
+    connection.create_function(  # type: ignore[call-overload]
+        JSON_MEANING, _json_meanings, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
     )
     for schema in ("source", "theirs", "desired", "base", "diff", "held"):
         connection.execute(f"CREATE SCHEMA {schema}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.schema import STRING, Kind, Type, decimal, identifier
-from erpoa_cli.sdk.connector import FieldInfo, ObjectInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo, ObjectInfo
 
 FLOAT_DIGITS = 15  # decimal digits that every 64-bit float keeps
 
@@ -99,6 +99,7 @@ def field_info(
         writable=writable,
         refused="" if type_ is not None else refusal(str(native)),
         sample=sample,
+        takes=NUMBERS if str(native) in _FLOATS else frozenset(),
     )
 
 
@@ -128,11 +129,24 @@ def text_of(column: str, native: str) -> str:
     """The column as text that the engine parses; floats that 15 digits do not say become words that no type parses."""
     text = f"CAST({column} AS VARCHAR)"
     if native in _FLOATS:
+        plain = (
+            f"coalesce({', '.join(_plain_number(text, column, native, scale) for scale in (0, 37))}, {text})"
+        )
+        plain = f"CASE WHEN contains({text}, 'e') THEN {plain} ELSE regexp_replace({text}, '\\.0$', '') END"
         digits = f"length(regexp_replace({text}, '^-?0*\\.?0*|\\.|e.*$|\\.0$', '', 'g'))"
-        return f"CASE WHEN {digits} > {FLOAT_DIGITS} THEN {text} || ' (a floating-point number, not an exact decimal)' ELSE {text} END"
+        return f"CASE WHEN {digits} > {FLOAT_DIGITS} THEN {text} || ' (a floating-point number, not an exact decimal)' ELSE {plain} END"
     if native == "TIMESTAMP_NS":
         return f"CASE WHEN epoch_ns({column}) % 1000 <> 0 THEN {text} || ' (nanoseconds)' ELSE {text} END"
     return text
+
+
+def _plain_number(text: str, column: str, native: str, scale: int) -> str:
+    """The float *text* without exponent; NULL where *scale* digits behind the point do not say it."""
+    number = f"TRY_CAST({text} AS DECIMAL(38,{scale}))"
+    digits = f"CAST({number} AS VARCHAR)"
+    shown = f"regexp_replace({digits}, '0+$', '')" if scale else digits
+    # by way of the text: DuckDB's own way from decimals to floats rounds twice
+    return f"CASE WHEN CAST({digits} AS {native}) = {column} THEN {shown} END"
 
 
 def to_native(value: str, native: str, type_: Type) -> str:
@@ -148,6 +162,8 @@ def from_native(column: str, native: str, type_: Type) -> str:
     """What a column means as *type_*; NULL where it does not parse."""
     if is_exact(native, type_):
         return column
+    if native in _FLOATS and type_.kind in NUMBERS:
+        return f"TRY_CAST({text_of(column, native)} AS {type_.duckdb})"
     return f"TRY_CAST({column} AS {type_.duckdb})"
 
 
@@ -159,7 +175,9 @@ def same(column: str, native: str, type_: Type, value: str) -> str:
     if not is_exact(native, type_):
         # what does not parse is no NULL
         test += f" AND ({column} IS NULL) = ({value} IS NULL)"
-    if type_.kind is Kind.DECIMAL and not is_exact(native, type_):
+    if native in _FLOATS and type_.kind in NUMBERS:
+        test += f" AND {column} IS NOT DISTINCT FROM TRY_CAST({value} AS {native})"
+    elif type_.kind is Kind.DECIMAL and not is_exact(native, type_):
         # the cast to the declared scale rounds; the stored value must not need it
         test += f" AND TRY_CAST({column} AS DECIMAL(38,18)) IS NOT DISTINCT FROM TRY_CAST({value} AS DECIMAL(38,18))"
     return f"({test})"
@@ -175,6 +193,8 @@ def equal(column: str, native: str, type_: Type, value: str) -> str:
 def survives(value: str, native: str, type_: Type) -> str:
     """Whether *value* of *type_* comes back unchanged from a column of *native*."""
     stored = to_native(value, native, type_)
+    if native in _FLOATS and type_.kind in NUMBERS:
+        return same(f"({stored})", native, type_, value)
     back = f"TRY_CAST(TRY_CAST({stored} AS {native}) AS {type_.duckdb})"
     if type_.kind is Kind.STRING:
         back = f"CAST(TRY_CAST({value} AS {native}) AS VARCHAR)"

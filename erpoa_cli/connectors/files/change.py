@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from erpoa_cli.connectors.files.layout import Layout, Sheet
 from erpoa_cli.core.canonical import canonical
-from erpoa_cli.core.schema import Type
+from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import ContractBroken, Duplicate, Rejected
@@ -174,7 +174,9 @@ class _Change:
 
 
 def _meant(value: Any, type_: Type) -> Any:
-    return meaning(canonical(value, type_), type_) if isinstance(value, list | dict) else value
+    if isinstance(value, list | dict) or type_.kind is Kind.JSON:
+        return meaning(canonical(value, type_), type_)
+    return value
 
 
 def _hashable(value: Any) -> Any:

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ from erpoa_cli.core.schema import (
     decimal,
 )
 from erpoa_cli.sdk.arrow import arrow_type
-from erpoa_cli.sdk.connector import FieldInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.meaning import meaning
 
@@ -130,6 +131,8 @@ class Parquet(Layout):
 
     def put(self, sheet: Sheet, column: str, value: Any, type_: Type) -> Any:
         native = sheet.shape.field(column).type
+        if pa.types.is_floating(native) and type_.kind in NUMBERS:
+            return _float(value, native, type_)
         if declared(native) is None:
             raise ValueError(f"a column of type {native} cannot be written")
         if value is None or declared(native) == type_:
@@ -148,6 +151,8 @@ class Parquet(Layout):
     def means(self, kept: Any, type_: Type) -> Any:
         if isinstance(kept, str):
             return meaning(kept, type_)
+        if isinstance(kept, pa.Scalar) and pa.types.is_floating(kept.type):
+            return meaning(_float_texts(pa.array([kept], kept.type))[0].as_py(), type_)
         return meaning(canonical(kept, type_), type_) if isinstance(kept, list | dict) else kept
 
     def _file(self, stream: BinaryIO) -> parquet.ParquetFile:
@@ -231,10 +236,27 @@ def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
 
 def _float_texts(column: pa.Array) -> pa.Array:
     """Floats by their shortest digits; those that 15 digits do not say become words that no type parses."""
-    texts = column.cast(pa.float64()).cast(pa.utf8())
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
+    texts = pc.replace_substring_regex(column.cast(pa.utf8()), r"\.0$", "")
     digits = pc.utf8_length(pc.replace_substring_regex(texts, r"^-?0*\.?0*|\.|e.*$", ""))
+    if pc.any(pc.match_substring(texts, "e")).as_py():
+        texts = pa.array([None if v is None else _plain(v) for v in texts.to_pylist()], pa.utf8())
     words = pc.binary_join_element_wise(texts, "(a floating-point number, not an exact decimal)", " ")
     return pc.if_else(pc.greater(digits, _FLOAT_DIGITS), words, texts)
+
+
+def _plain(text: str) -> str:
+    """The digits of a float without exponent."""
+    return f"{Decimal(text):f}" if "e" in text else text
+
+
+def _float(value: Any, native: pa.DataType, type_: Type) -> pa.Scalar:
+    """*value* as a float that is read as the same value again."""
+    kept = pa.scalar(None if value is None else float(value), native)
+    if value is not None and meaning(_float_texts(pa.array([kept], native))[0].as_py(), type_) != value:
+        raise ValueError(f"a column of type {native} would change the value")
+    return kept
 
 
 def _described(field: pa.Field, column: pa.ChunkedArray) -> FieldInfo:
@@ -251,6 +273,7 @@ def _described(field: pa.Field, column: pa.ChunkedArray) -> FieldInfo:
         nullable=field.nullable,
         refused=refused,
         sample=_sample(column),
+        takes=NUMBERS if pa.types.is_floating(field.type) else frozenset(),
     )
 
 

@@ -21,7 +21,7 @@ from erpoa_cli.core.schema import (
     decimal,
     identifier,
 )
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.sql import LEDGER
 
 _TIMES = {
@@ -105,6 +105,7 @@ def reflect(db: sqlite3.Connection, name: str) -> Table | None:
                 writable=not (hidden or is_view),
                 refused=refused,
                 sample=samples.get(label, ""),
+                takes=NUMBERS if type_ is None and _counts(native, store) else frozenset(),
             )
         )
     uniques, leading = _indexes(db, name)
@@ -166,6 +167,12 @@ def _type(
             return None, f"has no precision and scale: declare {_advice(db, table, column, most)}"
         case _:
             return None, f"type {native!r} is not known here: declare the type its values have, e.g. string"
+
+
+def _counts(native: str, store: Store) -> bool:
+    """Whether the column is one of numbers, whatever their digits."""
+    known = native.upper().split("(")[0].strip() in ("NUMERIC", "DECIMAL", "NUMBER")
+    return store.affinity is Affinity.REAL or (known and store.affinity is Affinity.NUMERIC)
 
 
 def _decimal(precision: int, scale: int, store: Store) -> tuple[Type | None, str]:

@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 import pyarrow as pa
 
 from erpoa_cli.connectors.sqlite.reflect import Table, reflect
-from erpoa_cli.connectors.sqlite.values import Affinity, Store, Stored, arriving, decode, encode
+from erpoa_cli.connectors.sqlite.values import Affinity, Store, Stored, arriving, canonical_of, decode, encode
 from erpoa_cli.core.canonical import canonical
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.sdk.connector import BatchReading, ReadRequest
@@ -57,7 +57,9 @@ class Lookup:
         array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         if self._direct[name]:
             return list(encode(self._table.stores[name], self._types[name], array)[0])
-        return [canonical(value, self._types[name]) for value in array.to_pylist()]
+        type_ = self._types[name]
+        meant = canonical_of if type_.kind is Kind.JSON else canonical
+        return [meant(value, type_) for value in array.to_pylist()]
 
     @property
     def joined(self) -> str:

@@ -17,7 +17,7 @@ from erpoa_cli.connectors.sqlite.look import differing
 from erpoa_cli.connectors.sqlite.reflect import Table
 from erpoa_cli.connectors.sqlite.select import Lookup
 from erpoa_cli.connectors.sqlite.values import Stored, encode
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import grouped, identifier, literal
 from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import MasterMissing, Rejected
@@ -172,7 +172,7 @@ class Writing:
         for at, name in enumerate(batch.columns("was"), first + len(batch.id)):
             column, type_ = f"t.{identifier(name)}", literal(str(batch.types[name]))
             tests.append(f"(+{column} COLLATE BINARY IS ?{at} OR erpoa_same({column}, ?{at}, {type_}))")
-        return " AND ".join(tests)
+        return grouped(tests, " AND ")
 
     def _values(self, prefix: str, names: Sequence[str]) -> list[list[Stored]]:
         """The values to bind per column; rows with a value to write that its column cannot keep are rejected."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from erpoa_cli.core.canonical import canonical_sql
 from erpoa_cli.core.columns import KEY, NOW, PENDING, WANTED
 from erpoa_cli.core.parse import instant
+from erpoa_cli.core.parse import value as parsed
 from erpoa_cli.core.reconcile.shape import Shape, listed, table, value_sql, work
 from erpoa_cli.core.schema import Field, Kind, Type, identifier, literal
 from erpoa_cli.core.target import BoundField, Column, Constant, Reference, Result
@@ -43,8 +44,10 @@ class Other:
 def desired(shape: Shape, feed: Feed, others: Mapping[str, Other], *, late: bool) -> str:
     """The statement that fills `desired."T"`: `k_`, `d_` and `p_` columns, `problem` with its
     `problem_code`, and `waiting`. Late references (deferred, trees) are resolved only with *late*."""
+    types = _types(shape, feed)
     resolved = [
-        _or_own(_resolve(shape, f, n, others, late), feed.own.get(f.name)) for n, f in enumerate(shape.fields)
+        _or_own(_resolve(shape, f, n, types, others, late), feed.own.get(f.name))
+        for n, f in enumerate(shape.fields)
     ]
     keys = [f"r.{identifier(k)} AS {KEY.sql(k)}" for k in shape.key]
     problems = [p for r in resolved for p in r.problems]
@@ -112,6 +115,16 @@ def _rows(shape: Shape, feed: Feed) -> str:
     )
 
 
+def _types(shape: Shape, feed: Feed) -> dict[str, Type]:
+    """The types of the columns of `_rows`."""
+    found = {f.name: f.type for f in feed.columns}
+    lines = shape.target.lines
+    if lines is not None and not feed.flat and (listing := found.get(lines.column)) and listing.item:
+        parent = tuple(shape.key)[: shape.document]
+        found |= {name: type_ for name, type_ in listing.item.members if name not in parent}
+    return found
+
+
 def _set_aside(shape: Shape, feed: Feed) -> str:
     """Rows of the relation that could not be used, as held rows of the target: never as missing ones."""
     if not feed.held or shape.target.lines is not None:
@@ -133,12 +146,20 @@ def _json_name(name: str) -> str:
 
 
 def _resolve(
-    shape: Shape, field: BoundField, number: int, others: Mapping[str, Other], late: bool
+    shape: Shape,
+    field: BoundField,
+    number: int,
+    types: Mapping[str, Type],
+    others: Mapping[str, Other],
+    late: bool,
 ) -> _Resolved:
     type_ = field.type
     match field.value:
         case Column(name):
-            wanted = f"CAST(r.{identifier(name)} AS {type_.duckdb})"
+            wanted = f"r.{identifier(name)}"
+            if type_.kind is Kind.STRING:  # also of what is no text: an identifier that is one there
+                wanted = canonical_sql(wanted, types.get(name, type_))
+            wanted = f"CAST({wanted} AS {type_.duckdb})"
             return _Resolved(field=field, value=wanted, problems=_untold(field, wanted))
         case Constant(value):
             return _Resolved(field=field, value=value_sql(value, type_))
@@ -146,10 +167,10 @@ def _resolve(
             if field in shape.late and not late:
                 return _Resolved(field=field, value=value_sql(None, type_), pending="CAST(NULL AS VARCHAR)")
             if type_.kind is Kind.LIST:
-                return _reference_list(field, reference, f"j{number}", others[reference.target])
-            return _reference(field, reference, f"j{number}", others[reference.target])
+                return _reference_list(field, reference, f"j{number}", others[reference.target], types)
+            return _reference(field, reference, f"j{number}", others[reference.target], types)
         case Result() as result:
-            return _result(field, result, f"j{number}", others[result.target])
+            return _result(field, result, f"j{number}", others[result.target], types)
 
 
 def _or_own(found: _Resolved, own: str | None) -> _Resolved:
@@ -177,10 +198,22 @@ def _untold(field: BoundField, wanted: str) -> list[tuple[str, str, str]]:
     return [(f"{wanted} IS NOT NULL AND {again} IS NULL", "E0414", literal(said))]
 
 
-def _by(other: Other, by: Sequence[str], alias: str) -> Iterator[str]:
+def _by(other: Other, by: Sequence[str], alias: str, types: Mapping[str, Type]) -> Iterator[str]:
     """Conditions: the columns *by* equal the first key columns of the other target."""
     for name, (key, type_) in zip(by, other.shape.key.items(), strict=False):
-        yield f"{KEY.sql(key, alias)} = TRY_CAST(r.{identifier(name)} AS {type_.duckdb})"
+        yield f"{KEY.sql(key, alias)} = {_as_key(f'r.{identifier(name)}', types.get(name, type_), type_)}"
+
+
+def _as_key(value: str, own: Type, key: Type) -> str:
+    """*value* of the type *own* as the key that it means; NULL where it is none exactly: 1.5 is not the key 2."""
+    if own == key:
+        return value
+    if own.kind is Kind.STRING:
+        return parsed(value, Field("", key))
+    as_key = f"TRY_CAST({value} AS {key.duckdb})"
+    if key.kind is Kind.STRING:
+        return as_key
+    return f"CASE WHEN TRY_CAST({as_key} AS {own.duckdb}) = {value} THEN {as_key} END"
 
 
 def _shown(by: Sequence[str]) -> str:
@@ -192,7 +225,9 @@ def _pointer(target: str, key_text: str, field: str) -> str:
     return f"CAST(json_array({literal(target)}, {key_text}, {literal(field)}) AS VARCHAR)"
 
 
-def _reference(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference(
+    field: BoundField, reference: Reference, j: str, other: Other, types: Mapping[str, Type]
+) -> _Resolved:
     nothing = listed((f"r.{identifier(name)} IS NULL" for name in reference.by), " OR ")
     problems = []
     if reference.when_null == "hold":
@@ -210,22 +245,26 @@ def _reference(field: BoundField, reference: Reference, j: str, other: Other) ->
         field=field,
         value=f"CASE WHEN {j}.pending THEN NULL ELSE CAST({j}.id AS {field.type.duckdb}) END",
         pending=f"CASE WHEN {j}.pending THEN {_pointer(reference.target, f'{j}.key_text', '')} END",
-        join=f"LEFT JOIN {work(reference.target, 'ids')} {j} ON {listed(_by(other, reference.by, j), ' AND ')}",
+        join=f"LEFT JOIN {work(reference.target, 'ids')} {j} ON {listed(_by(other, reference.by, j, types), ' AND ')}",
         problems=problems,
     )
 
 
-def _reference_list(field: BoundField, reference: Reference, j: str, other: Other) -> _Resolved:
+def _reference_list(
+    field: BoundField, reference: Reference, j: str, other: Other, types: Mapping[str, Type]
+) -> _Resolved:
     """A list of ids; it waits for the next plan while one of the rows is not there yet."""
     (name,), (key, key_type) = reference.by, next(iter(other.shape.key.items()))
     item = field.type.item
     assert item is not None
     by = f"r.{identifier(name)}"
+    listing = types.get(name)
+    own = listing.item if listing and listing.item else key_type
     found = f"""(SELECT {{'ids': list(CAST(i.id AS {item.duckdb}) ORDER BY e.n) FILTER (i.key_text IS NOT NULL),
             'waits': bool_or(coalesce(i.pending, false)), 'lost': count(*) FILTER (i.key_text IS NULL),
             'which': string_agg(CAST(e.v AS VARCHAR), ', ') FILTER (i.key_text IS NULL)}}
         FROM (SELECT unnest({by}) AS v, generate_subscripts({by}, 1) AS n) e
-        LEFT JOIN {work(reference.target, "ids")} i ON {KEY.sql(key, "i")} = TRY_CAST(e.v AS {key_type.duckdb}))"""
+        LEFT JOIN {work(reference.target, "ids")} i ON {KEY.sql(key, "i")} = {_as_key("e.v", own, key_type)})"""
     problems = []
     if reference.when_null == "hold":
         problems.append(
@@ -250,7 +289,7 @@ def _reference_list(field: BoundField, reference: Reference, j: str, other: Othe
     )
 
 
-def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolved:
+def _result(field: BoundField, result: Result, j: str, other: Other, types: Mapping[str, Type]) -> _Resolved:
     """What the other target's rows hold now; one that is created by this plan gives it after its wave."""
     keys = list(other.shape.key)
     prefix, rest = keys[: len(result.by)], keys[len(result.by) :]
@@ -278,7 +317,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other) -> _Resolve
             FROM {work(result.target, "ids")} i LEFT JOIN {table("theirs", result.target)} a ON a.rowid = i.row_a
             LEFT JOIN {table("desired", result.target)} d ON i.pending
                 AND {listed((f"{KEY.sql(k, 'd')} = {KEY.sql(k, 'i')}" for k in keys), " AND ")})
-        GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j), " AND ")}"""
+        GROUP BY {shown.replace("i.", "")}) {j} ON {listed(_by(other, result.by, j, types), " AND ")}"""
     unknown = [f"{j}.open > 0"] if not single else []
     if not other.complete:
         unknown.append(f"{j}.value IS NULL AND coalesce({j}.open, 0) = 0")

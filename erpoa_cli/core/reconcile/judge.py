@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-from erpoa_cli.core.columns import AGREED, NOW, PENDING, SEEN, WANTED
+from erpoa_cli.core.columns import AGREED, ECHO, NOW, PENDING, SEEN, WANTED
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile.compare import empty, equal
 from erpoa_cli.core.reconcile.shape import Shape, value_sql
@@ -54,7 +54,7 @@ def confirmed(shape: Shape, field: BoundField) -> str:
         return state(shape, field)
     if field not in shape.compared:
         return str(Verdict.SAME)
-    return _judge(shape.target, field, new=_new_field(shape.target, field))
+    return _judge(shape, field, new=_new_field(shape, field))
 
 
 def state(shape: Shape, field: BoundField) -> str:
@@ -105,13 +105,13 @@ def found(shape: Shape, field: BoundField) -> str:
         return f"""CASE WHEN list_contains(waiting, {literal(field.name)}) THEN {Verdict.SAME}
             WHEN {pending} IS NULL AND {equal(field, d, a)} THEN {Verdict.SETTLE}
             WHEN {empty(field, a)} AND ({pending} IS NOT NULL OR {wanted}) THEN {Verdict.FILL} ELSE {differs} END"""
-    return f"""CASE WHEN {equal(field, d, a)} THEN {Verdict.SETTLE}
+    return f"""CASE WHEN {equal(field, d, a)} THEN {Verdict.SETTLE} {_echoed(shape, field)}
         WHEN {empty(field, a)} AND {wanted} THEN {Verdict.FILL} {theirs}ELSE {differs} END"""
 
 
 def restored(shape: Shape, field: BoundField) -> str:
     """The verdict of an extra field of a confirmed row: ours only while it bears our deactivation."""
-    return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape.target, field, new=str(Verdict.SAME))} ELSE {Verdict.SAME} END"
+    return f"CASE WHEN {ours_inactive(shape, field)} THEN {_judge(shape, field, new=str(Verdict.SAME))} ELSE {Verdict.SAME} END"
 
 
 def ours_inactive(shape: Shape, field: BoundField) -> str:
@@ -134,7 +134,15 @@ def deactivated(shape: Shape, field: BoundField) -> str:
         WHEN {a} IS NOT DISTINCT FROM {seen} THEN {Verdict.SAME} ELSE {_drift(shape.target)} END"""
 
 
-def _judge(target: Target, field: BoundField, *, new: str) -> str:
+def _echoed(shape: Shape, field: BoundField) -> str:
+    """A branch of a CASE: what the opposite target brought from here became what we would bring back, for their system keeps it
+    in a form of its own. Nobody changed it."""
+    known = shape.opposite is not None and field.name in shape.opposite.fields
+    return f"WHEN {ECHO.sql(field.name)} THEN {Verdict.SETTLE}" if known else ""
+
+
+def _judge(shape: Shape, field: BoundField, *, new: str) -> str:
+    target = shape.target
     d, a = WANTED.sql(field.name), NOW.sql(field.name)
     agreed, seen = AGREED.sql(field.name), SEEN.sql(field.name)
     known = f"coalesce(list_contains(known, {literal(field.name)}), false)"
@@ -151,16 +159,18 @@ def _judge(target: Target, field: BoundField, *, new: str) -> str:
         WHEN {same} THEN CASE WHEN {known} AND {ours} AND {theirs} THEN {Verdict.SAME} ELSE {Verdict.SETTLE} END
         WHEN NOT {known} THEN {new}
         WHEN {ours} AND {theirs} THEN {Verdict.SAME}
+        {_echoed(shape, field)}
         WHEN {theirs} THEN {Verdict.WRITE}
         WHEN {ours} THEN {Verdict.SAME if shared else _drift(target)}
         ELSE {_conflict(target, field)} END"""
 
 
-def _new_field(target: Target, field: BoundField) -> str:
+def _new_field(shape: Shape, field: BoundField) -> str:
+    target = shape.target
     if field.ownership is Ownership.SHARED:
         d, a = WANTED.sql(field.name), NOW.sql(field.name)
         return (
-            f"CASE WHEN {empty(field, d)} THEN {Verdict.SAME} WHEN {empty(field, a)} THEN {Verdict.WRITE} "
+            f"CASE {_echoed(shape, field)} WHEN {empty(field, d)} THEN {Verdict.SAME} WHEN {empty(field, a)} THEN {Verdict.WRITE} "
             f"ELSE {_unknown_shared(target, field)} END"
         )
     return str(Verdict.WRITE if target.on_new_field is ReportOrWrite.WRITE else Verdict.DRIFT)

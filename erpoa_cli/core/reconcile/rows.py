@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, PENDING, PLANNED, SEEN, VERDICT, WANTED
+from erpoa_cli.core.columns import AGREED, ECHO, ID, KEY, NOW, PENDING, PLANNED, SEEN, VERDICT, WANTED
 from erpoa_cli.core.lifecycle import UNDO
 from erpoa_cli.core.reconcile import documents, judge
+from erpoa_cli.core.reconcile.compare import equal
 from erpoa_cli.core.reconcile.judge import Verdict
 from erpoa_cli.core.reconcile.near import Evidence, near, proof, twin
 from erpoa_cli.core.reconcile.recognise import elsewhere, estranged
@@ -19,7 +20,7 @@ from erpoa_cli.core.reconcile.shape import (
     value_sql,
     work,
 )
-from erpoa_cli.core.schema import literal
+from erpoa_cli.core.schema import grouped, literal
 from erpoa_cli.core.sight import unseen_sql
 from erpoa_cli.core.situation import EDITS, LINES, REMOVALS, Action, does
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, OnVanished
@@ -117,7 +118,7 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
         coalesce(b.generation, CASE WHEN n.row_d IS NOT NULL THEN g.generation END, 0) AS generation, b.known, d.problem, d.problem_code, d.waiting,
         {"u.unread" if evidence.unread else "CAST(NULL AS VARCHAR)"} AS unread,
         {"CAST(NULL AS VARCHAR)" if evidence.first else "e.elsewhere"} AS elsewhere,
-        {listed(_values(shape))},
+        {listed([*_values(shape), *_echoes(shape)])},
         {_situation(shape, evidence)} AS situation, coalesce(proof.unproven, proof.unplaced) AS doubt{_parent_columns(shape)}{documents.course_columns(shape)}
     FROM (SELECT * FROM {work(shape.name, "near")} WHERE {wanted}) n CROSS JOIN {work(shape.name, "proof")} proof
         LEFT JOIN {_rows(shape, table("desired", shape.name), "rowid", "row_d", wanted)} d ON d.row_number = n.row_d
@@ -126,7 +127,35 @@ def _met(shape: Shape, evidence: Evidence, wanted: str) -> str:
             ON b.row_number = n.row_b
         LEFT JOIN {work(shape.name, "gone")} g ON {same_key(shape, "g", "n")}{_parent_join(shape)}{documents.course_join(shape)}
         {f"LEFT JOIN {work(shape.name, 'unread')} u ON u.row_a = n.row_a" if evidence.unread else ""}
-        {"" if evidence.first else f"LEFT JOIN {work(shape.name, 'elsewhere')} e ON e.ordinal = n.ordinal"}"""
+        {"" if evidence.first else f"LEFT JOIN {work(shape.name, 'elsewhere')} e ON e.ordinal = n.ordinal"}
+        {f"LEFT JOIN {work(shape.name, 'opposite')} o ON {same_key(shape, 'o', 'n')}" if shape.opposite else ""}"""
+
+
+def _echoes(shape: Shape) -> Iterator[str]:
+    """Of every shared field: whether the opposite target brought there what is here, and saw it become what is wanted."""
+    for name in shape.opposite.fields if shape.opposite else ():
+        field = shape.field(name)
+        brought = equal(field, AGREED.sql(name, "o"), NOW.sql(name, "a"))
+        became = equal(field, SEEN.sql(name, "o"), WANTED.sql(name, "d"))
+        yield f"(o.known AND d.row_number IS NOT NULL AND {brought} AND {became}) IS TRUE AS {ECHO.sql(name)}"
+
+
+def opposite(shape: Shape) -> str:
+    """The query for `T/opposite`, of the base rows of the opposite target (`incoming`): what it agreed on and saw of the shared
+    fields of candidates, as this target names them."""
+    assert shape.opposite is not None
+    keys = [
+        f"TRY_CAST({KEY.sql(theirs)} AS {shape.key[ours].duckdb}) AS {KEY.sql(ours)}"
+        for ours, theirs in shape.opposite.key.items()
+    ]
+    values = [
+        f"TRY_CAST({image.sql(theirs)} AS {shape.field(ours).type.duckdb}) AS {image.sql(ours)}"
+        for ours, theirs in shape.opposite.fields.items()
+        for image in (AGREED, SEEN)
+    ]
+    known = names_sql(shape.opposite.fields.values())
+    return f"""SELECT o.* FROM (SELECT {listed(keys + values)}, list_has_all(known, {known}) AS known FROM incoming) o
+        SEMI JOIN {work(shape.name, "near")} n ON {same_key(shape, "o", "n")}"""
 
 
 def _rows(shape: Shape, relation: str, number: str, pointer: str, wanted: str) -> str:
@@ -226,9 +255,9 @@ def _verdicts(shape: Shape) -> str:
 def _sums(shape: Shape) -> str:
     """`signs`: the verdicts that any field has; `unison`: the verdict that every compared field has; of documents also
     `own`: the verdicts of their content, and whether their state `moves`."""
-    some = listed((VERDICT.sql(name) for name in shape.columns), " | ")
-    every = listed((VERDICT.sql(f.name) for f in shape.compared), " & ") or "0"
-    content = listed((VERDICT.sql(name) for name in shape.content), " | ")
+    some = grouped([VERDICT.sql(name) for name in shape.columns], " | ")
+    every = grouped([VERDICT.sql(f.name) for f in shape.compared], " & ") or "0"
+    content = grouped([VERDICT.sql(name) for name in shape.content], " | ")
     own = f", {content} AS own{documents.moves(shape)}" if shape.state else ""
     return f"{some} AS signs, {every} AS unison{own}"
 

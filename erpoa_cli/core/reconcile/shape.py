@@ -14,6 +14,16 @@ from erpoa_cli.core.schema import Field, Type, identifier, literal
 from erpoa_cli.core.target import BoundField, Mode, OnSourceGone, Ownership, Reference, Result, Target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opposite:
+    """The target *name* that writes into what another one is fed from, and is fed from what that one writes: its key column
+    per key column of the other, and its shared field per shared field."""
+
+    name: str
+    key: Mapping[str, str]
+    fields: Mapping[str, str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """One target with everything the diff must know about its columns.
@@ -21,7 +31,7 @@ class Shape:
     `key` and `id` carry the declared types; `extras` are the fields of `deactivate` and `restore` that are no
     target fields; `siblings` are targets that keep the same object and have the same key columns; `document`
     says how many key columns of a line are those of its document, and `wish` which field of the document, if any, the
-    state that is wanted of it. `lists` are the fields of a document that hold the lines inside it, by the name of their
+    state that is wanted of it. `opposite` is the target that brings shared fields the other way. `lists` are the fields of a document that hold the lines inside it, by the name of their
     target. `unique` are the sets of fields of which the system refuses equal values in a second row at once."""
 
     target: Target
@@ -33,6 +43,7 @@ class Shape:
     wish: str = ""
     lists: Mapping[str, Field] = field(default_factory=dict)
     unique: tuple[tuple[str, ...], ...] = ()
+    opposite: Opposite | None = None
 
     @property
     def name(self) -> str:

@@ -26,7 +26,8 @@ def extras(target: Target, info: ObjectInfo) -> dict[str, Type]:
 
 def shape(bound: Bound, target: Target, info: ObjectInfo) -> Shape:
     """The columns of *target* (bound, with every field typed) on the object *info*."""
-    ids = {n: _type(info, n) for n in target.id or info.id}
+    managed = {f.name: f.type for f in target.fields}  # their rows are read in these types
+    ids = {n: managed.get(n) or _type(info, n) for n in target.id or info.id}
     parent = bound.targets[target.lines.parent] if target.lines else None
     return Shape(
         lists=lists(bound.targets, target, info),

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from erpoa_cli.core.dependency import reach, references
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.schema import STRING, Kind, Type
+from erpoa_cli.core.schema import STRING, Kind, Type, decimal
 from erpoa_cli.core.target import Column, Constant, Reference, Result, Target, TargetField, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import documented
 from erpoa_cli.engine.binding.feed import feed_columns
 from erpoa_cli.engine.binding.lines import judge_list, lines_info, within
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.sdk.connector import ObjectInfo
+from erpoa_cli.sdk.connector import FieldInfo, ObjectInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str,
     own = infos[target.name].field(field.name)
     match field.value:
         case Column():
-            return field
+            return replace(field, type=_column_type(target, field, infos[target.name]))
         case Constant():
             return replace(field, type=own.type if own and own.type else field.type)
         case Reference() as reference:
@@ -102,6 +102,27 @@ def _typed(bound: Bound, target: Target, field: TargetField, infos: Mapping[str,
             return replace(field, type=(returned.type if returned else None) or (own.type if own else None))
 
 
+def _column_type(target: Target, field: TargetField, info: ObjectInfo) -> Type | None:
+    """The type of a field that is fed by a column: the column's, or a wider one where theirs shows more than it has (7.00 for 7,
+    midnight for a day). What is written into a text that tells their rows apart is wanted as text: `007` is another row
+    than `7`."""
+    own, wanted = info.field(field.name), field.type
+    if own is None or own.type is None or wanted is None or field.zone:
+        return wanted
+    scale = own.type.scale
+    match wanted.kind, own.type.kind:
+        case _, Kind.STRING if field.name in (target.id or info.id):
+            return STRING
+        case Kind.INTEGER, Kind.DECIMAL if scale:
+            return decimal(min(_LONG + scale, 38), scale)
+        case Kind.BOOLEAN, Kind.DECIMAL if scale:
+            return decimal(min(1 + scale, 38), scale)
+        case Kind.DATE, Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return own.type
+        case _:
+            return wanted
+
+
 def _id_type(
     bound: Bound, target: Target, reference: Reference, infos: Mapping[str, ObjectInfo]
 ) -> Type | None:
@@ -109,14 +130,20 @@ def _id_type(
     other = infos.get(reference.target)
     if other is None:
         return None
-    ids = bound.targets[reference.target].id or other.id
+    parent = bound.targets[reference.target]
+    ids = parent.id or other.id
     info = other.field(ids[0]) if len(ids) == 1 else None
     if info is None or info.type is None:
         return None
+    managed = next((f for f in parent.fields if f.name == info.name and isinstance(f.value, Column)), None)
+    type_ = (managed and _column_type(parent, managed, other)) or info.type
     columns = feed_columns(target, bound.relations) or {}
     if any(columns[name].type.kind is Kind.LIST for name in reference.by if name in columns):
-        return Type(Kind.LIST, item=info.type)
-    return info.type
+        return Type(Kind.LIST, item=type_)
+    return type_
+
+
+_LONG = 19  # digits of the largest integer
 
 
 def _nowhere(target: Target) -> Diagnostic:
@@ -183,14 +210,8 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy="Leave the field out, or name it in `returns:` to read it.",
             at=field.at,
         )
-    elif own.type is None and not own.untyped:
-        yield Diagnostic(
-            "E0317",
-            f"target {target.name}: {info.address}.{field.name} cannot be kept exactly",
-            detail=own.refused,
-            remedy="Leave the field out, or change the column's type in the system.",
-            at=field.at,
-        )
+    elif own.type is None and not own.untyped and field.type is not None and field.type.kind not in own.takes:
+        yield _unkept(target, field, field.type, own, info)
     elif field.type is None:
         yield Diagnostic(
             "E0318",
@@ -200,7 +221,7 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             at=field.at,
         )
     elif own.type is None or own.untyped:
-        return
+        return  # what it cannot keep is refused row by row
     elif field.zone and (field.type.kind, own.type.kind) not in _LOCAL:
         instants = own.type.kind is Kind.TIMESTAMPTZ
         yield Diagnostic(
@@ -219,6 +240,20 @@ def _judge_field(target: Target, field: TargetField, info: ObjectInfo) -> Iterat
             remedy=f"Cast the column in the transform to {own.type}.",
             at=field.at,
         )
+
+
+def _unkept(target: Target, field: TargetField, wanted: Type, own: FieldInfo, info: ObjectInfo) -> Diagnostic:
+    """A column of which no type reads all that it may hold. What it says of declaring types is for sources."""
+    why, _, _ = own.refused.partition(": declare")
+    kinds = " or ".join(sorted(own.takes))
+    cast = f"Cast the column in the transform to {kinds}, leave" if kinds else "Leave"
+    return Diagnostic(
+        "E0317",
+        f"target {target.name}: {info.address}.{field.name} ({own.native}) cannot keep {wanted} exactly",
+        detail=f"{info.address}.{field.name} {why}." if why else "",
+        remedy=f"{cast} the field out, or change the column's type in the system.",
+        at=field.at,
+    )
 
 
 _LOCAL = {(Kind.TIMESTAMPTZ, Kind.TIMESTAMP), (Kind.TIMESTAMPTZ, Kind.STRING)}  # wanted, kept

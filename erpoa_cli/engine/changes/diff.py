@@ -312,6 +312,7 @@ class Differ:
             "courses",
             "dead",
             "touched",
+            "opposite",
         ]
         for name in self._tasks:
             for part in parts:

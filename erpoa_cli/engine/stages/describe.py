@@ -12,6 +12,7 @@ from erpoa_cli.core.target import OnDrift, OnVanished, Target, embedded
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.columns import layout, shape
 from erpoa_cli.engine.binding.lines import within
+from erpoa_cli.engine.binding.opposite import opposite
 from erpoa_cli.engine.identity import another, is_moved, may_be_planned, moved
 from erpoa_cli.engine.relations.chain import described
 from erpoa_cli.engine.stages.values import Choice, Context, Described
@@ -36,8 +37,13 @@ def describe(ctx: Context, choice: Choice) -> Described:
     it, whose rows are remembered."""
     asked = frozenset(choice.names) | ctx.bound.actuals(choice.relations)
     looked = described(ctx.bound, ctx.connections, asked)
+    known = ctx.state.targets()
+    targets, sources = looked.bound.targets, looked.bound.project.sources
     shapes = {
-        name: shape(looked.bound, _compared(ctx, looked.bound.targets[name]), looked.infos[name])
+        name: replace(
+            shape(looked.bound, _compared(ctx, targets[name]), looked.infos[name]),
+            opposite=opposite(targets[name], targets, sources, known),
+        )
         for name in choice.names
     }
     return Described(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from erpoa_cli.core.reconcile.recognise import remembered
-from erpoa_cli.core.reconcile.rows import candidate_base
+from erpoa_cli.core.reconcile.rows import candidate_base, opposite
 from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.engine.stages.values import Context, Described
 from erpoa_cli.state import Layout
@@ -33,6 +33,9 @@ def recall(ctx: Context, layout: Layout, shape: Shape) -> None:
     numbers = ctx.staging.sql(candidate_base(shape)).column("row_b")
     rows = ctx.state.base(layout, ctx.sealer, only=numbers)
     ctx.staging.make("base", f"{shape.name}/rows", _numbered(rows, numbers))
+    if shape.opposite:
+        known = ctx.state.targets()[shape.opposite.name]
+        ctx.staging.make("diff", f"{shape.name}/opposite", ctx.state.base(known, ctx.sealer), opposite(shape))
 
 
 def _numbered(rows: pa.RecordBatchReader, numbers: pa.ChunkedArray | None = None) -> pa.RecordBatchReader:

@@ -25,7 +25,7 @@ from erpoa_cli.engine.writing.believed import believed
 from erpoa_cli.engine.writing.desk import Desk
 from erpoa_cli.engine.writing.made import is_told
 from erpoa_cli.engine.writing.reading import find, identifiers, needs_reading, read_back
-from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, wait
+from erpoa_cli.engine.writing.write import ATTEMPTS, as_wanted, checked, same, wait
 from erpoa_cli.sdk.connector import OUTCOMES, CreateSafety, Movable, WriteBatch
 from erpoa_cli.sdk.errors import Duplicate, Fatal, InDoubt, Rejected, SystemFailure, Transient
 
@@ -174,9 +174,13 @@ class RowByRow:
         written, moved = [], []
         for row in batch.rows.to_pylist():
             there = found[row["ordinal"]]
-            if there and all(as_wanted(there[0][n], row[WANTED(n)]) for n in batch.fields):
+            if there and all(
+                as_wanted(there[0][n], row[WANTED(n)], self.desk.types[n]) for n in batch.fields
+            ):
                 written.append(row["ordinal"])
-            elif not there or any(there[0][n] != row[NOW(n)] for n in batch.fields):
+            elif not there or not all(
+                same(there[0][n], row[NOW(n)], self.desk.types[n]) for n in batch.fields
+            ):
                 moved.append(row["ordinal"])
         words = "; the row is neither as it was nor as planned"
         self._end(_only(batch, moved), Outcome.STALE, {n: unclear[n] + words for n in moved})

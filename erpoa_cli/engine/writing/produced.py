@@ -87,7 +87,7 @@ class Produced:
                     if problem:
                         problems.setdefault(rows["ordinal"][i].as_py(), problem)
             position = rows.schema.get_field_index(WANTED(field))
-            column = pa.array(values, rows.schema.field(position).type)
+            column = _array(values, rows.schema.field(position).type)
             rows = rows.set_column(position, WANTED(field), column)
         if problems:
             rows = rows.filter(pc.invert(pc.is_in(rows["ordinal"], pa.array(list(problems), pa.int64()))))
@@ -142,6 +142,14 @@ class Produced:
             what = "id" if field == OWN_ID else field
             return None, (Outcome.WAITING, f"{what} of {target} {key_json} is not known yet")
         return value, None
+
+
+def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+    """*values* as *type_*, also where what was given has the type of another column: 7.00 for the number 7."""
+    try:
+        return pa.array(values, type_)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array(values).cast(type_)
 
 
 def wanted_targets(tables: Mapping[str, pa.Table]) -> set[str]:

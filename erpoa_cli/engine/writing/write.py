@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.columns import ID, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.engine.writing.batch import Batch
 from erpoa_cli.engine.writing.believed import believed
@@ -23,6 +24,7 @@ from erpoa_cli.sdk.connector import (
     WriteBatch,
 )
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
+from erpoa_cli.sdk.meaning import meaning
 
 _NOT_FOUND = "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
 
@@ -102,9 +104,11 @@ def looked_up(desk: Desk, batch: Batch, *, committed: bool = False) -> pa.Table:
 
 
 def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
-    """The deviated fields per row, without lists of lines that are as wanted but for what their system filled in."""
+    """The deviated fields per row, without JSON in another spelling, and without lists of lines that are as wanted but for what
+    their system filled in."""
     deviated = outcomes["deviated"].combine_chunks()
-    for name in desk.lists:
+    spelt = (name for name in batch.fields if desk.types[name].kind is Kind.JSON)
+    for name in (*desk.lists, *spelt):
         if SAVED(name) in outcomes.schema.names:
             wanted = dict(zip(batch.ordinals, batch.rows[WANTED(name)].to_pylist(), strict=True))
             rows = outcomes.select(["ordinal", "deviated", SAVED(name)]).to_pylist()
@@ -114,7 +118,7 @@ def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
                 else [
                     n
                     for n in r["deviated"]
-                    if n != name or not as_wanted(r[SAVED(name)], wanted[r["ordinal"]])
+                    if n != name or not as_wanted(r[SAVED(name)], wanted[r["ordinal"]], desk.types[name])
                 ]
                 for r in rows
             ]
@@ -122,7 +126,14 @@ def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
     return deviated
 
 
-def as_wanted(found: Any, wanted: Any) -> bool:
+def same(one: Any, other: Any, type_: Type) -> bool:
+    """Whether two values of *type_* are the same; JSON is, however it is spelt."""
+    if type_.kind is Kind.JSON:
+        return bool(meaning(one, type_) == meaning(other, type_))
+    return bool(one == other)
+
+
+def as_wanted(found: Any, wanted: Any, type_: Type) -> bool:
     """Whether *found* is what *wanted* became. In a list of lines, members that nobody gave a value may have any:
     their system numbers new lines and fills in what it knows."""
     if (
@@ -130,7 +141,7 @@ def as_wanted(found: Any, wanted: Any) -> bool:
         or not isinstance(found, list)
         or not any(isinstance(w, dict) for w in wanted)
     ):
-        return bool(found == wanted)
+        return same(found, wanted, type_)
     return len(found) == len(wanted) and all(
         f is not None and all(value is None or f[name] == value for name, value in w.items())
         for f, w in zip(found, wanted, strict=True)
@@ -162,6 +173,10 @@ def checked(desk: Desk, ask: WriteBatch, answers: Sequence[pa.RecordBatch]) -> p
         raise _broken(desk, f"columns {table.schema.names[:4]} instead of {OUTCOMES.names}")
     table = table.rename_columns(
         [ID(n.removeprefix("id.")) if n.startswith("id.") else n for n in table.schema.names]
+    )
+    # an object may tell its rows apart by other fields than the target does
+    table = table.drop_columns(
+        [c for n, c in ID.fields(table.schema.names).items() if n not in desk.id_types]
     )
     table = in_journal_columns(desk, ask, table.sort_by("ordinal"))
     if ask.action is not Action.CREATE:

@@ -6,7 +6,6 @@ version where the API takes one. Nothing is sent twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from erpoa_cli.sdk.errors import (
     Transient,
 )
 from erpoa_cli.sdk.http import Answer, HttpClient, Send
+from erpoa_cli.sdk.meaning import meaning
 from erpoa_http.description import Object, Operation
 from erpoa_http.judge import Forbidden, Missing, found
 from erpoa_http.reading import Found, Reader, Values
@@ -330,11 +330,8 @@ def _spoken(told: Any) -> tuple[str, str | None, str | None]:
 
 
 def _equal(now: Any, before: Any, type_: Type) -> bool:
-    if type_.kind is Kind.JSON and now is not None and before is not None:
-        return bool(
-            json.loads(now, parse_float=str, parse_int=str)
-            == json.loads(before, parse_float=str, parse_int=str)
-        )
+    if type_.kind is Kind.JSON:
+        return bool(meaning(now, type_) == meaning(before, type_))
     return bool(now == before)
 
 

@@ -12,12 +12,12 @@ from pymysql.constants import FIELD_TYPE, FLAG  # type: ignore[import-untyped]
 from pymysql.err import Error  # type: ignore[import-untyped]
 
 from erpoa_cli.core.schema import Type
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER
 from erpoa_cli.sdk.sql import Table as SqlTable
 from erpoa_cli.sdk.sql.discovery import LOOK_AT, MOST, SAMPLES, decimal_of, first_texts
-from erpoa_mysql.columns import BINARIES, Column, column, declared, refusal, text_of
+from erpoa_mysql.columns import BINARIES, FLOATS, Column, column, declared, refusal, text_of
 from erpoa_mysql.encode import quoted
 from erpoa_mysql.grants import Grants
 from erpoa_mysql.wire import Wire
@@ -239,6 +239,7 @@ def _field(db: Wire, relation: Relation, facts: tuple[Any, ...], sample: str) ->
         writable=not computed and relation.writable and bool(relation.may & {"INSERT", "UPDATE"}),
         refused="" if type_ is not None else refusal(of, seen),
         sample=sample,
+        takes=NUMBERS if type_ is None and of.base in (*FLOATS, "decimal") else frozenset(),
     )
 
 

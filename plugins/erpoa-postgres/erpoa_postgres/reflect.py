@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 
 from erpoa_cli.core.schema import Type, identifier
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, ObjectInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo, ForeignKey, ObjectInfo
 from erpoa_cli.sdk.errors import ContractBroken
 from erpoa_cli.sdk.sql import LEDGER, Table
 from erpoa_cli.sdk.sql.discovery import LOOK_AT, MOST, SAMPLES, decimal_of, first_texts
-from erpoa_postgres.columns import Column, column, declared, refusal, text_of
+from erpoa_postgres.columns import FLOATS, Column, column, declared, refusal, text_of
 from erpoa_postgres.hanging import hanging
 
 Db = psycopg.Connection[tuple[Any, ...]]
@@ -163,6 +163,7 @@ def _field(db: Db, relation: Relation, name: str, of: Column, facts: Sequence[An
         writable=not (computed or identity == "a") and (relation.inserts or relation.updates),
         refused="" if type_ is not None else refusal(of, seen),
         sample=sample,
+        takes=NUMBERS if type_ is None and of.base in (*FLOATS, "numeric") else frozenset(),
     )
 
 

@@ -24,7 +24,7 @@ from erpoa_cli.core.schema import (
     Type,
     decimal,
 )
-from erpoa_cli.sdk.connector import FieldInfo, ForeignKey, Hanging, ObjectInfo
+from erpoa_cli.sdk.connector import NUMBERS, FieldInfo, ForeignKey, Hanging, ObjectInfo
 from erpoa_cli.sdk.sql import LEDGER
 
 _UNSIGNED_DIGITS = 20  # of a 64-bit number without sign
@@ -163,6 +163,7 @@ def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: b
         generated=bool(column.server_default is not None or column.identity or column.computed or numbered),
         writable=not (is_view or column.computed),
         refused=refused,
+        takes=NUMBERS if type_ is None and isinstance(column.type, sa.Numeric) else frozenset(),
     )
 
 

@@ -51,10 +51,10 @@ def _float(value: float) -> str:
 
 
 def understood(text: str | None, type_: Type) -> Any:
-    """What *text* means as *type_*, comparable: JSON by its content, numbers in it by their digits."""
+    """What *text* means as *type_*, comparable: lists and structs by their content, numbers in them by their digits."""
     if text is None:
         return None
-    if type_.kind in (Kind.JSON, Kind.LIST, Kind.STRUCT):
+    if type_.kind in (Kind.LIST, Kind.STRUCT):
         try:
             return json.loads(text, parse_float=str, parse_int=str)
         except ValueError:

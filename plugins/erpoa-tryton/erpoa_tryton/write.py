@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from erpoa_cli.core.schema import Field
+from erpoa_cli.core.schema import Field, Kind
 from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.sdk.connector import OUTCOMES, Reading, ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import (
@@ -100,6 +100,8 @@ class Writing:
 
     def _equal(self, actual: Any, before: Any, name: str) -> bool:
         type_ = self._batch.types[name]
+        if type_.kind is Kind.JSON:
+            before = meaning(before, type_)
         return bool(
             meaning(text_of(actual, self._relation.definitions[name]["type"], type_), type_) == before
         )

@@ -99,9 +99,10 @@ SQLITE = Dialect(
         ("TEXT", "'2024-02-31'", "date", date(2024, 3, 2)),
         ("TEXT", "'maybe'", "boolean", None),
         ("NUMERIC", "123456789012345678", "decimal(38,2)", Decimal(123456789012345679)),  # equal as floats only
-        ("JSON", """'{"a": 1.10}'""", "json", '{"a": 1.1}'),
+        ("JSON", """'{"a": 1.10}'""", "json", '{"a": 1.11}'),
     ],
     spelt=[
+        ("JSON", """'{"b": 1.10, "a": "\\u00e9"}'""", "json", '{"a":"é","b":11e-1}'),
         ("NUMERIC", "CAST('1.50' AS BLOB)", "decimal(38,2)", Decimal("1.5")),
         ("TEXT", "'7.0920'", "decimal(9,3)", Decimal("7.092")),
         ("TEXT", "'2024-02-29 08:00:00+08:00'", "timestamptz", datetime(2024, 2, 29, tzinfo=UTC)),
