@@ -54,12 +54,6 @@ def place(finding: Diagnostic) -> str:
             "",
         ),
         (
-            "SELECT\n  uper(code) AS c FROM {{ source('suppliers') }}\n",
-            "transforms/m.sql:2:3",
-            "Scalar Function with name uper does not exist",
-            'Did you mean "upper"',
-        ),
-        (
             "SELECT code + since AS c\nFROM {{ source('suppliers') }}\n",
             "transforms/m.sql:1:13",
             "No function matches",
