@@ -87,8 +87,10 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0611",
         "the project is not what is committed",
-        "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from.",
-        "Commit the files that `git status` names, or plan in another environment.",
+        "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from. "
+        "The project's files are compared with the commit itself (line ends aside), so that neither git's index nor its settings hide one; "
+        "what a filter of git changes (LFS, git-crypt) is not what is committed.",
+        "Commit the files that the message names, or plan in another environment.",
         FailureKind.BLOCKED,
     ),
     Code(
