@@ -43,7 +43,9 @@ def commit(directory: Path, files: Mapping[str, str]) -> Commit:
         return Commit("")
     held = _held(directory, head, "")
     other = {name for name in files if not _same(directory, name, files[name], held)}
-    return Commit(head, tuple(sorted(other | {name for name in held if _project(name) and name not in files})))
+    return Commit(
+        head, tuple(sorted(other | {name for name in held if _project(name) and name not in files}))
+    )
 
 
 def _project(name: str) -> bool:
@@ -64,7 +66,7 @@ def _same(directory: Path, name: str, digest: str, held: Mapping[str, str]) -> b
         return False
     if sha256(content).hexdigest() != digest:
         return False  # it changed since it was read
-    if link is not None and held.get(name) != _blob(link, held[name] if name in held else ""):
+    if link is not None and held.get(name) != _blob(link, held.get(name, "")):
         return False
     blob = held.get(real, "")
     return blob in {_blob(content, blob), _blob(content.replace(b"\r\n", b"\n"), blob)}
@@ -72,7 +74,7 @@ def _same(directory: Path, name: str, digest: str, held: Mapping[str, str]) -> b
 
 def _blob(content: bytes, like: str) -> str:
     """The name that git gives *content*, by the kind of digest that *like* is."""
-    digest = new("sha256" if len(like) == 64 else "sha1", usedforsecurity=False)  # noqa: S324 - git's own names
+    digest = new("sha256" if len(like) == 64 else "sha1", usedforsecurity=False)
     digest.update(b"blob %d\0" % len(content))
     digest.update(content)
     return digest.hexdigest()
@@ -102,7 +104,11 @@ def _entries(listed: bytes) -> Iterator[tuple[bytes, str, str]]:
 def _git(directory: Path, *arguments: str, own: bool = False) -> bytes:
     """What git answers; empty when it is missing or refuses. Prompts and fetching stay off. *own*: of the repository that
     *directory* is in, whatever the environment says of another one, and of its objects as they are."""
-    kept = {n: v for n, v in os.environ.items() if not own or not n.startswith("GIT_") or n.startswith("GIT_CONFIG")}
+    kept = {
+        n: v
+        for n, v in os.environ.items()
+        if not own or not n.startswith("GIT_") or n.startswith("GIT_CONFIG")
+    }
     environment = {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
     environment |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_ALLOW_PROTOCOL": "none"}
     try:

@@ -96,6 +96,8 @@ def _asked(
     """*clean*: where the environment plans only from a clean commit, nothing else is planned from."""
     from erpoa_cli.engine.plan import PlanOptions
 
+    if out is not None and out.exists() and not out.is_file():
+        raise Failure(Diagnostic("E0615", f"{out} is no regular file", remedy="Name a file for the plan."))
     made_from = commit(work.root, work.project.files)
     if clean:
         _clean(work, made_from)

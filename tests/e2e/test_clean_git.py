@@ -146,7 +146,7 @@ def test_a_submodule_is_compared_with_its_recorded_commit(committed: Path, tmp_p
 def test_nothing_that_a_repository_names_is_executed(committed: Path, tmp_path: Path):
     ran = tmp_path / "ran"
     program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\necho \"$0\" >> {ran}\ncat\n", encoding="utf-8")
+    program.write_text(f'#!/bin/sh\necho "$0" >> {ran}\ncat\n', encoding="utf-8")
     program.chmod(0o755)
     hooks = committed.parent / ".git/hooks"
     for hook in ("post-checkout", "post-index-change", "reference-transaction", "fsmonitor-watchman"):
