@@ -123,4 +123,12 @@ CODES: tuple[Code, ...] = (
         "Name the old place again; or, if it is right, `erpoa state forget TARGET` begins anew there.",
         FailureKind.STALE,
     ),
+    Code(
+        "E0550",
+        "a target is not what the plan was made for",
+        "Between plan and apply a table, file, sheet or other object that the plan writes, or a field of it, was removed, renamed "
+        "or given another type. Nothing was written, and nothing is in doubt.",
+        "When it is there again as it was, apply the same plan. If it is meant to be so, mend the project and plan again.",
+        FailureKind.STALE,
+    ),
 )
