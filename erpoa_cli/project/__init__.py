@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from erpoa_cli.project.memory import Memory, Said
     from erpoa_cli.project.notes import illustrated
     from erpoa_cli.project.published import SCHEMA_KINDS, schema
-    from erpoa_cli.project.scaffolding import TEMPLATES, lacks_key, make_key, scaffold
+    from erpoa_cli.project.scaffolding import TEMPLATES, lacks_key, make_files, make_key, scaffold
 
 _NAMES = {
     "conformity": ("conforms", "remembering"),
@@ -32,7 +32,7 @@ _NAMES = {
     "memory": ("Memory", "Said"),
     "notes": ("illustrated",),
     "published": ("SCHEMA_KINDS", "schema"),
-    "scaffolding": ("TEMPLATES", "lacks_key", "make_key", "scaffold"),
+    "scaffolding": ("TEMPLATES", "lacks_key", "make_files", "make_key", "scaffold"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -57,6 +57,7 @@ __all__ = [
     "lacks_key",
     "load",
     "load_findings",
+    "make_files",
     "make_key",
     "remembering",
     "scaffold",
