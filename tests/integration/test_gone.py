@@ -22,8 +22,10 @@ from erpoa_cli.core.conclusion import RunConclusion
 from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.failure_kind import FailureKind
 from tests import planning
+from tests.services import mariadb_url, postgres_url
 from tests.unit.engine.small import Small
 
+__all__ = ["mariadb_url", "postgres_url"]
 pytestmark = pytest.mark.slow
 
 TABLE = "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(20) UNIQUE, name VARCHAR(200))"
@@ -154,7 +156,7 @@ def _postgres(url: str) -> There:
 
     def say(sql: str) -> None:
         with psycopg.connect(url) as db:
-            db.execute(sql)  # type: ignore[arg-type]
+            db.execute(sql)
 
     def rows() -> Rows:
         with psycopg.connect(url) as db:

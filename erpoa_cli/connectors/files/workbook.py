@@ -44,9 +44,11 @@ _FAR = re.compile(rb'\sr="(?=[A-Z]{4}|[A-Z]*\d{7})([A-Z]*)(\d*)')
 _FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
 _BROKEN = (
     InvalidFileException,
-    KeyError,
+    LookupError,
     TypeError,
     ValueError,
+    ArithmeticError,
+    AttributeError,
     OSError,
     SyntaxError,
     EOFError,

@@ -209,7 +209,7 @@ def test_json_says_the_same_and_steers_nothing(text):
 def test_headings_are_cleaned():
     """Where they stand side by side, and where they do not."""
     for cells in (100, 8):
-        told = terminal.plain(lines(Table(("a\x1b\x9bb", "c\u202e"), [("x" * 40, "y" * 40)]), cells))
+        told = terminal.plain(lines(Table(("a\x1b\x9bb", "c\u202e"), (("x" * 40, "y" * 40),)), cells))
         assert "a\\e\\x9bb" in told
         assert "c\\u202e" in told
 
