@@ -32,7 +32,8 @@ FILES = {
     "systems/s.yml": (
         "systems:\n"
         "  erp: {plugin: sqlite, config: {path: \"data/{{ env('ERP_FILE', 'erp') }}.db\"}}\n"
-        "  oa: {plugin: sqlite, config: {path: \"{{ secret('oa_path') }}\"}}\n"
+        "  oa: {plugin: http, config: {url: 'https://oa.example', auth: {type: bearer, token: \"{{ secret('oa_path') }}\"}, "
+        "objects: {supplier: {list: GET /s, create: POST /s, id: code, fields: {code: string, name: string}}}}}\n"
     ),
     "sources/s.yml": (
         "sources: {erp_suppliers: {system: erp, object: supplier, key: [code], "
