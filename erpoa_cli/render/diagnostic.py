@@ -54,5 +54,7 @@ def _snippet(diagnostic: Diagnostic) -> Iterator[Line]:
     start = max(0, at.column - _BEFORE) if len(texts[0]) > _LONGEST else 0
     yield line(Piece(number, "note"), clean.terminal(texts[0][start : start + _LONGEST]))
     if at.column:
-        before = width(clean.terminal(texts[0][start : at.column - 1]))  # as it is shown: escapes and wide characters too
+        before = width(
+            clean.terminal(texts[0][start : at.column - 1])
+        )  # as it is shown: escapes and wide characters too
         yield line(Piece(" " * (len(number) - 2) + "| ", "note"), " " * before, Piece("^", "error"))
