@@ -29,7 +29,8 @@ __all__ = ["mariadb_url", "postgres_url"]
 pytestmark = pytest.mark.slow
 
 TABLE = "CREATE TABLE item (id INTEGER PRIMARY KEY, code VARCHAR(20) UNIQUE, name VARCHAR(200))"
-GONE, FIELD, TYPE = "ALTER TABLE item RENAME TO kept", "ALTER TABLE item RENAME COLUMN name TO kept", "type"
+ANEW = "DROP TABLE IF EXISTS item, kept, erpoa_ledger"
+GONE, FIELD = "ALTER TABLE item RENAME TO kept", "ALTER TABLE item RENAME COLUMN name TO kept"
 BACK = {GONE: "ALTER TABLE kept RENAME TO item", FIELD: "ALTER TABLE item RENAME COLUMN kept TO name"}
 Rows = list[tuple[str, str]]
 
@@ -163,6 +164,7 @@ def _postgres(url: str) -> There:
             return sorted(db.execute("SELECT code, name FROM item").fetchall())
 
     at = conninfo_to_dict(url)
+    say(ANEW)
     say(TABLE.replace("id INTEGER", "id INTEGER GENERATED ALWAYS AS IDENTITY"))
     config = {
         "host": at["host"],
@@ -189,10 +191,10 @@ def _mariadb(url: str) -> There:
             cursor.execute(sql)
             return sorted(cursor.fetchall())
 
+    run(ANEW)
     run(TABLE.replace("id INTEGER", "id INTEGER AUTO_INCREMENT"))
     if at.password:
         pytest.skip("the projects of this test have no secrets")
-    config["password"] = "{{ env('NONE', '') }}"
 
     def say(sql: str) -> None:
         run(sql)

@@ -541,6 +541,8 @@ def test_an_altered_audit_trail_is_found(writer):
 
 
 def test_a_record_that_is_no_text_is_an_altered_one(writer):
+    if writer._control.shared:
+        pytest.skip("a server keeps types")
     writer.protect("t", "{}", "a")
     writer._control.run("UPDATE audit SET detail = ? WHERE number = 1", b"\xff\x00")
     assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
