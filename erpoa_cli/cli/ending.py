@@ -16,7 +16,7 @@ from erpoa_cli.cli.interrupt import struck
 from erpoa_cli.cli.log import MASKER, keep_traceback
 from erpoa_cli.cli.options import Format, Options, no_color
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
-from erpoa_cli.core.report import Answer, PlanReport
+from erpoa_cli.core.report import Answer, PlanReport, Table
 
 if TYPE_CHECKING:
     from erpoa_cli.render.layout import Line
@@ -116,14 +116,13 @@ def _parquet(options: Options, ending: Ending) -> None:
     if isinstance(ending.report, PlanReport):
         from erpoa_cli.render.csv import COLUMNS, plan_rows
 
-        columns, rows = COLUMNS, list(plan_rows(ending.report))
+        table = Table(COLUMNS, tuple(map(tuple, plan_rows(ending.report))))
     elif ending.report.tables:
         table = ending.report.tables[0]
-        columns, rows = table.columns, table.rows
     else:
         raise unsupported(options, "There are no rows in this answer.")
     with writing(path):
-        write_parquet(columns, rows, path)
+        write_parquet(table.columns, table.rows, path)
 
 
 def unsupported(options: Options, why: str) -> Failure:

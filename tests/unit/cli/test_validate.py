@@ -211,6 +211,15 @@ def test_no_secret_is_kept_and_none_is_shown(place: Place):
     assert "华信供应链" not in place.ask("--format", "json")[1]
 
 
+def test_a_secret_where_the_connector_takes_none_is_found(place: Place):
+    place.write(
+        "systems/s.yml",
+        FILES["systems/s.yml"].replace("data/{{ env('ERP_FILE', 'erp') }}.db", "{{ secret('oa_path') }}"),
+    )
+    code, _, told = place.ask()
+    assert (code, "E0207" in told, "config.path" in told, "oa-canary" in told) == (3, True, True, False), told
+
+
 @pytest.mark.parametrize(
     "damage",
     [
