@@ -146,6 +146,14 @@ CODES: tuple[Code, ...] = (
         FailureKind.INVALID,
     ),
     Code(
+        "E0619",
+        "the demo's databases could not be made",
+        "`erpoa init` has written the project, but its script, which makes the databases of the ERP and the OA, failed: the disk is "
+        "full, or the directory cannot be written to.",
+        "Mend what the message names, remove the directory, and run `erpoa init` again; `--template empty` needs no databases.",
+        FailureKind.FAILED,
+    ),
+    Code(
         "E0620",
         "sensitive values are not shown like this",
         "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "
