@@ -266,7 +266,7 @@ def test_the_door_lets_nothing_out_that_steers(form, capsys):
 def test_an_outlet_never_fails_and_remembers_what_was_lost(monkeypatch, capsys):
     with Path("/dev/full").open("wb") as nowhere:
         stream = outlet.Outlet(nowhere, "utf-8", "backslashreplace")
-        monkeypatch.setattr(outlet.sys, "stdout", stream)
+        monkeypatch.setattr("sys.stdout", stream)
         assert stream.write("x" * 100_000) == 100_000
         assert outlet.told(0) == 1
         assert outlet.told(5) == 1
