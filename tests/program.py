@@ -39,7 +39,7 @@ class Ended:
 
 class Forks:
     """Commands as forks. `env`: the environment, where it is not the server's; `point`: die at that point, or let `action`
-    happen there; `after`: be killed after so many seconds."""
+    happen there; `after`: be killed after so many seconds; `stdout` and `stderr` may be files of their own."""
 
     def __init__(self, server: subprocess.Popen[str], scratch: Path) -> None:
         self._server = server
@@ -53,9 +53,10 @@ class Forks:
         point: int | None = None,
         after: float | None = None,
         action: Callable[[], None] | None = None,
+        **streams: str,
     ) -> Ended:
         if action is None:
-            return self._ask(arguments, directory, env=env, point=point, after=after)
+            return self._ask(arguments, directory, env=env, point=point, after=after, **streams)
         pause, over = self._scratch / "pause", threading.Event()
 
         def watch() -> None:
@@ -81,6 +82,8 @@ class Forks:
 
     def _ask(self, arguments: tuple[str, ...], directory: Path, **how: Any) -> Ended:
         out, err = self._scratch / "stdout", self._scratch / "stderr"
+        for stream in (out, err):
+            stream.write_bytes(b"")
         request = {
             "arguments": list(arguments), "directory": str(directory), "stdout": str(out), "stderr": str(err),
             "env": None, "point": None, "after": None, "pause": None, "passed": None, **how

@@ -13,7 +13,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending, tell, text_lines, width_of
-from erpoa_cli.cli.exits import Exit
+from erpoa_cli.cli.exits import OF_RUN, Exit
 from erpoa_cli.cli.interrupt import Stop, stopping
 from erpoa_cli.cli.options import Options, application, command, no_color
 from erpoa_cli.cli.progress import listener
@@ -94,8 +94,10 @@ def plan_and_apply(
     with listener(options) as listen:
         result = plan(listen)
     ending = planning.ending(work, result, detailed=False, full=full, limit=limit)
-    if result.conclusion is PlanConclusion.BLOCKED or not result.header.applyable:
+    if result.conclusion is PlanConclusion.BLOCKED:
         return ending
+    if not result.header.applyable:  # nothing to write; what is set aside is told as after a run
+        return replace(ending, exit=OF_RUN[result.remainder])
     if not yes:
         if not options.interactive:
             raise Failure(
@@ -109,7 +111,7 @@ def plan_and_apply(
         _show(options, ending)
         if not _agreed():
             note = Answer(data={"applied": False}, lines=("Nothing was applied.",))
-            return Ending(note, Exit.SUCCESS)
+            return Ending(note, Exit.BLOCKED)
     return execute(options, work, result.path, shown=result.header, verify=verify, full=full, limit=limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,9 @@ def verify(options: Options) -> Ending:
 @command(app)
 def export(
     options: Options,
-    file: Annotated[Path, typer.Argument(help="The file to write; it may not exist yet.", metavar="FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write; it may not exist yet. `-`: stdout.", metavar="FILE")
+    ],
     after: Annotated[
         int, typer.Option("--after", metavar="NUMBER", min=0, help="Only records after this one.")
     ] = 0,
@@ -42,10 +45,22 @@ def export(
     Each record carries the digest of the one before; docs/security.md says how to check a copy without erpoa."""
     from erpoa_cli import usecase
 
+    if str(file) == "-":
+        from erpoa_cli.render import clean
+
+        lines = usecase.audit_lines(opened.workspace(options), after)
+        trail = [json.loads(line) for line in lines]
+        data = {
+            "file": "-",
+            "records": len(trail),
+            "head": trail[-1]["digest"] if trail else None,
+            "trail": trail,
+        }
+        return Ending(Answer(data=data, text=clean.json("".join(lines))))
     records, head = usecase.export_audit(opened.workspace(options), file, after)
     data = {"file": str(file), "records": records, "head": head.digest if head else None}
-    lines = (
+    words = (
         f"{records} records are in {file}.",
         *(("The head of the trail is", head.digest) if head else ()),
     )
-    return Ending(Answer(data=data, lines=lines))
+    return Ending(Answer(data=data, lines=words))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -16,7 +16,7 @@ from erpoa_cli.cli.interrupt import struck
 from erpoa_cli.cli.log import MASKER, keep_traceback
 from erpoa_cli.cli.options import Format, Options, no_color
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
-from erpoa_cli.core.report import Answer, PlanReport
+from erpoa_cli.core.report import Answer, PlanReport, Table
 
 if TYPE_CHECKING:
     from erpoa_cli.render.layout import Line
@@ -116,12 +116,13 @@ def _parquet(options: Options, ending: Ending) -> None:
     if isinstance(ending.report, PlanReport):
         from erpoa_cli.render.csv import COLUMNS, plan_rows
 
-        write_parquet(COLUMNS, list(plan_rows(ending.report)), path)
+        table = Table(COLUMNS, tuple(map(tuple, plan_rows(ending.report))))
     elif ending.report.tables:
         table = ending.report.tables[0]
-        write_parquet(table.columns, table.rows, path)
     else:
         raise unsupported(options, "There are no rows in this answer.")
+    with writing(path):
+        write_parquet(table.columns, table.rows, path)
 
 
 def unsupported(options: Options, why: str) -> Failure:
@@ -136,7 +137,11 @@ def file_of(options: Options) -> Path | None:
 
 
 def _put(options: Options, content: str) -> None:
+    """The one way out of an answer: without secrets, and with nothing in it that a terminal would obey."""
+    from erpoa_cli.render import clean
+
     content = MASKER.masked(content)
+    content = clean.json(content) if options.format in _JSON else clean.harmless(content)
     path = file_of(options)
     if path is None:
         if options.format is not Format.TEXT and isinstance(sys.stdout, io.TextIOWrapper):
@@ -144,9 +149,28 @@ def _put(options: Options, content: str) -> None:
         sys.stdout.write(content)
         sys.stdout.flush()
         return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(content)
+    with writing(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+
+
+_JSON = frozenset({Format.JSON, Format.NDJSON, Format.SARIF})
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """`Failure` E0621 where the file *path*, which was named for the answer, cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(
+            Diagnostic(
+                "E0621",
+                f"the answer could not be written to {path}: {error.strerror or error}",
+                remedy="What the command did is done and recorded. Make room, or name another file with -o.",
+            )
+        ) from error
 
 
 def tell(options: Options, diagnostics: Sequence[Diagnostic]) -> None:
@@ -171,15 +195,13 @@ def masked(given: Diagnostic) -> Diagnostic:
 def stop(options: Options, error: BaseException) -> int:
     """Words and exit code for an error that ends the program."""
     diagnostics, code = _told(options, error)
-    try:
-        tell(options, diagnostics)
-        if options.format in {Format.JSON, Format.NDJSON}:
-            from erpoa_cli.render import json
+    tell(options, diagnostics)
+    if options.format in {Format.JSON, Format.NDJSON}:
+        from erpoa_cli.render import json
 
-            content = json.document(options.command, code, None, [masked(d) for d in diagnostics])
+        content = json.document(options.command, code, None, [masked(d) for d in diagnostics])
+        with suppress(Failure):  # the file of the answer itself
             _put(options, json.text(content) if options.format is Format.JSON else json.ndjson(content))
-    except BrokenPipeError:
-        _forget_stdout()
     return code
 
 
@@ -191,14 +213,35 @@ def _told(options: Options, error: BaseException) -> tuple[tuple[Diagnostic, ...
             return error.diagnostics, OF_FAILURE[error.kind]
         case SystemExit():
             return (), error.code if isinstance(error.code, int) else Exit.FAILURE
-        case BrokenPipeError():
-            _forget_stdout()
-            return (), Exit.FAILURE
-        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS, filename=str() as file, strerror=why):
-            remedy = "Give the user that runs erpoa the right to it."
+        case _ if words := _no_room(error):
+            return (Diagnostic("E0622", words, remedy=NO_ROOM),), Exit.FAILURE
+        case OSError(filename=str() as file, strerror=why):
+            remedy = "Give the user that runs erpoa the right to it, or name another one."
             return (Diagnostic("E0615", f"{file} cannot be used: {why}", remedy=remedy),), Exit.FAILURE
         case _:
             return (_unexpected(options, error),), Exit.FAILURE
+
+
+NO_ROOM = (
+    "Make room there. What was written before is recorded; if a run was under way (`erpoa runs ls`), "
+    "continue it with `erpoa resume`."
+)
+_FULL = (
+    "No space left on device",
+    "database or disk is full",
+    "disk I/O error",
+    "Disk quota exceeded",
+    "File too large",
+)
+
+
+def _no_room(error: BaseException | None) -> str:
+    """What *error* says of a disk that takes no more, in the words of whichever library met it; else empty."""
+    while error is not None:
+        if any(words.lower() in str(error).lower() for words in _FULL):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 INTERRUPTED = "The state is consistent. If a run was under way, continue it with `erpoa resume`."
@@ -211,11 +254,6 @@ def _unexpected(options: Options, error: BaseException) -> Diagnostic:
         f"unexpected failure: {type(error).__name__}: {error}",
         remedy=f"Details are in {log}." if log else "Run it again with -vv to see where it happened.",
     )
-
-
-def _forget_stdout() -> None:
-    """The reader went away: nothing more can be said there, and flushing at exit must not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def width_of(stream: TextIO) -> int:

@@ -47,6 +47,7 @@ OF_RUN: Mapping[RunConclusion, Exit] = {
     RunConclusion.IN_DOUBT: Exit.IN_DOUBT,
     RunConclusion.FAILED: Exit.FAILURE,
     RunConclusion.INTERRUPTED: Exit.INTERRUPTED,
+    RunConclusion.UNPROVEN: Exit.BLOCKED,
     RunConclusion.CONFLICTS: Exit.CONFLICTS,
     RunConclusion.PARTIAL: Exit.PARTIAL,
     RunConclusion.SUCCEEDED: Exit.SUCCESS,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erpoa_cli.render import clean
 from erpoa_cli.render.mask import Masker
 
 if TYPE_CHECKING:
@@ -40,10 +41,8 @@ class _Masked(logging.Formatter):
         words = MASKER.finding(words)
         if self._json:
             entry = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": words}
-            return json.dumps(entry, ensure_ascii=False)
-        from erpoa_cli.render.clean import terminal
-
-        return f"{at} {record.levelname.lower()} {record.name}: {terminal(words)}"
+            return clean.json(json.dumps(entry, ensure_ascii=False))
+        return f"{at} {record.levelname.lower()} {record.name}: {clean.terminal(words)}"
 
 
 def set_up(options: Options) -> None:
@@ -62,10 +61,9 @@ def keep_traceback(options: Options, error: BaseException) -> Path | None:
     """Write where *error* came from (files and lines, no values of variables) to a private file; with -vv
     also to stderr. None when there is no place to write."""
     told = MASKER.finding("".join(traceback.TracebackException.from_exception(error).format()))
+    told = "".join(clean.terminal(text) + "\n" for text in told.splitlines())
     if options.verbose > 1:
-        from erpoa_cli.render.clean import terminal
-
-        sys.stderr.write("".join(terminal(text) + "\n" for text in told.splitlines()))
+        sys.stderr.write(told)
     state = options.directory / ".erpoa"
     home = state / "logs" if state.is_dir() else Path(tempfile.gettempdir()) / f"erpoa-{os.getuid()}"
     try:

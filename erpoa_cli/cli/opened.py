@@ -54,7 +54,9 @@ def agreed(options: Options, told: str) -> bool:
         raise Failure(
             Diagnostic("E0602", told, detail="Nobody can be asked.", remedy="Give --yes if that is right."),
         )
-    sys.stderr.write(f"{told}\nOnly `yes` changes it: ")
+    from erpoa_cli.render import clean
+
+    sys.stderr.write(f"{clean.terminal(MASKER.masked(told))}\nOnly `yes` changes it: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() == "yes"
 

@@ -23,7 +23,7 @@ app = application()
 def validate(
     options: Options,
     online: Annotated[
-        bool, typer.Option("--online", help="Also check connections, objects and fields.")
+        bool, typer.Option("--online", help="Also check connections, objects, fields and queries.")
     ] = False,
 ) -> Ending:
     """Judge every file, reference, template, SQL and mapping against contracts and connectors.

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 class PlanConclusion(StrEnum):
     UNCHANGED = "unchanged"  # nothing differs
-    CHANGES = "changes"  # something would be done, drifted, is in conflict or waits for a person
+    CHANGES = "changes"  # something would be done, drifted, is in conflict, is held or withheld, or waits for a person
     BLOCKED = "blocked"  # a guard, a rule, a removal that is not proven, or an error while planning
 
 
@@ -17,6 +17,7 @@ class RunConclusion(StrEnum):
     IN_DOUBT = "in_doubt"  # the outcome of an operation is unknown: resume
     FAILED = "failed"  # a system or the program failed: resume
     INTERRUPTED = "interrupted"  # stopped before its end: resume
+    UNPROVEN = "unproven"  # a removal was wanted and is not proven; the rest was done
     CONFLICTS = "conflicts"  # conflicts are left
-    PARTIAL = "partial"  # rows were held, rejected, stale or blocked, or wait
+    PARTIAL = "partial"  # rows were held, withheld, rejected, stale or blocked, or wait
     SUCCEEDED = "succeeded"

@@ -64,6 +64,11 @@ class Read:
     verdict: Verdict
     held: int = 0  # rows set aside because a value did not parse or a test held them
 
+    @property
+    def held_of_ours(self) -> int:
+        """Rows of a source that are held; what is held of theirs and concerns a row of ours is told with that row."""
+        return 0 if self.relation.startswith("actual.") else self.held
+
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:

@@ -30,6 +30,7 @@ class TargetReport:
     unlisted: int = 0
     unlisted_aside: int = 0
     uncompared: Mapping[str, str] = field(default_factory=dict)  # field: why it is not compared
+    unproven: int = 0  # removals that are wanted and not proven
 
     @property
     def silent(self) -> bool:
@@ -47,7 +48,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport:
-    """A plan as reviewers read it, or, with `run`, what became of it."""
+    """A plan as reviewers read it, or, with `run`, what became of it. `applied`: by which run; `expired`: it is too old."""
 
     header: Header
     file: str = ""
@@ -56,6 +57,8 @@ class PlanReport:
     guards: tuple[GuardVerdict, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     run: RunSummary | None = None
+    applied: str = ""
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location, Severity
 from erpoa_cli.core.near import did_you_mean
-from erpoa_cli.core.project import Project
+from erpoa_cli.core.plan import ReadStatus, Verdict
+from erpoa_cli.core.project import Project, Source
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.binding.documents import lifecycle_of
 from erpoa_cli.engine.connect import Connections
-from erpoa_cli.sdk.connector import ObjectInfo, Session
+from erpoa_cli.sdk.connector import ObjectInfo, Readable, ReadRequest, Session
+from erpoa_cli.sdk.errors import SystemFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def _missing(bound: Bound, system: str, session: Session) -> Iterator[Diagnostic
             yield from _object(
                 f"source {source.name}", system, source.object, info(source.object), names, source.at
             )
+        elif source.system == system and isinstance(session, Readable):
+            yield from _query(source, session)
     for target in bound.targets.values():
         if target.system == system:
             there = info(target.object)
@@ -112,6 +116,26 @@ def _missing(bound: Bound, system: str, session: Session) -> Iterator[Diagnostic
             told = lifecycle.field if lifecycle and lifecycle.computed else None  # by its predicates
             names = [*(field.name for field in target.fields if field.name != told), *target.returns]
             yield from _object(f"target {target.name}", system, target.object, there, names, target.at)
+
+
+def _query(source: Source, session: Readable) -> Iterator[Diagnostic]:
+    """What the system says of the query and of the fields of *source*: it answers without a row."""
+    nothing = f"SELECT * FROM ({source.query}\n) q WHERE 1 = 0"
+    try:
+        reading = session.read(ReadRequest(object="", query=nothing, fields=source.fields))
+        for _ in reading:
+            pass
+        verdict = reading.verdict
+    except SystemFailure as error:
+        verdict = Verdict(ReadStatus.FAILED, str(error))
+    if verdict.status is ReadStatus.FAILED:
+        yield Diagnostic(
+            "E0458",
+            f"source {source.name}: {source.system} refuses the query",
+            detail=verdict.reason,
+            remedy="Mend `query:`, the names of its fields or the rights of the user there.",
+            at=source.at,
+        )
 
 
 def _object(

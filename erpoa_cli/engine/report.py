@@ -152,6 +152,7 @@ class _Teller:
             unlisted=unlisted,
             unlisted_aside=unlisted_aside,
             uncompared=_uncompared(about, layout),
+            unproven=int(about.get("unproven", 0)),
         )
 
     def _parent(self, name: str) -> str:

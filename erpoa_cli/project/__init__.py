@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from erpoa_cli.project.conformity import conforms, remembering
     from erpoa_cli.project.interface import interface_document
     from erpoa_cli.project.loading import load, load_findings
-    from erpoa_cli.project.locate import find_files, find_root
+    from erpoa_cli.project.locate import belongs, find_files, find_root
     from erpoa_cli.project.memory import Memory, Said
     from erpoa_cli.project.notes import illustrated
     from erpoa_cli.project.published import SCHEMA_KINDS, schema
-    from erpoa_cli.project.scaffolding import TEMPLATES, lacks_key, make_key, scaffold
+    from erpoa_cli.project.scaffolding import TEMPLATES, lacks_key, make_files, make_key, scaffold
 
 _NAMES = {
     "conformity": ("conforms", "remembering"),
     "interface": ("interface_document",),
     "loading": ("load", "load_findings"),
-    "locate": ("find_files", "find_root"),
+    "locate": ("belongs", "find_files", "find_root"),
     "memory": ("Memory", "Said"),
     "notes": ("illustrated",),
     "published": ("SCHEMA_KINDS", "schema"),
-    "scaffolding": ("TEMPLATES", "lacks_key", "make_key", "scaffold"),
+    "scaffolding": ("TEMPLATES", "lacks_key", "make_files", "make_key", "scaffold"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -48,6 +48,7 @@ __all__ = [
     "TEMPLATES",
     "Memory",
     "Said",
+    "belongs",
     "conforms",
     "find_files",
     "find_root",
@@ -56,6 +57,7 @@ __all__ = [
     "lacks_key",
     "load",
     "load_findings",
+    "make_files",
     "make_key",
     "remembering",
     "scaffold",

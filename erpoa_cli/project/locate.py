@@ -28,6 +28,14 @@ FOLDERS: dict[str, tuple[str, ...]] = {
 }
 
 
+def belongs(name: str) -> bool:
+    """Whether a file *name*, relative to the root, would be read as one of the project."""
+    folder, *rest = name.split("/")
+    if not rest:
+        return name == PROJECT_FILE
+    return Path(name).suffix in FOLDERS.get(folder, ()) and not any(part.startswith(".") for part in rest)
+
+
 def find_root(start: Path) -> Path:
     """The directory at or above *start* that holds erpoa.yml, as an absolute path.
 

@@ -1,4 +1,4 @@
-"""Collects what is found in project files: diagnostics with the place, the line and a pointer to it."""
+"""Collects what is found in project files: diagnostics with the place and its line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Location, Severity
 
-_WIDTH = 160
 SECRET_KEY = re.compile(
     r"(?i)(pass(word|wd|phrase|code)?|pwd|secret|token|api_?key|access_?key|private_?key|signing_?key|credentials?|口令|密码|密钥)$"
 )
@@ -32,22 +31,14 @@ def shown(line: str) -> str:
 
 
 def snippet(text: str, at: Location, hidden: Iterable[str] = ()) -> str:
-    """The line of *text* that *at* names, with a caret under its column; *hidden* texts and secrets masked."""
+    """The line of *text* that *at* names; *hidden* texts and secrets masked, by as many characters as they have."""
     lines = text.split("\n")
     if not 1 <= at.line <= len(lines):
         return ""
-    line = shown(lines[at.line - 1].rstrip("\r").replace("\t", " "))
+    line = shown(lines[at.line - 1].rstrip("\r"))
     for secret in hidden:
         line = line.replace(secret, "*" * len(secret))
-    column = max(at.column, 1)
-    start = max(0, column - 100) if len(line) > _WIDTH else 0
-    number = f"{at.line:>4} | "
-    pad = "".join("　" if _wide(c) else " " for c in line[start : column - 1])
-    return f"{number}{line[start : start + _WIDTH]}\n{' ' * (len(number) - 2)}| {pad}^"
-
-
-def _wide(character: str) -> bool:
-    return "\u1100" <= character <= "\u115f" or "\u2e80" <= character <= "\uffdc" or character >= "\U0001f300"
+    return line
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
@@ -36,6 +37,7 @@ _FOLDERS = {
     "targets": "what is kept in agreement",
 }
 _PACKAGE = Path(__file__).resolve().parent.parent
+_DATABASES = ("data/erp.db", "data/oa.db")  # which the demo's own script makes
 _LEFT_OUT = frozenset({"__pycache__", ".erpoa", "data"})
 
 
@@ -54,12 +56,28 @@ def scaffold(directory: Path, kind: str = "demo") -> tuple[str, ...]:
     contents = _demo() if kind == "demo" else _empty(directory.resolve().name)
     contents[".gitignore"] = GITIGNORE.encode()
     contents[KEY] = _new_key()
-    taken = [name for name in contents if os.path.lexists(directory / name)]
-    if taken or (directory.exists() and not directory.is_dir()):
-        raise Failure(_in_the_way(directory, taken))
+    made_later = _DATABASES if kind == "demo" else ()
+    make_files(directory, contents, beside=made_later)
+    return tuple(contents)
+
+
+def make_files(directory: Path, contents: Mapping[str, bytes], beside: Sequence[str] = ()) -> None:
+    """Write new files below *directory*, by their names relative to it; only the key is private. Nothing is written,
+    `Failure` E0604, where one of them or of those *beside* is there already, or where a link leads out on the way to it."""
+    taken = [name for name in (*contents, *beside) if os.path.lexists(directory / name)]
+    linked = {link for name in (*contents, *beside) if (link := _link(directory, name))}
+    if taken or linked or (directory.exists() and not directory.is_dir()):
+        raise Failure(_in_the_way(directory, sorted(linked) or taken))
     for name, content in contents.items():
         _write(directory / name, content, private=name == KEY)
-    return tuple(contents)
+
+
+def _link(directory: Path, name: str) -> str:
+    """The first link among the folders that lead from *directory* to *name*; else empty."""
+    folders = reversed(Path(name).parents)
+    return next(
+        (folder.as_posix() for folder in folders if folder.name and (directory / folder).is_symlink()), ""
+    )
 
 
 def _demo() -> dict[str, bytes]:
@@ -87,9 +105,11 @@ def make_key(directory: Path) -> tuple[str, ...]:
     """Make .erpoa/key of an existing project, and keep git from it whatever the project's own .gitignore says.
 
     Answers the created files. Raises `FileExistsError` when there is a key."""
+    if link := _link(directory, KEY):
+        raise Failure(_in_the_way(directory, [link]))
     _write(directory / KEY, _new_key(), private=True)
     ignore = directory / ".erpoa" / ".gitignore"
-    if ignore.exists():
+    if os.path.lexists(ignore):
         return (KEY,)
     _write(ignore, b"*\n", private=True)
     return KEY, ".erpoa/.gitignore"
@@ -103,7 +123,7 @@ def _in_the_way(directory: Path, taken: list[str]) -> Diagnostic:
     names = ", ".join(taken[:5]) + (", …" if len(taken) > 5 else "")
     return Diagnostic(
         "E0604",
-        f"{directory} has files that a new project would replace: {names}"
+        f"{directory} has files or links where new ones would be made: {names}"
         if taken
         else f"{directory} is a file",
         remedy="Choose another directory, or move them away first; nothing was written.",

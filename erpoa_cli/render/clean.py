@@ -12,8 +12,13 @@ _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "\\": "\\\\"}
 _ZWJ, _VS16 = "\u200d", "\ufe0f"  # part of emoji: harmless between two pictographs
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$^=:-])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# A cell may have lines; what steers a terminal that shows the file, or reorders what a reader sees, may not stand there.
-_STEERING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What steers a terminal that shows a file, or reorders what a reader sees. Lines, tabs and line ends may stand in it.
+_STEERS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_STEERING = re.compile(rf"[{_STEERS}]|\r(?!\n)")
+# Besides, what is not seen: in JSON every reader gets the character itself, however it is spelled.
+_HIDDEN = re.compile(
+    rf"[{_STEERS}\xad\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 _MOST_MARKS = 3  # combining marks in a row that writing systems need; more only smear the neighbour lines
 
 
@@ -68,5 +73,21 @@ def html(text: str) -> str:
 def csv(text: str) -> str:
     """*text* as a cell that no spreadsheet takes for a formula (a quote sign goes before what could be one), with control
     and bidirectional characters spelled out."""
-    text = _STEERING.sub(lambda found: _escape(found[0]), text)
+    text = harmless(text)
     return "'" + text if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def json(document: str) -> str:
+    """A JSON *document* that says the same, with every character that steers or is not seen as an escape of JSON."""
+    return _HIDDEN.sub(lambda found: _json_escape(ord(found[0])), document)
+
+
+def _json_escape(code: int) -> str:
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD800 + (code - 0x10000 >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def harmless(text: str) -> str:
+    """*text*, which is on its way out, with whatever still steers spelled out."""
+    return _STEERING.sub(lambda found: "\\r" if found[0] == "\r" else _escape(found[0]), text)

@@ -8,6 +8,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Severity
 from erpoa_cli.render import clean
 from erpoa_cli.render.layout import Line, Piece, line, width, wrapped
 
+_LONGEST, _BEFORE = 160, 100  # characters of a line that is shown, and of them before the place
 _STYLES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
@@ -50,7 +51,10 @@ def _snippet(diagnostic: Diagnostic) -> Iterator[Line]:
         yield from (line(Piece("    "), clean.terminal(text)) for text in texts)
         return
     number = f"{at.line:>5} | "
-    yield line(Piece(number, "note"), clean.terminal(texts[0]))
+    start = max(0, at.column - _BEFORE) if len(texts[0]) > _LONGEST else 0
+    yield line(Piece(number, "note"), clean.terminal(texts[0][start : start + _LONGEST]))
     if at.column:
-        before = width(clean.terminal(texts[0][: at.column - 1]))
+        before = width(
+            clean.terminal(texts[0][start : at.column - 1])
+        )  # as it is shown: escapes and wide characters too
         yield line(Piece(" " * (len(number) - 2) + "| ", "note"), " " * before, Piece("^", "error"))

@@ -71,7 +71,8 @@ def _facts(report: PlanReport) -> Markup:
         ("commit", commit if header.commit else "none (not in git)", "warning" if header.dirty else ""),
         ("expires", instant(header.expires), ""),
         ("file", report.file, ""),
-        ("digest", header.effects_digest, ""),
+        ("effects digest", header.effects_digest, ""),
+        ("file digest", header.manifest_digest, ""),
     ]
     if not header.complete:
         facts.append(

@@ -34,7 +34,8 @@ def _plan(report: PlanReport) -> Iterator[str]:
         ("as of", instant(header.as_of)),
         ("commit", commit),
         ("expires", instant(header.expires)),
-        ("digest", header.effects_digest),
+        ("effects digest", header.effects_digest),
+        ("file digest", header.manifest_digest),
     ]
     if not header.complete:
         rows.append(("selected", " ".join(header.selection)))

@@ -35,17 +35,39 @@ def totals(report: PlanReport) -> tuple[dict[str, int], dict[str, int], dict[str
 
 def verdict(report: PlanReport) -> tuple[str, str]:
     """(what can be done with the plan, style)."""
-    counts, _, _ = totals(report)
+    counts, aside, _ = totals(report)
     blocking = [guard for guard in report.guards if guard.blocks]
     if report.header.errored:
         return "errors while planning: cannot be applied", "error"
     if blocking:
         return f"blocked by {len(blocking)} guard{'s' if len(blocking) > 1 else ''}", "error"
+    if report.applied:
+        return f"applied by run {report.applied}", "note"
+    if report.header.applyable and report.expired:
+        return "expired: plan again", "error"
+    removals = unproven(report)
+    left = [f"{count(removals)} removal{'s' if removals > 1 else ''} not proven"] if removals else []
+    if report.header.applyable and left:
+        return f"{left[0]}; the rest can be applied", "warning"
     if report.header.applyable:
         return "can be applied", "good"
     if counted(counts, (*WRITING, *STATE_ONLY)):
         return "cannot be applied", "error"
+    beside = max(sum(aside.values()), sum(read.held_of_ours for read in report.reads))
+    if left or beside:
+        return "; ".join([*left, f"nothing to apply, {rows(beside)} set aside"]), "warning"
     return "nothing to do", "good"
+
+
+def unproven(report: PlanReport) -> int:
+    """Removals that are wanted and not proven."""
+    return sum(target.unproven for target in report.targets)
+
+
+def can_be_applied(report: PlanReport) -> bool:
+    """Whether nothing that is known here speaks against it."""
+    blocked = report.header.errored or any(guard.blocks for guard in report.guards)
+    return report.header.applyable and not (blocked or report.applied or report.expired)
 
 
 def opening(report: PlanReport, cells: int) -> Iterator[Line]:
@@ -74,7 +96,8 @@ def opening(report: PlanReport, cells: int) -> Iterator[Line]:
     if report.file:
         yield from _labelled("file", clean.terminal(report.file), cells)
     if header.effects_digest:
-        yield from _labelled("digest", header.effects_digest, cells)
+        yield from _labelled("digest", f"effects {header.effects_digest}", cells)
+        yield from _labelled("", f"file    {header.manifest_digest}", cells)
     yield from _labelled("changes", numbers(report), cells)
     words, style = verdict(report)
     if not report.run:
@@ -165,7 +188,7 @@ def closing(report: PlanReport) -> Iterator[Line]:
         )
         return
     pieces = [Piece("Plan: ", "title"), Piece(numbers(report)), Piece(" · "), Piece(words, style)]
-    if style == "good" and report.header.applyable:
+    if can_be_applied(report):
         pieces.append(Piece(f" until {instant(report.header.expires)}", "note"))
         if report.file:
             pieces.append(Piece(f" · erpoa apply {clean.terminal(report.file)}", "note"))

@@ -43,14 +43,15 @@ def lines(table: Table, cells: int) -> Iterator[Line]:
     if not table.rows:
         yield line(Piece("  (none)", "note"))
         return
+    names = [clean.terminal(name) for name in table.columns]
     body = [[cell(value) for value in row] for row in table.rows]
-    natural = [max(width(text) for text in column) for column in zip(table.columns, *body, strict=True)]
+    natural = [max(width(text) for text in column) for column in zip(names, *body, strict=True)]
     sizes = _squeezed(natural, cells - _GAP * len(natural))
     if sizes is None:
-        yield from _records(table, body, cells)
+        yield from _records(names, body, cells)
         return
     numeric = [_is_number(column) for column in zip(*table.rows, strict=True)]
-    yield from _columns([list(table.columns)], sizes, numeric, "note")
+    yield from _columns([names], sizes, numeric, "note")
     yield from _columns(body, sizes, numeric, "")
 
 
@@ -84,12 +85,12 @@ def _columns(
             yield line(Piece("  " + (" " * _GAP).join(cells), style))
 
 
-def _records(table: Table, body: Sequence[Sequence[str]], cells: int) -> Iterator[Line]:
-    names = max(width(name) for name in table.columns)
+def _records(names: Sequence[str], body: Sequence[Sequence[str]], cells: int) -> Iterator[Line]:
+    widest = max(width(name) for name in names)
     for index, row in enumerate(body):
         if index:
             yield ()
-        for name, text in zip(table.columns, row, strict=True):
-            start = f"  {pad(name, names)}  "
+        for name, text in zip(names, row, strict=True):
+            start = f"  {pad(name, widest)}  "
             for number, part in enumerate(chunks(text, max(cells - width(start), 12))):
                 yield line(Piece(start if not number else " " * width(start), "note"), Piece(part))

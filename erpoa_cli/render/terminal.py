@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
+from erpoa_cli.render.clean import harmless
 from erpoa_cli.render.layout import Line
 
 STYLES = {
@@ -48,7 +49,7 @@ STYLES = {
 
 def plain(lines: Iterable[Line]) -> str:
     """*lines* without styles, each ended by a line break and without trailing spaces."""
-    return "".join("".join(piece.text for piece in pieces).rstrip(" ") + "\n" for pieces in lines)
+    return "".join(harmless("".join(piece.text for piece in pieces)).rstrip(" ") + "\n" for pieces in lines)
 
 
 def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
@@ -63,5 +64,5 @@ def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
     for pieces in lines:
         text = Text(end="\n", no_wrap=True, overflow="ignore")
         for piece in pieces:
-            text.append(piece.text, STYLES.get(piece.style) or None)
+            text.append(harmless(piece.text), STYLES.get(piece.style) or None)
         console.print(text, soft_wrap=True)

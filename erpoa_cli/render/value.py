@@ -35,7 +35,7 @@ def plain(value: Any) -> str:
         case bytes():
             return "0x" + value.hex()
         case Mapping() | list() | tuple():
-            return json.dumps(value, ensure_ascii=False, default=plain)
+            return clean.json(json.dumps(value, ensure_ascii=False, default=plain))
         case _:
             return str(value)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
@@ -51,23 +51,39 @@ def records(control: Control, environment: str) -> Iterator[AuditRecord]:
 
 
 def verify(control: Control, environment: str) -> AuditRecord | None:
-    """Check the whole chain and return its head; Failure E0525 (DAMAGED) names the first record that is wrong."""
+    """Check the whole chain and return its head; Failure E0525 (DAMAGED) names the first record that is wrong, or the first
+    run of which there is none."""
     previous, expected, record = _START, 1, None
     for record in records(control, environment):
         if (record.number, record.previous, record.digest) != (expected, previous, _digest(record)):
-            raise Failure(
-                Diagnostic(
-                    "E0525",
-                    f"the audit trail was altered at record {expected}",
-                    detail=f"Found number {record.number} of {record.at}; records before it are intact.",
-                    remedy="compare with an exported copy; treat the store as tampered with",
-                ),
-            )
+            found = f"Found number {record.number} of {record.at}; records before it are intact."
+            raise _altered(f"the audit trail was altered at record {expected}", found)
         previous, expected = record.digest, expected + 1
+    untold = control.row(
+        "SELECT run FROM runs WHERE environment = ? AND run NOT IN (SELECT run FROM audit WHERE environment = ?) "
+        "ORDER BY sequence LIMIT 1",
+        environment,
+        environment,
+    )
+    if untold:
+        how_many = f"It has {expected - 1} records. Every run has one, written together with it."
+        raise _altered(f"the audit trail has no record of run {untold['run']}", how_many)
     return record
 
 
-def export(found: Iterator[AuditRecord], file: Path, after: int) -> int:
+def _altered(what: str, detail: str) -> Failure:
+    remedy = "compare with an exported copy; treat the store as tampered with"
+    return Failure(Diagnostic("E0525", what, detail=detail, remedy=remedy))
+
+
+def lines(found: Iterable[AuditRecord], after: int) -> Iterator[str]:
+    """The records of *found* with numbers above *after*, a line of JSON each."""
+    for record in found:
+        if record.number > after:
+            yield json.dumps(asdict(record), ensure_ascii=False) + "\n"
+
+
+def export(found: Iterable[AuditRecord], file: Path, after: int) -> int:
     """Write the records of *found* with numbers above *after* as JSON lines (mode 0600); how many. Failure E0604 when
     there is such a file."""
     if file.exists():
@@ -78,14 +94,14 @@ def export(found: Iterator[AuditRecord], file: Path, after: int) -> int:
         )
     written = 0
     with replacing(file) as out:
-        for record in found:
-            if record.number > after:
-                out.write(json.dumps(asdict(record), ensure_ascii=False).encode() + b"\n")
-                written += 1
+        for line in lines(found, after):
+            out.write(line.encode())
+            written += 1
     return written
 
 
 def _digest(record: AuditRecord) -> str:
     """SHA-256 of the record as a JSON array of its columns, the digest empty: without spaces, in UTF-8."""
-    content = json.dumps(astuple(replace(record, digest="")), ensure_ascii=False, separators=(",", ":"))
+    columns = astuple(replace(record, digest=""))  # of a damaged record also what is no text
+    content = json.dumps(columns, ensure_ascii=False, separators=(",", ":"), default=repr)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.operator import Operator
@@ -24,7 +24,7 @@ def holder(control: Control, environment: str) -> Holder | None:
 
 
 def _holder(row: Row) -> Holder:
-    since, expires = datetime.fromisoformat(row["since"]), datetime.fromisoformat(row["expires"])
+    since, expires = _moment(row["since"]) or _NEVER, _moment(row["expires"]) or _NEVER
     return Holder(row["who"], row["host"], row["pid"], row["command"], since, expires, row["fencing"])
 
 
@@ -134,28 +134,46 @@ def break_lock(control: Control, environment: str) -> Holder | None:
 
 def _abandoned(held: Row, operator: Operator, clock: datetime) -> bool:
     """The lease ran out, or its process, on the machine of *operator*, is gone."""
-    if datetime.fromisoformat(held["expires"]) <= clock:
+    expires = _moment(held["expires"])
+    if expires is not None and expires <= clock:
         return True
     return held["machine"] == operator.machine and not _alive(held["pid"])
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: object) -> bool:
+    if not isinstance(pid, int) or pid <= 0:
+        return True  # nobody can tell
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it belongs to someone else
+    except (OSError, OverflowError):  # it belongs to someone else
         return True
     return True
 
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _moment(told: object) -> datetime | None:
+    """A time of the lease; None where it cannot be read: such a lock does not run out by itself."""
+    try:
+        moment = datetime.fromisoformat(str(told))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 def _locked(environment: str, current: Holder, clock: datetime) -> Failure:
     left = max(0, round((current.expires - clock).total_seconds()))
+    runs_out = f"The lock runs out at {current.expires:%Y-%m-%d %H:%M:%S} UTC, in {left} s, unless its holder renews it."
+    if current.expires == _NEVER:
+        runs_out = "When the lock runs out cannot be read: its record is damaged."
     return Failure(
         Diagnostic(
             "E0520",
             f"{environment!r} is locked by {current}",
-            detail=f"The lock runs out at {current.expires:%Y-%m-%d %H:%M:%S} UTC, in {left} s, unless its holder renews it.",
-            remedy="wait for that run to end; `erpoa lock release` takes the lock from a holder that is gone",
+            detail=runs_out,
+            remedy="Wait for that run to end; when its holder is gone, `erpoa lock release --yes` takes the lock away.",
         ),
     )

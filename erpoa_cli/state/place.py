@@ -86,9 +86,8 @@ def _server(root: Path, url: str, *, secret: bool) -> tuple[dict[str, str], str]
     except ValueError:
         raise _unusable("it is not a URL that libpq understands", _FORM) from None
     if unknown := sorted(set(asked) - _SETTINGS):
-        raise _unusable(
-            f"it has the setting {', '.join(unknown)}", f"use only schema, {', '.join(sorted(_SETTINGS))}"
-        )
+        named = "a setting that is not known" if secret else f"the setting {', '.join(unknown)}"
+        raise _unusable(f"it has {named}", f"use only schema, {', '.join(sorted(_SETTINGS))}")
     if "password" in found and not secret:
         raise _unusable(
             "it holds a password in the open",

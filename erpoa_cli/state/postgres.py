@@ -6,8 +6,10 @@ Nothing outlives a transaction: no session setting, no prepared statement, no ad
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -254,7 +256,24 @@ def _connect(settings: dict[str, str]) -> psycopg.Connection[Row]:
             row_factory=dict_row,
         )
     except psycopg.Error as error:
-        raise _refused(error) or _failure(error, cut=True) from error
+        told = _refused(error) or _failure(error, cut=True)
+        raise _without_parts(told, settings) if isinstance(told, Failure) else told from None
+
+
+def _without_parts(told: Failure, settings: dict[str, str]) -> Failure:
+    """*told*, in which libpq quotes parts of the URL of the state, which may be a secret as a whole: they are named."""
+
+    def named(text: str) -> str:
+        for name in ("host", "dbname", "user", "password"):
+            for value in filter(None, settings.get(name, "").split(",")):
+                for quoted in (f'"{value}"', f"'{value}'"):
+                    text = text.replace(quoted, f"({name})")
+        return _ADDRESS.sub("", text)
+
+    return Failure(*(replace(d, summary=named(d.summary), detail=named(d.detail)) for d in told.diagnostics))
+
+
+_ADDRESS = re.compile(r" \([0-9A-Fa-f.:]{4,}\)")  # which the host was found to have
 
 
 def _refused(error: psycopg.Error) -> Failure | None:

@@ -166,6 +166,11 @@ class StateRecords:
         head = self.verify_audit()
         return audit.export(self.audit(), file, after), head
 
+    def audit_lines(self, after: int = 0) -> list[str]:
+        """What `export_audit` writes to a file, by lines."""
+        self.verify_audit()
+        return list(audit.lines(self.audit(), after))
+
     def verify_audit(self) -> AuditRecord | None:
         """The head of the audit chain after checking all of it; Failure E0525 names the first wrong record."""
         return audit.verify(self._control, self.environment)

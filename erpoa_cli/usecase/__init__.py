@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from erpoa_cli.usecase.exporting import write_parquet
     from erpoa_cli.usecase.graphing import Lineage, Listing, lineage, nodes
-    from erpoa_cli.usecase.history import export_audit, runs, verify_audit
+    from erpoa_cli.usecase.history import audit_lines, export_audit, runs, verify_audit
     from erpoa_cli.usecase.installed import Connector, Plugin, connector, plugins
     from erpoa_cli.usecase.keeping import backup, migrate, newest_format, rebuild, restore
     from erpoa_cli.usecase.locking import lock_holder, release_lock
@@ -94,7 +94,7 @@ _NAMES = {
     ),
     "erpoa_cli.usecase.exporting": ("write_parquet",),
     "erpoa_cli.usecase.graphing": ("Lineage", "Listing", "lineage", "nodes"),
-    "erpoa_cli.usecase.history": ("export_audit", "runs", "verify_audit"),
+    "erpoa_cli.usecase.history": ("audit_lines", "export_audit", "runs", "verify_audit"),
     "erpoa_cli.usecase.installed": ("Connector", "Plugin", "connector", "plugins"),
     "erpoa_cli.usecase.keeping": ("backup", "migrate", "newest_format", "rebuild", "restore"),
     "erpoa_cli.usecase.locking": ("lock_holder", "release_lock"),
@@ -175,6 +175,7 @@ __all__ = [
     "Unprotect",
     "Workspace",
     "apply",
+    "audit_lines",
     "backup",
     "begin",
     "carry_out",

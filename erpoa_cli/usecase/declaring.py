@@ -48,12 +48,7 @@ def keep_draft(directory: Path, system: str, text: str) -> tuple[str, ...]:
 
 
 def _keep(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    for name in files:
-        if (root / name).exists():
-            raise Failure(
-                Diagnostic("E0604", f"{name} is already there", remedy="Move it away, then discover again."),
-            )
-    for name, text in files.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    from erpoa_cli.project import make_files
+
+    make_files(root, {name: text.encode() for name, text in files.items()})
     return tuple(files)

@@ -44,3 +44,9 @@ def export_audit(work: Workspace, file: Path | str, after: int = 0) -> tuple[int
     trail's head."""
     with work.records() as state:
         return state.export_audit(Path(file), after)
+
+
+def audit_lines(work: Workspace, after: int = 0) -> list[str]:
+    """The lines that `export_audit` writes to a file."""
+    with work.records() as state:
+        return state.audit_lines(after)

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.guard import Waiver
-from erpoa_cli.usecase.authorship import author, commit
+from erpoa_cli.usecase.authorship import Commit, author, commit
 from erpoa_cli.usecase.history import run_id
 from erpoa_cli.usecase.workspace import Workspace, expressions
 
 if TYPE_CHECKING:
     from erpoa_cli.engine.plan import PlanOptions, PlanResult
     from erpoa_cli.state import Run
+
+_NAMED = 5  # files that a refusal names
 
 
 def plan(
@@ -39,9 +42,9 @@ def plan(
     *as_of*: the plan's instant; None: now. *offline*: from the last snapshots, without reading sources. *full_read*:
     incremental sources are read completely. *adopt*: rows are recognised, nothing is written. *retry*: rows are included
     that were refused and have not changed since. *out*: the plan file; None: a new one below .erpoa/plans."""
-    asked = _asked(work, select, exclude, as_of, waivers, out)
+    asked = _asked(work, select, exclude, as_of, waivers, out, clean=True)
     wanted = replace(asked, offline=offline, full=full_read, adopt=adopt, retry=retry)
-    return _made(work, _clean(work, wanted), listener)
+    return _made(work, wanted, listener)
 
 
 def drift(
@@ -73,7 +76,7 @@ def rollback(
     from erpoa_cli.engine.rollback import changed_targets
     from erpoa_cli.engine.rollback import rollback as take_back
 
-    run, asked = run_id(run), _clean(work, _asked(work, select, exclude, None, waivers, out))
+    run, asked = run_id(run), _asked(work, select, exclude, None, waivers, out, clean=True)
     with Connections(work.project) as connections, work.reading() as state:
         changed = changed_targets(run, work.bound, state)
         wanted = changed if asked.targets is None else changed & asked.targets
@@ -89,35 +92,48 @@ def _asked(
     as_of: datetime | None,
     waivers: Sequence[Waiver],
     out: Path | str | None,
+    *,
+    clean: bool = False,
 ) -> PlanOptions:
+    """*clean*: where the environment plans only from a clean commit, nothing else is planned from."""
     from erpoa_cli.engine.plan import PlanOptions
 
-    head, dirty = commit(work.root)
+    out = None if out is None else Path(out)
+    if out is not None and out.exists() and not out.is_file():
+        raise Failure(Diagnostic("E0615", f"{out} is no regular file", remedy="Name a file for the plan."))
+    made_from = commit(work.root, work.project.files)
+    if clean:
+        _clean(work, made_from)
     return PlanOptions(
         as_of=as_of or datetime.now(UTC),
         author=author(work.operator),
         targets=work.targets(select, exclude),
         selection=(*(f"-s {e}" for e in expressions(select)), *(f"-x {e}" for e in expressions(exclude))),
-        out=None if out is None else Path(out),
+        out=out,
         waivers=tuple(waivers),
-        commit=head,
-        dirty=dirty,
+        commit=made_from.name,
+        dirty=bool(made_from.other),
         variables=dict(work.variables),
     )
 
 
-def _clean(work: Workspace, asked: PlanOptions) -> PlanOptions:
-    """*asked*; `Failure` E0611 when the environment plans only from a clean commit, and this is none."""
-    if work.project.clean_git and (asked.dirty or not asked.commit):
-        what = "has changes that are not committed" if asked.commit else "is not in git"
-        raise Failure(
-            Diagnostic(
-                "E0611",
-                f"the project {what}, and {work.project.environment} plans only from a clean commit",
-                remedy="Commit what `git status` shows, or plan in another environment.",
-            ),
-        )
-    return asked
+def _clean(work: Workspace, made_from: Commit) -> None:
+    """`Failure` E0611 when the environment plans only from a clean commit, and this is none."""
+    if not work.project.clean_git or (made_from.name and not made_from.other):
+        return
+    what = "differs from what is committed" if made_from.name else "is not in git, or git does not answer"
+    named = ", ".join(made_from.other[:_NAMED]) + (", …" if len(made_from.other) > _NAMED else "")
+    raise Failure(
+        Diagnostic(
+            "E0611",
+            f"the project {what}, and {work.project.environment} plans only from a clean commit",
+            detail=f"Not as in {made_from.name[:12]}: {named}." if made_from.other else "",
+            remedy="Commit these files, or take those of the commit again (`git checkout HEAD -- FILE`); git itself may "
+            "have been told not to look at them (`git ls-files -v`). Or plan in another environment."
+            if made_from.other
+            else f"`git -C {quote(str(work.root))} rev-parse HEAD` says why; or plan in another environment.",
+        ),
+    )
 
 
 def _made(work: Workspace, asked: PlanOptions, listener: Listener) -> PlanResult:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
-from erpoa_cli.core.diagnostic import Diagnostic
+from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import PlanReport
 from erpoa_cli.usecase.history import run_id, unknown_run
 from erpoa_cli.usecase.workspace import Workspace
@@ -36,8 +37,9 @@ def plan_report(
     from erpoa_cli.state import PlanFile
 
     file = Path(file)
+    plan = PlanFile.open(file)
     told = report(
-        PlanFile.open(file),
+        plan,
         work.root,
         limit=limit,
         addresses=addresses,
@@ -45,7 +47,20 @@ def plan_report(
         revealed=revealed,
     )
     shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-    return replace(told, file=str(shown), diagnostics=tuple(diagnostics))
+    expired = datetime.now(UTC) >= plan.header.expires
+    run = _applied(work, plan.header.id)
+    return replace(told, file=str(shown), diagnostics=tuple(diagnostics), applied=run, expired=expired)
+
+
+def _applied(work: Workspace, plan: str) -> str:
+    """The run that applied the plan with this id; empty when none did, or the state cannot be asked: showing a plan needs
+    no connection."""
+    try:
+        with work.records() as state:
+            run = state.consumed_by(plan)
+    except Failure:
+        return ""
+    return run.id if run else ""
 
 
 def run_report(

@@ -39,7 +39,11 @@ def begin(place: Path, template: str = "demo") -> Begun:
 def _seed(place: Path) -> None:
     """Make the template's databases with its own script."""
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, str(place / "demo" / "seed.py")], capture_output=True, text=True, check=False
+        [sys.executable, str(place / "demo" / "seed.py")], capture_output=True, check=False
     )
     if done.returncode:
-        raise Failure(Diagnostic("E0600", "the demo data could not be made", detail=done.stderr[-500:]))
+        said = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
+        remedy = "Mend that, remove the directory, and run `erpoa init` again."
+        raise Failure(
+            Diagnostic("E0619", "the demo's databases could not be made", detail="".join(said), remedy=remedy)
+        )

@@ -69,7 +69,7 @@ def test_the_demo(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     told = (
-        "nothing to do",
+        "nothing to apply, 1 row set aside",
         'email: "-group" inserted · 55 rows',
         "≠ drift code=S0005",
         "o deactivate code=S0008",

@@ -26,19 +26,27 @@ Global options work before and after the command. stdout is the answer, stderr i
 
 | exit | meaning | [kind](python.md#failures) |
 |---|---|---|
-| 0 | success; for plan: no changes, or changes without `--detailed-exitcode` | {0} |
+| 0 | success; for plan: nothing differs, or something does without `--detailed-exitcode` | {0} |
 | 1 | unexpected failure, network, internal | {1} |
-| 2 | changes or drift present, only with `--detailed-exitcode` | {2} |
+| 2 | changes, drift, conflicts, or rows held or withheld; only with `--detailed-exitcode` | {2} |
 | 3 | invalid project, arguments, contract or unreadable plan; failed tests | {3} |
-| 4 | blocked: guard, policy, incomplete read where a removal was wanted | {4} |
-| 5 | applied with rejected, held or blocked rows | {5} |
+| 4 | blocked: guard, policy, a removal that is wanted and not proven | {4} |
+| 5 | applied with rejected, held, withheld or blocked rows | {5} |
 | 6 | stale, expired, already applied or altered plan | {6} |
 | 7 | locked by another run | {7} |
 | 8 | operations in doubt: `erpoa resume` | {8} |
 | 9 | unresolved conflicts | {9} |
 | 130, 143 | interrupted; the state is consistent | {130} |
 
-When several hold: 1, 3, 7, 6, 4, 8, 9, 5, 2, 0.
+When several hold: 1, 3, 7, 6, 4, 8, 9, 5, 2, 0. Whoever answers the question of `apply` with anything but `yes`: 4. An answer that cannot be written: 1.
+
+### Situations
+
+| what there is | `plan` | `plan --detailed-exitcode` | `apply` | the verdict of the plan |
+|---|---|---|---|---|
+{situations}
+
+`show` of a plan that was applied says by which run, and of one that is too old that it has expired.
 
 ## Selection
 
@@ -53,6 +61,28 @@ not remove anything on evidence it did not select.
 or hide are spelled out (`\\e`, `\\u202e`, `\\u3000`).
 """
 
+# What there is: exit codes of plan, plan --detailed-exitcode and apply, and the verdict (tests/e2e/test_exits.py).
+SITUATIONS: tuple[tuple[str, int, int, int, str], ...] = (
+    ("nothing differs", 0, 0, 0, "nothing to do"),
+    ("rows to write", 0, 2, 0, "can be applied"),
+    ("a row is held", 0, 2, 5, "nothing to apply, N rows set aside"),
+    ("a row has no key", 0, 2, 5, "nothing to apply, N rows set aside"),
+    ("a key is there twice", 0, 2, 5, "nothing to apply, N rows set aside"),
+    ("rows to write, and one that is held", 0, 2, 5, "can be applied"),
+    ("drift that is only reported", 0, 2, 0, "nothing to apply, N rows set aside"),
+    ("a conflict that is only reported", 0, 2, 9, "nothing to apply, N rows set aside"),
+    ("a removal that is not proven", 4, 4, 4, "N removals not proven; nothing to apply, N rows set aside"),
+    (
+        "a removal that is not proven, and rows to write",
+        4,
+        4,
+        4,
+        "N removals not proven; the rest can be applied",
+    ),
+    ("a guard blocks", 4, 4, 4, "blocked by N guards"),
+    ("a source cannot be read", 4, 4, 4, "errors while planning: cannot be applied"),
+)
+
 DIAGNOSTICS = """\
 # Diagnostics
 
@@ -64,7 +94,8 @@ Every message has a stable code; `erpoa explain CODE` tells the same as this pag
 
 def cli() -> str:
     """docs/cli.md: the help of every command."""
-    parts = [re.sub(r"\{(\d+)\}", _kinds, CLI), "## erpoa\n", _help()]
+    rows = "\n".join("| " + " | ".join(map(str, situation)) + " |" for situation in SITUATIONS)
+    parts = [re.sub(r"\{(\d+)\}", _kinds, CLI).replace("{situations}", rows), "## erpoa\n", _help()]
     for title, entries in SECTIONS.items():
         parts.append(f"## {title}\n")
         for entry in entries:

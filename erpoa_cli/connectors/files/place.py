@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -51,7 +54,10 @@ def located(root: Path, address: str) -> list[Path]:
             f"{address!r} is not a path inside the directory: no absolute paths, drives, backslashes or .."
         )
     home = root.resolve()
-    found = sorted(p for p in home.glob(address) if p.is_file()) if is_pattern(address) else [home / address]
+    matching = (
+        (p for p in home.glob(address) if p.is_file() and not p.match(_NEW)) if is_pattern(address) else ()
+    )
+    found = sorted(matching) if is_pattern(address) else [home / address]
     real = [path.resolve() for path in found]
     for path in real:
         if not path.is_relative_to(home):
@@ -80,6 +86,11 @@ def addresses(root: Path) -> list[str]:
     return found
 
 
+_HEX = "[0-9a-f]" * 16
+_NEW = f".*.{_HEX}.erpoa"
+"""What `replace` calls a file that is not there yet."""
+
+
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -88,21 +99,32 @@ def replace(path: Path, before: str, write: Callable[[BinaryIO], object]) -> Non
     """Put what *write* writes in the place of *path*, whose content must still have the digest *before*.
     Readers see the old file or the new one, and after a crash either of them is there, whole.
 
-    Raises `Transient` when somebody changed the file meanwhile, and `PermissionError` only while nothing has changed. (Between this last look and the renaming another
-    writer can still slip in: the file system offers no compare-and-swap.)
+    What a killed writer left beside it is removed. Raises `Transient` when somebody changed the file meanwhile, and
+    `PermissionError` only while nothing has changed. (Between this last look and the renaming another writer can still slip
+    in: the file system offers no compare-and-swap.)
     """
+    _remove_leftovers(path)
     folder = os.open(path.parent, os.O_RDONLY)
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.erpoa")
     try:
         with new.open("xb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)  # as long as we live
             os.fchmod(stream.fileno(), path.stat().st_mode & 0o777)
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        if digest(path.read_bytes()) != before:
-            raise Transient(f"{path.name} was changed by someone else meanwhile")
-        new.replace(path)
+            if digest(path.read_bytes()) != before:
+                raise Transient(f"{path.name} was changed by someone else meanwhile")
+            new.replace(path)
         os.fsync(folder)
     finally:
         new.unlink(missing_ok=True)
         os.close(folder)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove new files for *path* that nobody writes any more."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_HEX}.erpoa"):
+        with suppress(OSError), left.open("rb") as stream:  # being written by another, or gone meanwhile
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()

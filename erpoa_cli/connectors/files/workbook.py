@@ -36,9 +36,11 @@ _PADDED = 8  # bytes that a cell takes which a row has only for one behind it
 _FIRST_DAY = date(1900, 3, 1)  # Excel counts a 29 February 1900; later days are the same for everybody
 _BROKEN = (
     InvalidFileException,
-    KeyError,
+    LookupError,
     TypeError,
     ValueError,
+    ArithmeticError,
+    AttributeError,
     OSError,
     SyntaxError,
     EOFError,

@@ -137,4 +137,12 @@ CODES: tuple[Code, ...] = (
         "made it so, or somebody wrote it in between. It is not taken for ours: the next plan tells it as drift.",
         "Look at the rows. `on_drift` says what the next plan does: report it, take it (`accept`), or write ours again (`revert`).",
     ),
+    Code(
+        "E0550",
+        "a target is not what the plan was made for",
+        "Between plan and apply a table, file, sheet or other object that the plan writes, or a field of it, was removed, renamed "
+        "or given another type. Nothing was written, and nothing is in doubt.",
+        "When it is there again as it was, apply the same plan. If it is meant to be so, mend the project and plan again.",
+        FailureKind.STALE,
+    ),
 )

@@ -87,8 +87,10 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0611",
         "the project is not what is committed",
-        "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from.",
-        "Commit the files that `git status` names, or plan in another environment.",
+        "The environment says `clean_git: required`: a plan is made only from files that are committed, so that its commit tells what it was made from. "
+        "The project's files are compared with the commit itself (line ends aside), so that neither git's index nor its settings hide one; "
+        "what a filter of git changes (LFS, git-crypt) is not what is committed.",
+        "Commit the files that the message names, or plan in another environment.",
         FailureKind.BLOCKED,
     ),
     Code(
@@ -116,8 +118,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0615",
         "a file or directory cannot be used",
-        "The operating system does not let erpoa read or write it: its rights forbid it, or its file system is read-only.",
-        "Give the user that runs erpoa the right to it; the project's `.erpoa` must be writable for all but looking.",
+        "The operating system does not let erpoa read or write it: its rights forbid it, its file system is read-only, its name is "
+        "too long, or something on the way to it is no directory.",
+        "Give the user that runs erpoa the right to it, or name another one; the project's `.erpoa` must be writable for all but looking.",
         FailureKind.DENIED,
     ),
     Code(
@@ -143,11 +146,34 @@ CODES: tuple[Code, ...] = (
         FailureKind.INVALID,
     ),
     Code(
+        "E0619",
+        "the demo's databases could not be made",
+        "`erpoa init` has written the project, but its script, which makes the databases of the ERP and the OA, failed: the disk is "
+        "full, or the directory cannot be written to.",
+        "Mend what the message names, remove the directory, and run `erpoa init` again; `--template empty` needs no databases.",
+        FailureKind.FAILED,
+    ),
+    Code(
         "E0620",
         "sensitive values are not shown like this",
         "`erpoa show --reveal FIELD` shows the values of a field of class `sensitive`: on a terminal or in a file that only its "
         "owner can read, for a reason, and after a record of it is in the audit trail. Values of class `secret` are never shown.",
         'Write `erpoa show FILE --reveal TARGET.FIELD --reason "…"`; with -o FILE where there is no terminal.',
         FailureKind.INVALID,
+    ),
+    Code(
+        "E0621",
+        "the answer could not be written",
+        "The command has ended, but its answer did not arrive: stdout is closed or on a full disk, or the file that -o names "
+        "cannot be written. What the command did is done and recorded.",
+        "Make room, or name another file with -o. `erpoa runs ls` and `erpoa show RUN` tell what became of a run.",
+        FailureKind.FAILED,
+    ),
+    Code(
+        "E0622",
+        "a disk takes no more",
+        "A disk is full, a quota is used up, or the disk fails. What had been written before is recorded, and no file is left in part.",
+        "Make room there. If a run was under way, `erpoa resume` continues it.",
+        FailureKind.FAILED,
     ),
 )

@@ -309,4 +309,12 @@ CODES: tuple[Code, ...] = (
         "With `on_missing_line: task` a line that the source has no more stays in its document until a person removes it.",
         "Remove the line in their system; the task goes with it.",
     ),
+    Code(
+        "E0458",
+        "a system refuses the query of a source",
+        "`erpoa validate --online` asks every query of the project for no rows. The system did not take this one: it is not its "
+        "SQL, names what is not there, or the user has no right to it.",
+        "Mend `query:` or the names of the fields, or give the user the right to read what it names.",
+        FailureKind.INVALID,
+    ),
 )

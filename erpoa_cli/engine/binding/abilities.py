@@ -120,7 +120,15 @@ def _idle(project: Project, system: System, connector: type[Connector]) -> Itera
 
 
 def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagnostic]:
-    for path in _marked_secret(connector.config_schema, system.config):
+    for path in _secrets(connector.config_schema, system.config, taken=False):
+        yield Diagnostic(
+            "E0207",
+            f"system {system.name}: a secret has no place in config.{'.'.join(map(str, path))}",
+            remedy="Write the value itself, or `{{ env('NAME') }}` where it differs between machines: what is kept secret "
+            "here would be printed and compared like any other setting.",
+            at=system.place("config", *path),
+        )
+    for path in _secrets(connector.config_schema, system.config, taken=True):
         name = str(path[-1])
         yield Diagnostic(
             "E0316",
@@ -131,8 +139,9 @@ def _open_secrets(system: System, connector: type[Connector]) -> Iterator[Diagno
         )
 
 
-def _marked_secret(schema: Any, value: Any) -> Iterator[tuple[str | int, ...]]:
-    """The paths of values that *schema* marks as secret and that are written out."""
+def _secrets(schema: Any, value: Any, *, taken: bool) -> Iterator[tuple[str | int, ...]]:
+    """The paths of values that *schema* marks as secret and that are written out; or, not *taken*, of secrets where it
+    wants another plain value. Of what it describes by alternatives nothing is said."""
     match value:
         case Mapping():
             parts: Iterable[tuple[str | int, Any]] = value.items()
@@ -141,11 +150,12 @@ def _marked_secret(schema: Any, value: Any) -> Iterator[tuple[str | int, ...]]:
             parts = enumerate(value)
             inner = dict.fromkeys(range(len(value)), schema.get("items", {}))
         case _:
-            if schema.get("x-erpoa", {}).get("secret") and not isinstance(value, Secret):
+            marked = bool(schema.get("x-erpoa", {}).get("secret"))
+            if marked is taken and isinstance(value, Secret) is not taken and (taken or "type" in schema):
                 yield ()
             return
     for key, part in parts:
-        for path in _marked_secret(inner.get(key, {}), part):
+        for path in _secrets(inner.get(key, {}), part, taken=taken):
             yield (key, *path)
 
 

@@ -50,9 +50,10 @@ def freeze(
     *,
     applies: bool,
     remembers: bool = False,
+    unproven: Mapping[str, int],
 ) -> Header:
     """Write the plan file at *path* from `diff."T"` of every target of *layouts*; the completed header. *remembers*:
-    there is something to apply although no row is written."""
+    there is something to apply although no row is written. *unproven*: removals that are wanted and not proven."""
     sizes = {name: _sizes(staging, name) for name in layouts}
     held = [(member, name) for member in MEMBERS for name in layouts if sizes[name][member]]
     seen = Effects(identities, sealer)
@@ -83,6 +84,7 @@ def freeze(
                 "identity": identities[name],
                 "measure": measured.get(name, {}),
                 "uncompared": _uncompared(project.targets[name]),
+                **({"unproven": unproven[name]} if name in unproven else {}),
             }
             for name, columns in layouts.items()
         },

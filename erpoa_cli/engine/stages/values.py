@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from erpoa_cli.core.conclusion import PlanConclusion
+from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
 from erpoa_cli.core.diagnostic import Diagnostic
 from erpoa_cli.core.event import Finished, Listener, Started
 from erpoa_cli.core.guard import Measure, Waiver
@@ -17,9 +17,10 @@ from erpoa_cli.core.reconcile.shape import Shape
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes.diff import Differ
 from erpoa_cli.engine.connect import Connections
+from erpoa_cli.engine.remainder import remainder
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.sdk.connector import ObjectInfo
-from erpoa_cli.state import Layout, Sealer, StateReader
+from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class PlanResult:
     header: Header
     conclusion: PlanConclusion
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def remainder(self) -> RunConclusion:
+        """What is left undone when all of it is written."""
+        return remainder(PlanFile.open(self.path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

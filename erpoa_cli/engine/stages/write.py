@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from erpoa_cli import __version__
 from erpoa_cli.core.conclusion import PlanConclusion
@@ -32,9 +33,11 @@ def write(
     as a whole, so nothing of it can be applied."""
     options, project = ctx.options, described.bound.project
     chosen = [described.shapes[n] for n in choice.selected]
-    unproven = _unproven(ctx, chosen)
+    removals = _unproven(ctx, chosen)
+    unproven = [_told(name, row) for name, rows in removals.items() for row in rows]
     blocked = [v for v in weighed.guards if v.blocks]
     waits = _new_tasks(ctx, chosen)
+    held = any(read.held_of_ours for read in compared.reads.values())
     header = _header(ctx, choice, errored=errored)
     path = options.out or ctx.root / ".erpoa" / "plans" / f"{header.id}.erpoaplan"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,13 +54,14 @@ def write(
         ctx.sealer,
         applies=not errored and not blocked and not options.drift_only,
         remembers=waits,
+        unproven={name: sum(row["n"] for row in rows) for name, rows in removals.items()},
     )
     changes = sum(m.changes for m in weighed.measures)
     conclusion = (
         PlanConclusion.BLOCKED
         if blocked or unproven or errored
         else PlanConclusion.CHANGES
-        if changes or waits or _drifted(ctx, choice)
+        if changes or waits or held or _set_aside(ctx, choice)
         else PlanConclusion.UNCHANGED
     )
     objections = [guard.objection(verdict, project.targets) for verdict in blocked]
@@ -98,9 +102,9 @@ def _new_tasks(ctx: Context, shapes: Sequence[Shape]) -> bool:
     return False
 
 
-def _unproven(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
-    """Where removals were wanted and the reads do not prove them, or not that it is our row, or others would go along."""
-    found = []
+def _unproven(ctx: Context, shapes: Sequence[Shape]) -> dict[str, list[dict[str, Any]]]:
+    """Target → code, number and reason, where removals were wanted and the reads do not prove them, or not that it is our row, or others would go along."""
+    found = {}
     for shape in shapes:
         if shape.target.on_source_gone is OnSourceGone.KEEP:
             continue
@@ -108,20 +112,24 @@ def _unproven(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
             f"SELECT code, count(*) AS n, min(reason) AS why FROM {relation('diff', shape.name)} "
             "WHERE kind = 'withheld' AND code IN ('E0415', 'E0416', 'E0420', 'E0438', 'E0445') GROUP BY code ORDER BY code"
         ).to_pylist()
-        found += [
-            Diagnostic(
-                "E0437",
-                f"{shape.name}: {row['n']} removal{' is' if row['n'] == 1 else 's are'} withheld ({row['code']})",
-                detail=row["why"],
-                remedy=f"`erpoa explain {row['code']}` tells the way out.",
-            )
-            for row in rows
-        ]
+        if rows:
+            found[shape.name] = rows
     return found
 
 
-def _drifted(ctx: Context, choice: Choice) -> bool:
-    told = f"({MEMBERS[Member.DRIFT]}) OR ({MEMBERS[Member.CONFLICTS]})"
+def _told(target: str, row: Mapping[str, Any]) -> Diagnostic:
+    return Diagnostic(
+        "E0437",
+        f"{target}: {row['n']} removal{' is' if row['n'] == 1 else 's are'} withheld ({row['code']})",
+        detail=row["why"],
+        remedy=f"`erpoa explain {row['code']}` tells the way out.",
+    )
+
+
+def _set_aside(ctx: Context, choice: Choice) -> bool:
+    """Whether rows drifted, are in conflict, held or withheld. (Tasks count when they are new.)"""
+    kinds = (Member.DRIFT, Member.CONFLICTS, Member.HELD, Member.WITHHELD)
+    told = " OR ".join(f"({MEMBERS[kind]})" for kind in kinds)
     return any(
         ctx.staging.scalar(f"SELECT count(*) FROM {relation('diff', n)} WHERE {told}")
         for n in choice.selected

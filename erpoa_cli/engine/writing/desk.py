@@ -28,6 +28,7 @@ from erpoa_cli.sdk.connector import (
     Session,
     Writable,
 )
+from erpoa_cli.sdk.errors import SystemFailure
 from erpoa_cli.state import Layout, PlanFile, StateReader
 
 
@@ -160,17 +161,22 @@ def _linked(state: StateReader, targets: Mapping[str, Target], layout: Layout) -
 
 
 def _described(session: Session, target: Target) -> ObjectInfo:
-    found = session.objects([target.object])
+    try:
+        found = session.objects([target.object])
+    except SystemFailure as error:
+        raise Failure(_not_there(target, f"cannot describe {target.object}: {error}")) from None
     if not found:
-        raise Failure(
-            Diagnostic(
-                "E0540",
-                f"{target.system} has no object {target.object} any more",
-                remedy="Nothing was written to it. Check the system, then plan again.",
-                at=target.at,
-            )
-        )
+        raise Failure(_not_there(target, f"has no object {target.object} any more"))
     return found[0]
+
+
+def _not_there(target: Target, what: str) -> Diagnostic:
+    return Diagnostic(
+        "E0540",
+        f"{target.system} {what}",
+        remedy="Nothing more was written. Mend it, then run `erpoa resume`.",
+        at=target.at,
+    )
 
 
 def _types(info: ObjectInfo, fields: Sequence[str]) -> dict[str, Type]:

@@ -20,6 +20,7 @@ from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.core.target import OnStale
 from erpoa_cli.engine.batching import rows_per_batch
 from erpoa_cli.engine.reach import Leaving
+from erpoa_cli.engine.remainder import remainder
 from erpoa_cli.engine.writing.again import Again
 from erpoa_cli.engine.writing.batch import Batch, batches, placing, with_unready, without
 from erpoa_cli.engine.writing.desk import Desk
@@ -70,11 +71,10 @@ class RunResult:
             return RunConclusion.FAILED
         if self.status is RunStatus.INTERRUPTED:
             return RunConclusion.INTERRUPTED
-        if self.plan.members(Member.CONFLICTS):
-            return RunConclusion.CONFLICTS
-        if _left_over(self.outcomes) or self.plan.members(Member.HELD) or self.plan.members(Member.TASKS):
+        left = remainder(self.plan)
+        if left is RunConclusion.SUCCEEDED and _left_over(self.outcomes):
             return RunConclusion.PARTIAL
-        return RunConclusion.SUCCEEDED
+        return left
 
 
 def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:

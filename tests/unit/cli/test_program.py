@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from erpoa_cli.cli import ending, interrupt, log
+from erpoa_cli.cli import ending, interrupt, log, outlet
 from erpoa_cli.cli.commands import ENTRIES
 from erpoa_cli.cli.options import Color, Format, Options, merged, no_color
 from erpoa_cli.cli.plan import instant, waivers
@@ -225,6 +225,54 @@ def test_a_snippet_has_its_caret_under_the_column_even_after_wide_characters(cap
     from erpoa_cli.render.layout import width
 
     assert width(line[: line.index(":", 10)]) == caret.index("^")
+
+
+@pytest.mark.parametrize("before", ["\u3000\u3000", "名称\u3000: ", "\x1b[2J", "a\tb\u202e", "x" * 300])
+def test_a_caret_stands_under_what_is_shown_of_the_place(before, capsys):
+    """Whatever has to be spelled out before it, and where a long line is cut."""
+    from erpoa_cli.core.diagnostic import Location
+    from erpoa_cli.render.layout import width
+
+    at = Location("erpoa.yml", 3, len(before) + 1)
+    found = Diagnostic("E0101", "unknown key", at=at, snippet=f"{before}§ and more")
+    ending.tell(Options(color=Color.NEVER), [found])
+    line, caret = capsys.readouterr().err.splitlines()[2:4]
+    assert width(line[: line.index("§")]) == caret.index("^")
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "form", [Format.JSON, Format.NDJSON, Format.CSV, Format.HTML, Format.MARKDOWN, Format.TEXT]
+)
+def test_the_door_lets_nothing_out_that_steers(form, capsys):
+    """Headings, values and ready-made texts alike."""
+    from erpoa_cli.core.report import Answer, Table
+
+    steering = "\x1b\x07\x9b\u202e\u2066\u2028"
+    told = Answer(
+        data={f"k{steering}": [steering]},
+        tables=(Table((f"a{steering}",), ((steering,),)),),
+        text=f"x{steering}y",
+    )
+    ending.finish(Options(command="ls", format=form), ending.Ending(told))
+    out = capsys.readouterr().out
+    assert out
+    assert not set(out) & set(steering)
+    if form is Format.JSON:
+        assert json.loads(out)[f"k{steering}"] == [steering]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_outlet_never_fails_and_remembers_what_was_lost(monkeypatch, capsys):
+    with Path("/dev/full").open("wb") as nowhere:
+        stream = outlet.Outlet(nowhere, "utf-8", "backslashreplace")
+        monkeypatch.setattr("sys.stdout", stream)
+        assert stream.write("x" * 100_000) == 100_000
+        assert outlet.told(0) == 1
+        assert outlet.told(5) == 1
+        assert outlet.told(130) == 130
+    assert stream.lost is not None
+    assert "E0621" in capsys.readouterr().err
 
 
 def test_output_files_are_private(tmp_path, capsys):

@@ -32,7 +32,8 @@ FILES = {
     "systems/s.yml": (
         "systems:\n"
         "  erp: {plugin: sqlite, config: {path: \"data/{{ env('ERP_FILE', 'erp') }}.db\"}}\n"
-        "  oa: {plugin: sqlite, config: {path: \"{{ secret('oa_path') }}\"}}\n"
+        "  oa: {plugin: http, config: {url: 'https://oa.example', auth: {type: bearer, token: \"{{ secret('oa_path') }}\"}, "
+        "objects: {supplier: {list: GET /s, create: POST /s, id: code, fields: {code: string, name: string}}}}}\n"
     ),
     "sources/s.yml": (
         "sources: {erp_suppliers: {system: erp, object: supplier, key: [code], "
@@ -208,6 +209,15 @@ def test_no_secret_is_kept_and_none_is_shown(place: Place):
         "ERPOA_SECRET_OA_PATH", "华信供应链"
     )  # another secret: the answer stands, and does not tell it
     assert "华信供应链" not in place.ask("--format", "json")[1]
+
+
+def test_a_secret_where_the_connector_takes_none_is_found(place: Place):
+    place.write(
+        "systems/s.yml",
+        FILES["systems/s.yml"].replace("data/{{ env('ERP_FILE', 'erp') }}.db", "{{ secret('oa_path') }}"),
+    )
+    code, _, told = place.ask()
+    assert (code, "E0207" in told, "config.path" in told, "oa-canary" in told) == (3, True, True, False), told
 
 
 @pytest.mark.parametrize(

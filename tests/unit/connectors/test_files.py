@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 from collections.abc import Callable
@@ -362,6 +363,22 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, error: BaseExcep
         place.replace(path, place.digest(CSV), fail)
     assert path.read_bytes() == CSV
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_neither_read_nor_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(CSV)
+    left = tmp_path / f".s.csv.{'0f' * 8}.erpoa"
+    living = tmp_path / f".s.csv.{'1e' * 8}.erpoa"
+    mine = tmp_path / ".s.csv.mine.erpoa"
+    for file in (left, living, mine):
+        file.write_bytes(CSV)
+    assert place.located(tmp_path, "*") == [mine, path]
+    with living.open("rb") as another:  # which writes it just now
+        fcntl.flock(another, fcntl.LOCK_EX)
+        place.replace(path, place.digest(CSV), lambda stream: stream.write(b"new"))
+    assert sorted(tmp_path.iterdir()) == sorted([living, mine, path])
+    assert path.read_bytes() == b"new"
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from erpoa_cli.core.diagnostic import Failure
-from erpoa_cli.project import lacks_key, load_findings, make_key, scaffold
+from erpoa_cli.project import lacks_key, load_findings, make_files, make_key, scaffold
 
 
 def test_a_new_project_is_valid_and_keeps_its_key_to_itself(tmp_path: Path):
@@ -56,6 +56,53 @@ def test_a_link_in_the_way_is_in_the_way(tmp_path: Path):
     with pytest.raises(Failure):
         scaffold(tmp_path)
     assert not (tmp_path / "elsewhere.yml").exists()
+
+
+@pytest.mark.parametrize("kind", ["demo", "empty"])
+@pytest.mark.parametrize("link", ["targets", "systems", ".erpoa", "sources", "transforms"])
+def test_no_link_is_followed_out_of_the_directory(tmp_path: Path, kind: str, link: str):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (inside / link).symlink_to(outside)
+    with pytest.raises(Failure) as caught:
+        scaffold(inside, kind)
+    assert (caught.value.diagnostics[0].code, link in caught.value.diagnostics[0].summary) == ("E0604", True)
+    assert [list(outside.iterdir()), list(inside.iterdir())] == [[], [inside / link]]
+
+
+def test_the_demo_replaces_no_data(tmp_path: Path):
+    """Its own script makes the databases anew, and would follow a link."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/erp.db").write_text("mine", encoding="utf-8")
+    with pytest.raises(Failure):
+        scaffold(tmp_path)
+    (tmp_path / "data/erp.db").unlink()
+    (tmp_path / "data").rmdir()
+    (tmp_path / "data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure):
+        scaffold(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_what_is_discovered_follows_no_link_either(tmp_path: Path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/systems").symlink_to(tmp_path / "outside")
+    with pytest.raises(Failure) as caught:
+        make_files(tmp_path / "p", {"systems/erp.yml": b""})
+    assert caught.value.diagnostics[0].code == "E0604"
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_the_key_of_a_clone_follows_no_link(tmp_path: Path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/erpoa.yml").write_text("format: 1\nname: cloned\n", encoding="utf-8")
+    (tmp_path / "p/.erpoa").symlink_to(tmp_path / "outside")
+    with pytest.raises(Failure):
+        make_key(tmp_path / "p")
+    assert not list((tmp_path / "outside").iterdir())
 
 
 def test_a_cloned_project_gets_a_key_and_nothing_else(tmp_path: Path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from erpoa_cli.core.plan import FieldChange
 from erpoa_cli.core.report import Answer, Table
 from erpoa_cli.render import clean, csv, markdown, terminal
-from erpoa_cli.render.layout import chunks, cut, elide, pad, width
+from erpoa_cli.render.layout import Piece, chunks, cut, elide, pad, width
 from erpoa_cli.render.mask import Masker
 from erpoa_cli.render.table import lines
 from erpoa_cli.render.value import plain, shown, sides
@@ -60,7 +60,7 @@ def test_terminal_text_is_unambiguous(one, other):
     assert one == other or clean.terminal(one) != clean.terminal(other)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@x", "\t=1", "\r=1", "  =1", "＝1", "\n=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@x", "\t=1", "  =1", "＝1", "\n=1"])
 def test_csv_cells_are_no_formulas(text):
     assert clean.csv(text) == "'" + text
 
@@ -77,7 +77,8 @@ def test_csv_shows_what_steers_or_reorders():
         told = clean.csv(f"甲{char}乙")
         assert char not in told
         assert told.startswith("甲\\")
-    assert clean.csv("一\n二\t三\r四 👨\u200d👩") == "一\n二\t三\r四 👨\u200d👩"
+    assert clean.csv("一\n二\t三\r\n四 👨\u200d👩") == "一\n二\t三\r\n四 👨\u200d👩"
+    assert clean.csv("\r=1") == "\\r=1"  # it would write over what stands before it
 
 
 def test_csv_keeps_null_and_empty_apart_and_numbers_as_they_are():
@@ -194,3 +195,28 @@ def test_every_form_of_a_secret_is_masked():
         masker.masked("abc stays: too short to be told from other text")
         == "abc stays: too short to be told from other text"
     )
+
+
+@given(st.lists(st.one_of(st.characters(), st.sampled_from(STEERING + "\u200b\U000e0041"))).map("".join))
+def test_json_says_the_same_and_steers_nothing(text):
+    told = clean.json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(told) == json.loads(json.dumps([text]))
+    assert not set(told) & set(STEERING)
+    assert "\u200b" not in told
+    assert "\U000e0041" not in told
+
+
+def test_headings_are_cleaned():
+    """Where they stand side by side, and where they do not."""
+    for cells in (100, 8):
+        told = terminal.plain(lines(Table(("a\x1b\x9bb", "c\u202e"), (("x" * 40, "y" * 40),)), cells))
+        assert "a\\e\\x9bb" in told
+        assert "c\\u202e" in told
+
+
+def test_what_no_cleaner_met_is_harmless_on_its_way_out():
+    piece = Piece("a\x1b[2J\x9b\u2028\rb", "title")
+    assert terminal.plain([(piece,)]) == "a\\x1b[2J\\x9b\\u2028\\rb\n"
+    stream = io.StringIO()
+    terminal.write([(piece,)], stream, color=True)
+    assert "\x1b[2J" not in stream.getvalue()

@@ -7,6 +7,7 @@ import pytest
 
 from erpoa_cli.core.failure_kind import FailureKind
 from erpoa_cli.state import release_lock
+from erpoa_cli.state.lock import _alive, break_lock
 from tests.unit.state.samples import failure
 
 RACER = """
@@ -52,6 +53,22 @@ def test_of_two_writers_one_waits_outside(place):
 
 def test_the_lock_of_a_living_process_holds(writer, place):
     assert failure(place.writer) == ("E0520", FailureKind.LOCKED)
+
+
+@pytest.mark.parametrize("told", ["", "soon", "2026-11-30T10:00:00", None])
+def test_a_lock_whose_end_cannot_be_read_holds_until_it_is_released(writer, place, told):
+    writer._lock._stop.set()
+    writer._control.run("UPDATE lease SET expires = ?, since = ?", told, told)
+    assert failure(place.writer) == ("E0520", FailureKind.LOCKED)
+    break_lock(writer._control, writer.environment)
+    with place.writer(command="heir") as heir:
+        holder = heir.lock_holder()
+        assert holder is not None
+        assert holder.command == "heir"
+
+
+def test_what_is_no_process_may_be_alive():
+    assert [_alive(pid) for pid in ("x", None, 0, -1, 2**70)] == [True] * 5
 
 
 def test_an_expired_lock_is_taken_over_and_fences_the_old_holder(place):

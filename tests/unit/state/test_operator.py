@@ -35,7 +35,7 @@ def test_a_plan_is_signed_by_the_pipeline_else_by_git_else_by_the_user(monkeypat
     monkeypatch.setenv("ERPOA_AUTHOR", "pipeline@huaxin.example")
     assert author(CLERK) == "pipeline@huaxin.example"
     monkeypatch.delenv("ERPOA_AUTHOR")
-    monkeypatch.setattr("erpoa_cli.usecase.authorship._git", lambda *_: "li@huaxin.example")
+    monkeypatch.setattr("erpoa_cli.usecase.authorship._git", lambda *_: b"li@huaxin.example")
     assert author(CLERK) == "li@huaxin.example"
-    monkeypatch.setattr("erpoa_cli.usecase.authorship._git", lambda *_: "")
+    monkeypatch.setattr("erpoa_cli.usecase.authorship._git", lambda *_: b"")
     assert author(CLERK) == CLERK.name

@@ -540,6 +540,23 @@ def test_an_altered_audit_trail_is_found(writer):
     assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
 
 
+def test_a_record_that_is_no_text_is_an_altered_one(writer):
+    if writer._control.shared:
+        pytest.skip("a server keeps types")
+    writer.protect("t", "{}", "a")
+    writer._control.run("UPDATE audit SET detail = ? WHERE number = 1", b"\xff\x00")
+    assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
+
+
+def test_a_trail_without_a_record_of_a_run_is_no_empty_one(place, writer):
+    writer._control.run(
+        "INSERT INTO runs (environment, run, plan, blob, status, who, command, opened, serial, sequence) "
+        "VALUES (?, 'r1', 'p', 'b', 'applied', 'w', 'c', '2026-11-30T00:00:00+00:00', 1, 1)",
+        writer.environment,
+    )
+    assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
+
+
 def test_formats_are_refused(place, writer):
     writer._control.run("UPDATE meta SET value = '99' WHERE name = 'format'")
     for opened in (place.reader, place.writer):
