@@ -131,3 +131,15 @@ def test_every_page_can_be_reached(readme: str):
             seen.add(page)
             waiting += [p for _, p, _ in linked(page) if p.suffix == ".md" and p.exists()]
     assert sorted(str(p.relative_to(ROOT)) for p in DOCS.glob("*.md") if p.resolve() not in seen) == []
+
+
+# -- situations ---------------------------------------------------------------------------------------------------
+
+
+def test_every_test_that_the_situations_name_is_there():
+    page = text(DOCS / "situations.md")
+    files = [f for d in ("tests", "plugins", "erpoa_cli/sdk/conformance") for f in (ROOT / d).rglob("*.py")]
+    there = {name for f in files for name in re.findall(r"\bdef (test_\w+)", text(f))}
+    assert set(re.findall(r"`(?:[\w/.-]+::)?(test_\w+)`", page)) - there == set()
+    paths = set(re.findall(r"`((?:tests|plugins)/[\w/.-]+\.py)", page))
+    assert [path for path in sorted(paths) if not (ROOT / path).is_file()] == []

@@ -52,7 +52,7 @@ def _still_there(looked: Looked) -> None:
         raise Failure(*(_moved(d) if d.code in _OBJECT else d for d in wrong))
 
 
-_OBJECT = frozenset({"E0117", "E0317", "E0318"})
+_OBJECT = frozenset({"E0317", "E0318"})
 
 
 def _moved(wrong: Diagnostic) -> Diagnostic:
