@@ -96,7 +96,9 @@ class ObjectInfo:
     foreign_keys: tuple[ForeignKey, ...] = ()
     hanging: tuple[Hanging, ...] = ()  # on rows that are deleted
     following: tuple[Hanging, ...] = ()  # rows of which the referenced fields are updated
-    triggers: tuple[str, ...] = ()  # that write by themselves when its rows are written
+    triggers: tuple[str, ...] | None = (
+        None  # that write by themselves when its rows are written; None: it does not tell
+    )
     readable: bool = True
     refused: str = ""  # why it cannot be described; it has no fields then
     writable: bool = True

@@ -25,6 +25,7 @@ from erpoa_cli.state.image import Images, refit, rest_schema, without_macs
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch, Rows, overlay
 from erpoa_cli.state.planfile import PlanFile
+from erpoa_cli.state.records import RESUMABLE
 from erpoa_cli.state.seal import Sealer, require_again
 from erpoa_cli.state.sums import row_sum
 from erpoa_cli.state.texts import Array
@@ -108,19 +109,20 @@ class Base:
         return layout, batches
 
     def _refuse_lost(self, target: str) -> None:
-        """Failure E0526 when nothing tells which image *target* has, although a run that wrote to it was closed."""
+        """Failure E0526 when nothing tells which image *target* has, although a run that wrote to it is over."""
         closed = {
             row["run"]
             for row in self._control.rows(
-                "SELECT run FROM runs WHERE environment = ? AND serial IS NOT NULL", self._environment
+                "SELECT run, status FROM runs WHERE environment = ?", self._environment
             )
+            if row["status"] not in RESUMABLE
         }
         if closed and any(news.run in closed for news in self._unfolded(target, 0)):
             raise Failure(
                 Diagnostic(
                     "E0526",
                     f"nothing tells which base image {target} has",
-                    detail="Runs that wrote to it were closed, and each of them left one.",
+                    detail="Runs that wrote to it are over, and each of them left one.",
                     remedy=f"run `erpoa state rebuild {target}`: it makes the image anew of the archive and the journal",
                 )
             )

@@ -65,6 +65,7 @@ def find_table(db: duckdb.DuckDBPyConnection, wanted: str, *, read_only: bool) -
         id=key,
         keys=uniques,
         foreign_keys=foreign,
+        triggers=(),  # it has none
         writable=not (is_view or read_only),
     )
     defaults = {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from erpoa_cli.core.columns import ID, NOW, PENDING, WANTED
 from erpoa_cli.core.reconcile.shape import Shape, key_text_sql, listed, names_sql, table, work
-from erpoa_cli.core.schema import identifier, literal
+from erpoa_cli.core.schema import literal
 from erpoa_cli.core.situation import CONTENT, Action, does
 from erpoa_cli.core.target import BoundField, Reference
 
@@ -65,9 +65,9 @@ def _moved_parents(shape: Shape, field: BoundField, own: str) -> str:
             SELECT ordinal, {parent} AS id FROM {diff} d
             WHERE {_WRITTEN} AND {_writes(field, "d")} AND {PENDING.sql(field.name)} IS NULL AND {parent} IS NOT NULL
                 AND (SELECT count(*) FROM moved) > 0
-            UNION SELECT u.ordinal, a.{identifier(field.name)} FROM above u
-                JOIN {table("actual", shape.name)} a ON a.{identifier(own)} = u.id
-                WHERE a.{identifier(field.name)} IS NOT NULL AND u.id NOT IN (SELECT id FROM moved))
+            UNION SELECT u.ordinal, {NOW.sql(field.name, "a")} FROM above u
+                JOIN {table("theirs", shape.name)} a ON {NOW.sql(own, "a")} = u.id
+                WHERE {NOW.sql(field.name, "a")} IS NOT NULL AND u.id NOT IN (SELECT id FROM moved))
         SELECT above.ordinal, moved.ordinal AS first, {literal(field.name)} AS what, true AS tree, true AS soft
         FROM above JOIN moved ON moved.id = above.id)"""
 

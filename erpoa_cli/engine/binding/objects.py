@@ -157,7 +157,7 @@ def _nowhere(target: Target) -> Diagnostic:
 
 def _active(target: Target, info: ObjectInfo) -> Iterator[Diagnostic]:
     """A remark on triggers that `reach:` does not name: what they write is in no plan."""
-    unknown = [name for name in info.triggers if "trigger" not in target.reach.get(name, ())]
+    unknown = [name for name in info.triggers or () if "trigger" not in target.reach.get(name, ())]
     if unknown:
         told = ", ".join(f"{name}: trigger" for name in unknown)
         yield Diagnostic(

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from erpoa_cli.core.columns import ID, SAVED, WANTED
+from erpoa_cli.core.columns import ID, NOW, SAVED, WANTED
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.schema import Kind, Type
 from erpoa_cli.core.situation import Action, Outcome
@@ -27,6 +27,9 @@ from erpoa_cli.sdk.errors import InDoubt, SystemFailure, Transient
 from erpoa_cli.sdk.meaning import meaning
 
 _NOT_FOUND = "the batch was written and its answer lost; no row has this key: their system refused it, or gave it another key"
+
+_REFUSED = "the batch was written and its answer lost; the row is as it was: their system refused it"
+_ASTRAY = "the system's answer was lost, and the row is not as planned"
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.2  # seconds; doubled per attempt, full jitter
@@ -82,8 +85,9 @@ def settle(desk: Desk, batch: Batch, ask: WriteBatch) -> pa.Table | None:
 def looked_up(desk: Desk, batch: Batch, *, committed: bool = False) -> pa.Table:
     """The outcomes of *batch* as the rows in the system show them: a row that has the values it was to get
     is applied; of any other nobody can say more than that it is not as planned, so it is stale and the next
-    plan compares it anew. A new row that is not found by its key though the batch was *committed* is in doubt: their
-    system may have given it another key, and it must not be made twice."""
+    plan compares it anew. Of a batch that was *committed*, a row that is as it was before was refused, and so was a new one
+    that is not found by its key; but where triggers may have given that another key it is in doubt, for it must not be made
+    twice."""
     fill: dict[str, pa.Array] = {
         "ordinal": batch.rows["ordinal"].combine_chunks(),
         "outcome": pa.array([Outcome.APPLIED.value] * batch.rows.num_rows),
@@ -95,12 +99,34 @@ def looked_up(desk: Desk, batch: Batch, *, committed: bool = False) -> pa.Table:
     outcomes = read_back(desk, batch, pa.table(fill))
     missing = pc.equal(outcomes["outcome"], Outcome.REJECTED.value)
     if committed and batch.action is Action.CREATE:
-        outcomes = with_outcome(outcomes, missing, Outcome.IN_DOUBT, _NOT_FOUND)
+        if desk.info.triggers == ():
+            outcomes = with_outcome(outcomes, missing, Outcome.REJECTED, _REFUSED)
+        else:
+            outcomes = with_outcome(outcomes, missing, Outcome.IN_DOUBT, _NOT_FOUND)
         missing = pa.repeat(False, outcomes.num_rows)
+    elif committed and batch.action is Action.UPDATE:
+        before = pa.chunked_array([_as_before(desk, batch, outcomes)])
+        outcomes = with_outcome(outcomes, before, Outcome.REJECTED, _REFUSED)
+        applied = pc.equal(outcomes["outcome"], Outcome.APPLIED.value)
+        astray = pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0)
+        lost = pc.or_kleene(pc.and_kleene(applied, astray), pc.and_kleene(missing, pc.invert(before)))
+        return with_outcome(outcomes, lost, Outcome.STALE, _ASTRAY)
     lost = pc.or_kleene(pc.greater(pc.list_value_length(_astray(desk, batch, outcomes)), 0), missing)
-    return with_outcome(
-        outcomes, lost, Outcome.STALE, "the system's answer was lost, and the row is not as planned"
-    )
+    return with_outcome(outcomes, lost, Outcome.STALE, _ASTRAY)
+
+
+def _as_before(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:
+    """Of rows that were read back after an update: whether each has the values that it had before."""
+    planned = {row["ordinal"]: row for row in batch.rows.to_pylist()}
+
+    def unchanged(row: dict[str, Any]) -> bool:
+        was, others = planned[row["ordinal"]], row["deviated"] or ()
+        now = {n: row.get(SAVED(n)) if n in others else was[WANTED(n)] for n in batch.fields}
+        return all(same(value, was[NOW(n)], desk.types[n]) for n, value in now.items())
+
+    read = pc.equal(outcomes["outcome"], Outcome.APPLIED.value).to_pylist()
+    rows = outcomes.to_pylist()
+    return pa.array([there and unchanged(row) for there, row in zip(read, rows, strict=True)], pa.bool_())
 
 
 def _astray(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Array:

@@ -200,7 +200,7 @@ def reflect(
         ),
         hanging=tuple(h for h in hanging.get(place, ()) if h.event == "DELETE"),
         following=tuple(h for h in hanging.get(place, ()) if h.event == "UPDATE"),
-        triggers=tuple(name for (name,) in db.rows(_TRIGGERS, place)) if samples else (),
+        triggers=tuple(name for (name,) in db.rows(_TRIGGERS, place)) if samples else None,
         readable="SELECT" in relation.may,
         writable=relation.writable,
     )

@@ -80,7 +80,7 @@ def reflect(connection: Connection, address: str, schema: str | None, *, read_on
         ),
         hanging=tuple(h for h in hangs if h.event == "DELETE"),
         following=tuple(h for h in hangs if h.event == "UPDATE"),
-        triggers=() if read_only else tuple(_triggers(connection, name, where_or_default)),
+        triggers=None if read_only else _triggers(connection, name, where_or_default),
         writable=not (is_view or read_only),
     )
     return Table(info, table)
@@ -143,11 +143,13 @@ _TRIGGERS = {
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
 
 
-def _triggers(connection: Connection, name: str, schema: str | None) -> Iterator[str]:
-    """Triggers of the table, of databases of which it is known where they are listed."""
-    if sql := _TRIGGERS.get(connection.dialect.name):
-        asked = {key: value for key, value in (("name", name), ("schema", schema)) if f":{key}" in sql}
-        yield from connection.execute(sqlalchemy.text(sql), asked).scalars()
+def _triggers(connection: Connection, name: str, schema: str | None) -> tuple[str, ...] | None:
+    """Triggers of the table; None where it is not known how the database lists them."""
+    sql = _TRIGGERS.get(connection.dialect.name)
+    if sql is None:
+        return None
+    asked = {key: value for key, value in (("name", name), ("schema", schema)) if f":{key}" in sql}
+    return tuple(connection.execute(sqlalchemy.text(sql), asked).scalars())
 
 
 def _field(connection: Connection, column: sqlalchemy.Column[Any], *, is_view: bool) -> FieldInfo:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
 import duckdb
 import pytest
 
@@ -22,7 +25,13 @@ TEXTS = [
 @pytest.mark.parametrize("type_", [t for t in VALUES if t.kind not in (Kind.LIST, Kind.STRUCT)], ids=str)
 def test_the_canonical_text_means_its_value(type_):
     for expected in VALUES[type_]:
-        assert meaning(canonical(expected, type_), type_) == expected
+        found = meaning(canonical(expected, type_), type_)
+        json_ = type_.kind is Kind.JSON and expected is not None  # what it means is in a spelling of its own
+        assert (read(found) == read(expected)) if json_ else (found == expected)
+
+
+def read(document):
+    return json.loads(document, parse_float=Decimal, parse_int=Decimal)
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,11 @@ class ForgetsWhatHangs(SqliteSession):
         return [replace(info, hanging=()) for info in super().objects(names)]
 
 
+class ForgetsWhatIsUnique(SqliteSession):
+    def objects(self, names: Sequence[str] | None = None) -> Sequence[ObjectInfo]:
+        return [replace(info, keys=()) for info in super().objects(names)]
+
+
 class HoldsNothing(SqliteSession):
     def moment(self) -> Moment:
         return SqlMoment(self, self.read, lambda: None)
@@ -264,6 +269,7 @@ SABOTAGES: Mapping[Sabotage, str] = {
     CallsALockARefusal: "test_a_lock_that_is_not_given_is_transient",
     ReadsInTwoStates: "test_a_read_sees_one_state",
     ForgetsWhatHangs: "test_what_hangs_on_a_row_is_told",
+    ForgetsWhatIsUnique: "test_unique_sets_of_fields_are_told",
     HoldsNothing: "test_a_moment_is_one_state_of_all_tables",
     TellsNothingOfWhatItRead: "test_answers_tell_what_the_rows_hold",
     DoesNotFindWhatItRenamed: "test_a_changed_identifier_is_the_same_row",

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 
 from erpoa_cli.core.conclusion import RunConclusion
+from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.plan import Member
 from erpoa_cli.core.situation import Outcome
 from tests import planning
@@ -97,21 +98,33 @@ def test_its_rows_are_held_by_the_plan_and_the_others_are_written(project: Small
         assert openpyxl.load_workbook(path)["Sheet"]["B2"].value == "new"
 
 
-@pytest.mark.parametrize("what", ["a formula", "cut off"])
-def test_what_became_so_after_the_plan_is_no_doubt_and_is_planned_again(project: Small, what: str):
+def test_what_became_so_after_the_plan_is_no_doubt_and_is_planned_again(project: Small):
     path = project.root / "data/f.xlsx"
     formula(path, there=False)
     whole = path.read_bytes()
     target(project, "f.xlsx")
     plan = project.plan()
-    if what == "cut off":
-        path.write_bytes(whole[:-200])
-    else:
-        formula(path, there=True)
+    formula(path, there=True)
     done = project.apply(plan)
     assert (done.conclusion, done.diagnostics) == (RunConclusion.PARTIAL, ())
     assert done.outcomes == {"a_file": {Outcome.STALE: 1}, "z_table": {Outcome.APPLIED: 1}}
     assert theirs(project) == [("A", "new")]
     path.write_bytes(whole)
     assert project.apply().conclusion is RunConclusion.SUCCEEDED
+    assert openpyxl.load_workbook(path)["Sheet"]["B2"].value == "new"
+
+
+def test_what_cannot_be_read_any_more_is_refused_and_the_same_plan_writes_it_later(project: Small):
+    path = project.root / "data/f.xlsx"
+    formula(path, there=False)
+    whole = path.read_bytes()
+    target(project, "f.xlsx")
+    plan = project.plan()
+    path.write_bytes(whole[:-200])
+    with pytest.raises(Failure) as caught:
+        project.apply(plan)
+    assert {told.code for told in caught.value.diagnostics} == {"E0550"}
+    assert theirs(project) == []
+    path.write_bytes(whole)
+    assert project.apply(plan).conclusion is RunConclusion.SUCCEEDED
     assert openpyxl.load_workbook(path)["Sheet"]["B2"].value == "new"
