@@ -32,7 +32,7 @@ def write(
     as a whole, so nothing of it can be applied."""
     options, project = ctx.options, described.bound.project
     chosen = [described.shapes[n] for n in choice.selected]
-    unproven = _unproven(ctx, chosen)
+    unproven = [*_unproven(ctx, chosen), *_not_taken_back(ctx, chosen)]
     blocked = [v for v in weighed.guards if v.blocks]
     waits = _new_tasks(ctx, chosen)
     header = _header(ctx, choice, errored=errored)
@@ -117,6 +117,25 @@ def _unproven(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
             )
             for row in rows
         ]
+    return found
+
+
+def _not_taken_back(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
+    """Rows that a rollback leaves as they are."""
+    found = []
+    for shape in shapes:
+        where = f"FROM {relation('diff', shape.name)} WHERE kind = 'withheld' AND code = 'E0543'"
+        (row,) = ctx.staging.sql(f"SELECT count(*) AS n, min(reason) AS why {where}").to_pylist()
+        if row["n"]:
+            rows = "1 row is" if row["n"] == 1 else f"{row['n']} rows are"
+            found.append(
+                Diagnostic(
+                    "E0549",
+                    f"{shape.name}: {rows} not taken back",
+                    detail=row["why"],
+                    remedy="See the withheld rows and their reasons; mend them by hand or in the source.",
+                )
+            )
     return found
 
 
