@@ -388,7 +388,6 @@ def test_fields_may_be_called_as_they_like(tmp_path: Path) -> None:
         "alive",
         "loose",
         "event",
-        "id",
     )
     company.sql("".join(f"ALTER TABLE person ADD COLUMN {name} TEXT;" for name in names), "oa.db")
     targets = tmp_path / "targets/t.yml"

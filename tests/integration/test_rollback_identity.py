@@ -120,8 +120,8 @@ def told(back: PlanResult, name: str, member: str = "withheld") -> list[tuple[An
 GONE = "the row of item that it pointed to is gone"
 
 
-@pytest.mark.parametrize("number", [AGAIN, ONCE])
-@pytest.mark.parametrize("label", ["", TEXT])
+@pytest.mark.parametrize("number", [AGAIN, ONCE], ids=["again", "once"])
+@pytest.mark.parametrize("label", ["", TEXT], ids=["plain", "text"])
 def test_an_identifier_of_then_is_not_another_row_of_now(tmp_path: Path, number: str, label: str) -> None:
     """The item that an order had is gone, and its number belongs to nobody, or to another one: the order stays."""
     shop = Shop(tmp_path, number, label)
@@ -136,8 +136,8 @@ def test_an_identifier_of_then_is_not_another_row_of_now(tmp_path: Path, number:
     assert shop.held("SELECT pri FROM ord WHERE no = '2'") == [("x",)]
 
 
-@pytest.mark.parametrize("number", [AGAIN, ONCE])
-@pytest.mark.parametrize("label", ["", TEXT])
+@pytest.mark.parametrize("number", [AGAIN, ONCE], ids=["again", "once"])
+@pytest.mark.parametrize("label", ["", TEXT], ids=["plain", "text"])
 def test_a_row_that_came_back_is_the_row_that_was_meant(tmp_path: Path, number: str, label: str) -> None:
     shop = Shop(tmp_path, number, label)
     shop.change()
@@ -150,7 +150,7 @@ def test_a_row_that_came_back_is_the_row_that_was_meant(tmp_path: Path, number: 
     assert shop.orders() == shop.labels() == {"1": "C", "2": "B", "3": "A"}
 
 
-@pytest.mark.parametrize("label", ["", TEXT])
+@pytest.mark.parametrize("label", ["", TEXT], ids=["plain", "text"])
 def test_what_shows_a_row_that_is_made_anew_gets_what_it_gives(tmp_path: Path, label: str) -> None:
     shop = Shop(tmp_path, ONCE, label)
     shop.change()

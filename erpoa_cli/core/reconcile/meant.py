@@ -135,31 +135,31 @@ def lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) 
                 if not missing[other.name] and own_id(other):
                     yield f"{wanted} AND m{number}.lost", gone
                 continue
-            if own_id(other) is None:
+            own = own_id(other)
+            if own is None:
                 continue
             yield (
                 f"{wanted} AND m{number}.id IS NOT NULL AND NOT m{number}.alive AND NOT m{number}.loose",
                 gone,
             )
             if not missing[other.name]:
-                yield f"{wanted} AND m{number}.id IS NULL AND NOT {_shown(field, other, value)}", gone
+                yield f"{wanted} AND m{number}.id IS NULL AND NOT {_shown(field, other, own, value)}", gone
             continue
-        assert isinstance(field.value, Result)
-        if derived(shape, field.value):
+        result = field.value
+        assert isinstance(result, Result)
+        anew = f"EXISTS (SELECT 1 FROM {work(other.name, 'since')} WHERE event <> 'made')"
+        if derived(shape, result):
             yield f"{wanted} AND coalesce(x{number}.moved AND NOT x{number}.alive, false)", gone
-        else:
-            anew = f"EXISTS (SELECT 1 FROM {work(other.name, 'since')} WHERE event <> 'made')"
-            why = (
-                f"{field.name}: it came from a row of {other.name}, and rows of {other.name} are others since"
-            )
+        elif len(result.by) < len(other.key):
+            why = f"{field.name}: it came from rows of {other.name}, and those are others since"
             yield f"{wanted} AND {anew}", literal(why)
+        elif not any(f.name == result.field for f in other.fields):  # else it is a copy, which is as it was
+            yield f"{wanted} AND {anew} AND NOT {_shown(field, other, result.field, value)}", gone
 
 
-def _shown(field: BoundField, other: Shape, value: str) -> str:
-    """Whether a row that is there now has the identifier that *value* tells."""
-    own = own_id(other)
-    assert own is not None
-    told = _told(field, f"CAST({identifier(own)} AS VARCHAR)")
+def _shown(field: BoundField, other: Shape, name: str, value: str) -> str:
+    """Whether a row that is there now has in the column *name* what *value* tells."""
+    told = _told(field, f"CAST({identifier(name)} AS VARCHAR)")
     return f"coalesce(CAST({value} AS VARCHAR) IN (SELECT {told} FROM {table('actual', other.name)}), false)"
 
 
