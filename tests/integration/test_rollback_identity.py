@@ -150,6 +150,25 @@ def test_a_row_that_came_back_is_the_row_that_was_meant(tmp_path: Path, number: 
     assert shop.orders() == shop.labels() == {"1": "C", "2": "B", "3": "A"}
 
 
+def test_a_number_that_nobody_has_any_more_is_not_shown_again(tmp_path: Path) -> None:
+    """What their system gives is no identifier: which row it was of, nobody can tell once that is gone."""
+    shop = Shop(tmp_path)
+    shop.sql(
+        "ALTER TABLE item ADD COLUMN num TEXT; CREATE TRIGGER give AFTER INSERT ON item "
+        "BEGIN UPDATE item SET num = 'N-' || new.id WHERE id = new.id; END;",
+        "oa.db",
+    )
+    targets = tmp_path / "targets/t.yml"
+    text = targets.read_text(encoding="utf-8").replace("result: item.id", "result: item.num")
+    targets.write_text(text.replace("returns: [id]", "returns: [id, num]"), encoding="utf-8")
+    shop.change()
+    run = shop.change("UPDATE ord SET item = 'A' WHERE no IN ('1', '2')")
+    shop.change("DELETE FROM item WHERE code = 'C'")
+    back = shop.take_back(run)
+    assert told(back, "label") == [("1", "E0543", f"shows: {GONE}")]
+    assert shop.held("SELECT no, shows FROM label ORDER BY no") == [("1", "N-1"), ("2", "N-2"), ("3", "N-1")]
+
+
 @pytest.mark.parametrize("label", ["", TEXT], ids=["plain", "text"])
 def test_what_shows_a_row_that_is_made_anew_gets_what_it_gives(tmp_path: Path, label: str) -> None:
     shop = Shop(tmp_path, ONCE, label)

@@ -259,7 +259,7 @@ class Meanings(Shop):
 
     def meanings(self) -> dict[str, dict[str, tuple[Any, ...]]]:
         found = {name: self.held(MEANT.format(name, shows)) for name, shows in SHOWN.items()}
-        return {name: {no: rest for no, *rest in rows} for name, rows in found.items()}
+        return {name: {no: tuple(rest) for no, *rest in rows} for name, rows in found.items()}
 
     def mutate(self, chance: random.Random) -> None:
         with closing(sqlite3.connect(self.root / "erp.db")) as db, db:
