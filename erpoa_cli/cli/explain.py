@@ -77,6 +77,7 @@ def _answer(found: Explanation) -> Answer:
     data = {
         "address": str(found.address),
         "plan": found.plan,
+        "run": found.run or None,
         "said": " ".join(said),
         "fields": [
             dict(zip(("field", "actual", "desired", "agreed", "origin"), v, strict=True)) for v in values
@@ -109,11 +110,12 @@ def _values(found: Explanation, name: str) -> tuple[str, str, str]:
 
 def _said(found: Explanation) -> tuple[str, ...]:
     """What the plan says of the row: a sentence each."""
+    applied = f"Run {found.run} applied plan {found.plan}: rows, and fields that it does not name, are shown as they are by now."
     if found.found:
-        return tuple(_one(found, row) for row in found.found)
+        return (*(_one(found, row) for row in found.found), *([applied] if found.run else []))
     why = "both sides agree" if found.linked else "nobody wants it"
     says = "changes nothing of" if found.linked else "has nothing to say about"
-    return (f"Plan {found.plan} {says} {found.address}: {why}.",)
+    return (f"Plan {found.plan} {says} {found.address}: {why}.", *([applied] if found.run else []))
 
 
 def _one(found: Explanation, row: Change | SetAside) -> str:

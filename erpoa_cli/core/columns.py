@@ -46,7 +46,7 @@ AGREED = Columns("agreed_")  # of the base: what was wanted when it was last app
 SEEN = Columns("seen_")  # of the base: what their system made of it
 PENDING = Columns(
     "p_"
-)  # which row of the plan gives the value that is not known yet: (target, key, field) as JSON
+)  # which row of the plan gives the value that is not known yet: (target, key, field) as JSON, and the text that shows it
 SAVED = Columns("s_")  # of an outcome: what was read back where it is not what was written
 GIVEN = Columns("r_")  # of an outcome: what the target `returns`
 KNOWN = Columns("known_")  # of a base image at rest: whether the field was ever agreed

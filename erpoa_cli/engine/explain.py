@@ -38,7 +38,8 @@ class Explanation:
     """`found`: what the plan says about the row, step by step, and what of it is set aside (empty: it says nothing).
     `mapping`: per key column and field (name, where the value comes from, who is its master). `values`: of every
     field; of those that `found` does not name, as both sides were last seen to agree, and as the snapshots want it.
-    `linked`: the row was applied before. `models`: (name, file, SQL) from the
+    `linked`: the row was applied before. `run`: the run that applied the plan, if one did: what is told beside `found` is as of
+    now, after it. `models`: (name, file, SQL) from the
     target upwards."""
 
     address: Address
@@ -50,6 +51,7 @@ class Explanation:
     linked: bool
     models: tuple[tuple[str, str, str], ...]
     rows: tuple[Rows, ...]
+    run: str = ""
 
 
 def explain(
@@ -86,6 +88,7 @@ def explain(
         linked=bool(base),
         models=tuple(_models(bound, target.from_, needed)),
         rows=rows,
+        run=next((run.id for run in state.runs() if run.plan == plan.header.id), ""),
     )
 
 

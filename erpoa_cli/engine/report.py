@@ -312,7 +312,7 @@ class _Teller:
     def _field(self, row: Mapping[str, Any], name: str, layout: Layout) -> FieldChange:
         field = layout.fields[name]
         pending = row.get(PENDING(name))
-        target, key, what = json.loads(pending) if pending else ("", "", "")
+        target, key, what = json.loads(pending)[:3] if pending else ("", "", "")
         agreed = row.get(AGREED(name))
         return FieldChange(
             before=row.get(NOW(name)),

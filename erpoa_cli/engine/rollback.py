@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
 
-from erpoa_cli.core.columns import NOW
+from erpoa_cli.core.columns import ID, KEY, NOW
 from erpoa_cli.core.dependency import referring
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Severity
 from erpoa_cli.core.event import Listener, ignore
 from erpoa_cli.core.plan import Member, Read
-from erpoa_cli.core.reconcile import restore
+from erpoa_cli.core.reconcile import meant, restore
 from erpoa_cli.core.reconcile.desired import Feed
 from erpoa_cli.core.reconcile.near import Evidence
 from erpoa_cli.core.reconcile.shape import Shape, names_sql
-from erpoa_cli.core.situation import Action
+from erpoa_cli.core.situation import Action, does
 from erpoa_cli.core.target import Reference, Result
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.changes.diff import Task
@@ -71,9 +71,8 @@ def rollback(
         with ctx.stage("weigh"):
             weighed = weigh(ctx, choice, described, compared)
         unread = failed(reads)
-        return write(
-            ctx, choice, described, compared, weighed, [*described.diagnostics, *unread], errored=bool(unread)
-        )
+        told = [*described.diagnostics, *_made_anew(ctx, choice), *unread]
+        return write(ctx, choice, described, compared, weighed, told, errored=bool(unread))
 
 
 def changed_targets(run: str, bound: Bound, state: StateReader) -> frozenset[str]:
@@ -97,6 +96,31 @@ def _impossible(summary: str) -> Failure:
     return Failure(
         Diagnostic("E0542", summary, remedy="`erpoa runs ls` lists the runs and what they wrote."),
     )
+
+
+def _made_anew(ctx: Context, choice: Choice) -> Iterator[Diagnostic]:
+    """What a row that is made anew does not have of the old one."""
+    for name in choice.selected:
+        anew = f"SELECT count(*) FROM {relation('diff', name)} WHERE kind IS NULL AND {does(Action.CREATE)}"
+        count = ctx.staging.scalar(anew)
+        if not count:
+            continue
+        shown = [
+            f"{target.name}.{field.name}"
+            for target in ctx.bound.targets.values()
+            for field in target.fields
+            if isinstance(field.value, Result) and field.value.target == name
+        ]
+        rows = "1 row is" if count == 1 else f"{count} rows are"
+        yield Diagnostic(
+            "E0548",
+            f"{name}: {rows} made anew, with another identifier and without what the target does not declare",
+            detail=f"Rows that the run did not write show what the old ones gave: {', '.join(shown)}."
+            if shown
+            else "",
+            remedy="Plan again after it is applied." if shown else "",
+            severity=Severity.INFO,
+        )
 
 
 def _choose(ctx: Context, plan: PlanFile) -> Choice:
@@ -125,7 +149,12 @@ def _recall(
     gaps = {name: missing(reads[f"actual.{name}"]) for name in shapes}
     for name, shape in shapes.items():
         _stage_run(ctx, shape, described.layouts[name], plan if name in choice.selected else None, run)
-        staging.execute(restore.meant(shape))
+    for name in {
+        f.value.target for s in shapes.values() for f in s.fields if isinstance(f.value, Reference | Result)
+    }:
+        _stage_links(ctx, shapes[name], run)
+        staging.execute(meant.ended(shapes[name]))
+        staging.execute(meant.meant(shapes[name], gaps[name]))
     for shape in shapes.values():
         staging.execute(restore.obstacles(shape, shapes, gaps))
     for shape in shapes.values():
@@ -191,6 +220,23 @@ def _stage_run(ctx: Context, shape: Shape, layout: Layout, plan: PlanFile | None
         dropped=dropped,
     )
     staging.execute(restore.done(shape, recorded))
+
+
+def _stage_links(ctx: Context, shape: Shape, run: str) -> None:
+    """`T/then`: what the run and later ones did to links of the target."""
+    names = [*map(KEY, shape.key), *map(ID, list(shape.id)[:1])]
+    empty = pa.schema(
+        [(name, pa.utf8()) for name in (*names, "given", "action", "situation")]
+        + [(name, pa.int64()) for name in ("number", "wave", "step", "ordinal")]
+        + [("links", pa.bool_())]
+    )
+    tables = [empty.empty_table()]
+    for number, (layout, rows) in enumerate(ctx.state.links_since(run, shape.name)):
+        if dict(layout.key) == dict(shape.key) and dict(layout.id) == dict(shape.id):
+            tables.append(rows.append_column("number", pa.repeat(number, rows.num_rows)))
+    ctx.staging.make(
+        "diff", f"{shape.name}/then", pa.concat_tables(tables[1:] or tables, promote_options="permissive")
+    )
 
 
 def _deactivating(ctx: Context, shape: Shape) -> list[str]:

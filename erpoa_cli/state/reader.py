@@ -20,6 +20,7 @@ from erpoa_cli.state.current import Base
 from erpoa_cli.state.database import Row
 from erpoa_cli.state.entries import read_ordinals, read_results
 from erpoa_cli.state.layout import Layout
+from erpoa_cli.state.links import touched
 from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.recorded import StateRecords
@@ -141,6 +142,16 @@ class StateReader(StateRecords):
         if found is None:
             raise KeyError(run)
         return PlanFile.open(self._archive.get(found.blob))
+
+    def links_since(self, run: str, target: str) -> Iterator[tuple[Layout, pa.Table]]:
+        """What *run* and every later one did to the links of *target*, in their order: the layout that the run knew, and
+        the rows (`links.touched`)."""
+        for later in reversed(self.runs()[: 1 + [each.id for each in self.runs()].index(run)]):
+            plan = self.plan(later.id)
+            if target in {name for member in APPLIED for name in plan.members(member)}:
+                own = (batch for batch in self.batches(later.id) if batch.intent.target == target)
+                results = [batch.results for batch in own if batch.results is not None]
+                yield plan.layout(target), touched(plan, target, results)
 
     def in_doubt(self, target: str | None = None) -> list[Doubt]:
         """Rows whose write was announced and whose outcome is not known: of unfinished runs, which `erpoa resume`

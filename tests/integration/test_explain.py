@@ -44,11 +44,12 @@ def test_a_model_may_ask_what_a_target_holds(tmp_path: Path) -> None:
 def test_a_plan_that_was_applied_is_in_the_archive(tmp_path: Path) -> None:
     company = Company(tmp_path)
     made = plan(open_workspace(tmp_path), out=tmp_path / "elsewhere.erpoaplan")
-    apply(open_workspace(tmp_path), made.path)
+    assert explain(open_workspace(tmp_path), parse_address("employees/code=E1"), made.path).run == ""
+    run = apply(open_workspace(tmp_path), made.path).run
     made.path.unlink()
     company.sql("UPDATE person SET name = '黄' WHERE code = 'E1'")
     told = explained(tmp_path, "employees/code=E1")
-    assert told.plan == made.header.id
+    assert (told.plan, told.run) == (made.header.id, run)
     assert [change.fields["name"].after for change in told.found] == ["王"]
 
 

@@ -237,7 +237,10 @@ def test_rows_that_refer_to_each_other_are_deleted(tmp_path: Path) -> None:
     company = Company(tmp_path)
     company.apply()
     company.sql(GONE)
-    outcomes = company.apply().outcomes
+    plan = planning.plan(company.bound())
+    measured = {name: one["measure"] for name, one in PlanFile.open(plan.path).targets.items()}
+    assert (measured["departments"]["updates"], measured["departments"]["removals"]) == (0, 1)
+    outcomes = company.apply(plan).outcomes
     assert {outcome for counts in outcomes.values() for outcome in counts} == {Outcome.APPLIED}
     assert company.held() == [("E0", "零", 1, "D0"), ("E1", "王", 1, "D1"), ("D0", "E0"), ("D1", "E1")]
 
@@ -373,7 +376,19 @@ def test_a_field_that_is_new_since_is_told(tmp_path: Path) -> None:
 
 def test_fields_may_be_called_as_they_like(tmp_path: Path) -> None:
     company = Company(tmp_path)
-    names = ("n", "reason", "alike", "kept", "taken", "given", "removed", "created")
+    names = (
+        "n",
+        "reason",
+        "alike",
+        "kept",
+        "taken",
+        "given",
+        "removed",
+        "created",
+        "alive",
+        "loose",
+        "event",
+    )
     company.sql("".join(f"ALTER TABLE person ADD COLUMN {name} TEXT;" for name in names), "oa.db")
     targets = tmp_path / "targets/t.yml"
     more = "".join(rf"\1{name}: name\n" for name in names)

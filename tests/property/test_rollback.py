@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from erpoa_cli.engine.changes import diff, freeze
 from erpoa_cli.state import PlanFile
 from tests import depth, planning
 from tests.integration.documents import Documents
+from tests.integration.test_rollback_identity import AGAIN, ONCE, TEXT, Shop
 from tests.planning import PlanResult, RunResult
 from tests.property.databases import Databases, planned, realistic
 from tests.property.line_oracle import Order, Orders, Wish
@@ -244,3 +247,86 @@ def written(orders: list[Order], left: Collection[object] = ()) -> list[Any]:
 
     kept = (o for o in orders if o.no not in left)
     return sorted(((o.no, o.buyer, sorted(map(plain, o.lines or []), key=repr)) for o in kept), key=repr)
+
+
+# -- identifiers that are given again ---------------------------------------------------------------------------------------
+
+MEANT = """SELECT no, i.code, pri FROM {0} o LEFT JOIN item i ON i.id = replace(o.{1}, '#', '')"""
+
+
+class Meanings(Shop):
+    """A shop with rows that come and go, looked at by what they mean."""
+
+    def meanings(self) -> dict[str, dict[str, tuple[Any, ...]]]:
+        found = {name: self.held(MEANT.format(name, shows)) for name, shows in SHOWN.items()}
+        return {name: {no: tuple(rest) for no, *rest in rows} for name, rows in found.items()}
+
+    def mutate(self, chance: random.Random) -> None:
+        with closing(sqlite3.connect(self.root / "erp.db")) as db, db:
+            items = [code for (code,) in db.execute("SELECT code FROM item ORDER BY 1")]
+            for _ in range(chance.randint(1, 4)):
+                no, code = str(chance.randint(1, 5)), chance.choice(items)
+                match chance.randrange(4):
+                    case 0 if len(items) > 1:
+                        items.remove(code)
+                        db.execute("DELETE FROM item WHERE code = ?", (code,))
+                        for (left,) in db.execute("SELECT no FROM ord WHERE item = ?", (code,)).fetchall():
+                            db.execute("UPDATE ord SET item = ? WHERE no = ?", (chance.choice(items), left))
+                    case 1:
+                        code = chance.choice("ABCDEF")
+                        if code not in items:
+                            items.append(code)
+                            db.execute("INSERT INTO item VALUES (?, 'n')", (code,))
+                    case 2:
+                        db.execute("DELETE FROM ord WHERE no = ?", (no,))
+                    case _:
+                        db.execute("DELETE FROM ord WHERE no = ?", (no,))
+                        db.execute("INSERT INTO ord VALUES (?, ?, ?)", (no, code, chance.choice("xyz")))
+
+
+SHOWN = {"ord": "item_id", "label": "shows"}
+
+
+@pytest.mark.sampled("property", seconds=100, least=30)
+def test_what_a_run_pointed_to_is_what_it_meant(tmp_path: Path) -> None:
+    """Some runs later, every row of a run points to the row it meant before, whatever has its number now, or stays as it is."""
+    restored = 0
+    for number in depth.some(range(2000, 2300), 2):
+        print(f"world {number}")
+        chance = random.Random(number)
+        (tmp_path / str(number)).mkdir()
+        shop = Meanings(tmp_path / str(number), *chance.choice([(AGAIN, ""), (AGAIN, TEXT), (ONCE, TEXT)]))
+        shop.sql("ALTER TABLE label ADD COLUMN pri TEXT", "oa.db")
+        shop.change()
+        history = []
+        for _ in range(4):
+            shop.mutate(chance)
+            before = shop.meanings()
+            plan = shop.plan()
+            if any(plan.header.counts.values()):
+                history.append((before, shop.apply(plan).run, shop.meanings()))
+        if not history:
+            continue
+        before, run, after = chance.choice(history)
+        now = shop.meanings()
+        try:
+            back = planning.roll_back(shop.bound(), run)
+        except Failure:
+            continue  # it wrote nothing
+        if not back.header.applyable:
+            continue
+        shop.apply(back)
+        again = shop.meanings()
+        items = {code for (code,) in shop.held("SELECT code FROM item")}
+        for name in SHOWN:
+            told = {row["k_no"]: row["reason"] for row in planning.rows(back, "withheld", name)}
+            for no in {*before[name], *after[name], *now[name]}:
+                was, left, here = (one[name].get(no) for one in (before, after, now))
+                expected = here if no in told or was == left else was
+                assert again[name].get(no) == expected, (number, name, no, told, was, left, here)
+                restored += no not in told and was != left
+                if told.get(no, "").endswith("is gone") and "pointed" in told[no]:
+                    assert was is not None
+                    assert was[0] not in items, (number, name, no, told)
+        shutil.rmtree(shop.root)
+    assert restored

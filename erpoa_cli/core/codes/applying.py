@@ -102,7 +102,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0543",
         "a row is left out of the rollback",
-        "The row was changed, deleted or created again since the run, so its recorded before-values are no longer what to return to.",
+        "The row was changed, deleted or created again since the run, what it pointed to is gone, or the target does not write "
+        "such rows or fields any more: its recorded before-values are no longer what to return to.",
         "Look at the row; mend it by hand or in the source.",
     ),
     Code(
@@ -144,5 +145,20 @@ CODES: tuple[Code, ...] = (
         "or given another type. Nothing was written, and nothing is in doubt.",
         "When it is there again as it was, apply the same plan. If it is meant to be so, mend the project and plan again.",
         FailureKind.STALE,
+    ),
+    Code(
+        "E0548",
+        "rows are made anew",
+        "A rollback creates again what its run deleted. The rows get other identifiers, and hold the fields that their target "
+        "declares: what their system kept beside them is not recorded anywhere. Rows that the run did not write and that show "
+        "what the old rows gave (`result:`) are written by the next plan.",
+        "Look at what else the system keeps of such rows, and add it there; plan again after the rollback is applied.",
+    ),
+    Code(
+        "E0549",
+        "rows of a run are not taken back",
+        "Some rows that the run wrote stay as they are, each with its reason (E0543); the rest of the plan can be applied.",
+        "See the withheld rows and their reasons; mend them by hand or in the source.",
+        FailureKind.BLOCKED,
     ),
 )

@@ -221,8 +221,9 @@ def _shown(by: Sequence[str]) -> str:
     return f"concat_ws(', ', {listed(f'CAST(r.{identifier(name)} AS VARCHAR)' for name in by)})"
 
 
-def _pointer(target: str, key_text: str, field: str) -> str:
-    return f"CAST(json_array({literal(target)}, {key_text}, {literal(field)}) AS VARCHAR)"
+def _pointer(target: str, key_text: str, field: str, text: str = "") -> str:
+    shown = f", {literal(text)}" if text else ""
+    return f"CAST(json_array({literal(target)}, {key_text}, {literal(field)}{shown}) AS VARCHAR)"
 
 
 def _reference(
@@ -301,7 +302,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other, types: Mapp
     value = f"CASE WHEN i.pending THEN {ours} ELSE {NOW.sql(result.field, 'a')} END"
     type_ = managed.type if managed else Type(Kind.STRING)
     open_ = f"i.pending AND {wanted}"
-    single = not rest and not result.text
+    single = not rest
     answer = f"{j}.value"
     if result.text:
         answer = f"replace({literal(result.text)}, '{{value}}', {j}.value)"
@@ -321,7 +322,7 @@ def _result(field: BoundField, result: Result, j: str, other: Other, types: Mapp
     unknown = [f"{j}.open > 0"] if not single else []
     if not other.complete:
         unknown.append(f"{j}.value IS NULL AND coalesce({j}.open, 0) = 0")
-    pending = f"CASE WHEN {j}.open > 0 THEN {_pointer(result.target, f'{j}.key_text', result.field)} END"
+    pending = f"CASE WHEN {j}.open > 0 THEN {_pointer(result.target, f'{j}.key_text', result.field, result.text)} END"
     return _Resolved(
         field=field,
         value=f"CASE WHEN {j}.open > 0 THEN NULL ELSE CAST({answer} AS {field.type.duckdb}) END",

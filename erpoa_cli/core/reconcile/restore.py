@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from erpoa_cli.core.columns import AGREED, ID, KEY, LEFT, NOW, RESTORED, SAVED, SEEN, WANTED, WAS, Columns
+from erpoa_cli.core.reconcile import meant
 from erpoa_cli.core.reconcile.recognise import match_sets
 from erpoa_cli.core.reconcile.shape import (
     Shape,
+    ignored,
     listed,
     names_sql,
     same_key,
@@ -135,7 +137,9 @@ def done(shape: Shape, recorded: Recorded) -> str:
         for n in known
     ]
     dropped = [
-        f"CASE WHEN list_contains(s.fields, {literal(n)}) THEN {literal(n)} END" for n in recorded.dropped
+        f"CASE WHEN list_contains(s.fields, {literal(n)}) OR (s.removed AND NOT s.created AND {NOW.sql(n, 'f')} IS NOT NULL) "
+        f"THEN {literal(n)} END"
+        for n in recorded.dropped
     ]
     values = [
         part
@@ -203,33 +207,16 @@ def nothing_done(shape: Shape) -> str:
 # -- what is in the way -----------------------------------------------------------------------------------------------
 
 
-def meant(shape: Shape) -> str:
-    """The statement that fills `T/meant`: which key an identifier means, as text: that of the row of the run that had it,
-    else that of the row that is linked to it; whether the run took that row away (`removed`), and whether its identifier was
-    given to another row since (`given`)."""
-    own_id = next(iter(shape.id), None)
-    if own_id is None:
-        columns = listed(f"CAST(NULL AS {t.duckdb}) AS {KEY.sql(k)}" for k, t in shape.key.items())
-        return f"CREATE OR REPLACE TABLE {work(shape.name, 'meant')} AS SELECT '' AS id, {columns}, false AS removed, false AS given WHERE false"
-    keys = listed(KEY.sql(k) for k in shape.key)
-    told = f"CAST({ID.sql(own_id)} AS VARCHAR) AS id, {keys}"
-    return f"""CREATE OR REPLACE TABLE {work(shape.name, "meant")} AS
-        WITH had AS (SELECT DISTINCT ON (id) {told}, removed FROM {work(shape.name, "done")} WHERE NOT created)
-        SELECT *, removed AND id IN (SELECT CAST({ID.sql(own_id)} AS VARCHAR) FROM {work(shape.name, "kept")}) AS given FROM had
-        UNION ALL BY NAME
-        SELECT DISTINCT ON (id) {told}, false AS removed, false AS given FROM {work(shape.name, "kept")} k
-        WHERE CAST({ID.sql(own_id)} AS VARCHAR) NOT IN (SELECT id FROM had WHERE id IS NOT NULL)"""
-
-
 def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> str:
     """The statement that fills `T/obstacle`: the rows of the run that are left as they are, and why. *missing*: by target,
     why a row that was not read may be there all the same; empty: it is gone."""
     here = listed((f"{NOW.sql(i, 'a')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
     taken = listed((f"{ID.sql(i, 'k')} = {ID.sql(i, 'c')}" for i in shape.id), " AND ") or "false"
+    ours = _same_row(shape, "b", "c")
     judged = list(_values(shape))
     now = {n: NOW.sql(n, "a") for n in judged}
     moved = {n: f"{now[n]} IS DISTINCT FROM {LEFT.sql(n, 'c')}" for n in judged}
-    fields = {f.name for f in shape.fields}
+    fields = {f.name for f in shape.fields if not ignored(f)}
     made = listed((moved[n] for n in judged if n in fields), " OR ") or "false"
     written = (
         listed(
@@ -247,7 +234,7 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
     unless_made = "" if missing[shape.name] or shape.target.lines else "NOT c.created AND "
     if not shape.id:
         gone, unless_made = "its system tells no identifier by which it is found again", ""
-    lost = listed((f"WHEN {when} THEN {why}" for when, why in _lost(shape, others, missing)), " ")
+    lost = listed((f"WHEN {when} THEN {why}" for when, why in meant.lost(shape, others, missing)), " ")
     theirs = listed(
         (
             f"WHEN {when} THEN 'what others had in its lines went with them'"
@@ -262,25 +249,49 @@ def obstacles(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, s
         ),
         " ",
     )
-    joins = listed(_meant_joins(shape, others, "c", NOW), " ")
+    joins = listed((*meant.joins(shape, others, "c", NOW), *meant.again_joins(shape, others, "c")), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "obstacle")} AS
     SELECT DISTINCT ON (n) n, {listed(KEY.sql(k) for k in shape.key)}, reason FROM (
         SELECT c.n, {listed(KEY.sql(k, "c") for k in shape.key)}, CASE
             WHEN {unnamed} THEN 'its key is empty'
-            WHEN len(c.dropped) > 0 THEN concat('the run wrote ', array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
+            WHEN len(c.dropped) > 0 THEN concat(CASE WHEN c.removed THEN 'it held ' ELSE 'the run wrote ' END, array_to_string(c.dropped, ', '), ', which the target does not have any more, or with another type')
+            {_not_ours(shape)}
             WHEN c.removed AND c.unrecorded <> '' THEN concat('the run did not record ', c.unrecorded)
             WHEN c.removed AND (c.alike > 1 OR b.kept) THEN 'another row has its key'
-            WHEN NOT c.created AND NOT c.removed AND b.kept IS NULL THEN 'nothing links it'
+            WHEN NOT c.created AND NOT c.removed AND NOT coalesce(b.kept AND {ours}, false) THEN 'nothing links it'
             WHEN c.removed THEN CASE WHEN a.rowid IS NOT NULL AND NOT coalesce(k.taken, false) THEN 'it is there again' {lost} {theirs} END
             WHEN {unless_made}a.rowid IS NULL THEN {literal(gone)}
             WHEN c.created THEN CASE WHEN {made} THEN 'it was changed since the run' {more} END
             WHEN {written} THEN 'it was changed since the run' {lost} {theirs} END AS reason
         FROM (SELECT *, count(*) OVER (PARTITION BY {keys}) AS alike FROM {work(shape.name, "done")}) c
-            LEFT JOIN (SELECT {keys}, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
+            LEFT JOIN (SELECT *, true AS kept FROM {work(shape.name, "kept")}) b ON {same_key(shape, "b", "c")}
             LEFT JOIN {table("theirs", shape.name)} a ON {here}
             LEFT JOIN (SELECT *, true AS taken FROM {work(shape.name, "kept")}) k ON {taken} AND NOT ({same_key(shape, "k", "c")})
             {joins})
     WHERE reason IS NOT NULL"""
+
+
+def _not_ours(shape: Shape) -> str:
+    """What the target does not do by now, and fields that it does not write any more."""
+    told = []
+    for names, why in (
+        (
+            [f.name for f in shape.fields if f.ownership is Ownership.THEIRS],
+            "the target's system is the master of by now",
+        ),
+        ([f.name for f in shape.fields if ignored(f)], "is not compared by now"),
+    ):
+        written = f"list_filter(c.written, lambda x: list_contains({names_sql(names)}, x))"
+        said = f"concat('the run wrote ', array_to_string({written}, ', '), {literal(f', which {why}')})"
+        if names:
+            told.append(f"WHEN NOT c.created AND NOT c.removed AND len({written}) > 0 THEN {said}")
+    if shape.target.mode is Mode.UPDATE_ONLY:
+        told.append("WHEN c.removed THEN 'the target never creates'")
+    if shape.target.mode is Mode.CREATE_ONLY:
+        told.append(
+            "WHEN NOT c.created AND NOT c.removed THEN 'the target never changes a row that is there'"
+        )
+    return listed(told, " ")
 
 
 def _values(shape: Shape) -> Iterator[str]:
@@ -331,28 +342,6 @@ def _lines_since(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
             )
 
 
-def _lost(shape: Shape, others: Mapping[str, Shape], missing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Of references and results that shall be as before: when they cannot be, and why."""
-    for number, field in enumerate(shape.fields):
-        wanted = f"(c.removed OR list_contains(c.written, {literal(field.name)})) AND {NOW.sql(field.name, 'c')} IS NOT NULL"
-        match field.value:
-            case Reference(target=to) if not missing[to] and _named(field, others[to]) == len(others[to].key):
-                other, value = others[to], NOW.sql(field.name, "c")
-                if field.type.kind is Kind.LIST or not other.id:
-                    continue
-                there = f"CAST({value} AS VARCHAR) IN (SELECT CAST({NOW.sql(next(iter(other.id)))} AS VARCHAR) FROM {table('theirs', to)})"
-                said = literal(f"{field.name}: the row of {to} that it pointed to is gone")
-                yield f"{wanted} AND m{number}.id IS NULL AND NOT {there}", said
-            case Result(target=to, by=names) if not set(names) <= set(shape.key):
-                anew = f"EXISTS (SELECT 1 FROM {work(to, 'done')} WHERE removed)"
-                yield (
-                    f"{wanted} AND {anew}",
-                    literal(f"{field.name}: it came from a row of {to}, and rows of {to} are made anew"),
-                )
-            case _:
-                continue
-
-
 def documents_whole(document: Shape, lines: Shape) -> Iterator[str]:
     """The statements by which a document is taken back with all its lines, or not at all: obstacles go both ways."""
     keys = list(lines.key)[: lines.document]
@@ -389,56 +378,21 @@ def before(shape: Shape, others: Mapping[str, Shape]) -> str:
     named = listed(f"{KEY.sql(k, 'w')} AS {identifier(k)}" for k in shape.key)
     free = f"NOT EXISTS (SELECT 1 FROM {work(shape.name, 'obstacle')} o WHERE o.n = c.n)"
     columns = [named, *_feed_columns(shape, others)]
-    joins = listed(_meant_joins(shape, others, "w", RESTORED), " ")
-    again = listed(_again_joins(shape, others), " ")
+    joins = listed((*meant.joins(shape, others, "w", RESTORED), *meant.again_joins(shape, others, "w")), " ")
     return f"""CREATE OR REPLACE TABLE {work(shape.name, "before")} AS
     WITH free AS (SELECT * FROM {work(shape.name, "done")} c WHERE {free}),
     wanted AS (
         SELECT {keys["b"]}, coalesce(c.written, []) AS restored, {listed(kept)}
-        FROM {work(shape.name, "kept")} b LEFT JOIN free c ON {same_key(shape, "c", "b")}
+        FROM {work(shape.name, "kept")} b LEFT JOIN free c ON {same_key(shape, "c", "b")} AND {_same_row(shape, "b", "c")}
         WHERE NOT coalesce(c.created, false)
         UNION ALL BY NAME
         SELECT {keys["c"]}, {names_sql(known)} AS restored, {listed(f"{NOW.sql(n, 'c')} AS {RESTORED.sql(n)}" for n in known)}
         FROM free c ANTI JOIN {work(shape.name, "kept")} b ON {same_key(shape, "b", "c")} WHERE NOT c.created)
-    SELECT {listed(columns)} FROM wanted w {joins} {again}"""
+    SELECT {listed(columns)} FROM wanted w {joins}"""
 
 
 def _restored(name: str) -> str:
     return f"coalesce(list_contains(c.written, {literal(name)}), false)"
-
-
-def _meant_joins(shape: Shape, others: Mapping[str, Shape], alias: str, columns: Columns) -> Iterator[str]:
-    """Joins `mN` of the row that the reference N means. A list of identifiers is looked up as a whole."""
-    for number, field in enumerate(shape.fields):
-        if isinstance(field.value, Reference):
-            value = columns.sql(field.name, alias)
-            where = work(field.value.target, "meant")
-            if field.type.kind is Kind.LIST:
-                key = KEY.sql(next(iter(others[field.value.target].key)), "x")
-                yield f"""LEFT JOIN LATERAL (SELECT list({key} ORDER BY e.n) AS keys, count(*) = count(x.id) AS whole, bool_or(x.removed) AS removed, bool_or(x.given) AS given
-                    FROM (SELECT unnest({value}) AS v, generate_subscripts({value}, 1) AS n) e
-                    LEFT JOIN {where} x ON x.id = CAST(e.v AS VARCHAR)) m{number} ON true"""
-            else:
-                yield f"LEFT JOIN {where} m{number} ON m{number}.id = CAST({value} AS VARCHAR)"
-
-
-def _again_joins(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
-    """Joins `xN` of the row that the result N came from, where it is made anew and our key names it."""
-    for number, field in enumerate(shape.fields):
-        match field.value:
-            case Result(target=to, by=names) if set(names) <= set(shape.key):
-                theirs = list(others[to].key.items())[: len(names)]
-                text = listed(KEY.sql(k) for k, _ in theirs)
-                on = listed(
-                    (
-                        f"{KEY.sql(k, f'x{number}')} = TRY_CAST({KEY.sql(n, 'w')} AS {t.duckdb})"
-                        for n, (k, t) in zip(names, theirs, strict=True)
-                    ),
-                    " AND ",
-                )
-                yield f"LEFT JOIN (SELECT DISTINCT {text}, true AS anew FROM {work(to, 'done')} WHERE removed) x{number} ON {on}"
-            case _:
-                continue
 
 
 def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
@@ -449,29 +403,26 @@ def _feed_columns(shape: Shape, others: Mapping[str, Shape]) -> Iterator[str]:
         value = RESTORED.sql(field.name, "w")
         restored = f"list_contains(w.restored, {literal(field.name)})"
         match field.value:
-            case Reference(target=to) if field.type.kind is Kind.LIST:
+            case Reference() if field.type.kind is Kind.LIST:
                 found = f"({restored}{follows}) AND {value} IS NOT NULL AND m{number}.whole"
-                key = f"m{number}.keys"
-                yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, 0))}"
-                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
+                keys = [f"m{number}.keys"]
             case Reference(target=to):
-                found = f"({restored}{follows}) AND m{number}.id IS NOT NULL"
-                for n, key in enumerate(others[to].key):
-                    yield f"CASE WHEN {found} THEN {KEY.sql(key, f'm{number}')} END AS {identifier(by(field.name, n))}"
-                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
-            case Result(target=to, by=names):
-                derived = set(names) <= set(shape.key)
-                found = (
-                    f"{restored} AND {value} IS NOT NULL AND coalesce(x{number}.anew, false)"
-                    if derived
-                    else "false"
-                )
-                for n, name in enumerate(names):
-                    key = KEY.sql(name, "w") if derived else "CAST(NULL AS VARCHAR)"
-                    yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, n))}"
-                yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
+                found = f"({restored}{follows}) AND m{number}.alive"
+                keys = [KEY.sql(key, f"m{number}") for key in others[to].key]
+            case Result(target=to, by=names) if meant.by_value(field, others):
+                found = f"{restored} AND m{number}.alive"
+                keys = [KEY.sql(key, f"m{number}") for key in list(others[to].key)[: len(names)]]
+            case Result(by=names) as result if meant.derived(shape, result):
+                found = f"{restored} AND {value} IS NOT NULL AND x{number}.moved AND x{number}.alive"
+                keys = [KEY.sql(name, "w") for name in names]
+            case Result(by=names):
+                found, keys = "false", ["CAST(NULL AS VARCHAR)"] * len(names)
             case _:
                 yield f"{value} AS {identifier(own(field.name))}"
+                continue
+        for n, key in enumerate(keys):
+            yield f"CASE WHEN {found} THEN {key} END AS {identifier(by(field.name, n))}"
+        yield f"CASE WHEN NOT coalesce({found}, false) THEN {value} END AS {identifier(own(field.name))}"
     for name in shape.extras:
         yield f"{RESTORED.sql(name, 'w')} AS {identifier(own(name))}"
 
@@ -492,10 +443,15 @@ def only_the_run(shape: Shape) -> Iterator[str]:
     yield f"UPDATE {diff} SET drifted = list_filter(drifted, lambda x: list_contains(known, x)) WHERE len(drifted) > 0"
 
 
+def _same_row(shape: Shape, left: str, right: str) -> str:
+    """Whether two rows of one key are one row of theirs: others may have a row with the same key."""
+    other = listed((f"{ID.sql(i, left)} <> {ID.sql(i, right)}" for i in shape.id), " OR ") or "false"
+    return f"NOT coalesce({other}, false)"
+
+
 def _row(shape: Shape) -> str:
     """Whether a row `d` of the diff is the row `c` of the run: that of its key, unless it is another of theirs."""
-    other = listed((f"{ID.sql(i, 'd')} <> {ID.sql(i, 'c')}" for i in shape.id), " OR ") or "false"
-    return f"{same_key(shape, 'c', 'd')} AND NOT coalesce({other}, false)"
+    return f"{same_key(shape, 'c', 'd')} AND {_same_row(shape, 'd', 'c')}"
 
 
 def left_alone(shape: Shape) -> Iterator[str]:

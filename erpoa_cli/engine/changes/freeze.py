@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from erpoa_cli.core.columns import KEY
+from erpoa_cli.core.columns import ID, KEY
 from erpoa_cli.core.definition import definitions
 from erpoa_cli.core.guard import Measure
 from erpoa_cli.core.plan import APPLIED, GuardVerdict, Header, Member, Read
@@ -143,7 +143,8 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def counts(staging: Staging, columns: Layout) -> dict[str, int]:
-    """Action → rows; a row that several steps write is counted once, and once more where it is moved too."""
+    """Action → rows; a row that several steps write is counted once, and once more where it is moved too; one that is emptied
+    of references before it is deleted, as deleted."""
     diff = relation("diff", columns.target)
     same = " AND ".join(f"f.{KEY.sql(k)} = d.{KEY.sql(k)}" for k in columns.key)
     before = f"f.step < d.step AND f.kind IS NULL AND ({does(Action.MOVE, of='f')}) = ({does(Action.MOVE, of='d')})"
@@ -152,7 +153,15 @@ def counts(staging: Staging, columns: Layout) -> dict[str, int]:
         f"AND NOT (step > 1 AND EXISTS (SELECT 1 FROM {diff} f WHERE {before} AND {same})) "
         "GROUP BY action ORDER BY action"
     ).to_pylist()
-    return {row["action"]: row["n"] for row in rows}
+    found: dict[str, int] = {row["action"]: row["n"] for row in rows}
+    if {Action.UPDATE, Action.DELETE} <= found.keys():
+        one = " AND ".join([same, *(f"f.{ID.sql(i)} = d.{ID.sql(i)}" for i in columns.id)])
+        emptied = staging.scalar(
+            f"SELECT count(*) FROM {diff} d JOIN {diff} f ON {one} WHERE d.kind IS NULL AND f.kind IS NULL "
+            f"AND {does(Action.UPDATE, of='d')} AND {does(Action.DELETE, of='f')}"
+        )
+        found[Action.UPDATE] -= int(emptied)
+    return {action: n for action, n in found.items() if n}
 
 
 def _named(inputs: Sequence[str]) -> dict[str, list[str]]:

@@ -35,6 +35,7 @@ def write(
     chosen = [described.shapes[n] for n in choice.selected]
     removals = _unproven(ctx, chosen)
     unproven = [_told(name, row) for name, rows in removals.items() for row in rows]
+    unproven += _not_taken_back(ctx, chosen)
     blocked = [v for v in weighed.guards if v.blocks]
     waits = _new_tasks(ctx, chosen)
     held = any(read.held_of_ours for read in compared.reads.values())
@@ -124,6 +125,25 @@ def _told(target: str, row: Mapping[str, Any]) -> Diagnostic:
         detail=row["why"],
         remedy=f"`erpoa explain {row['code']}` tells the way out.",
     )
+
+
+def _not_taken_back(ctx: Context, shapes: Sequence[Shape]) -> list[Diagnostic]:
+    """Rows that a rollback leaves as they are."""
+    found = []
+    for shape in shapes:
+        where = f"FROM {relation('diff', shape.name)} WHERE kind = 'withheld' AND code = 'E0543'"
+        (row,) = ctx.staging.sql(f"SELECT count(*) AS n, min(reason) AS why {where}").to_pylist()
+        if row["n"]:
+            rows = "1 row is" if row["n"] == 1 else f"{row['n']} rows are"
+            found.append(
+                Diagnostic(
+                    "E0549",
+                    f"{shape.name}: {rows} not taken back",
+                    detail=row["why"],
+                    remedy="See the withheld rows and their reasons; mend them by hand or in the source.",
+                )
+            )
+    return found
 
 
 def _set_aside(ctx: Context, choice: Choice) -> bool:

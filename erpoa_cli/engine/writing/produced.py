@@ -130,7 +130,7 @@ class Produced:
         return rows
 
     def _value(self, text: str) -> tuple[Any, tuple[Outcome, str] | None]:
-        target, key_json, field = json.loads(text)
+        target, key_json, field, *shown = json.loads(text)
         key = tuple(json.loads(key_json).values())
         if (target, key) in self._failed:
             return None, (Outcome.BLOCKED, f"waits for {target} {key_json}, which was not written")
@@ -141,6 +141,9 @@ class Produced:
         if value is None:
             what = "id" if field == OWN_ID else field
             return None, (Outcome.WAITING, f"{what} of {target} {key_json} is not known yet")
+        for pattern in shown:
+            plain = str(value).lower() if isinstance(value, bool) else str(value)
+            value = pattern.replace("{value}", plain)
         return value, None
 
 
