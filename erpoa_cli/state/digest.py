@@ -104,14 +104,14 @@ def _json(value: str | list[str]) -> str:
 def desired_digests(layout: Layout, rows: pa.Table, sealer: Sealer | None) -> list[str]:
     """SHA-256 (hex) of what each row wants (`d_` and `p_` columns, opened) and of what is there (`a_`): tells whether a
     rejected row is still the same. *rows* needs those columns only; of a document the state is the one it is to reach in
-    the end, and neither what its moves set nor the state that it has counts: its own moves change them."""
+    the end, and neither what its moves set nor what is there counts: its own moves change it."""
     found: list[str] = []
     fields = [name for name, field in layout.fields.items() if not (layout.state and field.extra)]
     for batch in rows.combine_chunks().to_batches():
         parts: Parts = [pa.repeat("{", batch.num_rows)]
         for position, name in enumerate(sorted(fields, key=utf16)):
             parts += ["," if position else "", _json(name), ":", *wanted_parts(layout, batch, name, sealer)]
-            if name != layout.state:
+            if not layout.state:
                 parts += [",", _json(NOW(name)), ":", *value_parts(layout, batch, NOW, name, sealer)]
         found += [hashlib.sha256(line.encode()).hexdigest() for line in joined([*parts, "}"]).to_pylist()]
     return found

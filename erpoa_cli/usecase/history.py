@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
-from erpoa_cli.core.near import did_you_mean
+from erpoa_cli.core.near import near
 from erpoa_cli.usecase.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def run_id(run: Run | str) -> str:
 
 def unknown_run(run: str, known: Iterable[Run]) -> Failure:
     """E0605: no run is called *run*."""
-    remedy = did_you_mean(run, [other.id for other in known]) or "`erpoa runs ls` lists them."
+    close = near(run, [other.id for other in known])
+    remedy = f"Did you mean `{close}`?" if close else "`erpoa runs ls` lists them."
     return Failure(Diagnostic("E0605", f"no run {run!r}", remedy=remedy))
 
 

@@ -39,10 +39,8 @@ def _lacks_ids(desk: Desk, outcomes: pa.Table) -> bool:
 
 
 def _told_already(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
-    """*outcomes* that the answer told, with what the target returns of new rows."""
-    if batch.action is Action.MOVE:
-        return _arrived(desk, batch, outcomes)
-    if batch.action is not Action.CREATE or not desk.returns:
+    """*outcomes* that the answer told, with what the target returns."""
+    if not desk.returns or removes(desk, batch):
         return outcomes
     by = tuple(desk.id_types)
     applied = outcomes.filter(pc.equal(outcomes["outcome"], Outcome.APPLIED.value))
@@ -56,9 +54,9 @@ def _told_already(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
 def read_back(desk: Desk, batch: Batch, outcomes: pa.Table) -> pa.Table:
     """*outcomes* with what the system now holds: ids of created rows, `deviated` fields with their values
     `s_*`, and returned values `r_*`. A row that cannot be found again (or, deleted, still is) is `rejected`. What the
-    answer told is not read again."""
+    answer told is not read again, but for documents that were moved: their state is told by more than what was written."""
     if is_told(outcomes):
-        if not _lacks_ids(desk, outcomes):
+        if not _lacks_ids(desk, outcomes) and batch.action is not Action.MOVE:
             return _told_already(desk, batch, outcomes)
         made = [n for n in outcomes.schema.names if n == "deviated" or SAVED.has(n)]
         outcomes = outcomes.drop_columns(made)
