@@ -20,7 +20,6 @@ from erpoa_cli.core.situation import Action, Cause, Situation
 from erpoa_cli.core.target import Ownership
 from erpoa_cli.engine.outcomes import NONE, SEVERITY, Outcomes, outcomes
 from erpoa_cli.engine.pattern import FOLDABLE, Ask, fold
-from erpoa_cli.engine.reach import in_words
 from erpoa_cli.engine.staging import Staging
 from erpoa_cli.engine.ways import Way, ways
 from erpoa_cli.state import Layout, PlanFile, Sealer, StateReader
@@ -327,8 +326,11 @@ class _Teller:
 
 
 def _reason(kept: str) -> str:
-    told = in_words(kept)
-    return f"reaches {told}" if told != kept else told
+    if not kept.startswith("["):
+        return kept
+    from erpoa_cli.engine.reach import in_words  # noqa: PLC0415 - not before a row reaches further
+
+    return f"reaches {in_words(kept)}"
 
 
 def _by_row(changes: Iterable[Change]) -> tuple[Change, ...]:
