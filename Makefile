@@ -37,7 +37,7 @@ test-fast: $(ready)
 # What `make test` tries a sample of, at full size. PART=kill runs one part alone; SLICE=180 as much as so many seconds allow.
 test-deep: $(ready)
 	$(bin)/python -m tests.tryton
-	ERPOA_TEST_DEPTH=deep ERPOA_TEST_PART=$(PART) ERPOA_TEST_SLICE=$(SLICE) $(pytest) -o faulthandler_timeout=1800
+	ERPOA_TEST_DEPTH=deep ERPOA_TEST_PART=$(PART) ERPOA_TEST_SLICE=$(SLICE) $(pytest) -o faulthandler_timeout=$(if $(SLICE),400,1800)
 
 # Breakages of one line, each with the tests that must see it.
 teeth: $(ready)

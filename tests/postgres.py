@@ -19,6 +19,8 @@ from tests import runs
 
 # For servers that only have to live through the end of a process: nothing waits for a disk.
 QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+# A database is dropped when every session of the server has let go of its files: of a process that was stopped none does.
+PATIENT = "-c statement_timeout=240s"
 _TRIES = 5  # to start: another may take the port first
 
 
@@ -134,7 +136,7 @@ def server(programs: Path, settings: Mapping[str, str] | None = None) -> Iterato
 def database(url: str, template: str = "template0") -> Iterator[str]:
     """The URL of a new UTF-8 database at the server of *url*, a copy of *template*, which goes when the block ends."""
     name = runs.name()
-    with psycopg.connect(url, autocommit=True) as admin:
+    with psycopg.connect(url, autocommit=True, options=PATIENT) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
         try:
             yield make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})

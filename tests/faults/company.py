@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.faults import machines
 from tests.faults.machines import PASSWORD, Machine
 from tests.faults.scene import AGREEMENT, HERE, KEY
-from tests.postgres import database
+from tests.postgres import PATIENT, database
 from tests.program import Forks, environment
 
 PLAN = "the.erpoaplan"
@@ -126,7 +126,9 @@ class Company:
         return [str(conninfo_to_dict(url)["dbname"]) for url in (self.admin, self.state)]
 
     def _serve(self, statement: str) -> None:
-        with psycopg.connect(make_conninfo(self.admin, dbname="postgres"), autocommit=True) as db:
+        with psycopg.connect(
+            make_conninfo(self.admin, dbname="postgres"), autocommit=True, options=PATIENT
+        ) as db:
             db.execute(statement)
 
     # -- its machines --

@@ -175,19 +175,27 @@ def test_a_holder_that_slept_anywhere_writes_nothing_more(prepared: Company, und
         time.sleep(after := 2 * part / STOPS)
         print(f"stopped after {after:.4f} s")
         program.send_signal(signal.SIGSTOP)
-        prepared.expire()
-        other = prepared.machine(elsewhere="elsewhere", moment="planned")
-        match prepared.runs():
-            case ["applied", "applied"]:  # it was quicker
-                program.send_signal(signal.SIGCONT)
-                assert ended(program).exit == 0
-            case ["applied"]:  # it slept before its run began
-                other.must("apply", PLAN)
-                assert_that_the_sleeper_writes_nothing(prepared, program)
-            case _:
-                other.must("resume")
-                assert_that_the_sleeper_writes_nothing(prepared, program)
+        try:
+            another_goes_on(prepared, program)
+        finally:
+            program.kill()  # who stands still holds up others for ever
         prepared.assert_as_undisturbed(undisturbed)
+
+
+def another_goes_on(prepared: Company, stopped: subprocess.Popen[bytes]) -> None:
+    """In the place of one that was stopped, wherever it was."""
+    prepared.expire()
+    other = prepared.machine(elsewhere="elsewhere", moment="planned")
+    match prepared.runs():
+        case ["applied", "applied"]:  # it was quicker
+            stopped.send_signal(signal.SIGCONT)
+            assert ended(stopped).exit == 0
+        case ["applied"]:  # it slept before its run began
+            other.must("apply", PLAN)
+            assert_that_the_sleeper_writes_nothing(prepared, stopped)
+        case _:
+            other.must("resume")
+            assert_that_the_sleeper_writes_nothing(prepared, stopped)
 
 
 def test_a_lock_taken_by_hand_is_lost_to_its_holder(

@@ -1,4 +1,7 @@
-"""The rows of a batch in a temporary table of the transaction, filled by COPY."""
+"""The rows of a batch in a temporary table of the transaction, filled by one statement.
+
+Not by COPY: the server waits for the rest of its data for ever, deaf to its own time limits. A program that is stopped in
+the middle of one would hold its locks, and every DROP DATABASE of the whole server, until somebody ends its session."""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.sql import Encoded
 from erpoa_cli.sdk.sql import Stage as SqlStage
 from erpoa_postgres.reflect import Db
-from erpoa_postgres.values import csv_blocks, encode, staged
+from erpoa_postgres.values import array_literal, encode, staged
 
 
 class Stage(SqlStage):
@@ -29,9 +32,8 @@ class Stage(SqlStage):
         definition = "".join(f", {self.names[n]} {staged(type_)}" for n, type_ in self.types.items())
         self._db.execute(f"DROP TABLE IF EXISTS {self.name}")
         self._db.execute(f"CREATE TEMP TABLE {self.name} (pos int8{definition}) ON COMMIT DROP")
-        with self._db.cursor().copy(f"COPY {self.name} FROM STDIN (FORMAT csv)") as copy:
-            for block in csv_blocks(columns, ["pos", *self.names.values()]):
-                copy.write(block)
+        values = ", ".join(f"unnest(%s::{type_}[])" for type_ in ("int8", *map(staged, self.types.values())))
+        self._db.execute(f"INSERT INTO {self.name} SELECT {values}", [array_literal(c) for c in columns])
 
     def remove(self, positions: Collection[int]) -> None:
         if positions:

@@ -1,19 +1,15 @@
-"""Values on their way in: as a CSV stream into the stage, and the SQL that compares and converts them there."""
+"""Values on their way in: as arrays into the stage, and the SQL that compares and converts them there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
 from erpoa_cli.core.schema import Kind, Type, identifier, literal
 from erpoa_cli.sdk import sql
 from erpoa_cli.sdk.sql import Encoded, SqlDialect, positions
 from erpoa_postgres.columns import FLOATS, INTEGERS, TEXTS, Column, text_of
 
-_BLOCK = 1 << 17  # bytes handed to libpq at once
 _STAGED = {
     Kind.INTEGER: "int8",
     Kind.DECIMAL: "numeric",
@@ -50,7 +46,7 @@ def staged(type_: Type) -> str:
 
 
 def encode(array: pa.Array, type_: Type) -> Encoded:
-    """*array* as what COPY reads into a column of `staged`."""
+    """*array* as the texts that a column of `staged` takes."""
     match type_.kind:
         case Kind.STRING | Kind.JSON:
             holds_nul = pc.match_substring(array, "\0")
@@ -69,13 +65,14 @@ def _between(found: Encoded, before: str, after: str) -> Encoded:
     return Encoded(pc.binary_join_element_wise(before, found.array, after, ""), found.unfit)
 
 
-def csv_blocks(columns: Sequence[pa.Array], names: Sequence[str]) -> list[memoryview]:
-    """The columns as PostgreSQL's CSV: NULL is nothing, every text stands in quotes, so that empty is not NULL."""
-    sink = pa.BufferOutputStream()
-    options = csv.WriteOptions(include_header=False, quoting_style="needed")
-    csv.write_csv(pa.table(list(columns), names=list(names)), sink, options)
-    stream = memoryview(sink.getvalue())
-    return [stream[at : at + _BLOCK] for at in range(0, len(stream), _BLOCK)]
+def array_literal(column: pa.Array) -> str:
+    """The column, whose texts have no NUL, as one PostgreSQL array: every value stands in quotes, so that empty is not NULL.
+
+    All at once: one value after the other takes several times as long as the server does."""
+    values = pa.ListArray.from_arrays([0, len(column)], column.cast(pa.utf8()).fill_null("\0N"))
+    joined = str(pc.binary_join(values, "\0,")[0]).replace("\\", "\\\\").replace('"', '\\"')
+    quoted = '"' + joined.replace("\0,", '","') + '"' if len(column) else ""
+    return "{" + quoted.replace('"\0N"', "NULL") + "}"
 
 
 # -- in the database ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One batch written within the running transaction: staged by COPY, then placed by set-based statements.
+"""One batch written within the running transaction: staged, then placed by set-based statements.
 
 The statement that changes rows tells which were as planned: they need not be locked before.
 """

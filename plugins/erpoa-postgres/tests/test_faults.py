@@ -7,15 +7,19 @@ import threading
 from contextlib import contextmanager
 
 import psycopg
+import pyarrow as pa
 import pytest
-from erpoa_postgres import PostgresConnector, stage
+from erpoa_postgres import PostgresConnector
 from psycopg.conninfo import make_conninfo
 
-from erpoa_cli.core.schema import STRING, Field
+from erpoa_cli.core.schema import INTEGER, STRING, Field
 from erpoa_cli.core.secret import Secret
+from erpoa_cli.core.situation import Action
 from erpoa_cli.sdk.conformance.served import Background, Served, outcome, until, update
-from erpoa_cli.sdk.connector import ReadRequest
+from erpoa_cli.sdk.connector import ReadRequest, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, Transient
+from tests import depth
+from tests.faults.wire import wire
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.process
@@ -133,29 +137,49 @@ def test_who_stops_inside_a_batch_neither_holds_its_rows_for_ever_nor_commits_la
         outcome(session, update(1))
 
 
-def test_who_stops_while_it_sends_its_rows_holds_nobody_up(cluster, session, monkeypatch):
-    """A server takes that for work: neither idle nor waiting for a lock."""
+def create(number):
+    return WriteBatch(
+        object="thing", action=Action.CREATE, run="r", number=number, effects_digest="d", id=("id",),
+        rows=pa.RecordBatch.from_pydict({"ordinal": pa.array([0]), "set.v": [str(number)]}),
+        types={"id": INTEGER, "v": STRING}, unless=(("v",),),
+    )  # fmt: skip
+
+
+@pytest.mark.sampled("machines", seconds=20, least=5)
+def test_who_stops_anywhere_in_a_batch_holds_nobody_up(cluster, session, monkeypatch):
+    """Neither another writer for longer than a transaction may stand still, nor who makes and drops databases."""
+    monkeypatch.setattr("erpoa_postgres.session._IDLE", "300ms")
+    session.execute("DROP TABLE thing")  # the server shall give the identifiers
+    session.execute("CREATE TABLE thing (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text UNIQUE)")
     session.execute(session.ledger_ddl())
-    go_on, plain = threading.Event(), stage.csv_blocks
-
-    def stopped(columns, names):
-        if threading.current_thread() is not threading.main_thread():
-            yield b""
-            go_on.wait(60)
-        yield from plain(columns, names)
-
-    monkeypatch.setattr(stage, "csv_blocks", stopped)
-    write = Background(session, update(1))
-    try:
-        sending = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'ClientRead' AND usename = 'worker'"
-        until(lambda: admin(cluster, sending))
-        other = PostgresConnector().open(config(cluster, lock_timeout=2))
-        assert outcome(other, update(1, value="other")) == ["applied"]
-        other.close()
-    finally:
-        go_on.set()
-    assert isinstance(write.ended(), InDoubt), "the batch was committed by the other"
-    assert admin(cluster, "SELECT v FROM thing") == [("other",)]
+    with wire("127.0.0.1", cluster.port) as line:
+        undisturbed = PostgresConnector().open(config(cluster, port=line.port))
+        outcome(undisturbed, create(1))
+        line.passes = many = 1000
+        outcome(undisturbed, create(2))
+        pieces = many - line.passes
+        undisturbed.close()
+    assert pieces > 10
+    number = 2
+    for passes in depth.some(range(pieces), 6):
+        with wire("127.0.0.1", cluster.port) as line:
+            stopped = PostgresConnector().open(config(cluster, port=line.port))
+            outcome(stopped, create(number := number + 1))
+            line.passes = passes
+            write = Background(stopped, create(number := number + 1))
+            try:
+                until(line.stands_still.is_set)
+                with psycopg.connect(cluster.url, autocommit=True, options="-c statement_timeout=20s") as db:
+                    db.execute("CREATE DATABASE made")
+                    db.execute("DROP DATABASE made")
+                other = PostgresConnector().open(config(cluster, lock_timeout=20))
+                assert outcome(other, create(number)) == ["applied"]
+                other.close()
+            finally:
+                line.go_on()
+                write.ended()
+                stopped.close()
+    assert admin(cluster, "SELECT count(*), count(DISTINCT v) FROM thing") == [(number, number)]
 
 
 def test_a_commit_without_an_answer_is_looked_up(cluster, session):

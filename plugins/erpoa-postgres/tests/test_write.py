@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
+from erpoa_postgres.values import array_literal
+from hypothesis import given
+from hypothesis import strategies as st
 
 from erpoa_cli.sdk.conformance.writer import Writer, outcomes
 from erpoa_cli.sdk.errors import ContractBroken, Denied
@@ -180,3 +184,10 @@ def test_rows_of_a_table_that_inherits_are_there_already_too(server, config, ses
     writer = Writer(session, "keyed", ("code",), code="string", v="string")
     answers = writer.create([{"code": c, "v": "new"} for c in ("同", "新")], unless=(("code",),))
     assert outcomes(answers) == ["stale", "applied"]
+
+
+@given(st.lists(st.none() | st.text(st.sampled_from("aN\"\\,{} '\n\t字"), max_size=4), max_size=6))
+def test_any_texts_make_an_array(server, values):
+    sent = array_literal(pa.array(values, pa.utf8()))
+    cursor = server.db.execute("SELECT ARRAY(SELECT unnest(%s::text[]))", [sent])
+    assert cursor.fetchone() == (values,)
