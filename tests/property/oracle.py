@@ -83,6 +83,12 @@ def normal(spec: TargetField, value: Any) -> Any:
     return value
 
 
+def evidence(spec: TargetField, value: Any) -> Any:
+    """By what a row is recognised: of a text without digits nothing is left."""
+    said = normal(spec, value)
+    return None if said == "" and any(step.kind == "digits_only" for step in spec.compare) else said
+
+
 def same(spec: TargetField, one: Any, two: Any) -> bool:
     if one is None or two is None:
         return normal(spec, one) == normal(spec, two)
@@ -187,7 +193,7 @@ class Oracle:
     def matches(self, d: Row, a: Row, names: tuple[str, ...]) -> bool:
         for name in names:
             spec = self.t.field(name)
-            one, two = normal(spec, d[name]), normal(spec, a[name])
+            one, two = evidence(spec, d[name]), evidence(spec, a[name])
             if one is None or two is None or one != two:
                 return False
         return True
@@ -521,9 +527,9 @@ class Oracle:
         """Nothing by which the row was recognised is left in what now has its identifier."""
         seen = {n for n in base.seen if n in {f.name for f in watched(self.t)}}
         sets = [[self.t.field(n) for n in names] for names in self.t.match if seen.issuperset(names)]
-        told = [fields for fields in sets if all(normal(f, base.seen[f.name]) is not None for f in fields)]
+        told = [fields for fields in sets if all(evidence(f, base.seen[f.name]) is not None for f in fields)]
         return bool(told) and not any(
-            all(normal(f, base.seen[f.name]) == normal(f, a[f.name]) for f in fields) for fields in told
+            all(evidence(f, base.seen[f.name]) == evidence(f, a[f.name]) for f in fields) for fields in told
         )
 
     def removing(self, a: Row) -> str:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from erpoa_cli.core.target import Column, Compare, Target, TargetField
+from erpoa_cli.core.target import Column, Compare, Mode, OnSourceGone, Target, TargetField
 from tests import depth
 from tests.property.oracle import Answer, Base, Oracle, World, applied
 from tests.property.staged import answers, connect
@@ -84,9 +84,18 @@ def test_after_apply_and_fold_nothing_is_left_to_do(
     expected = Oracle(world).answers()
     forgotten = {a.key for a in expected if a.action == "forget"}  # still wanted, they are created anew
     waited = {a.key for a in expected if a.kind}  # a link was given up for a row that is linked elsewhere now
-    second = answers(connection, applied(world, expected))
-    left = [a for a in second if a.action and not a.kind and a.key not in forgotten | waited]
+    after = applied(world, expected)
+    second = answers(connection, after)
+    over = forgotten | waited | learned(world, after)
+    left = [a for a in second if a.action and not a.kind and a.key not in over]
     assert left == []
+
+
+def learned(world: World, after: World) -> set[tuple[Any, ...]]:
+    """Keys whose base did not know all of its row before, and sees now that it moved."""
+    before, now = Oracle(world), Oracle(after)
+    now.give_up()
+    return {key for key in now.taken if key in world.base and before.incomplete(world.base[key])}
 
 
 def test_an_empty_list_is_not_null(connection: duckdb.DuckDBPyConnection) -> None:
@@ -127,6 +136,56 @@ def test_a_link_of_another_target_gives_nobody_what_is_another_rows_here(
     )
     (found,) = answers(connection, world)
     assert (found.key, found.situation, found.action) == ((1, "001"), "absent", "create")
+
+
+@pytest.mark.parametrize("name", ["new", None])
+def test_of_two_linked_to_one_identifier_the_recognised_one_has_the_row(
+    connection: duckdb.DuckDBPyConnection, name: str | None
+) -> None:
+    """Their system gave the identifier of a removed row to the one that we created, and `create_only` remembers nothing
+    that tells them apart. A removal would take the row of the other."""
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "name"),), at=AT, mode=Mode.CREATE_ONLY,
+        on_source_gone=OnSourceGone.DELETE,
+        fields=tuple(TargetField(n, Column(n), AT, type=TYPES[n]) for n in ("w", "code", "name")),
+    )  # fmt: skip
+    old = {"w": 1, "code": "001", "name": "old"}
+    new = {"w": 1, "code": "002", "name": name}
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, "002"), **new, "problem": None}],
+        actual=[{"id": 7, **new}],
+        base={(1, "001"): Base(7, 1, old, old), (1, "002"): Base(7, 1, new, new)},
+    )
+    found = {a.key[1]: (a.situation, a.action, a.code) for a in answers(connection, world)}
+    if name:
+        assert found == {"001": ("both_gone", "forget", None)}
+    else:
+        assert found == {}, "nobody knows whose it is: it stays"
+
+
+@pytest.mark.parametrize("digits", [True, False])
+def test_a_text_without_digits_recognises_nothing_by_its_digits(
+    connection: duckdb.DuckDBPyConnection, *, digits: bool
+) -> None:
+    target = Target(
+        name="t", from_="s", system="oa", object="o", key=("w", "code"), match=(("w", "name"),), at=AT,
+        fields=tuple(
+            TargetField(n, Column(n), AT, type=TYPES[n], compare=(Compare("digits_only"),) if n == "name" else ())
+            for n in ("w", "code", "name")
+        ),
+    )  # fmt: skip
+    ours, theirs = ("138 0000", "138-0000") if digits else ("无", "待定")
+    world = World(
+        target=target,
+        extras=(),
+        desired=[{"key": (1, "001"), "w": 1, "code": "001", "name": ours, "problem": None}],
+        actual=[{"id": 7, "w": 1, "code": "999", "name": theirs}],
+        base={},
+    )
+    (found,) = answers(connection, world)
+    assert found.situation == ("found" if digits else "absent")
 
 
 @pytest.mark.parametrize("wanted", [True, False])

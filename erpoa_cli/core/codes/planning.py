@@ -51,8 +51,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0408",
         "an identifier came twice",
-        "Their system returned several rows with the identifier this row is linked to; nothing is decided on such a read.",
-        "Read again; if it stays, report it to the owner of the system.",
+        "Their system returned several rows with the identifier this row is linked to, or it gave the identifier of a removed row again and nothing tells which of ours has it now; nothing is decided on such a row.",
+        "Read again; if it stays, report it to the owner of the system. Of two rows of ours that are linked to one identifier, `erpoa state forget` the one that is gone, or declare a `match` that tells them apart.",
     ),
     Code(
         "E0409",

@@ -36,6 +36,13 @@ def normal(field: BoundField, value: str) -> str:
     return value
 
 
+def evidence(field: BoundField, value: str) -> str:
+    """The SQL expression of *value* as rows are recognised by it: NULL, which recognises nothing, also for a text of which
+    `digits_only` leaves nothing, or every telephone number "none" would be the same."""
+    said = normal(field, value)
+    return f"nullif({said}, '')" if any(step.kind == "digits_only" for step in field.compare) else said
+
+
 def equal(field: BoundField, left: str, right: str) -> str:
     """A SQL condition, never NULL: *left* and *right* count as the same value of *field*."""
     if ignored(field):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from erpoa_cli.core.columns import AGREED, ID, KEY, NOW, SEEN, WANTED, Columns
-from erpoa_cli.core.reconcile.compare import normal
+from erpoa_cli.core.reconcile.compare import evidence
 from erpoa_cli.core.reconcile.shape import (
     Shape,
     key_text_sql,
@@ -37,12 +37,13 @@ def recognise(shape: Shape) -> Iterator[str]:
     * `again`: identifiers that their system returned more than once;
     * `link`: one row per linked key: `row_b` (NULL when a sibling's link), key, id, generation, `row_a` (NULL
       when no such row is there), the hash of `agreed`, whether actual equals `seen`, whether the row must be
-      judged in any case;
+      judged in any case, whether another link of ours has the same identifier;
     * `match`: per key that no link answers: `row_a` and how many rows were hit (`hits`) and how many of ours
       hit that row (`claims`). Keys may be NULL here: what they hit is claimed all the same.
     """
     yield _again(shape)
     yield _link(shape)
+    yield from _shared(shape)
     yield from _taken(shape)
     yield _match(shape)
 
@@ -55,8 +56,8 @@ def estranged(shape: Shape) -> str:
     sets = [fields for fields in match_sets(shape) if watched.issuperset(f.name for f in fields)]
     if not shape.id or not sets:
         return "false"
-    seen = [[normal(f, SEEN.sql(f.name)) for f in fields] for fields in sets]
-    here = [[normal(f, NOW.sql(f.name)) for f in fields] for fields in sets]
+    seen = [[evidence(f, SEEN.sql(f.name)) for f in fields] for fields in sets]
+    here = [[evidence(f, NOW.sql(f.name)) for f in fields] for fields in sets]
     told = listed((f"({listed((f'{v} IS NOT NULL' for v in one), ' AND ')})" for one in seen), " OR ")
     pairs = (zip(one, two, strict=True) for one, two in zip(seen, here, strict=True))
     left = listed((f"({listed((f'{v} = {w}' for v, w in each), ' AND ')})" for each in pairs), " OR ")
@@ -112,9 +113,31 @@ def _link(shape: Shape) -> str:
     a AS (SELECT o.rowid AS row_a, {a_ids + "," if a_ids else ""} {row_hash(shape, NOW)} AS actual_hash
         FROM {table("theirs", shape.name)} o {single(shape, "o")})
     SELECT b.* EXCLUDE (hash_seen), CASE WHEN {lost} THEN NULL ELSE a.row_a END AS row_a,
-        a.actual_hash = b.hash_seen AS same_a, r.twice IS NOT NULL AS again
+        a.actual_hash = b.hash_seen AS same_a, r.twice IS NOT NULL AS again, g.holders > 1 AS shared
     FROM b LEFT JOIN a ON {same_id} LEFT JOIN given g ON {given}
         LEFT JOIN (SELECT *, true AS twice FROM {work(shape.name, "again")}) r ON {twice}"""
+
+
+def _shared(shape: Shape) -> Iterator[str]:
+    """The statements that decide whose a row is where several links of ours have its identifier and what they remember does
+    not tell: its system gave the identifier of a removed row again. The one that `match` recognises has it; else nothing is
+    decided on it, as if it had been returned twice."""
+    link, sets = work(shape.name, "link"), match_sets(shape)
+    own = listed((f"({_recognised(fields, 'w')})" for fields in sets), " OR ") or "false"
+    shared = f"shared AS (FROM {link} WHERE shared AND row_b IS NOT NULL AND row_a IS NOT NULL AND NOT again)"
+    yield f"""
+    UPDATE {link} AS l SET row_a = NULL, same_a = NULL FROM (
+        WITH {shared},
+        theirs AS (SELECT rowid AS row_a, * FROM {table("theirs", shape.name)} WHERE rowid IN (SELECT row_a FROM shared)),
+        known AS (SELECT DISTINCT l.row_a, l.row_b FROM shared l JOIN theirs o ON o.row_a = l.row_a
+            JOIN {table("desired", shape.name)} w ON {same_key(shape, "l", "w")} WHERE {own}),
+        owner AS (SELECT row_a, min(row_b) AS row_b FROM known GROUP BY row_a HAVING count(*) = 1)
+        SELECT s.row_b FROM shared s JOIN owner o ON o.row_a = s.row_a WHERE o.row_b <> s.row_b) lost
+    WHERE l.row_b = lost.row_b"""
+    yield f"""
+    UPDATE {link} AS l SET again = true FROM (
+        WITH {shared} SELECT row_a FROM shared GROUP BY row_a HAVING count(*) > 1) several
+    WHERE l.row_a = several.row_a AND l.row_b IS NOT NULL"""
 
 
 def _taken(shape: Shape) -> Iterator[str]:
@@ -199,7 +222,7 @@ def elsewhere(shape: Shape) -> str:
 
 def _recognised(fields: Sequence[BoundField], ours: str) -> str:
     """Whether the row *ours* of desired is recognised in their row `o` by these fields."""
-    pairs = (f"{normal(f, WANTED.sql(f.name, ours))} = {normal(f, NOW.sql(f.name, 'o'))}" for f in fields)
+    pairs = (f"{evidence(f, WANTED.sql(f.name, ours))} = {evidence(f, NOW.sql(f.name, 'o'))}" for f in fields)
     return listed(pairs, " AND ")
 
 
@@ -262,7 +285,7 @@ def _match(shape: Shape) -> str:
     steps: list[str] = []
     for number, fields in enumerate(sets):
         on = listed(
-            (f"{normal(f, WANTED.sql(f.name, 'u'))} = {normal(f, NOW.sql(f.name, 't'))}" for f in fields),
+            (f"{evidence(f, WANTED.sql(f.name, 'u'))} = {evidence(f, NOW.sql(f.name, 't'))}" for f in fields),
             " AND ",
         )
         earlier = [f"u.row_d NOT IN (SELECT row_d FROM hit{n})" for n in range(number)]

@@ -298,7 +298,7 @@ def _held(shape: Shape, evidence: Evidence) -> str:
             "situation = 'ambiguous' AND again",
             "held",
             "E0408",
-            "'their system returned the linked identifier more than once'",
+            "'the linked identifier is that of several rows'",
         ),
         ("situation = 'ambiguous' AND hits > 1", "held", "E0403", "concat(hits, ' of their rows match')"),
         (
