@@ -20,6 +20,7 @@ class Wire:
         self._open: list[socket.socket] = []
         self._whole = True
         self.passes: int | None = None
+        self.carried: list[int] = []  # the sizes of those pieces
         self.stands_still = threading.Event()
         self._goes_on = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -61,7 +62,8 @@ class Wire:
         threading.Thread(target=_pour, args=(caller, server, self._let_pass), daemon=True).start()
         threading.Thread(target=_pour, args=(server, caller), daemon=True).start()
 
-    def _let_pass(self) -> None:
+    def _let_pass(self, size: int) -> None:
+        self.carried.append(size)
         if self.passes is None:
             return
         if self.passes == 0:
@@ -71,10 +73,10 @@ class Wire:
             self.passes -= 1
 
 
-def _pour(here: socket.socket, there: socket.socket, let_pass: Callable[[], None] = lambda: None) -> None:
+def _pour(here: socket.socket, there: socket.socket, let_pass: Callable[[int], None] = lambda size: None) -> None:
     with suppress(OSError):
         while piece := here.recv(_PIECE):
-            let_pass()
+            let_pass(len(piece))
             there.sendall(piece)
     for end in (here, there):
         _end(end)

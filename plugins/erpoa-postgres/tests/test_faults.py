@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
 import pyarrow as pa
@@ -180,6 +181,29 @@ def test_who_stops_anywhere_in_a_batch_holds_nobody_up(cluster, session, monkeyp
                 write.ended()
                 stopped.close()
     assert admin(cluster, "SELECT count(*), count(DISTINCT v) FROM thing") == [(number, number)]
+
+
+def test_who_stops_while_it_sends_its_rows_holds_nobody_up(cluster, session):
+    """In the middle of a message it is not idle for the server: before it is through, nothing is locked."""
+    session.execute(session.ledger_ddl())
+    batch = update(2, value="行" * 1_000_000)
+    with wire("127.0.0.1", cluster.port) as line:
+        stopped = PostgresConnector().open(config(cluster, port=line.port))
+        line.passes = 1000
+        assert outcome(stopped, replace(batch, number=1)) == ["applied"]
+        sizes = line.carried[-1000 + line.passes :]
+        session.execute("UPDATE thing SET v = 'old'")
+        line.passes = next(n for n, size in enumerate(sizes) if size > 60_000) + 2
+        write = Background(stopped, batch)
+        try:
+            until(line.stands_still.is_set)
+            other = PostgresConnector().open(config(cluster, lock_timeout=2))
+            assert outcome(other, batch) == ["applied"]
+            other.close()
+        finally:
+            line.go_on()
+            assert isinstance(write.ended(), InDoubt), "the batch was committed by the other"
+            stopped.close()
 
 
 def test_a_commit_without_an_answer_is_looked_up(cluster, session):
