@@ -22,7 +22,7 @@ from erpoa_cli.engine.resume import resume as walk_on
 from erpoa_cli.engine.rollback import changed_targets, rollback
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.project import conforms, load
-from erpoa_cli.state import PlanFile, open_reader, open_writer
+from erpoa_cli.state import Part, PlanFile, open_reader, open_writer
 
 __all__ = [
     "NOW",
@@ -58,10 +58,19 @@ def plan(bound: Bound, *waivers: Waiver, listener: Listener = ignore, **options:
         return make_plan(bound, connections, state, asked, listener)
 
 
-def apply(bound: Bound, plan: PlanResult, *, verify: bool = True) -> RunResult:
+def apply(
+    bound: Bound,
+    plan: PlanResult,
+    *,
+    verify: bool = True,
+    targets: tuple[str, ...] | None = None,
+    first: int | None = None,
+) -> RunResult:
+    """*targets*, *first*: a part of it (see `Part`)."""
+    options = ApplyOptions(verify=verify, part=Part(targets, first))
     project = bound.project
     with Connections(project) as connections, open_writer(_root(bound), project.environment) as store:
-        return walk_plan(PlanFile.open(plan.path), bound, connections, store, ApplyOptions(verify=verify))
+        return walk_plan(PlanFile.open(plan.path), bound, connections, store, options)
 
 
 def resume(bound: Bound) -> RunResult:

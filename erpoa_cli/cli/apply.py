@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 app = application()
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask (a FILE is applied without a question anyway).")]
+First = Annotated[
+    int | None,
+    typer.Option(
+        "--first", metavar="N", min=1, help="Write only so many rows; the same FILE again writes more."
+    ),
+]
 Verify = Annotated[bool, typer.Option("--verify/--no-verify", help="Read back every row that was written.")]
 
 
@@ -40,6 +46,7 @@ def apply(
     ] = None,
     yes: Yes = False,
     verify: Verify = True,
+    first: First = None,
     select: planning.Select = None,
     exclude: planning.Exclude = None,
     as_of: planning.AsOf = None,
@@ -53,12 +60,25 @@ def apply(
     """Write exactly what a plan says, after checking that it still holds.
 
     With FILE: verify its bytes, the project, the systems, its age and its guards, then write. Without FILE: plan,
-    show the plan, ask, and apply that same plan. Ctrl-C once stops after the current batch."""
+    show the plan, ask, and apply that same plan. Ctrl-C once stops after the current batch.
+
+    With FILE and -s, -x or --first, a part of it is written: these targets and what their rows wait for, the first N
+    rows. Applying the same FILE again writes the rest, nothing twice."""
     from erpoa_cli import usecase
 
     work = opened.workspace(options)
     if file is not None:
-        return execute(options, work, file, verify=verify, full=full, limit=limit)
+        return execute(
+            options,
+            work,
+            file,
+            verify=verify,
+            full=full,
+            limit=limit,
+            select=select or (),
+            exclude=exclude or (),
+            first=first,
+        )
     instant, waivers = planning.instant(as_of), planning.waivers(waive, reason)
 
     def plan(listen: Listener) -> PlanResult:
@@ -74,7 +94,7 @@ def apply(
             listener=listen,
         )
 
-    return plan_and_apply(options, work, plan, yes=yes, verify=verify, full=full, limit=limit)
+    return plan_and_apply(options, work, plan, yes=yes, verify=verify, full=full, limit=limit, first=first)
 
 
 def plan_and_apply(
@@ -86,6 +106,7 @@ def plan_and_apply(
     verify: bool,
     full: bool,
     limit: int,
+    first: int | None = None,
 ) -> Ending:
     """Make a plan, show it, ask, and apply that same plan file."""
     from erpoa_cli import usecase
@@ -112,7 +133,9 @@ def plan_and_apply(
         if not _agreed():
             note = Answer(data={"applied": False}, lines=("Nothing was applied.",))
             return Ending(note, Exit.BLOCKED)
-    return execute(options, work, result.path, shown=result.header, verify=verify, full=full, limit=limit)
+    return execute(
+        options, work, result.path, shown=result.header, verify=verify, full=full, limit=limit, first=first
+    )
 
 
 def _show(options: Options, ending: Ending) -> None:
@@ -139,12 +162,25 @@ def execute(
     verify: bool,
     full: bool,
     limit: int,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    first: int | None = None,
 ) -> Ending:
     """Apply the plan file and report what became of every change. *shown*: the header of the plan that was agreed to."""
     from erpoa_cli import usecase
 
     with listener(options) as listen, stopping() as stop:
-        result = usecase.apply(work, file, shown=shown, verify=verify, stop=stop, listener=listen)
+        result = usecase.apply(
+            work,
+            file,
+            shown=shown,
+            select=select,
+            exclude=exclude,
+            first=first,
+            verify=verify,
+            stop=stop,
+            listener=listen,
+        )
     return ended(work, result, stop, full=full, limit=limit, file=str(file))
 
 

@@ -37,7 +37,9 @@ def apply(
     sealer = load_sealer(Path(project.root), project.key)
     can_open(plan, store.targets(), sealer)
     recheck(plan, bound, connections, sealer, datetime.now(UTC))
-    return walk(plan, bound, connections, store, store.open_run(plan, sealer), sealer, options, listener)
+    return walk(
+        plan, bound, connections, store, store.open_run(plan, sealer, options.part), sealer, options, listener
+    )
 
 
 def walk(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -90,7 +90,7 @@ def with_before(table: pa.Table, keys: pa.Array) -> pa.Table:
     return table.set_column(table.schema.get_field_index("before"), "before", before.dictionary_encode())
 
 
-def groups(table: pa.Table, done: Sequence[int] = ()) -> Iterator[tuple[Place, pa.Array]]:
+def groups(table: pa.Table, done: Collection[int] = ()) -> Iterator[tuple[Place, pa.Array]]:
     """The rows of *table* (`placed`, of several steps `with_before`) that are written together, as their numbers in it. Rows whose
     ordinals are in *done* are left out."""
     words = {name: table[name].combine_chunks() for name in ("action", "call", "label", "before")}
@@ -99,7 +99,7 @@ def groups(table: pa.Table, done: Sequence[int] = ()) -> Iterator[tuple[Place, p
         slim = slim.append_column(name, column.indices)
     slim = slim.append_column("at", pa.array(range(table.num_rows), pa.int64()))
     if len(done):
-        slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array(done, pa.int64()))))
+        slim = slim.filter(pc.invert(pc.is_in(slim["ordinal"], pa.array([*done], pa.int64()))))
     same = ["wave", "step", "action", "call", "label", "before", "created"]
     found = slim.group_by(same, use_threads=False).aggregate([("at", "list")])
     rows = found["at_list"].combine_chunks()

@@ -183,9 +183,10 @@ def closing(report: PlanReport) -> Iterator[Line]:
     """The summary in one line (it is not wrapped: a log shows it whole)."""
     words, style = verdict(report)
     if report.run:
-        yield line(
-            Piece(f"Run {report.run.id}: ", "title"), Piece(f"{report.run.status} · {numbers(report)}")
-        )
+        told = [Piece(f"Run {report.run.id}: ", "title"), Piece(f"{report.run.status} · {numbers(report)}")]
+        if report.run.status == "paused" and report.file:
+            told.append(Piece(f" · erpoa apply {clean.terminal(report.file)} writes what is left", "note"))
+        yield line(*told)
         return
     pieces = [Piece("Plan: ", "title"), Piece(numbers(report)), Piece(" · "), Piece(words, style)]
     if can_be_applied(report):

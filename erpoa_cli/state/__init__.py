@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from erpoa_cli.state.planfile import PlanFile, exchanged, write_plan
     from erpoa_cli.state.reader import StateReader, open_reader
     from erpoa_cli.state.recorded import StateRecords, open_records
-    from erpoa_cli.state.records import Batch, Doubt, Holder, Intent, Known, Rejection, Run, RunStatus
+    from erpoa_cli.state.records import (
+        WHOLE,
+        Batch,
+        Doubt,
+        Holder,
+        Intent,
+        Known,
+        Part,
+        Rejection,
+        Run,
+        RunStatus,
+    )
     from erpoa_cli.state.schema import FORMAT
     from erpoa_cli.state.seal import Sealer, load_sealer, require, require_again
     from erpoa_cli.state.snapshot import SnapshotInfo, Snapshots
@@ -40,7 +51,18 @@ _NAMES = {
     "planfile": ("PlanFile", "exchanged", "write_plan"),
     "reader": ("StateReader", "open_reader"),
     "recorded": ("StateRecords", "open_records"),
-    "records": ("Batch", "Doubt", "Holder", "Intent", "Known", "Rejection", "Run", "RunStatus"),
+    "records": (
+        "Batch",
+        "Doubt",
+        "Holder",
+        "Intent",
+        "Known",
+        "Part",
+        "Rejection",
+        "Run",
+        "RunStatus",
+        "WHOLE",
+    ),
     "schema": ("FORMAT",),
     "seal": ("Sealer", "load_sealer", "require", "require_again"),
     "snapshot": ("SnapshotInfo", "Snapshots"),
@@ -58,6 +80,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "FORMAT",
     "URL",
+    "WHOLE",
     "Batch",
     "Condition",
     "Doubt",
@@ -67,6 +90,7 @@ __all__ = [
     "Journal",
     "Known",
     "Layout",
+    "Part",
     "PlanFile",
     "Rejection",
     "Run",

@@ -15,7 +15,7 @@ from erpoa_cli.state.entries import mask_errors, write_ordinals, write_results
 from erpoa_cli.state.group import GroupCommit
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.planfile import PlanFile
-from erpoa_cli.state.records import Batch, Intent, RunStatus
+from erpoa_cli.state.records import WHOLE, Batch, Intent, Part, RunStatus
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.sums import row_sum
 from erpoa_cli.state.texts import flat
@@ -37,10 +37,12 @@ class Journal:
         read: Callable[[], list[Batch]],
         close: Callable[[RunStatus], int],
         sealer: Sealer | None,
+        part: Part = WHOLE,
     ) -> None:
         """*writing* opens a transaction that has checked the lock; *read* and *close* are the store's."""
         self.run = run
         self.plan = plan
+        self.part = part
         self._environment = environment
         self._control = control
         self._commit = GroupCommit(writing)

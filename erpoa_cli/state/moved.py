@@ -10,6 +10,7 @@ from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import APPLIED, Member
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.planfile import PlanFile
+from erpoa_cli.state.records import RunStatus
 
 if TYPE_CHECKING:
     from erpoa_cli.state.reader import StateReader
@@ -21,6 +22,15 @@ _ALL = "*"
 def check_consumed(state: StateReader, plan: str) -> None:
     """Refuse a plan that was applied before (E0534)."""
     run = state.consumed_by(plan)
+    if run is not None and run.status is RunStatus.PAUSED:
+        raise Failure(
+            Diagnostic(
+                "E0536",
+                "the state moved on since a part of the plan was applied",
+                detail=f"By {run.who} at {run.opened:%Y-%m-%d %H:%M:%S} UTC, run {run.id}; other changes were recorded since.",
+                remedy="plan again: the new plan has what is left",
+            ),
+        )
     if run is not None:
         raise Failure(
             Diagnostic(

@@ -21,6 +21,7 @@ class RunStatus(StrEnum):
     PARTIAL = "partial"  # some rows were rejected, stale, blocked or wait
     IN_DOUBT = "in_doubt"  # the outcome of some operations is unknown
     INTERRUPTED = "interrupted"  # stopped by a person or an error between two batches; can be resumed
+    PAUSED = "paused"  # a part was asked for; applying the same plan again writes the rest
     ABORTED = "aborted"  # given up
 
 
@@ -40,6 +41,19 @@ class Run:
     opened: datetime
     closed: datetime | None
     serial: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of its plan a run was asked to write: the rows of `targets` and what they wait for (None: all), and of them the
+    `first` (None: all) that are not among its batches up to number `begin` (exclusive) already."""
+
+    targets: tuple[str, ...] | None = None
+    first: int | None = None
+    begin: int = 0
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)

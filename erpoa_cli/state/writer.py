@@ -7,8 +7,10 @@ import secrets
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,7 +30,7 @@ from erpoa_cli.state.moved import check_consumed, check_state
 from erpoa_cli.state.operator import current_operator
 from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
-from erpoa_cli.state.records import RESUMABLE, Doubt, RunStatus
+from erpoa_cli.state.records import RESUMABLE, WHOLE, Doubt, Part, RunStatus
 from erpoa_cli.state.seal import Sealer
 from erpoa_cli.state.texts import Array, one_value
 
@@ -97,8 +99,9 @@ class StateWriter(StateReader):
             raise exchanged(plan.path)
         return kept
 
-    def open_run(self, plan: PlanFile, sealer: Sealer | None = None) -> Journal:
-        """Archive the plan, mark it consumed and open its run, in one transaction.
+    def open_run(self, plan: PlanFile, sealer: Sealer | None = None, part: Part = WHOLE) -> Journal:
+        """Archive the plan, mark it consumed and open its run, in one transaction; or go on with the run that wrote a part of
+        it, where nothing else was written since. *part*: what of it is to be written now.
 
         Refused as STALE: a plan applied before (E0534); made from another state (E0535); a state that
         moved on since and touched rows of the plan (E0536)."""
@@ -106,6 +109,9 @@ class StateWriter(StateReader):
         kept = PlanFile.open(self._archive.get(blob))
         if kept.header != plan.header:
             raise exchanged(plan.path)
+        begun = self.consumed_by(kept.header.id)
+        if begun and begun.status is RunStatus.PAUSED and begun.serial == self.serial:
+            return self._go_on(begun.id, kept, sealer, replace(part, begin=self._batches_of(begun.id)))
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         with self._writing():
             check_consumed(self, plan.header.id)
@@ -126,14 +132,15 @@ class StateWriter(StateReader):
                 self.environment,
             )
             self._control.sums.begin_journal(run)
-            self._note(
-                "run opened", plan=kept.header.id, run=run, detail={"digest": kept.header.effects_digest}
-            )
-        return self._journal(run, kept, sealer)
+            self._note("run opened", plan=kept.header.id, run=run, detail=_opening(kept, part))
+        return self._journal(run, kept, sealer, part)
 
     def resume(self, run: str, sealer: Sealer | None = None) -> Journal:
-        """The journal of a run, to be continued, settled or given up; KeyError when there is no such run."""
-        plan = self.plan(run)
+        """The journal of a run, to be continued, settled or given up; KeyError when there is no such run. It still has the
+        part of its plan that was asked for."""
+        return self._go_on(run, self.plan(run), sealer, self._part(run))
+
+    def _go_on(self, run: str, plan: PlanFile, sealer: Sealer | None, part: Part) -> Journal:
         with self._writing():
             self._control.run(
                 "UPDATE runs SET status = ? WHERE environment = ? AND run = ?",
@@ -141,10 +148,31 @@ class StateWriter(StateReader):
                 self.environment,
                 run,
             )
-            self._note("run resumed", plan=plan.header.id, run=run)
-        return self._journal(run, plan, sealer)
+            self._note("run resumed", plan=plan.header.id, run=run, detail=_opening(plan, part))
+        return self._journal(run, plan, sealer, part)
 
-    def _journal(self, run: str, plan: PlanFile, sealer: Sealer | None) -> Journal:
+    def _part(self, run: str) -> Part:
+        """What of its plan the run was asked for when it was opened, or gone on with, last."""
+        said = self._control.row(
+            """SELECT detail FROM audit WHERE environment = ? AND run = ? AND event IN ('run opened', 'run resumed')
+               ORDER BY number DESC LIMIT 1""",
+            self.environment,
+            run,
+        )
+        part = json.loads(said["detail"]).get("part") if said else None
+        if not part:
+            return WHOLE
+        targets = part["targets"]
+        return Part(None if targets is None else tuple(targets), part["first"], part["begin"])
+
+    def _batches_of(self, run: str) -> int:
+        """The number that the next batch of *run* has."""
+        row = self._control.row(
+            "SELECT max(number) AS last FROM intents WHERE environment = ? AND run = ?", self.environment, run
+        )
+        return 0 if row is None or row["last"] is None else int(row["last"]) + 1
+
+    def _journal(self, run: str, plan: PlanFile, sealer: Sealer | None, part: Part = WHOLE) -> Journal:
         return Journal(
             run,
             plan,
@@ -154,6 +182,7 @@ class StateWriter(StateReader):
             lambda: list(self.batches(run, sealer)),
             lambda status: self._close_run(run, plan, status, sealer),
             sealer,
+            part,
         )
 
     def _close_run(self, run: str, plan: PlanFile, status: RunStatus, sealer: Sealer | None) -> int:
@@ -168,8 +197,9 @@ class StateWriter(StateReader):
                 self._base.point(image, sequence)
             closing.remember_systems(self._control, self.environment, plan)
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
-            if done:
+            if done or status is RunStatus.PAUSED:
                 closing.remember_doubts(self._control, self.environment, run, plan)
+            if done:
                 closing.remember_tasks(self._control, self.environment, run, plan)
                 closing.remember_reads(self._control, self.environment, run, plan)
                 sharing.remember(self._control, self.environment, shared)
@@ -181,7 +211,7 @@ class StateWriter(StateReader):
                 self.environment,
                 run,
             )
-            if status not in RESUMABLE:
+            if status not in RESUMABLE and status is not RunStatus.PAUSED:
                 self._control.sums.end_journal(run)
             self._note(f"run {status.value}", plan=plan.header.id, run=run, detail={"serial": serial})
         self._prune(*(image.target for image in folded))
@@ -440,3 +470,9 @@ class StateWriter(StateReader):
             self._lock.release()
         finally:
             super().close()
+
+
+def _opening(plan: PlanFile, part: Part) -> dict[str, Any]:
+    """What the audit tells of a run that begins, or goes on."""
+    told: dict[str, Any] = {"digest": plan.header.effects_digest}
+    return told if part == WHOLE else {**told, "part": asdict(part)}

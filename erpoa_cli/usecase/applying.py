@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ def apply(
     file: Path | str,
     *,
     shown: Header | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    first: int | None = None,
     verify: bool = True,
     stop: Event | None = None,
     listener: Listener = ignore,
@@ -28,19 +32,24 @@ def apply(
     """Write exactly what the plan *file* says, after checking that it still holds: its bytes, the project, the systems,
     its age and its guards.
 
-    *shown*: the header of the plan that was agreed to; `Failure` E0506 when *file* has another. *verify*: read back every
+    *select*, *exclude*: only these targets, and those that their rows wait for; *first*: so many rows at most. The run is
+    then `paused`: applying the same file again writes more of it, nothing twice, as long as nothing else was applied. *shown*: the header of the plan that was agreed to; `Failure` E0506 when *file* has another. *verify*: read back every
     row that was written. *stop*: once it is set, the run ends after the current batch."""
     from erpoa_cli.engine.apply import apply as execute
     from erpoa_cli.engine.connect import Connections
     from erpoa_cli.engine.writing.walk import ApplyOptions
-    from erpoa_cli.state import PlanFile, exchanged
+    from erpoa_cli.state import Part, PlanFile, exchanged
 
-    bound, file = work.bound, Path(file)
+    targets, bound, file = work.targets(select, exclude), work.bound, Path(file)
     plan = PlanFile.open(file)
     if shown is not None and plan.header != shown:
         raise exchanged(file)
     with Connections(work.project) as connections, work.writing() as store:
-        wanted = ApplyOptions(verify=verify, stop=stop or Event())
+        wanted = ApplyOptions(
+            verify=verify,
+            stop=stop or Event(),
+            part=Part(None if targets is None else tuple(sorted(targets)), first),
+        )
         return execute(plan, bound, connections, store, wanted, listener)
 
 

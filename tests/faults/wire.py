@@ -73,7 +73,9 @@ class Wire:
             self.passes -= 1
 
 
-def _pour(here: socket.socket, there: socket.socket, let_pass: Callable[[int], None] = lambda size: None) -> None:
+def _pour(
+    here: socket.socket, there: socket.socket, let_pass: Callable[[int], None] = lambda size: None
+) -> None:
     with suppress(OSError):
         while piece := here.recv(_PIECE):
             let_pass(len(piece))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -75,7 +75,7 @@ def batches(
     tables: Mapping[str, pa.Table],
     load: Callable[[str, pa.Array], pa.Table],
     sizes: Mapping[str, int],
-    done: Mapping[str, Sequence[int]] | None = None,
+    done: Mapping[str, Collection[int]] | None = None,
 ) -> Iterator[Batch]:
     """The batches of a plan: *tables* tell the place of its changes per target (see `placing`), in the plan's order of
     targets; *load* gives the rows of a target with these ordinals, in their order; *sizes* the most rows a batch of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -36,8 +36,8 @@ from erpoa_cli.engine.writing.tally import Tally
 from erpoa_cli.engine.writing.write import perform, settle
 from erpoa_cli.sdk.connector import OUTCOMES, WriteBatch
 from erpoa_cli.sdk.errors import InDoubt, SystemFailure
+from erpoa_cli.state import WHOLE, Intent, Journal, Part, PlanFile, RunStatus, Sealer
 from erpoa_cli.state import Batch as Entry
-from erpoa_cli.state import Intent, Journal, PlanFile, RunStatus, Sealer
 from erpoa_cli.state.columns import names
 
 _UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outcome.WAITING, Outcome.IN_DOUBT})
@@ -45,9 +45,11 @@ _UNFINISHED = frozenset({Outcome.REJECTED, Outcome.STALE, Outcome.BLOCKED, Outco
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """`verify`: read every written row back; `stop`: set by Ctrl-C, honoured after the current batch."""
+    """`verify`: read every written row back; `stop`: set by Ctrl-C, honoured after the current batch; `part`: what of the
+    plan is asked for, of a run that is opened (one that is resumed knows it)."""
 
     verify: bool = True
+    part: Part = WHOLE
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -71,6 +73,8 @@ class RunResult:
             return RunConclusion.FAILED
         if self.status is RunStatus.INTERRUPTED:
             return RunConclusion.INTERRUPTED
+        if self.status is RunStatus.PAUSED:
+            return RunConclusion.PARTIAL if _left_over(self.outcomes) else RunConclusion.SUCCEEDED
         left = remainder(self.plan)
         if left is RunConclusion.SUCCEEDED and _left_over(self.outcomes):
             return RunConclusion.PARTIAL
@@ -124,11 +128,13 @@ class Walk:
             name for name, parent in parents.items() if parent in desks and desks[parent].target.lifecycle
         }
         self._produced = Produced({*wanted_targets(self._tables), *parents.values(), *lines}, keys, parents)
-        self._done: dict[str, list[int]] = {}
+        self._done: dict[str, set[int]] = {}
         self._tallies = {name: Tally(table) for name, table in self._tables.items()}
         self._again = Again({name: desk.target.system for name, desk in desks.items()})
         self._remarks = Remarks(keys)
         self._number = 0
+        self._written = 0  # rows, in the last pass
+        self._since = 0  # rows that the run wrote before, of the part that is asked for
 
     def run(self) -> RunResult:
         """Walk to the end, or to the first system that fails as a whole; close the run accordingly."""
@@ -161,7 +167,9 @@ class Walk:
                 parts = self._documents.parts(batch)
                 known = [entries[number + n].results for n, _ in enumerate(parts, 1)]
                 self._resettle(batch, number, [entry.results, *(r for r in known if r is not None)])
-            self._done.setdefault(batch.target, []).extend(batch.ordinals)
+            self._done.setdefault(batch.target, set()).update(batch.ordinals)
+            if number >= self._journal.part.begin:
+                self._since += batch.rows.num_rows
 
     def _batch_of(self, entry: Entry) -> Batch:
         intent = entry.intent
@@ -236,9 +244,15 @@ class Walk:
         return RowByRow(desk, lambda batch: self._request(batch, number), self._options.verify)
 
     def _write_all(self) -> RunStatus:
-        """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row."""
-        alone = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
-        stopped, backwards = self._pass(alone, self._done), False
+        """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row; PAUSED where only a part was
+        asked for."""
+        every = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
+        asked = self._asked(every)
+        alone = {name: table for name, table in every.items() if name in asked}
+        most = self._journal.part.first
+        most = None if most is None else max(0, most - self._since)
+        stopped, backwards = self._pass(alone, self._done, most=most), False
+        left = sum(t.num_rows for t in every.values()) - sum(map(len, self._done.values())) - self._written
         while stopped is None and (refused := self._again.tables(alone)):
             backwards = (
                 not backwards
@@ -247,7 +261,21 @@ class Walk:
         if stopped is None:
             for number, answers in self._again.told(self._exchanges):
                 self._journal.record(number, answers)
-        return stopped or RunStatus.APPLIED
+        return stopped or (RunStatus.PAUSED if left else RunStatus.APPLIED)
+
+    def _asked(self, tables: Mapping[str, pa.Table]) -> set[str]:
+        """The targets that are asked for, those that rows of them wait for, and what documents and their lines wait for."""
+        targets = self._journal.part.targets
+        if targets is None:
+            return set(tables)
+        lines = {name: desk.target.lines.parent for name, desk in self._desks.items() if desk.target.lines}
+        found, new = set[str](), set(targets)
+        while new:
+            found |= new
+            more = {lines[name] for name in new if name in lines}
+            more |= {name for name in self._documents.targets if lines.get(name) in new}
+            new = (more | wanted_targets({n: self._tables[n] for n in new if n in self._tables})) - found
+        return found
 
     def _exchanges(self, target: str, ordinals: pa.Array) -> Mapping[int, str]:
         return exchanges(self._rows(target, ordinals), self._plan.layout(target).key)
@@ -255,18 +283,25 @@ class Walk:
     def _pass(
         self,
         tables: Mapping[str, pa.Table],
-        done: Mapping[str, Sequence[int]] | None = None,
+        done: Mapping[str, Collection[int]] | None = None,
         *,
         backwards: bool = False,
+        most: int | None = None,
     ) -> RunStatus | None:
-        """Write what *tables* tell (see `batches`) and is not *done*, the rows of each batch perhaps *backwards*; why that ended
-        early, if it did."""
+        """Write what *tables* tell (see `batches`) and is not *done*, *most* rows of it, the rows of each batch perhaps
+        *backwards*; why that ended early, if it did."""
+        self._written = 0
         sizes = {name: rows_per_batch(desk.target, desk.info) for name, desk in self._desks.items()}
         load = self._backwards if backwards else self._rows
-        for batch in batches(tables, load, sizes, done):
+        for whole in batches(tables, load, sizes, done):
             if self._options.stop.is_set():
                 return RunStatus.INTERRUPTED
+            left = whole.rows.num_rows if most is None else most - self._written
+            if not left:
+                break
+            batch = replace(whole, rows=whole.rows.slice(0, left))
             counts = self._write(batch)
+            self._written += batch.rows.num_rows
             if counts[Outcome.STALE] and self._desks[batch.target].target.on_stale is OnStale.ABORT:
                 return RunStatus.ABORTED
         return None

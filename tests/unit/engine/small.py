@@ -88,9 +88,9 @@ class Small:
     def plan(self, *waivers: Waiver, **options: Any) -> PlanResult:
         return planning.plan(self.bound(), *waivers, **options)
 
-    def apply(self, result: PlanResult | None = None, *, verify: bool = True) -> RunResult:
-        """Apply a plan, or the one that is made now."""
-        return planning.apply(self.bound(), result or self.plan(), verify=verify)
+    def apply(self, result: PlanResult | None = None, **options: Any) -> RunResult:
+        """Apply a plan, or the one that is made now; *options* as of `planning.apply`."""
+        return planning.apply(self.bound(), result or self.plan(), **options)
 
 
 def rows(staging: Staging, relation: str) -> list[dict[str, Any]]:
