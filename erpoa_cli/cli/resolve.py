@@ -10,6 +10,8 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
+from erpoa_cli.cli.plan import Exclude, Select
+from erpoa_cli.cli.state.asking import File
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer, Table
 
@@ -34,30 +36,48 @@ def resolve(
         typer.Option("--id", metavar="FIELD=VALUE", help="The own id of the row that was created."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How you know; recorded.")] = "",
+    file: File = "",
+    select: Select = None,
+    exclude: Exclude = None,
 ) -> Ending:
-    """Say what became of an operation whose answer was lost, where the system itself cannot be asked.
+    """Say what became of operations whose answer was lost, where the system itself cannot be asked: of one row, of those of a
+    file (columns `address`, `applied`, `id.FIELD`, `reason`), or of all of the selected targets.
 
     Look at the system first. What was applied is remembered like any other row; what was not is planned again."""
     from erpoa_cli import usecase
 
     work = opened.workspace(options)
-    if not address:
+    many = bool(select or exclude)
+    if not address and not file and not many:
         return _listed(usecase.doubts(work))
-    row = opened.address(address)
-    if applied is None or not reason:
+    if sum((bool(address), bool(file), many)) > 1:
+        raise Failure(Diagnostic("E0601", "name one row, or a --file, or a selection (-s, -x)"))
+    if not file and (applied is None or not reason):
+        asked = address or "-s EXPR"
         raise Failure(
             Diagnostic(
                 "E0612",
                 "whether it happened, and how you know, must be said",
-                remedy=f'`erpoa resolve {address} --applied --id FIELD=VALUE --reason "…"`, or `--not-applied --reason "…"`',
+                remedy=f'`erpoa resolve {asked} --applied --id FIELD=VALUE --reason "…"`, or `--not-applied --reason "…"`',
             ),
         )
     given = dict(opened.assignment(text) for text in id or ())
-    usecase.resolve(work, row, applied=applied, reason=reason, id=given)
+    if file:
+        settlements = list(usecase.read_settlements(file, applied=applied, reason=reason))
+    elif many:
+        targets = work.targets(select or (), exclude or ()) or ()
+        rows = [d.address for d in usecase.doubts(work) if d.unsettled and d.address.target in targets]
+        settlements = [usecase.Settlement(row, bool(applied), reason, given) for row in rows]
+    else:
+        settlements = [usecase.Settlement(opened.address(address), bool(applied), reason, given)]
+    done = usecase.settle(work, settlements)
+    data = [{"address": str(one.row), "applied": one.applied} for one in settlements]
+    if not address:
+        happened = sum(one.applied for one in settlements)
+        said = f"{done:,} rows settled: {happened:,} applied, {done - happened:,} not applied; the next plan has those again."
+        return Ending(Answer(data={"rows": done, "settled": data}, lines=(said,)))
     words = "was applied" if applied else "was not applied; the next plan has it again"
-    return Ending(
-        Answer(data={"address": str(row), "applied": applied}, lines=(f"{row}: settled, it {words}.",))
-    )
+    return Ending(Answer(data=data[0], lines=(f"{settlements[0].row}: settled, it {words}.",)))
 
 
 def _listed(found: Sequence[InDoubt]) -> Ending:

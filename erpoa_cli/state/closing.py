@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from erpoa_cli.core.columns import KEY, WANTED
 from erpoa_cli.core.plan import Member
-from erpoa_cli.core.situation import Outcome
+from erpoa_cli.core.situation import Action, Outcome
 from erpoa_cli.state import planjson
 from erpoa_cli.state.columns import key_texts, match_keys
 from erpoa_cli.state.control import Control, now
@@ -121,6 +121,47 @@ def remember_doubts(control: Control, environment: str, run: str, plan: PlanFile
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
             [(environment, target, key, run, *fact, at) for key, *fact in facts],
         )
+
+
+def settle_doubts(control: Control, environment: str, run: str, plan: PlanFile) -> int:
+    """Drop doubts of earlier runs that the look of *plan* settled: its row was recognised, or written since, or (of what was no
+    create and no call) nothing about it differs; how many."""
+    settled: list[tuple[str, str]] = []
+    for target in plan.targets:
+        doubts = control.rows(
+            "SELECT key, action FROM doubts WHERE environment = ? AND target = ? AND run <> ?",
+            environment,
+            target,
+            run,
+        )
+        if not doubts:
+            continue
+        named = {m: _member_keys(plan, m, target) for m in Member if target in plan.members(m)}
+        done = named.get(Member.STATE, set()) | _applied_keys(control, environment, run, plan, target)
+        every = set[str]().union(*named.values())
+        for doubt in doubts:
+            repeatable = Action(doubt["action"]) not in (Action.CREATE, Action.MOVE)
+            if doubt["key"] in done or (repeatable and doubt["key"] not in every):
+                settled.append((target, doubt["key"]))
+    control.run_many(
+        "DELETE FROM doubts WHERE environment = ? AND target = ? AND key = ?",
+        [(environment, target, key) for target, key in settled],
+    )
+    return len(settled)
+
+
+def _member_keys(plan: PlanFile, member: Member, target: str) -> set[str]:
+    key = plan.layout(target).key
+    batches = plan.batches(member, target, columns=[KEY(name) for name in key])
+    return {text for batch in batches for text in key_texts(batch, key)}
+
+
+def _applied_keys(control: Control, environment: str, run: str, plan: PlanFile, target: str) -> set[str]:
+    for name, results in _results(control, environment, run):
+        if name == target:
+            written = results.filter(pc.equal(results["outcome"], Outcome.APPLIED.value))
+            return _written_keys(plan, plan.layout(target), flat(written["ordinal"]))
+    return set()
 
 
 def remember_tasks(control: Control, environment: str, run: str, plan: PlanFile) -> None:

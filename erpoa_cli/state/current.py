@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -145,15 +148,22 @@ class Base:
         layout: Layout | None = None
         batches: Rows = iter(())
         runs = {news.run: news for news in self._unfolded(target, 0)}
-        for record in audit.records(self._control, self._environment):
-            if record.event == "run opened" and record.run in runs:
-                layout, batches = self._followed(layout, batches, runs.pop(record.run), target, sealer)
-            elif record.event in edits.EVENTS and layout is not None:
-                detail = json.loads(record.detail)
-                if detail.get("target") == target:
-                    edit = edits.again(record.event, batches, layout, detail)
-                    layout, batches = edit.layout, edit.rows
+        for event, records in groupby(self._history(target, runs), key=itemgetter(0)):
+            if event in runs:
+                layout, batches = self._followed(layout, batches, runs[event], target, sealer)
+                continue
+            for details in _of_different_rows(detail for _, detail in records):
+                batches = edits.again(event, batches, layout, details) if layout else batches
         return layout, batches
+
+    def _history(self, target: str, runs: Mapping[str, _News]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """What happened to *target* in turn: one of *runs* began, or an edit and its detail."""
+        for record in audit.records(self._control, self._environment):
+            detail = json.loads(record.detail)
+            if record.event == "run opened" and record.run in runs:
+                yield record.run, detail
+            elif record.event in edits.EVENTS and detail.get("target") == target:
+                yield record.event, detail
 
     def _followed(
         self, layout: Layout | None, batches: Rows, news: _News, target: str, sealer: Sealer | None
@@ -243,6 +253,21 @@ def _patches(news: _News, target: str, sealer: Sealer | None) -> Iterator[Patch]
     if news.results:
         words = last_words([(sequence, read_payload(payload)) for sequence, payload in news.results])
         yield from patches(layout, source(Member.CHANGES), words, sealer)
+
+
+def _of_different_rows(details: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """*details* of edits in groups in which no key occurs twice, but for the record that a new key has."""
+    group: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
+    for detail in details:
+        keys = {detail["key"], detail.get("new", detail["key"])}
+        if "old" not in detail:
+            if seen & keys or edits.EVERY in seen | keys:
+                yield group
+                group, seen = [], set()
+            seen |= keys
+        group.append(detail)
+    yield group
 
 
 def _live(batches: Rows) -> Rows:

@@ -1,9 +1,9 @@
-"""Edits of a base by hand: forget, adopt and rekey single rows."""
+"""Edits of a base by hand: rows are forgotten, adopted, or get another key."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from erpoa_cli.state.columns import conform, match_keys
 from erpoa_cli.state.image import rest_schema
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.overlay import Patch, Rows, overlay
-from erpoa_cli.state.texts import Array, one_value
+from erpoa_cli.state.texts import Array, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +35,25 @@ EVERY = "*"
 """In the place of a key: every row of the target."""
 
 
-def again(event: str, rows: Rows, layout: Layout, detail: Mapping[str, Any]) -> Edit:
-    """The edit that the audit trail tells: *detail* has `key`, of `adopt` the `id`, of `rekey` the `new` key (the record
-    of the new key has the `old` one). What an older erpoa recorded without them is forgotten: the next plan recognises it.
-    """
-    key = detail["key"]
-    match event, detail:
-        case "forget", _ if key == EVERY:
-            return forget_all(rows, layout)
-        case "adopt", {"id": id}:
-            return adopt(rows, layout, key, id)
-        case "rekey", {"new": new}:
-            return rekey(rows, layout, key, new)
-        case "rekey", {"old": _}:
-            return Edit(layout, rows, lambda: 0)
-        case _:
-            return forget(rows, layout, key)
+def again(event: str, rows: Rows, layout: Layout, details: Sequence[Mapping[str, Any]]) -> Rows:
+    """The rows after edits that the audit trail tells, of one kind and of different rows: each detail has `key`, of `adopt`
+    the `id`, of `rekey` the `new` key (the record of the new key has the `old` one). What an older erpoa recorded without
+    them is forgotten: the next plan recognises it."""
+    if any(detail["key"] == EVERY for detail in details):
+        return forget_all(rows, layout).rows
+    wanted = {"adopt": "id", "rekey": "new"}.get(event, "")
+    known = {detail["key"]: detail[wanted] for detail in details if wanted in detail}
+    lost = [detail["key"] for detail in details if wanted not in detail and "old" not in detail]
+    if lost:
+        rows = forget(rows, layout, lost).rows
+    if not known:
+        return rows
+    return (adopt if event == "adopt" else rekey)(rows, layout, known).rows
 
 
-def forget(rows: Rows, layout: Layout, key: str) -> Edit:
-    """The row becomes a tombstone."""
-    patch = _patch(layout, key, {}, links=False)
+def forget(rows: Rows, layout: Layout, keys: Collection[str]) -> Edit:
+    """The rows become tombstones."""
+    patch = _patch(layout, {key: {} for key in keys}, links=False)
     watch = _Watch(layout, patch)
     return Edit(layout, _laid(watch.over(rows), layout, patch), watch.live)
 
@@ -76,49 +74,51 @@ def forget_all(rows: Rows, layout: Layout) -> Edit:
     return Edit(layout, dead(rows), lambda: found[0])
 
 
-def adopt(rows: Rows, layout: Layout, key: str, id: Mapping[str, str]) -> Edit:
-    """The key is linked to the row with this id; no field is known, whatever was known of another row."""
-    gone, here = _patch(layout, key, {}, links=False), _patch(layout, key, id, links=True)
-    return Edit(layout, _laid(_laid(rows, layout, gone), layout, here), lambda: 1)
+def adopt(rows: Rows, layout: Layout, ids: Mapping[str, Mapping[str, str]]) -> Edit:
+    """Each key is linked to the row with its id; no field is known, whatever was known of another row."""
+    gone, here = _patch(layout, {key: {} for key in ids}, links=False), _patch(layout, ids, links=True)
+    return Edit(layout, _laid(_laid(rows, layout, gone), layout, here), lambda: len(ids))
 
 
-def rekey(rows: Rows, layout: Layout, old: str, new: str) -> Edit:
-    """The row *old* gets the key *new*, which must not be in use."""
-    before, after = _patch(layout, old, {}, links=True), _patch(layout, new, {}, links=True)
-    found, taken = _Watch(layout, before), _Watch(layout, after)
+def rekey(rows: Rows, layout: Layout, renamed: Mapping[str, str]) -> Edit:
+    """Every row gets its new key, which must not be in use, or be given up by another one of them."""
+    before = _patch(layout, {key: {} for key in renamed}, links=True)
+    after = _patch(layout, {key: {} for key in renamed.values()}, links=True)
+    others = pc.invert(pc.is_in(match_keys(after, layout.key), match_keys(before, layout.key)))
+    found, taken = _Watch(layout, before), _Watch(layout, after.filter(others))
 
-    def renamed(batches: Rows) -> Rows:
-        for batch in batches:
-            here = pc.is_in(match_keys(batch, layout.key), match_keys(before, layout.key))
-            columns = {name: batch[name] for name in batch.schema.names}
-            for name in (KEY(name) for name in layout.key):
-                columns[name] = pc.if_else(here, after[name][0], batch[name])
-            yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
-
-    def without_tombstone(batches: Rows) -> Rows:
+    def without_tombstones(batches: Rows) -> Rows:
         for batch in batches:
             same = pc.is_in(match_keys(batch, layout.key), match_keys(after, layout.key))
             yield batch.filter(pc.invert(pc.and_(same, batch["dead"])))
 
-    watched = renamed(without_tombstone(taken.over(found.over(rows))))
-    return Edit(layout, watched, lambda: found.live() and not taken.live())
+    def with_new_keys(batches: Rows) -> Rows:
+        for batch in batches:
+            at = pc.index_in(match_keys(batch, layout.key), match_keys(before, layout.key))
+            columns = {name: batch[name] for name in batch.schema.names}
+            for name in (KEY(name) for name in layout.key):
+                columns[name] = pc.if_else(pc.is_valid(at), after[name].take(at), batch[name])
+            yield conform(pa.RecordBatch.from_pydict(columns), rest_schema(layout))
+
+    watched = with_new_keys(without_tombstones(taken.over(found.over(rows))))
+    return Edit(layout, watched, lambda: 0 if taken.live() else found.live())
 
 
 class _Watch:
-    """Lets rows pass and remembers whether a live one had the key of *patch*."""
+    """Lets rows pass and counts the live ones that have a key of *patch*."""
 
     def __init__(self, layout: Layout, patch: pa.RecordBatch) -> None:
         self._layout = layout
         self._keys = match_keys(patch, layout.key)
-        self._live = False
+        self._live = 0
 
     def over(self, batches: Rows) -> Rows:
         for batch in batches:
             same = pc.is_in(match_keys(batch, self._layout.key), self._keys)
-            self._live |= bool(pc.any(pc.and_(same, pc.invert(batch["dead"]))).as_py())
+            self._live += pc.sum(pc.and_(same, pc.invert(batch["dead"]))).as_py() or 0
             yield batch
 
-    def live(self) -> bool:
+    def live(self) -> int:
         return self._live
 
 
@@ -127,22 +127,23 @@ def _laid(rows: Rows, layout: Layout, patch: pa.RecordBatch) -> Rows:
     return overlay(rows, layout, Patch(keys, [patch.num_rows], lambda: iter((patch,))))
 
 
-def _patch(layout: Layout, key: str, id: Mapping[str, str], *, links: bool) -> pa.RecordBatch:
-    parts = json.loads(key)
-    if set(parts) != set(layout.key):
+def _patch(layout: Layout, ids: Mapping[str, Mapping[str, str]], *, links: bool) -> pa.RecordBatch:
+    """Rows of these keys with their ids (canonical texts), of which nothing else is known."""
+    parts = [json.loads(key) for key in ids]
+    if any(set(part) != set(layout.key) for part in parts):
         raise ValueError(f"the key of {layout.target} is ({', '.join(layout.key)})")
     columns: dict[str, Array] = {}
     for name, type_ in layout.key.items():
-        columns[KEY(name)] = one_value(parts[name], type_)
+        columns[KEY(name)] = values(pa.array([part[name] for part in parts], pa.utf8()), type_)
     for name, type_ in layout.id.items():
-        columns[ID(name)] = one_value(id.get(name), type_)
+        columns[ID(name)] = values(pa.array([given.get(name) for given in ids.values()], pa.utf8()), type_)
     columns |= {
-        "generation": pa.nulls(1, pa.int64()),
-        "create": pa.array([False]),
-        "links": pa.array([links]),
+        "generation": pa.nulls(len(ids), pa.int64()),
+        "create": pa.repeat(False, len(ids)),
+        "links": pa.repeat(links, len(ids)),
     }
     rest = rest_schema(layout)
     for name in layout.fields:
-        columns[KNOWN(name)] = pa.array([False])
-        columns |= {image: pa.nulls(1, rest.field(image).type) for image in (AGREED(name), SEEN(name))}
+        columns[KNOWN(name)] = pa.repeat(False, len(ids))
+        columns |= {image: pa.nulls(len(ids), rest.field(image).type) for image in (AGREED(name), SEEN(name))}
     return pa.RecordBatch.from_pydict(columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,28 +72,34 @@ class StateReader(StateRecords):
         A key that is neither here nor in the base gets generation 1."""
         return self._base.generations(layout, sealer)
 
-    def managed(self, target: str, key: str | None = None, sealer: Sealer | None = None) -> int:
-        """How many rows of *target* are managed; of the one with this key (key JSON) 1 or 0."""
-        layout, batches = self._base.at_rest(target, sealer)
-        if layout is None:
-            return 0
-        live = (batch.filter(pc.invert(batch["dead"])) for batch in batches)
-        return sum(
-            batch.num_rows if key is None else key_texts(batch, layout.key).count(key) for batch in live
-        )
+    def managed(self, target: str, sealer: Sealer | None = None) -> int:
+        """How many rows of *target* are managed."""
+        return sum(batch.num_rows for _, batch in self._live(target, sealer))
 
-    def linked(self, target: str, id: Mapping[str, str], sealer: Sealer | None = None) -> tuple[str, ...]:
-        """The keys (key JSON) that are linked to their row with this id (field → canonical text): one, or none."""
+    def known(self, target: str, keys: Collection[str], sealer: Sealer | None = None) -> set[str]:
+        """Those of *keys* (key JSON) whose rows are managed."""
+        wanted = frozenset(keys)
+        live = self._live(target, sealer) if wanted else ()
+        return {key for layout, batch in live for key in key_texts(batch, layout.key) if key in wanted}
+
+    def linked(
+        self, target: str, ids: Collection[tuple[str, ...]], sealer: Sealer | None = None
+    ) -> dict[tuple[str, ...], str]:
+        """The keys (key JSON) that are linked to their rows with these *ids* (canonical texts, in the order of the fields of
+        the layout), by their id."""
+        found: dict[tuple[str, ...], str] = {}
+        for layout, batch in self._live(target, sealer) if ids else ():
+            told = [texts(batch[ID(name)], type_).to_pylist() for name, type_ in layout.id.items()]
+            keys = key_texts(batch, layout.key)
+            pairs = zip(zip(*told, strict=True), keys, strict=True)
+            found.update((given, key) for given, key in pairs if given in ids)
+        return found
+
+    def _live(self, target: str, sealer: Sealer | None) -> Iterator[tuple[Layout, pa.RecordBatch]]:
         layout, batches = self._base.at_rest(target, sealer)
-        if layout is None:
-            return ()
-        found: list[str] = []
-        for batch in batches:
-            here = pc.invert(batch["dead"])
-            for name, type_ in layout.id.items():
-                here = pc.and_(here, pc.equal(texts(batch[ID(name)], type_), id[name]))
-            found += key_texts(batch.filter(here), layout.key)
-        return tuple(found)
+        if layout is not None:
+            for batch in batches:
+                yield layout, batch.filter(pc.invert(batch["dead"]))
 
     def targets(self) -> Mapping[str, Layout]:
         """Targets that have a base, with the layout of their last image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -200,6 +200,9 @@ class StateWriter(StateReader):
             if done or status is RunStatus.PAUSED:
                 closing.remember_doubts(self._control, self.environment, run, plan)
             if done:
+                settled = closing.settle_doubts(self._control, self.environment, run, plan)
+                if settled:
+                    self._note("doubts settled", plan=plan.header.id, run=run, detail={"rows": settled})
                 closing.remember_tasks(self._control, self.environment, run, plan)
                 closing.remember_reads(self._control, self.environment, run, plan)
                 sharing.remember(self._control, self.environment, shared)
@@ -296,29 +299,33 @@ class StateWriter(StateReader):
             self._note("retry", detail={"target": target or "", "rows": changed})
         return changed
 
-    def forget(self, target: str, key: str | None = None, sealer: Sealer | None = None) -> int:
-        """Remove a row (key JSON), or all rows of a target, from the base; they stay in their system and are
+    def forget(self, target: str, keys: Collection[str] | None = None, sealer: Sealer | None = None) -> int:
+        """Remove rows (key JSON), or all rows of a target, from the base; they stay in their system and are
         recognised anew by the next plan. How many there were."""
         layout, batches = self._base.at_rest(target, sealer)
         if layout is None:
             return 0
-        if key is None:
-            return self._edit("forget", target, {edits.EVERY: {}}, edits.forget_all(batches, layout))
-        return self._edit("forget", target, {key: {}}, edits.forget(batches, layout, key))
+        if keys is None:
+            return self._edit("forget", target, [(edits.EVERY, {})], edits.forget_all(batches, layout))
+        return self._edit("forget", target, [(key, {}) for key in keys], edits.forget(batches, layout, keys))
 
-    def adopt(self, layout: Layout, key: str, id: Mapping[str, str], sealer: Sealer | None = None) -> None:
-        """Link a key (JSON) to their row's own id (field → canonical text); no field has a base yet."""
+    def adopt(
+        self, layout: Layout, ids: Mapping[str, Mapping[str, str]], sealer: Sealer | None = None
+    ) -> None:
+        """Link each key (JSON) to their row's own id (field → canonical text); no field has a base yet."""
         stored, batches = self._base.at_rest(layout.target, sealer)
         rows = refit(batches, stored, layout, sealer) if stored else batches
-        self._edit("adopt", layout.target, {key: {"id": dict(id)}}, edits.adopt(rows, layout, key, id))
+        told = [(key, {"id": dict(given)}) for key, given in ids.items()]
+        self._edit("adopt", layout.target, told, edits.adopt(rows, layout, ids))
 
-    def rekey(self, target: str, old: str, new: str, sealer: Sealer | None = None) -> bool:
-        """Give a managed row another key (JSON texts); whether the old one was there and the new one was not."""
+    def rekey(self, target: str, renamed: Mapping[str, str], sealer: Sealer | None = None) -> int:
+        """Give managed rows other keys (old → new, JSON texts): how many; none of them where a new key is in use. One that
+        another of them gives up must come after it."""
         layout, batches = self._base.at_rest(target, sealer)
         if layout is None:
-            return False
-        told = {old: {"new": new}, new: {"old": old}}
-        return self._edit("rekey", target, told, edits.rekey(batches, layout, old, new)) > 0
+            return 0
+        told = [part for old, new in renamed.items() for part in ((old, {"new": new}), (new, {"old": old}))]
+        return self._edit("rekey", target, told, edits.rekey(batches, layout, renamed))
 
     def rebuild(self, target: str, sealer: Sealer | None = None) -> int | None:
         """Make the image of a target anew, of the archived plans, the journal and the audit trail: how many rows are
@@ -375,17 +382,17 @@ class StateWriter(StateReader):
         return rows
 
     def _edit(
-        self, event: str, target: str, keys: Mapping[str, Mapping[str, object]], edit: edits.Edit
+        self, event: str, target: str, keys: Iterable[tuple[str, Mapping[str, object]]], edit: edits.Edit
     ) -> int:
         """Write the edited image and point to it; how many rows were edited (none: nothing changed). *keys*: with what
-        the audit trail tells of each."""
+        the audit trail tells of each, in this order."""
         folded = self._base.write(edit.layout, edit.rows)
         edited = edit.applied()
         if not edited:
             return 0
         with self._writing():
             self._base.point(folded, self._sequence())
-            for key, detail in keys.items():
+            for key, detail in keys:
                 self._edited(event, target, key, detail=detail)
         self._prune(target)
         return edited

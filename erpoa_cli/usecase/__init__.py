@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from erpoa_cli.state.records import AuditRecord, Holder, Run, RunStatus
     from erpoa_cli.usecase.applying import apply, refuse_beside_unfinished, resume
     from erpoa_cli.usecase.declaring import declare, draft, keep_draft
+    from erpoa_cli.usecase.edit_file import read_edits, read_settlements
     from erpoa_cli.usecase.editing import (
         Adopt,
         Edit,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         Unprotect,
         carry_out,
         propose,
-        refuse_absent,
     )
     from erpoa_cli.usecase.exporting import write_parquet
     from erpoa_cli.usecase.graphing import Lineage, Listing, lineage, nodes
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         tasks,
     )
     from erpoa_cli.usecase.reporting import LIMIT, is_run, plan_report, run_report
-    from erpoa_cli.usecase.resolving import InDoubt, doubts, resolve
+    from erpoa_cli.usecase.resolving import InDoubt, Settlement, doubts, resolve, settle
     from erpoa_cli.usecase.revealing import Reveal, SealedFields, record_reveal, reveal, sealed_fields
     from erpoa_cli.usecase.schemas import schema_kinds, schema_text
     from erpoa_cli.usecase.secrets import secrets_of
@@ -90,8 +90,8 @@ _NAMES = {
         "Unprotect",
         "carry_out",
         "propose",
-        "refuse_absent",
     ),
+    "erpoa_cli.usecase.edit_file": ("read_edits", "read_settlements"),
     "erpoa_cli.usecase.exporting": ("write_parquet",),
     "erpoa_cli.usecase.graphing": ("Lineage", "Listing", "lineage", "nodes"),
     "erpoa_cli.usecase.history": ("audit_lines", "export_audit", "runs", "verify_audit"),
@@ -112,7 +112,7 @@ _NAMES = {
         "tasks",
     ),
     "erpoa_cli.usecase.reporting": ("LIMIT", "is_run", "plan_report", "run_report"),
-    "erpoa_cli.usecase.resolving": ("InDoubt", "doubts", "resolve"),
+    "erpoa_cli.usecase.resolving": ("InDoubt", "Settlement", "doubts", "resolve", "settle"),
     "erpoa_cli.usecase.revealing": ("Reveal", "SealedFields", "record_reveal", "reveal", "sealed_fields"),
     "erpoa_cli.usecase.schemas": ("schema_kinds", "schema_text"),
     "erpoa_cli.usecase.secrets": ("secrets_of",),
@@ -167,6 +167,7 @@ __all__ = [
     "RunResult",
     "RunStatus",
     "SealedFields",
+    "Settlement",
     "Standing",
     "StateSummary",
     "Tested",
@@ -206,9 +207,10 @@ __all__ = [
     "problems",
     "propose",
     "query",
+    "read_edits",
+    "read_settlements",
     "rebuild",
     "record_reveal",
-    "refuse_absent",
     "refuse_beside_unfinished",
     "release_lock",
     "resolve",
@@ -223,6 +225,7 @@ __all__ = [
     "sealed_fields",
     "secrets_of",
     "serve_twin",
+    "settle",
     "standing",
     "summarise",
     "tasks",

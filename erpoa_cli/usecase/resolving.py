@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.canonical import key_text
-from erpoa_cli.core.diagnostic import Diagnostic, Failure
+from erpoa_cli.core.diagnostic import Diagnostic, Failure, Location
 from erpoa_cli.core.situation import Action
 from erpoa_cli.usecase.remembering import address_of
 from erpoa_cli.usecase.workspace import Workspace
@@ -48,41 +49,89 @@ def doubts(work: Workspace) -> list[InDoubt]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a person found out about the row in doubt `row`: whether its operation was `applied`, the `reason` how one knows, and
+    the `id` (field → text) of the row of theirs that a create made. `at`: where it stands, in a file."""
+
+    row: Address
+    applied: bool
+    reason: str
+    id: Mapping[str, str] = field(default_factory=dict)
+    at: Location | None = None
+
+
 def resolve(work: Workspace, row: Address, *, applied: bool, reason: str, id: Mapping[str, str]) -> None:
     """Record what became of the operation on *row*: it is remembered like any other, or planned again. *id* (field → text):
     of the row of theirs that a create made. `Failure` E0612 where *row* is not in doubt or the *id* does not fit."""
+    settle(work, [Settlement(row, applied, reason, id)])
+
+
+def settle(work: Workspace, settlements: Sequence[Settlement]) -> int:
+    """Record *settlements*, all of them or none where one does not fit (`Failure` with all that is wrong); how many."""
     with work.writing() as store:
-        doubt = _unsettled(store, row)
-        layout = store.plan(doubt.run).layout(doubt.target)
-        _judge_id(id, tuple(layout.id) if applied and doubt.action is Action.CREATE else ())
-        try:
-            store.resolve(doubt, applied=applied, id=id, reason=reason, sealer=work.sealer)
-        except ValueError as error:
-            raise _refused(f"--id does not fit: {error}") from None
+        doubts = {(doubt.target, doubt.key): doubt for doubt in store.unsettled()}
+        waiting = {(doubt.target, doubt.key) for doubt in store.in_doubt()} - doubts.keys()
+        wrong = [d for s in settlements for d in _wrong(store, doubts, waiting, s)]
+        rows = [_place(settlement.row) for settlement in settlements]
+        often = Counter(rows)
+        for settlement, place in zip(settlements, rows, strict=True):
+            if often[place] > 1:
+                wrong.append(
+                    _refused(f"{settlement.row} stands there twice", "Leave one out.", settlement.at)
+                )
+        if wrong:
+            raise Failure(*wrong)
+        for each, place in zip(settlements, rows, strict=True):
+            store.resolve(
+                doubts[place], applied=each.applied, id=each.id, reason=each.reason, sealer=work.sealer
+            )
+    return len(settlements)
 
 
-def _judge_id(id: Mapping[str, str], needed: Sequence[str]) -> None:
-    """`Failure` where *id* does not name the row that was created by the columns *needed*, or there is none to name."""
-    if set(id) == set(needed):
-        return
-    if needed:
-        wanted = " ".join(f"--id {name}=VALUE" for name in needed)
-        raise _refused(
-            f"the row that was created must be named: {wanted}",
-            "Its own id is what their system shows for it.",
-        )
-    raise _refused("no --id belongs to this", "Leave it out.")
-
-
-def _unsettled(state: StateReader, row: Address) -> Doubt:
+def _place(row: Address) -> tuple[str, str]:
     key: Mapping[str, str] = dict(row.key)
-    for doubt in state.unsettled(row.target):
-        if doubt.key == key_text(key):
-            return doubt
-    if any(doubt.key == key_text(key) for doubt in state.in_doubt(row.target)):
-        raise _refused(f"the run of {row} is not finished", "`erpoa resume` looks it up first.")
-    raise _refused(f"{row} is not in doubt", "`erpoa resolve` without an address lists what is.")
+    return row.target, key_text(key)
 
 
-def _refused(words: str, remedy: str = "") -> Failure:
-    return Failure(Diagnostic("E0612", words, remedy=remedy))
+def _wrong(
+    state: StateReader,
+    doubts: Mapping[tuple[str, str], Doubt],
+    waiting: Collection[tuple[str, str]],
+    settlement: Settlement,
+) -> Iterator[Diagnostic]:
+    """Why *settlement* cannot be recorded."""
+    from erpoa_cli.state.texts import one_text
+
+    row, at = settlement.row, settlement.at
+    if not settlement.reason:
+        yield _refused(f"how you know what became of {row} must be said", "Give a --reason.", at)
+    if _place(row) in waiting:
+        yield _refused(f"the run of {row} is not finished", "`erpoa resume` looks it up first.", at)
+        return
+    doubt = doubts.get(_place(row))
+    if doubt is None:
+        yield _refused(f"{row} is not in doubt", "`erpoa resolve` without an address lists what is.", at)
+        return
+    types = state.plan(doubt.run).layout(doubt.target).id
+    needed = types if settlement.applied and doubt.action is Action.CREATE else {}
+    if set(settlement.id) != set(needed):
+        wanted = " ".join(f"--id {name}=VALUE" for name in needed)
+        if needed:
+            yield _refused(
+                f"the row that was created for {row} must be named: {wanted}",
+                "Its own id is what their system shows for it.",
+                at,
+            )
+        else:
+            yield _refused(f"no --id belongs to {row}", "Leave it out.", at)
+        return
+    for name, type_ in needed.items():
+        try:
+            one_text(settlement.id[name], type_)
+        except ValueError as error:
+            yield _refused(f"--id does not fit: {error}", "", at)
+
+
+def _refused(words: str, remedy: str, at: Location | None) -> Diagnostic:
+    return Diagnostic("E0612", words, remedy=remedy, at=at)

@@ -491,8 +491,8 @@ def test_links_are_cared_for_by_hand(world: Documents) -> None:
     world.want("PR-1", "confirmed")
     with open_writer(world.root, "default", command="test") as store:
         layout = store.targets()["orders"]
-        store.adopt(layout, '{"no":"PR-1"}', {"id": "7"})
-        assert store.rekey("orders", '{"no":"PR-0"}', '{"no":"PR-9"}')
+        store.adopt(layout, {'{"no":"PR-1"}': {"id": "7"}})
+        assert store.rekey("orders", {'{"no":"PR-0"}': '{"no":"PR-9"}'})
         store.protect("orders", '{"no":"PR-9"}', "lawsuit")
     plan = world.plan()
     assert [

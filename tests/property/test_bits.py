@@ -109,7 +109,7 @@ def remembered(place: Path, *, unfinished: bool) -> Kept:
     world.sql("UPDATE person SET name = '章', changed = '2026-02-01 00:00:00' WHERE code = '001'")
     apply(place)
     with open_writer(place, "default") as store:
-        store.forget("people", '{"code":"002"}', SEALER)
+        store.forget("people", ['{"code":"002"}'], SEALER)
         store.protect("people", '{"code":"003"}', "asked for")
     world.sql(
         """

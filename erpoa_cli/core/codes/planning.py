@@ -134,8 +134,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0424",
         "the last operation is in doubt",
-        "Nobody knows yet whether the last write of this row took effect.",
-        "Run `erpoa resume` or `erpoa resolve`.",
+        "Nobody knows yet whether the last write of this row took effect. A plan that sees the row settles that by itself; a row that "
+        "may have been created where nothing recognises it, and a call that may be under way, wait for a person.",
+        "Run `erpoa resume`, or look at the system and run `erpoa resolve`.",
     ),
     Code(
         "E0425",

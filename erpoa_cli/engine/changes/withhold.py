@@ -26,12 +26,18 @@ def remembered(
     retry: bool,
 ) -> None:
     """Withhold what the state says must wait: removals of protected rows, rows in doubt, and (without *retry*)
-    rows their system refused and that are still the same."""
+    rows their system refused and that are still the same.
+
+    Of a row whose run is over, the look of this plan tells what became of it: only what cannot be repeated waits for a person.
+    What was created may be there where nobody recognises it, and a call may be under way."""
     name = shape.name
     protected = {p.key: f"protected by {p.who}: {p.reason}" for p in state.protected(name)}
     _withhold(shape, staging, protected, "E0422", f"{_REMOVAL} OR undoing" if shape.state else _REMOVAL)
+    over = {doubt.key for doubt in state.unsettled(name)}
     doubts = {d.key: f"in doubt since {d.since:%Y-%m-%d %H:%M} UTC: {d.reason}" for d in state.in_doubt(name)}
-    _withhold(shape, staging, doubts, "E0424", "true")
+    _withhold(shape, staging, {k: v for k, v in doubts.items() if k not in over}, "E0424", "true")
+    waits = does(Action.CREATE, Action.MOVE)
+    _withhold(shape, staging, {k: v for k, v in doubts.items() if k in over}, "E0424", waits)
     if not retry:
         _withhold(shape, staging, _refused(shape, layout, staging, state, sealer), "E0423", "true")
 

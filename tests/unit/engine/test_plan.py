@@ -372,7 +372,7 @@ def test_a_row_that_got_the_identifier_of_ours_is_not_removed_in_its_place(compa
     assert said.detail == "nothing by which their row was recognised is left in it"
 
     with open_writer(company.root, "default") as state:
-        state.forget("t", '{"code":"009"}')
+        state.forget("t", ['{"code":"009"}'])
     company.apply(company.plan())
     assert company.plan().conclusion is PlanConclusion.UNCHANGED
     with sqlite3.connect(company.root / "oa.db") as oa:
@@ -386,7 +386,7 @@ def test_a_renamed_row_is_removed_when_a_person_says_that_it_is_ours(company: Co
     company.sql("UPDATE supplier SET code = '9' WHERE code = '009'", "oa.db")
     assert (company.plan().conclusion, counts(company.plan())) == (PlanConclusion.BLOCKED, {})
     with open_writer(company.root, "default") as state:
-        state.adopt(state.targets()["t"], '{"code":"009"}', {"id": "10"})
+        state.adopt(state.targets()["t"], {'{"code":"009"}': {"id": "10"}})
     assert counts(company.plan()) == {"delete": 1}
 
 

@@ -329,7 +329,7 @@ def test_a_damaged_base_is_refused_and_made_anew(world: Small, at: float) -> Non
     world.sql("UPDATE person SET name = '章', changed = '2026-02-01 00:00:00' WHERE code = '001'")
     world.apply()
     with open_writer(world.root, "default") as store:
-        store.forget("people", '{"code":"002"}', SEALER)
+        store.forget("people", ['{"code":"002"}'], SEALER)
         before = store.base(store.targets()["people"], SEALER).read_all()
     for path in (world.root / ".erpoa/base").rglob("*.parquet"):
         damage(path, at)
@@ -347,9 +347,9 @@ def test_a_base_is_made_anew_after_every_edit(world: Small) -> None:
     key = SEALER
     with open_writer(world.root, "default") as store:
         layout = store.targets()["people"]
-        store.rekey("people", '{"code":"001"}', '{"code":"101"}', key)
-        store.adopt(layout, '{"code":"009"}', {"code": "002"}, key)
-        store.forget("people", '{"code":"002"}', key)
+        store.rekey("people", {'{"code":"001"}': '{"code":"101"}'}, key)
+        store.adopt(layout, {'{"code":"009"}': {"code": "002"}}, key)
+        store.forget("people", ['{"code":"002"}'], key)
         before = store.base(layout, key).read_all().sort_by("k_code")
         gone = store.generations(layout, key).to_pylist()
         assert store.rebuild("people", key) == 2
@@ -462,7 +462,7 @@ def test_who_declares_the_links_of_an_exchange_is_believed(world: Small) -> None
     held = planning.rows(world.plan(), "held", "people")
     assert [(row["k_code"], row["code"]) for row in held] == [("001", "E0416"), ("002", "E0416")]
     with open_writer(world.root, "default") as store:
-        store.adopt(store.targets()["people"], '{"code":"001"}', {"code": "001"}, SEALER)
+        store.adopt(store.targets()["people"], {'{"code":"001"}': {"code": "001"}}, SEALER)
     world.apply()
     assert [row[2] for row in theirs(world)] == ["220", "110"]
 
