@@ -161,6 +161,7 @@ def test_failures_say_what_and_what_to_do(erpoa, settled, command):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.in_turn("commands", of=2, seconds=2)
 @pytest.mark.parametrize("command", [c for c in FAILURES if "--format" not in c])
 def test_failures_are_valid_json_too(erpoa, settled, command):
     code, diagnostic, _ = FAILURES[command]

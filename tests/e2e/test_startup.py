@@ -81,6 +81,7 @@ def test_every_command_is_listed():
     ] == []
 
 
+@pytest.mark.in_turn("startup", of=2, seconds=2)
 @pytest.mark.parametrize("may", MAY, ids=lambda may: may.line)
 def test_a_command_imports_what_it_may(bare: Bare, saved, may: May):
     place, copy, run = saved

@@ -11,7 +11,7 @@ from erpoa_cli.engine.doctor import missing_objects
 from erpoa_cli.state import PlanFile, open_reader, open_writer
 from tests.integration.documents import LIFECYCLE, LINES, Documents, steps, target, tasks, told
 
-pytestmark = [pytest.mark.slow, pytest.mark.in_turn("documents", of=2, seconds=5)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn("documents", of=3, seconds=5)]
 
 
 @pytest.fixture

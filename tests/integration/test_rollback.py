@@ -17,6 +17,8 @@ from tests.integration.documents import LINES, Documents, steps, target
 from tests.planning import PlanResult
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.in_turn("rollback", of=2, seconds=5)
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Documents:

@@ -16,6 +16,8 @@ from tests import planning
 from tests.planning import PlanResult
 from tests.unit.engine.small import Small
 
+pytestmark = pytest.mark.in_turn("rollback", of=2, seconds=5)
+
 AGAIN = "INTEGER PRIMARY KEY"  # the number of a deleted row is given again
 ONCE = "INTEGER PRIMARY KEY AUTOINCREMENT"
 TEXT = ', text: "#{value}"'  # how a label shows the number

@@ -28,7 +28,7 @@ from tests.unit.engine.test_zone import (
     there,
 )
 
-pytestmark = pytest.mark.in_turn("zones", of=2, seconds=3)
+pytestmark = pytest.mark.in_turn("zones", of=3, seconds=3)
 
 __all__ = [
     "test_a_local_time_that_never_was_or_was_twice_holds_its_row",

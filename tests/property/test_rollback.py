@@ -42,7 +42,7 @@ from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
 
-FEW = 6
+FEW = 4
 PER_EXAMPLE = 5
 
 
@@ -189,7 +189,7 @@ def test_runs_of_documents_are_taken_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.sampled("property", seconds=150, least=60)
-@settings(max_examples=depth.examples(2), **SETTINGS)
+@settings(max_examples=depth.examples(1, deep=100), **SETTINGS)
 @given(rules=RULES, starts=STARTS, turns=ROUND)
 @depth.while_there_is_time
 def test_runs_of_lines_are_taken_back(

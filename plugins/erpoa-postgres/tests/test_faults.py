@@ -140,7 +140,7 @@ def test_who_stops_inside_a_batch_neither_holds_its_rows_for_ever_nor_commits_la
 
 def create(number):
     return WriteBatch(
-        object="thing", action=Action.CREATE, run="r", number=number, effects_digest="d", id=("id",),
+        object="numbered", action=Action.CREATE, run="r", number=number, effects_digest="d", id=("id",),
         rows=pa.RecordBatch.from_pydict({"ordinal": pa.array([0]), "set.v": [str(number)]}),
         types={"id": INTEGER, "v": STRING}, unless=(("v",),),
     )  # fmt: skip
@@ -150,8 +150,7 @@ def create(number):
 def test_who_stops_anywhere_in_a_batch_holds_nobody_up(cluster, session, monkeypatch):
     """Neither another writer for longer than a transaction may stand still, nor who makes and drops databases."""
     monkeypatch.setattr("erpoa_postgres.session._IDLE", "300ms")
-    session.execute("DROP TABLE thing")  # the server shall give the identifiers
-    session.execute("CREATE TABLE thing (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text UNIQUE)")
+    session.execute("CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text UNIQUE)")
     session.execute(session.ledger_ddl())
     with wire("127.0.0.1", cluster.port) as line:
         undisturbed = PostgresConnector().open(config(cluster, port=line.port))
@@ -180,7 +179,7 @@ def test_who_stops_anywhere_in_a_batch_holds_nobody_up(cluster, session, monkeyp
                 line.go_on()
                 write.ended()
                 stopped.close()
-    assert admin(cluster, "SELECT count(*), count(DISTINCT v) FROM thing") == [(number, number)]
+    assert admin(cluster, "SELECT count(*), count(DISTINCT v) FROM numbered") == [(number, number)]
 
 
 def test_who_stops_while_it_sends_its_rows_holds_nobody_up(cluster, session):

@@ -15,6 +15,8 @@ from tests.program import Forks
 from .project import Site
 from .server import Server
 
+pytestmark = pytest.mark.in_turn("tryton-plans", of=2, seconds=25)
+
 PURCHASES = """
     SELECT p.reference, s.code, a.city, p.comment, p.state, l.sequence, t.code, l.quantity, l.unit_price
     FROM purchase_purchase p JOIN party_party s ON s.id = p.party LEFT JOIN party_address a ON a.id = p.invoice_address

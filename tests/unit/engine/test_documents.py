@@ -17,7 +17,7 @@ from erpoa_cli.sdk.connector import READ, WriteBatch
 from erpoa_cli.state import PlanFile, open_reader
 from tests.unit.engine.orders import Orders, changes
 
-pytestmark = [pytest.mark.slow, pytest.mark.in_turn("documents", of=2, seconds=5)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn("documents", of=3, seconds=5)]
 
 D = Decimal
 HOSTILE = "'; DROP TABLE purchase_order; --\u202e😀\t\"{}[],"

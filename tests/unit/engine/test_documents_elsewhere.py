@@ -21,7 +21,7 @@ from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import InDoubt
 from tests.unit.engine.orders import Orders, changes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn("documents", of=3, seconds=5)]
 
 HOSTILE = "';--\u202e😀\t\"{}[],\\"
 LINE = pa.struct(

@@ -21,7 +21,7 @@ from erpoa_cli.core.failure_kind import FailureKind
 from tests import planning
 from tests.unit.engine.small import Small
 
-pytestmark = [pytest.mark.slow, pytest.mark.in_turn("zones", of=2, seconds=3)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn("zones", of=3, seconds=3)]
 
 HERE, THERE = "Asia/Shanghai", "America/New_York"
 LOCAL = {  # of the source; New York's clocks go back on 2024-11-03 at 06:00 UTC
