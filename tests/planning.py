@@ -18,11 +18,12 @@ from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.check import check
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.plan import PlanOptions, PlanResult, make_plan
+from erpoa_cli.engine.resume import give_up as end
 from erpoa_cli.engine.resume import resume as walk_on
 from erpoa_cli.engine.rollback import changed_targets, rollback
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult
 from erpoa_cli.project import conforms, load
-from erpoa_cli.state import Part, PlanFile, open_reader, open_writer
+from erpoa_cli.state import Part, PlanFile, load_sealer, open_reader, open_writer
 
 __all__ = [
     "NOW",
@@ -32,6 +33,7 @@ __all__ = [
     "apply",
     "base",
     "bound",
+    "give_up",
     "plan",
     "resume",
     "roll_back",
@@ -78,6 +80,12 @@ def resume(bound: Bound) -> RunResult:
     project = bound.project
     with Connections(project) as connections, open_writer(_root(bound), project.environment) as store:
         return walk_on(None, bound, connections, store, ApplyOptions())
+
+
+def give_up(bound: Bound) -> RunResult:
+    """End the run that did not finish as it is."""
+    with open_writer(_root(bound), bound.project.environment) as store:
+        return end(None, store, load_sealer(_root(bound), bound.project.key))
 
 
 def roll_back(bound: Bound, run: str, *waivers: Waiver) -> PlanResult:

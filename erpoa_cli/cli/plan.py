@@ -26,6 +26,12 @@ Select = Annotated[
 Exclude = Annotated[
     list[str] | None, typer.Option("-x", "--exclude", metavar="EXPR", help="Not these nodes.")
 ]
+File = Annotated[
+    str,
+    typer.Option(
+        "--file", metavar="CSV", help="Rows of a CSV file (UTF-8; -: standard input) with a column `address`."
+    ),
+]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="INSTANT", help="The plan's instant; default: now.")
 ]

@@ -10,8 +10,7 @@ import typer
 from erpoa_cli.cli import opened
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.cli.plan import Exclude, Select
-from erpoa_cli.cli.state.asking import File
+from erpoa_cli.cli.plan import Exclude, File, Select
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer, Table
 
@@ -52,6 +51,7 @@ def resolve(
         return _listed(usecase.doubts(work))
     if sum((bool(address), bool(file), many)) > 1:
         raise Failure(Diagnostic("E0601", "name one row, or a --file, or a selection (-s, -x)"))
+    row = opened.address(address) if address else None
     if not file and (applied is None or not reason):
         asked = address or "-s EXPR"
         raise Failure(
@@ -69,7 +69,8 @@ def resolve(
         rows = [d.address for d in usecase.doubts(work) if d.unsettled and d.address.target in targets]
         settlements = [usecase.Settlement(row, bool(applied), reason, given) for row in rows]
     else:
-        settlements = [usecase.Settlement(opened.address(address), bool(applied), reason, given)]
+        assert row is not None
+        settlements = [usecase.Settlement(row, bool(applied), reason, given)]
     done = usecase.settle(work, settlements)
     data = [{"address": str(one.row), "applied": one.applied} for one in settlements]
     if not address:

@@ -69,6 +69,6 @@ def refuse_unfinished(store: StateReader) -> None:
                 Diagnostic(
                     "E0538",
                     f"run {run.id} of {run.opened:%Y-%m-%d %H:%M} UTC did not finish ({run.status.value})",
-                    remedy="Run `erpoa resume` first.",
+                    remedy="Run `erpoa resume` first; `erpoa resume --give-up` ends it without the rest.",
                 ),
             )

@@ -131,6 +131,12 @@ class StateWriter(StateReader):
                 now(),
                 self.environment,
             )
+            for paused in self._control.rows(
+                "SELECT run FROM runs WHERE environment = ? AND status = ?",
+                self.environment,
+                RunStatus.PAUSED.value,
+            ):
+                self._control.sums.end_journal(paused["run"])  # nothing goes on with it any more
             self._control.sums.begin_journal(run)
             self._note("run opened", plan=kept.header.id, run=run, detail=_opening(kept, part))
         return self._journal(run, kept, sealer, part)
@@ -197,7 +203,7 @@ class StateWriter(StateReader):
                 self._base.point(image, sequence)
             closing.remember_systems(self._control, self.environment, plan)
             closing.remember_rejections(self._control, self.environment, run, plan, sealer)
-            if done or status is RunStatus.PAUSED:
+            if status not in RESUMABLE:
                 closing.remember_doubts(self._control, self.environment, run, plan)
             if done:
                 settled = closing.settle_doubts(self._control, self.environment, run, plan)

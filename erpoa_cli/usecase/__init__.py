@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from erpoa_cli.engine.unit_test import UnitResult
     from erpoa_cli.engine.writing.walk import RunResult
     from erpoa_cli.state.records import AuditRecord, Holder, Run, RunStatus
-    from erpoa_cli.usecase.applying import apply, refuse_beside_unfinished, resume
+    from erpoa_cli.usecase.applying import apply, give_up, refuse_beside_unfinished, resume
     from erpoa_cli.usecase.declaring import declare, draft, keep_draft
     from erpoa_cli.usecase.edit_file import read_edits, read_settlements
     from erpoa_cli.usecase.editing import (
@@ -78,7 +78,7 @@ _NAMES = {
     "erpoa_cli.engine.unit_test": ("UnitResult",),
     "erpoa_cli.engine.writing.walk": ("RunResult",),
     "erpoa_cli.state.records": ("AuditRecord", "Holder", "Run", "RunStatus"),
-    "erpoa_cli.usecase.applying": ("apply", "refuse_beside_unfinished", "resume"),
+    "erpoa_cli.usecase.applying": ("apply", "give_up", "refuse_beside_unfinished", "resume"),
     "erpoa_cli.usecase.declaring": ("declare", "draft", "keep_draft"),
     "erpoa_cli.usecase.editing": (
         "Adopt",
@@ -192,6 +192,7 @@ __all__ = [
     "explain",
     "export_audit",
     "extract",
+    "give_up",
     "is_run",
     "keep_draft",
     "lineage",

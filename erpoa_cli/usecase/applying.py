@@ -73,6 +73,15 @@ def resume(
         return continue_run(None if run is None else run_id(run), bound, connections, store, wanted, listener)
 
 
+def give_up(work: Workspace, run: Run | str | None = None) -> RunResult:
+    """End an interrupted run (None: the unfinished one) without asking any system: nothing more is written. What was not
+    recorded is in doubt; the next plan has what is left."""
+    from erpoa_cli.engine.resume import give_up as end
+
+    with work.writing() as store:
+        return end(None if run is None else run_id(run), store, work.sealer)
+
+
 def refuse_beside_unfinished(work: Workspace) -> None:
     """`Failure` where a run did not finish, which has to be ended first (E0538), or is under way (E0520)."""
     from erpoa_cli.engine.apply import refuse_unfinished

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Outcome
@@ -303,7 +304,10 @@ def test_what_a_run_pointed_to_is_what_it_meant(tmp_path: Path) -> None:
             shop.mutate(chance)
             before = shop.meanings()
             plan = shop.plan()
-            if any(plan.header.counts.values()):
+            if plan.conclusion is PlanConclusion.BLOCKED:
+                withheld = planning.rows(plan, "withheld", "ord")
+                assert {row["reason"] for row in withheld} == {"ords is empty"}, withheld
+            elif any(plan.header.counts.values()):
                 history.append((before, shop.apply(plan).run, shop.meanings()))
         if not history:
             continue

@@ -6,11 +6,5 @@ from typing import Annotated
 
 import typer
 
-File = Annotated[
-    str,
-    typer.Option(
-        "--file", metavar="CSV", help="Rows of a CSV file (UTF-8; -: standard input) with a column `address`."
-    ),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -11,7 +11,7 @@ from erpoa_cli.cli import opened
 from erpoa_cli.cli import plan as planning
 from erpoa_cli.cli.ending import Ending
 from erpoa_cli.cli.options import Options, application, command
-from erpoa_cli.cli.state.asking import DryRun, File, Yes
+from erpoa_cli.cli.state.asking import DryRun, Yes
 from erpoa_cli.core.address import Address
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.report import Answer
@@ -27,7 +27,7 @@ Row = Annotated[str, typer.Argument(help="TARGET/column=value", metavar="[ADDRES
 def forget(
     options: Options,
     address: Row = "",
-    file: File = "",
+    file: planning.File = "",
     select: planning.Select = None,
     exclude: planning.Exclude = None,
     yes: Yes = False,
@@ -53,7 +53,7 @@ def forget(
 def protect(
     options: Options,
     address: Row = "",
-    file: File = "",
+    file: planning.File = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded.")] = "",
     dry_run: DryRun = False,
 ) -> Ending:
@@ -65,7 +65,9 @@ def protect(
 
 
 @command(app)
-def unprotect(options: Options, address: Row = "", file: File = "", dry_run: DryRun = False) -> Ending:
+def unprotect(
+    options: Options, address: Row = "", file: planning.File = "", dry_run: DryRun = False
+) -> Ending:
     """Let a protected row, or those of a file, be deleted again."""
     from erpoa_cli.usecase import Unprotect
 
@@ -78,7 +80,7 @@ def rekey(
     options: Options,
     address: Row = "",
     new: Annotated[str, typer.Argument(help="Its new address.", metavar="[NEW]")] = "",
-    file: File = "",
+    file: planning.File = "",
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Ending:
@@ -100,7 +102,7 @@ def adopt(
     id: Annotated[
         list[str] | None, typer.Option("--id", metavar="FIELD=VALUE", help="Their row's own id.")
     ] = None,
-    file: File = "",
+    file: planning.File = "",
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Ending:

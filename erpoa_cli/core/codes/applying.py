@@ -67,7 +67,7 @@ CODES: tuple[Code, ...] = (
         "E0538",
         "a run is unfinished",
         "An earlier apply stopped before its end. Its rows must be settled first.",
-        "Run `erpoa resume`.",
+        "Run `erpoa resume`. Where it cannot go on, or shall not, `erpoa resume --give-up` ends it: what nobody knows is in doubt then.",
         FailureKind.IN_DOUBT,
     ),
     Code(

@@ -76,9 +76,8 @@ class RunResult:
         if self.status is RunStatus.PAUSED:
             return RunConclusion.PARTIAL if _left_over(self.outcomes) else RunConclusion.SUCCEEDED
         left = remainder(self.plan)
-        if left is RunConclusion.SUCCEEDED and _left_over(self.outcomes):
-            return RunConclusion.PARTIAL
-        return left
+        undone = _left_over(self.outcomes) or self.status is RunStatus.ABORTED
+        return RunConclusion.PARTIAL if left is RunConclusion.SUCCEEDED and undone else left
 
 
 def _left_over(outcomes: Mapping[str, Mapping[Outcome, int]]) -> bool:

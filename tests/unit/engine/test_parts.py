@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from erpoa_cli import usecase
 from erpoa_cli.connectors.duckdb.session import DuckdbSession
 from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
 from erpoa_cli.core.diagnostic import Failure
@@ -127,3 +128,34 @@ def test_after_another_plan_the_rest_is_planned_anew(orders: Orders) -> None:
     orders.apply()
     assert written(orders) == NUMBERS
     assert orders.plan().conclusion is PlanConclusion.UNCHANGED
+
+
+def test_a_run_that_is_given_up_leaves_doubts_and_the_rest(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ERP is gone for good; what was sent last nobody knows."""
+    write, gone = DuckdbSession.write, Exception("killed")
+
+    def dying(self: DuckdbSession, batch: WriteBatch) -> Iterator[pa.RecordBatch]:
+        if batch.object == "purchase_order":
+            list(write(self, batch))
+            raise gone
+        return write(self, batch)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DuckdbSession, "write", dying)
+        with pytest.raises(Exception, match="killed"):
+            orders.apply(first=4)
+    done = planning.give_up(orders.bound())
+    assert (done.status, done.conclusion) == (RunStatus.ABORTED, RunConclusion.IN_DOUBT)
+    assert done.outcomes["orders"] == {Outcome.IN_DOUBT: 2}
+    with pytest.raises(Failure, match="E0539"):
+        planning.give_up(orders.bound())
+    with usecase.open_workspace(orders.root).reading() as state:
+        assert len(state.unsettled("orders")) == 2
+    plan = orders.plan()
+    assert {row["k_no"] for row in planning.rows(plan, "changes", "orders")} == set(NUMBERS[2:])
+    orders.apply(plan)
+    assert written(orders) == NUMBERS
+    with usecase.open_workspace(orders.root).reading() as state:
+        assert state.unsettled("orders") == []
