@@ -89,7 +89,7 @@ MAY = (
     May("state tasks", ROWS, f"{BASE} {CARE}"),
     May("state forget oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE}"),
     May("state protect oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE}"),
-    May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, f"{REFUSED} {CARE}", exit=3),
+    May("state unprotect oa_suppliers/code=S0001 --dry-run", ROWS, f"{BASE} {CARE} {REFUSED}", exit=3),
     May("state rekey oa_suppliers/code=S0001 oa_suppliers/code=S9 --dry-run", ROWS, f"{BASE} {CARE}"),
     May("state adopt oa_suppliers/code=S0001 --id id=1 --dry-run", ROWS, f"{BASE} {CARE}"),
     May("state rebuild oa_suppliers --dry-run", TOLD, f"{OPENED} {CARE}"),
