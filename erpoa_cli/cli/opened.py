@@ -64,6 +64,7 @@ def agreed(options: Options, told: str) -> bool:
 def address(text: str) -> Address:
     """The address that *text* spells."""
     try:
+        text.encode()
         return parse_address(text)
     except ValueError as error:
         raise Failure(

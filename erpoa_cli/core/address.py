@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -23,6 +23,14 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.target}/" + ",".join(f"{_escape(n)}={_escape(v)}" for n, v in self.key)
+
+    def ordered(self, columns: Iterable[str]) -> Address:
+        """The same row with its columns in the order of *columns*; itself where they are others."""
+        known = dict(self.key)
+        columns = tuple(columns)
+        if set(columns) != known.keys():
+            return self
+        return Address(self.target, tuple((name, known[name]) for name in columns))
 
     @staticmethod
     def of(target: str, key: Mapping[str, str]) -> Address:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.event import Listener, ignore
+from erpoa_cli.core.target import Owns
 from erpoa_cli.engine.binding.bound import Bound
 from erpoa_cli.engine.connect import Connections
 from erpoa_cli.engine.staging import Staging
@@ -14,7 +15,7 @@ from erpoa_cli.engine.writing.desk import desks
 from erpoa_cli.engine.writing.gate import can_open, gate
 from erpoa_cli.engine.writing.recheck import recheck
 from erpoa_cli.engine.writing.walk import ApplyOptions, RunResult, Walk
-from erpoa_cli.state import Journal, PlanFile, Sealer, StateReader, StateWriter, load_sealer
+from erpoa_cli.state import WHOLE, Journal, PlanFile, Sealer, StateReader, StateWriter, load_sealer
 from erpoa_cli.state.records import RESUMABLE
 
 
@@ -34,6 +35,8 @@ def apply(
     project = bound.project
     plan = store.take(plan)  # what is checked from here on is what is written
     gate(plan, project, connections, store.systems(), datetime.now(UTC))
+    if options.part != WHOLE:
+        _refuse_first(plan, bound, store)
     sealer = load_sealer(Path(project.root), project.key)
     can_open(plan, store.targets(), sealer)
     recheck(plan, bound, connections, sealer, datetime.now(UTC))
@@ -59,6 +62,24 @@ def walk(
     ):
         staging.lock()
         return Walk(plan, sealer, opened, journal, options, listener).run()
+
+
+def _refuse_first(plan: PlanFile, bound: Bound, store: StateReader) -> None:
+    """Refuse a part of the first plan of a target that owns all: what a stranger is, the whole of it says."""
+    known = store.targets()
+    first = [n for n in plan.targets if n not in known and bound.targets[n].owns is Owns.ALL]
+    if first:
+        raise Failure(
+            *(
+                Diagnostic(
+                    "E0537",
+                    f"target {name} owns all rows, and this is its first plan: it is applied whole",
+                    remedy=f"Apply the plan without -s, -x and --first, or plan without it (`erpoa plan -x {name}`).",
+                    at=bound.targets[name].at,
+                )
+                for name in first
+            )
+        )
 
 
 def refuse_unfinished(store: StateReader) -> None:

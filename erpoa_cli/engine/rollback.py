@@ -207,8 +207,9 @@ def _stage_run(ctx: Context, shape: Shape, layout: Layout, plan: PlanFile | None
         for batch in ctx.state.batches(run, ctx.sealer)
         if batch.intent.target == name and batch.results is not None
     ]
-    if not results:
-        raise _impossible(f"run {run} recorded no outcome for {name}")
+    if not results:  # a part that had nothing of it
+        staging.execute(restore.nothing_done(shape))
+        return
     told = pa.concat_tables(results, promote_options="default")
     planned = plan.table(Member.CHANGES, name, ctx.sealer)
     staging.make("diff", f"{name}/planned", planned, "SELECT * FROM incoming")

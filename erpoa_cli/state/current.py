@@ -33,6 +33,8 @@ from erpoa_cli.state.seal import Sealer, require_again
 from erpoa_cli.state.sums import row_sum
 from erpoa_cli.state.texts import Array
 
+_DEEP = 50  # edits that wait for each other before they are made: each is a few generators in one another
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -152,8 +154,10 @@ class Base:
             if event in runs:
                 layout, batches = self._followed(layout, batches, runs[event], target, sealer)
                 continue
-            for details in _of_different_rows(detail for _, detail in records):
+            for number, details in enumerate(_of_different_rows(detail for _, detail in records), 1):
                 batches = edits.again(event, batches, layout, details) if layout else batches
+                if number % _DEEP == 0:
+                    batches = iter([*batches])
         return layout, batches
 
     def _history(self, target: str, runs: Mapping[str, _News]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -258,14 +262,19 @@ def _patches(news: _News, target: str, sealer: Sealer | None) -> Iterator[Patch]
 def _of_different_rows(details: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     """*details* of edits in groups in which no key occurs twice, but for the record that a new key has."""
     group: list[Mapping[str, Any]] = []
-    seen: set[str] = set()
+    had: set[str] = set()
+    got: set[str] = set()
     for detail in details:
-        keys = {detail["key"], detail.get("new", detail["key"])}
+        key, new = detail["key"], detail.get("new", detail["key"])
         if "old" not in detail:
-            if seen & keys or edits.EVERY in seen | keys:
+            again = (
+                key in had | got or new in got or (new == key and new in had)
+            )  # a key that was given up is free
+            if again or edits.EVERY in (key, *had):
                 yield group
-                group, seen = [], set()
-            seen |= keys
+                group, had, got = [], set(), set()
+            had.add(key)
+            got.add(new)
         group.append(detail)
     yield group
 

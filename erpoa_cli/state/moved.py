@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from erpoa_cli.core.columns import KEY
 from erpoa_cli.core.diagnostic import Diagnostic, Failure
 from erpoa_cli.core.plan import APPLIED, Member
+from erpoa_cli.core.situation import REMOVALS
 from erpoa_cli.state.columns import key_texts
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.records import RunStatus
@@ -66,6 +70,27 @@ def check_state(state: StateReader, plan: PlanFile) -> None:
                 "the state moved on since the plan was made",
                 detail=f"{len(both):,} of its rows were written or edited meanwhile, e.g. {'; '.join(both[:_EXAMPLES])}.",
                 remedy="plan again",
+            ),
+        )
+
+
+def check_protected(state: StateReader, plan: PlanFile) -> None:
+    """Refuse a plan that removes rows which were protected since it was made (E0536)."""
+    met = []
+    for target in plan.members(Member.CHANGES):
+        protected = {one.key for one in state.protected(target)}
+        if protected:
+            key = plan.layout(target).key
+            rows = plan.table(Member.CHANGES, target, columns=[*_columns(key), "action"])
+            removed = rows.filter(pc.is_in(rows["action"], pa.array([action.value for action in REMOVALS])))
+            met += [f"{target} {text}" for text in key_texts(removed, key) if text in protected]
+    if met:
+        raise Failure(
+            Diagnostic(
+                "E0536",
+                "rows that the plan removes were protected since it was made",
+                detail=f"{len(met):,} of them, e.g. {'; '.join(met[:_EXAMPLES])}.",
+                remedy="plan again; `erpoa state unprotect` lifts a protection",
             ),
         )
 

@@ -24,7 +24,7 @@ from erpoa_cli.state.links import touched
 from erpoa_cli.state.lost import refuse_lost
 from erpoa_cli.state.planfile import PlanFile
 from erpoa_cli.state.recorded import StateRecords
-from erpoa_cli.state.records import Batch, Doubt, Intent, Run
+from erpoa_cli.state.records import Batch, Doubt, Intent, Run, RunStatus
 from erpoa_cli.state.seal import Sealer, require, require_again
 from erpoa_cli.state.snapshot import Snapshots
 from erpoa_cli.state.texts import texts
@@ -197,7 +197,8 @@ class StateReader(StateRecords):
     def definitions(self) -> Mapping[str, str]:
         """Node → digest of its definition (`core.definition`), of the last applied plan; empty before the first."""
         row = self._row(
-            "SELECT run FROM runs WHERE environment = ? AND serial IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+            "SELECT run FROM runs WHERE environment = ? AND serial IS NOT NULL AND status <> ? ORDER BY sequence DESC LIMIT 1",
+            RunStatus.PAUSED.value,
         )
         return dict(self.plan(row["run"]).inputs.get("definitions", {})) if row else {}
 

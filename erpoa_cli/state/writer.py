@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from erpoa_cli.state.journal import Journal
 from erpoa_cli.state.layout import Layout
 from erpoa_cli.state.lock import Lock
 from erpoa_cli.state.lost import refuse_lost
-from erpoa_cli.state.moved import check_consumed, check_state
+from erpoa_cli.state.moved import check_consumed, check_protected, check_state
 from erpoa_cli.state.operator import current_operator
 from erpoa_cli.state.planfile import PlanFile, exchanged
 from erpoa_cli.state.reader import StateReader
@@ -109,6 +109,7 @@ class StateWriter(StateReader):
         kept = PlanFile.open(self._archive.get(blob))
         if kept.header != plan.header:
             raise exchanged(plan.path)
+        check_protected(self, kept)
         begun = self.consumed_by(kept.header.id)
         if begun and begun.status is RunStatus.PAUSED and begun.serial == self.serial:
             return self._go_on(begun.id, kept, sealer, replace(part, begin=self._batches_of(begun.id)))
@@ -231,7 +232,7 @@ class StateWriter(StateReader):
     ) -> None:
         """Record what a person found out about a row in doubt (an `unsettled` one): whether it happened, and which row
         of theirs a create made (field → canonical text; KeyError when a field of its id is missing)."""
-        plan = self.plan(doubt.run)
+        plan, reason = self.plan(doubt.run), reason.replace("\0", "␀")  # PostgreSQL keeps no NUL in text
         layout = plan.layout(doubt.target)
         columns: dict[str, Array] = {"ordinal": pa.array([doubt.ordinal], pa.int64())}
         if applied:
@@ -268,21 +269,25 @@ class StateWriter(StateReader):
             if batch.intent.target == doubt.target and doubt.ordinal in batch.intent.ordinals.to_pylist()
         )
 
-    def protect(self, target: str, key: str, reason: str = "") -> None:
-        """Never delete this row (key JSON)."""
+    def protect(self, target: str, reasons: Mapping[str, str]) -> None:
+        """Never delete these rows (key JSON → why)."""
         with self._writing():
-            self._control.run(
-                """INSERT INTO protected (environment, target, key, who, since, reason) VALUES (?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (environment, target, key) DO UPDATE
-                   SET who = excluded.who, since = excluded.since, reason = excluded.reason""",
-                self.environment,
-                target,
-                key,
-                self._who,
-                now(),
-                reason,
-            )
-            self._note("protect", detail={"target": target, "key": key, "reason": reason})
+            for key, reason in reasons.items():
+                self._protect(target, key, reason.replace("\0", "␀"))  # PostgreSQL keeps no NUL in text
+
+    def _protect(self, target: str, key: str, reason: str) -> None:
+        self._control.run(
+            """INSERT INTO protected (environment, target, key, who, since, reason) VALUES (?, ?, ?, ?, ?, ?)
+               ON CONFLICT (environment, target, key) DO UPDATE
+               SET who = excluded.who, since = excluded.since, reason = excluded.reason""",
+            self.environment,
+            target,
+            key,
+            self._who,
+            now(),
+            reason,
+        )
+        self._note("protect", detail={"target": target, "key": key, "reason": reason})
 
     def unprotect(self, target: str, key: str) -> bool:
         """Lift the protection of a row; whether it had one."""
@@ -331,7 +336,25 @@ class StateWriter(StateReader):
         if layout is None:
             return 0
         told = [part for old, new in renamed.items() for part in ((old, {"new": new}), (new, {"old": old}))]
-        return self._edit("rekey", target, told, edits.rekey(batches, layout, renamed))
+        return self._edit(
+            "rekey",
+            target,
+            told,
+            edits.rekey(batches, layout, renamed),
+            lambda: self._rename(target, renamed),
+        )
+
+    def _rename(self, target: str, renamed: Mapping[str, str]) -> None:
+        """What is remembered of rows beside the base follows their keys."""
+        for table in ("protected", "rejected", "doubts", "tasks"):
+            for old, new in renamed.items():
+                where = "WHERE environment = ? AND target = ? AND key = ?"
+                if old == new or not self._control.rows(
+                    f"SELECT key FROM {table} {where}", self.environment, target, old
+                ):
+                    continue
+                self._control.run(f"DELETE FROM {table} {where}", self.environment, target, new)
+                self._control.run(f"UPDATE {table} SET key = ? {where}", new, self.environment, target, old)
 
     def rebuild(self, target: str, sealer: Sealer | None = None) -> int | None:
         """Make the image of a target anew, of the archived plans, the journal and the audit trail: how many rows are
@@ -388,7 +411,12 @@ class StateWriter(StateReader):
         return rows
 
     def _edit(
-        self, event: str, target: str, keys: Iterable[tuple[str, Mapping[str, object]]], edit: edits.Edit
+        self,
+        event: str,
+        target: str,
+        keys: Iterable[tuple[str, Mapping[str, object]]],
+        edit: edits.Edit,
+        also: Callable[[], None] = lambda: None,
     ) -> int:
         """Write the edited image and point to it; how many rows were edited (none: nothing changed). *keys*: with what
         the audit trail tells of each, in this order."""
@@ -398,6 +426,7 @@ class StateWriter(StateReader):
             return 0
         with self._writing():
             self._base.point(folded, self._sequence())
+            also()
             for key, detail in keys:
                 self._edited(event, target, key, detail=detail)
         self._prune(target)

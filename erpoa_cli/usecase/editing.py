@@ -10,7 +10,7 @@ Several are edits of one kind, made all or none. `at`: where each stands, in a f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from erpoa_cli.core.address import Address
@@ -90,21 +90,33 @@ def propose(work: Workspace, *edits: Edit) -> Proposal:
     would have to be, E0606 for an address that cannot be one of its rows, or that occurs twice, E0618 where a link is in the
     way, E0601 for an id that does not fit."""
     with work.reading() as state:
-        return Proposal(edits, sum(_judged(state, work, target, of_it) for target, of_it in _targets(edits)))
+        return Proposal(
+            edits, sum(_judged(state, work, target, of_it) for target, of_it in _targets(state, edits))
+        )
 
 
 def carry_out(work: Workspace, *edits: Edit) -> int:
     """Make *edits*, under the lock, all or none of a target; how many rows were edited. `Failure` as `propose`."""
+    from erpoa_cli.engine.apply import refuse_unfinished
+
     with work.writing() as store:
-        for target, of_it in _targets(edits):
+        if any(isinstance(edit, Forget | Rekey | Adopt) for edit in edits):
+            refuse_unfinished(store)  # resuming it would take the edit back
+        found = _targets(store, edits)
+        for target, of_it in found:
             _judged(store, work, target, of_it)
-        return sum(_made(store, work, target, of_it) for target, of_it in _targets(edits))
+        return sum(_made(store, work, target, of_it) for target, of_it in found)
 
 
-def _targets(edits: Sequence[Edit]) -> list[tuple[str, list[Edit]]]:
+def _targets(state: StateReader, edits: Sequence[Edit]) -> list[tuple[str, list[Edit]]]:
+    """*edits* by their targets, every address by the columns of its key in their order."""
     found: dict[str, list[Edit]] = {}
     for edit in edits:
-        found.setdefault(edit.row.target, []).append(edit)
+        columns = known_target(state, edit.row.target).key
+        ordered = replace(edit, row=edit.row.ordered(columns))
+        if isinstance(ordered, Rekey):
+            ordered = replace(ordered, new=ordered.new.ordered(columns))
+        found.setdefault(edit.row.target, []).append(ordered)
     return list(found.items())
 
 
@@ -128,6 +140,9 @@ def _judged(state: StateReader, work: Workspace, target: str, edits: Sequence[Ed
         wrong += [_absent(edit) for edit in needed if _key(edit.row) not in managed]
         wrong += _taken(managed, [edit for edit in edits if isinstance(edit, Rekey)])
         wrong += _adopted(state, work, layout, [edit for edit in edits if isinstance(edit, Adopt)])
+        wrong += _doubtful(
+            state, target, [edit for edit in edits if not isinstance(edit, Protect | Unprotect)]
+        )
         wrong += _unprotected(state, target, [edit for edit in edits if isinstance(edit, Unprotect)])
     if wrong:
         raise Failure(*wrong)
@@ -152,8 +167,7 @@ def _made(store: StateWriter, work: Workspace, target: str, edits: Sequence[Edit
             keys = [_key(edit.row) for edit in edits if edit.row.key]
             return store.forget(target, keys if len(keys) == len(edits) else None, work.sealer)
         case Protect():
-            for edit in edits:
-                store.protect(target, _key(edit.row), edit.reason if isinstance(edit, Protect) else "")
+            store.protect(target, {_key(e.row): e.reason for e in edits if isinstance(e, Protect)})
             return len(edits)
         case Unprotect():
             return sum(store.unprotect(target, _key(edit.row)) for edit in edits)
@@ -171,9 +185,13 @@ def _made(store: StateWriter, work: Workspace, target: str, edits: Sequence[Edit
 def _in_order(edits: Sequence[Rekey]) -> list[Rekey]:
     """Those first whose new key is free; what is left leads round in a circle."""
     waiting = {_key(edit.row): edit for edit in edits}
+    wanted = {_key(edit.new): _key(edit.row) for edit in edits}
     ordered: list[Rekey] = []
-    while free := [key for key, edit in waiting.items() if _key(edit.new) not in waiting]:
-        ordered += [waiting.pop(key) for key in free]
+    for key in [key for key, edit in waiting.items() if _key(edit.new) not in waiting]:
+        free: str | None = key
+        while free in waiting:
+            ordered.append(waiting.pop(free))
+            free = wanted.get(free)
     return [*ordered, *waiting.values()]
 
 
@@ -218,6 +236,18 @@ def _adopted(
                 f"Is that link wrong, `erpoa state forget {address}` gives it up; did the row get another key, "
                 f"`erpoa state rekey {address} {row}` says so.",
                 edit.at,
+            )
+
+
+def _doubtful(state: StateReader, target: str, edits: Sequence[Edit]) -> Iterator[Diagnostic]:
+    doubts = {doubt.key for doubt in state.unsettled(target)} if edits else ()
+    for edit in edits:
+        if _key(edit.row) in doubts:
+            yield Diagnostic(
+                "E0612",
+                f"the last operation on {edit.row} is in doubt",
+                remedy="Settle that first: `erpoa resolve` with its address says what became of it, and which row it made.",
+                at=edit.at,
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,15 @@ def settle(work: Workspace, settlements: Sequence[Settlement]) -> int:
     with work.writing() as store:
         doubts = {(doubt.target, doubt.key): doubt for doubt in store.unsettled()}
         waiting = {(doubt.target, doubt.key) for doubt in store.in_doubt()} - doubts.keys()
+        layouts = store.targets()
+        settlements = [
+            replace(each, row=each.row.ordered(layouts[each.row.target].key))
+            if each.row.target in layouts
+            else each
+            for each in settlements
+        ]
         wrong = [d for s in settlements for d in _wrong(store, doubts, waiting, s)]
+        wrong = wrong or [*_linked_twice(work, store, doubts, settlements)]
         rows = [_place(settlement.row) for settlement in settlements]
         often = Counter(rows)
         for settlement, place in zip(settlements, rows, strict=True):
@@ -87,6 +95,33 @@ def settle(work: Workspace, settlements: Sequence[Settlement]) -> int:
                 doubts[place], applied=each.applied, id=each.id, reason=each.reason, sealer=work.sealer
             )
     return len(settlements)
+
+
+def _linked_twice(
+    work: Workspace,
+    state: StateReader,
+    doubts: Mapping[tuple[str, str], Doubt],
+    settlements: Sequence[Settlement],
+) -> Iterator[Diagnostic]:
+    """Ids of rows that are linked to others, or that two are said to have made."""
+    from erpoa_cli.state.texts import one_text
+
+    made: dict[tuple[str, tuple[str, ...]], list[Settlement]] = {}
+    for each in settlements:
+        if each.id:
+            types = state.plan(doubts[_place(each.row)].run).layout(each.row.target).id
+            given = tuple(one_text(each.id[name], type_) for name, type_ in types.items())
+            made.setdefault((each.row.target, given), []).append(each)
+    for target in dict.fromkeys(target for target, _ in made):
+        linked = state.linked(target, {given for name, given in made if name == target}, work.sealer)
+        for (name, given), said in made.items():
+            if name == target and (given in linked or len(said) > 1):
+                other = address_of(target, linked[given]) if given in linked else said[0].row
+                for each in said if given in linked else said[1:]:
+                    words = (
+                        f"the row {', '.join(given)} that {each.row} is said to have made is that of {other}"
+                    )
+                    yield _refused(words, "Look again which row it made.", each.at)
 
 
 def _place(row: Address) -> tuple[str, str]:

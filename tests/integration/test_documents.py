@@ -493,7 +493,7 @@ def test_links_are_cared_for_by_hand(world: Documents) -> None:
         layout = store.targets()["orders"]
         store.adopt(layout, {'{"no":"PR-1"}': {"id": "7"}})
         assert store.rekey("orders", {'{"no":"PR-0"}': '{"no":"PR-9"}'})
-        store.protect("orders", '{"no":"PR-9"}', "lawsuit")
+        store.protect("orders", {'{"no":"PR-9"}': "lawsuit"})
     plan = world.plan()
     assert [
         step[2:] for step in steps(plan) if step[0] == "PR-1"

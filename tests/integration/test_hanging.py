@@ -110,7 +110,7 @@ def test_what_is_protected_keeps_what_it_hangs_on(world: Small) -> None:
     targets(world, CONTACTS)
     world.apply()
     with open_writer(world.root, "default") as store:
-        store.protect("contacts", '{"no":"C2"}', "audit")
+        store.protect("contacts", {'{"no":"C2"}': "audit"})
     world.sql("DELETE FROM vendor WHERE code = 'V2'; DELETE FROM contact WHERE vendor = 'V2'")
     assert "1 row of contact" in withheld(world)["V2"]
     world.apply()

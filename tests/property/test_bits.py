@@ -110,7 +110,7 @@ def remembered(place: Path, *, unfinished: bool) -> Kept:
     apply(place)
     with open_writer(place, "default") as store:
         store.forget("people", ['{"code":"002"}'], SEALER)
-        store.protect("people", '{"code":"003"}', "asked for")
+        store.protect("people", {'{"code":"003"}': "asked for"})
     world.sql(
         """
         DELETE FROM person WHERE code = '003';

@@ -52,14 +52,16 @@ CODES: tuple[Code, ...] = (
     Code(
         "E0536",
         "the state moved on since the plan",
-        "Another run changed rows that this plan also changes.",
+        "Another run or edit changed rows that this plan also changes, or rows that it removes were protected since. Of a plan of "
+        "which a part was applied, any other change that is recorded is enough.",
         "Run `erpoa plan` again and review the new plan.",
         FailureKind.STALE,
     ),
     Code(
         "E0537",
         "the plan is not applyable",
-        "The plan has nothing to do, met errors while planning, or is blocked by a guard or rule.",
+        "The plan has nothing to do, met errors while planning, or is blocked by a guard or rule; or a part is asked for of the first "
+        "plan of a target that owns all its rows.",
         "Look at it with `erpoa show FILE`; mend the cause or waive the guard in a new plan.",
         FailureKind.BLOCKED,
     ),

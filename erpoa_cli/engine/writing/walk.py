@@ -246,8 +246,7 @@ class Walk:
         """INTERRUPTED by a person; ABORTED where a target wants the run given up at a stale row; PAUSED where only a part was
         asked for."""
         every = {n: t for n, t in self._tables.items() if n not in self._documents.targets}
-        asked = self._asked(every)
-        alone = {name: table for name, table in every.items() if name in asked}
+        alone = self._asked(every)
         most = self._journal.part.first
         most = None if most is None else max(0, most - self._since)
         stopped, backwards = self._pass(alone, self._done, most=most), False
@@ -262,19 +261,41 @@ class Walk:
                 self._journal.record(number, answers)
         return stopped or (RunStatus.PAUSED if left else RunStatus.APPLIED)
 
-    def _asked(self, tables: Mapping[str, pa.Table]) -> set[str]:
-        """The targets that are asked for, those that rows of them wait for, and what documents and their lines wait for."""
+    def _asked(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """What of *tables* is asked for: the targets that are named, documents with their lines, what rows wait for, and what
+        comes before them in their systems, for the order of waves is a promise: what a delete rests on was moved or
+        deleted by then."""
         targets = self._journal.part.targets
         if targets is None:
-            return set(tables)
+            return dict(tables)
         lines = {name: desk.target.lines.parent for name, desk in self._desks.items() if desk.target.lines}
-        found, new = set[str](), set(targets)
+        whole, new = set[str](), set(targets)
         while new:
-            found |= new
+            whole |= new
             more = {lines[name] for name in new if name in lines}
-            more |= {name for name in self._documents.targets if lines.get(name) in new}
-            new = (more | wanted_targets({n: self._tables[n] for n in new if n in self._tables})) - found
-        return found
+            more |= {name for name, parent in lines.items() if parent in new}
+            new = (more | wanted_targets({n: self._tables[n] for n in new if n in self._tables})) - whole
+        found = {name: table for name, table in tables.items() if name in whole}
+        before: dict[str, int] = {}  # system → rows of earlier waves than this go along
+        while True:
+            needed = dict(before)
+            for name, table in found.items():
+                if table.num_rows:
+                    names = {
+                        name,
+                        *wanted_targets({name: table}),
+                        *(n for n, p in lines.items() if p == name),
+                    }
+                    last = pc.max(table["wave"]).as_py()
+                    for system in {self._desks[n].target.system for n in names if n in self._desks}:
+                        needed[system] = max(needed.get(system, 0), last)
+            if needed == before:
+                return found
+            before = needed
+            for name, table in tables.items():
+                limit = before.get(self._desks[name].target.system)
+                if name not in whole and limit is not None:
+                    found[name] = table.filter(pc.less(table["wave"], limit))
 
     def _exchanges(self, target: str, ordinals: pa.Array) -> Mapping[int, str]:
         return exchanges(self._rows(target, ordinals), self._plan.layout(target).key)

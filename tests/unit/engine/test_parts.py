@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from erpoa_cli import usecase
 from erpoa_cli.connectors.duckdb.session import DuckdbSession
 from erpoa_cli.core.conclusion import PlanConclusion, RunConclusion
 from erpoa_cli.core.diagnostic import Failure
+from erpoa_cli.core.guard import Waiver
 from erpoa_cli.core.situation import Outcome
 from erpoa_cli.sdk.connector import WriteBatch
 from erpoa_cli.sdk.errors import Transient
 from erpoa_cli.state import RunStatus
 from tests import depth, planning
 from tests.unit.engine.orders import Orders
+from tests.unit.engine.small import Small
 
 pytestmark = pytest.mark.slow
 
@@ -159,3 +163,81 @@ def test_a_run_that_is_given_up_leaves_doubts_and_the_rest(
     assert written(orders) == NUMBERS
     with usecase.open_workspace(orders.root).reading() as state:
         assert state.unsettled("orders") == []
+
+
+def departments(root: Path) -> Small:
+    """Whom a department is deleted under goes with it."""
+    made = Small(root)
+    made.file("erpoa.yml", "format: 1\nname: people\nowner: a@b.example\ndescription: d\n")
+    made.file(
+        "systems/s.yml",
+        "systems: {erp: {plugin: sqlite, config: {path: erp.db}}, oa: {plugin: sqlite, config: {path: oa.db}}}",
+    )
+    made.file(
+        "sources/s.yml",
+        """
+        sources:
+          depts: {system: erp, object: dept, key: [code], fields: {code: string}}
+          people: {system: erp, object: person, key: [no], fields: {no: string, dept: string}}
+        """,
+    )
+    guards = "guards: {max_delete: {count: 100}, max_change: {count: 100}}"
+    made.file(
+        "targets/t.yml",
+        f"""
+        targets:
+          depts: {{from: depts, system: oa, object: dept, key: [code], on_source_gone: delete, fields: [code],
+                  reach: {{person: delete}}, {guards}}}
+          people: {{from: people, system: oa, object: person, key: ["no"], on_source_gone: delete, {guards},
+                   fields: {{no: "no", dept_id: {{ref: depts, by: [dept]}}}}}}
+        """,
+    )
+    made.sql(
+        "CREATE TABLE dept (code TEXT PRIMARY KEY); CREATE TABLE person (no TEXT PRIMARY KEY, dept TEXT)"
+    )
+    made.sql(
+        "INSERT INTO dept VALUES ('D1'), ('D2'); INSERT INTO person VALUES ('1', 'D1'), ('2', 'D2'), ('3', 'D2')"
+    )
+    made.sql(
+        """CREATE TABLE dept (id INTEGER PRIMARY KEY, code TEXT UNIQUE);
+        CREATE TABLE person (id INTEGER PRIMARY KEY, no TEXT UNIQUE,
+            dept_id INTEGER NOT NULL REFERENCES dept (id) ON DELETE CASCADE)""",
+        "oa.db",
+    )
+    made.apply()
+    return made
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE person SET dept = 'D1' WHERE no > '1'", "DELETE FROM person WHERE no > '1'"]
+)
+def test_a_part_takes_along_what_its_deletes_rest_on(tmp_path: Path, change: str) -> None:
+    """Who was in the department moved or went away in an earlier wave."""
+    world = departments(tmp_path)
+    world.sql(f"{change}; DELETE FROM dept WHERE code = 'D2'")
+    plan = world.plan()
+    done = world.apply(plan, targets=("depts",))
+    assert done.conclusion is RunConclusion.SUCCEEDED
+    world.apply(plan) if done.status is RunStatus.PAUSED else None
+    with closing(sqlite3.connect(tmp_path / "oa.db")) as db:
+        held = db.execute("SELECT no, code FROM person JOIN dept ON dept.id = dept_id ORDER BY 1").fetchall()
+    assert held == ([("1", "D1"), ("2", "D1"), ("3", "D1")] if "UPDATE" in change else [("1", "D1")])
+    assert world.plan().conclusion is PlanConclusion.UNCHANGED
+
+
+def test_the_first_plan_of_a_target_that_owns_all_is_applied_whole(tmp_path: Path) -> None:
+    world = departments(tmp_path)
+    text = (tmp_path / "targets/t.yml").read_text(encoding="utf-8")
+    more = "  new: {from: depts, system: oa, object: new, key: [code], fields: [code], owns: all}\n"
+    world.file("targets/t.yml", text + more)
+    world.sql("CREATE TABLE new (id INTEGER PRIMARY KEY, code TEXT UNIQUE)", "oa.db")
+    with pytest.raises(Failure, match="E0537"):
+        world.apply(first=1)
+    assert world.apply().conclusion is RunConclusion.SUCCEEDED
+
+
+def test_a_part_is_taken_back(orders: Orders) -> None:
+    done = orders.apply(targets=("materials",))
+    waived = Waiver("materials", "max_delete", 2, "test")
+    back = planning.roll_back(orders.bound(), done.run, waived)
+    assert orders.apply(back).outcomes == {"materials": {Outcome.APPLIED: 2}}

@@ -504,7 +504,7 @@ def test_a_row_of_theirs_is_not_removed_while_one_of_ours_that_is_held_may_be_it
 def test_a_protected_row_is_not_removed(company: Company) -> None:
     company.lose(2)
     with open_writer(company.root, "default") as state:
-        state.protect("t", '{"code":"001"}', "合同未结")
+        state.protect("t", {'{"code":"001"}': "合同未结"})
     result = company.plan()
     assert (counts(result), _told(result, "withheld")) == ({"delete": 1}, {"001": "E0422"})
 

@@ -77,8 +77,8 @@ def test_an_expired_lock_is_taken_over_and_fences_the_old_holder(place):
     long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     old._control.run("UPDATE lease SET expires = ?", long_ago)
     with place.writer(command="heir") as heir:
-        assert failure(lambda: old.protect("t", "{}")) == ("E0521", FailureKind.LOCKED)
-        heir.protect("t", "{}")
+        assert failure(lambda: old.protect("t", {"{}": ""})) == ("E0521", FailureKind.LOCKED)
+        heir.protect("t", {"{}": ""})
         old.close()  # must not release the heir's lock
         holder = heir.lock_holder()
         assert holder is not None
@@ -90,7 +90,7 @@ def test_a_released_lock_fences_its_holder(writer, place):
     assert released is not None
     assert released.pid == os.getpid()
     assert release_lock(place.root, "dev", place.url) is None
-    assert failure(lambda: writer.protect("t", "{}")) == ("E0521", FailureKind.LOCKED)
+    assert failure(lambda: writer.protect("t", {"{}": ""})) == ("E0521", FailureKind.LOCKED)
     assert writer.protected() == []
 
 

@@ -20,7 +20,7 @@ def test_this_process_is_the_operator(monkeypatch):
 
 def test_what_is_written_tells_the_operator(place, tmp_path):
     with place.writer(operator=CLERK) as state:
-        state.protect("suppliers", "{}")
+        state.protect("suppliers", {"{}": ""})
         state.open_run(make_plan(tmp_path / "p1.erpoaplan", lineage=state.lineage), SEALER)
         holder = state.lock_holder()
         assert holder is not None

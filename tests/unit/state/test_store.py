@@ -318,7 +318,7 @@ def test_adopt_rekey_forget_protect(tmp_path, writer, place):
     assert place.base() == {}
     assert writer.generations(SUPPLIERS, SEALER).num_rows == 3
     assert writer.forget("unknown", None, SEALER) == 0
-    writer.protect("suppliers", '{"code":"002"}', "审计")
+    writer.protect("suppliers", {'{"code":"002"}': "审计"})
     assert [(p.key, p.reason) for p in writer.protected("suppliers")] == [('{"code":"002"}', "审计")]
     assert writer.unprotect("suppliers", '{"code":"002"}')
     assert not writer.unprotect("suppliers", '{"code":"002"}')
@@ -556,7 +556,7 @@ def test_stores_made_at_the_same_moment(tmp_path, local):
 
 def test_an_altered_audit_trail_is_found(writer):
     for reason in ("a", "b", "c"):
-        writer.protect("t", "{}", reason)
+        writer.protect("t", {"{}": reason})
     head = writer.verify_audit()
     assert head is not None
     assert head.number == 3
@@ -569,7 +569,7 @@ def test_an_altered_audit_trail_is_found(writer):
 def test_a_record_that_is_no_text_is_an_altered_one(writer):
     if writer._control.shared:
         pytest.skip("a server keeps types")
-    writer.protect("t", "{}", "a")
+    writer.protect("t", {"{}": "a"})
     writer._control.run("UPDATE audit SET detail = ? WHERE number = 1", b"\xff\x00")
     assert failure(writer.verify_audit) == ("E0525", FailureKind.DAMAGED)
 

@@ -11,6 +11,7 @@ import pytest
 
 from erpoa_cli import usecase
 from erpoa_cli.connectors.sqlite.session import SqliteSession
+from erpoa_cli.core.address import parse_address
 from erpoa_cli.core.conclusion import PlanConclusion
 from erpoa_cli.core.diagnostic import Failure
 from erpoa_cli.core.situation import Outcome
@@ -167,6 +168,66 @@ def test_rows_are_adopted_and_protected_by_a_file(agreed: Small) -> None:
         )
 
 
+def test_a_protection_goes_with_its_row(agreed: Small) -> None:
+    usecase.carry_out(work(agreed), Protect(parse_address("t/code=00"), "audit"))
+    file = listed(agreed, "address,new", "t/code=01,t/code=21", "t/code=00,t/code=01")
+    usecase.carry_out(work(agreed), *usecase.read_edits(file, Rekey))
+    with work(agreed).reading() as state:
+        assert [json.loads(p.key) for p in state.protected()] == [{"code": "01"}]
+
+
+def test_what_is_removed_and_protected_since_the_plan_stays(agreed: Small) -> None:
+    text = (agreed.root / "targets/t.yml").read_text(encoding="utf-8")
+    agreed.file(
+        "targets/t.yml",
+        text.replace("tags: [hr]", "on_source_gone: delete, guards: {max_delete: {count: 9}}"),
+    )
+    agreed.sql("DELETE FROM person WHERE code = '00'")
+    plan = agreed.plan()
+    usecase.carry_out(work(agreed), Protect(parse_address("t/code=00"), "audit"))
+    with pytest.raises(Failure, match="E0536"):
+        agreed.apply(plan)
+    assert planning.rows(agreed.plan(), "withheld", "t")[0]["code"] == "E0422"
+
+
+def test_a_long_chain_is_made_again(agreed: Small) -> None:
+    many = 400
+    file = listed(agreed, "address,new", *(f"t/code=k{n},t/code=k{n + 1}" for n in range(many)))
+    adopted = [Adopt(parse_address(f"t/code=k{n}"), {"id": str(1000 + n)}) for n in range(many)]
+    usecase.carry_out(work(agreed), *adopted)
+    usecase.carry_out(work(agreed), *usecase.read_edits(file, Rekey))
+    for _ in range(60):
+        usecase.carry_out(work(agreed), Rekey(parse_address("t/code=00"), parse_address("t/code=x")))
+        usecase.carry_out(work(agreed), Rekey(parse_address("t/code=x"), parse_address("t/code=00")))
+    before = linked(agreed)
+    usecase.rebuild(work(agreed), "t")
+    assert linked(agreed) == before
+
+
+def test_the_columns_of_a_key_may_stand_in_any_order(agreed: Small) -> None:
+    agreed.file(
+        "targets/t.yml",
+        "targets: {t: {from: people, system: oa, object: person, key: [code], fields: [code, name]},"
+        " u: {from: pairs, system: oa, object: pair, key: [a, b], fields: [a, b]}}",
+    )
+    agreed.file(
+        "sources/p.yml",
+        "sources: {pairs: {system: erp, object: pair, key: [a, b], fields: {a: string, b: string}}}",
+    )
+    agreed.sql("CREATE TABLE pair (a TEXT, b TEXT); INSERT INTO pair VALUES ('1', '2'), ('3', '4')")
+    agreed.sql("CREATE TABLE pair (id INTEGER PRIMARY KEY, a TEXT, b TEXT, UNIQUE (a, b))", "oa.db")
+    agreed.apply()
+    turned, straight = parse_address("u/b=2,a=1"), parse_address("u/a=1,b=2")
+    usecase.carry_out(work(agreed), Protect(turned, "x"))
+    with work(agreed).reading() as state:
+        assert [json.loads(p.key) for p in state.protected()] == [{"a": "1", "b": "2"}]
+    with pytest.raises(Failure, match="E0606"):
+        usecase.propose(work(agreed), Forget(turned), Forget(straight))
+    with pytest.raises(Failure, match="E0618"):
+        usecase.carry_out(work(agreed), Rekey(straight, parse_address("u/b=4,a=3")))
+    assert usecase.propose(work(agreed), Forget(turned)).rows == 1
+
+
 def test_many_edits_are_made_again_when_the_base_is_rebuilt(agreed: Small) -> None:
     """Edits in any order, one by one or together: the audit trail tells the same."""
     chance = depth.chance()
@@ -241,6 +302,13 @@ def test_all_that_is_in_doubt_is_settled_by_a_file_or_a_selection(
     )
     with pytest.raises(Failure, match="E0612"):
         usecase.read_settlements(file, applied=None, reason="")
+    for wrong in (["t/code=00,yes,14"], ["t/code=00,yes,18", "t/code=01,yes,18"]):
+        file = listed(people, "address,applied,id.id", *wrong)
+        untrue = usecase.read_settlements(file, applied=None, reason="seen")
+        with pytest.raises(Failure, match="E0612"):
+            usecase.settle(world, untrue)
+    with pytest.raises(Failure, match="E0612"):
+        usecase.carry_out(world, Adopt(parse_address("t/code=00"), {"id": "18"}))
     file = listed(people, "address,applied,id.id", "t/code=00,yes,18", "t/code=01,no,")
     assert usecase.settle(world, usecase.read_settlements(file, applied=None, reason="seen")) == 2
     assert linked(people)["00"] == 18
